@@ -1,0 +1,45 @@
+"""vpbench measures critics of multimodal reasoning: step detection, and what Best-of-N gains by them.
+
+These are the names a task or a critic plugin is written against; `vpbench.grade` and `vpbench.scoring` export the
+pieces that graders and step-scoring critics are made of.
+"""
+
+from vpbench.errors import ConfigError, CriticError, DataError, GradeError, TooManyFailures, VpbenchError
+from vpbench.plugins import Critic, Reference, Source, StepTask, Task
+from vpbench.records import (
+    Candidate,
+    GradingMode,
+    ImageRef,
+    LabelledSolution,
+    Question,
+    RowKey,
+    Score,
+    Selection,
+    Verdict,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Candidate",
+    "ConfigError",
+    "Critic",
+    "CriticError",
+    "DataError",
+    "GradeError",
+    "GradingMode",
+    "ImageRef",
+    "LabelledSolution",
+    "Question",
+    "Reference",
+    "RowKey",
+    "Score",
+    "Selection",
+    "Source",
+    "StepTask",
+    "Task",
+    "TooManyFailures",
+    "Verdict",
+    "VpbenchError",
+    "__version__",
+]

@@ -1,0 +1,136 @@
+"""The data that crosses rooms.
+
+Five frozen records travel through a run: a `Question` is asked, a policy's `Candidate` answers it, grading gives the
+candidate a `Verdict`, a critic gives it a `Score`, and statistics turn all of them into a result. A `Verdict` and a
+`Score` hold values only; the row they belong to is named by a `RowKey`, the pair (question id, candidate index).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from vpbench.errors import DataError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+RowKey = tuple[str, int]
+"""(question id, candidate index)"""
+
+GradingMode = Literal["robust", "official"]
+Selection = Literal["best", "vote", "weighted-vote"]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRef:
+    """One image of a question, read only when somebody opens it.
+
+    Exactly one of `path` and `load` says where the encoded bytes are; `name` is what messages call it.
+    """
+
+    name: str
+    path: Path | None = None
+    load: Callable[[], bytes] | None = field(default=None, compare=False)
+
+    def read(self) -> bytes:
+        """The encoded image. Raises `DataError` if there is none."""
+        if self.load is not None:
+            return self.load()
+        if self.path is None:
+            raise DataError(f"image {self.name}: the data holds no image; give data with images by --data DIR")
+        try:
+            return self.path.read_bytes()
+        except OSError as error:
+            raise DataError(f"image {self.name}: can't read {self.path} ({error.strerror}); check --data") from error
+
+    def open(self) -> Image:
+        """The decoded image (in its own mode). Raises `DataError` if it is missing or broken."""
+        from PIL import Image as pil
+        from PIL import UnidentifiedImageError
+
+        data = self.read()
+        try:
+            image = pil.open(BytesIO(data))
+            image.load()
+        except (UnidentifiedImageError, OSError, ValueError, SyntaxError, pil.DecompressionBombError) as error:
+            raise DataError(f"image {self.name}: not a readable image ({error})") from error
+        return image
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question of a task.
+
+    `text` is the question part of the prompt, options included and nothing about the form of the answer. `choices`
+    are the option texts in order (None: no options, or only drawn in the image). `answer` is what the data set says:
+    the text of an option, a letter, a number or an expression, as its task documents. `precision` counts decimals.
+    """
+
+    task: str
+    id: str
+    text: str
+    images: tuple[ImageRef, ...] = ()
+    choices: tuple[str, ...] | None = None
+    answer: str = ""
+    answer_type: str = "text"
+    precision: int | None = None
+    unit: str | None = None
+    group: str | None = None
+    categories: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One response to one question. `steps`: the response's steps where the data gives them (else a critic splits)."""
+
+    question_id: str
+    index: int
+    response: str
+    policy: str = ""
+    finish_reason: str | None = None
+    tokens: int | None = None
+    steps: tuple[str, ...] | None = None
+
+    @property
+    def key(self) -> RowKey:
+        return (self.question_id, self.index)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What grading says of a response.
+
+    `answer_class` names the answer so that equivalent answers share the name (None: no answer, doesn't vote).
+    `reason` is a short word: "match", "different", "no answer", "two answers", "empty response", "timeout", ...
+    """
+
+    extracted: str | None
+    answer_class: str | None
+    correct: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What a critic says of a response: `value` (higher is better), and one value per step for critics that have them.
+
+    `value` is None where scoring failed; `reason` then says why.
+    """
+
+    value: float | None
+    steps: tuple[float, ...] | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledSolution:
+    """One row of a step benchmark: a solution whose steps carry labels 1 correct, 0 neutral, -1 incorrect."""
+
+    question: Question
+    candidate: Candidate
+    labels: tuple[int, ...]
+    source: str
