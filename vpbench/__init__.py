@@ -4,8 +4,8 @@ These are the names a task or a critic plugin is written against; `vpbench.grade
 pieces that graders and step-scoring critics are made of.
 """
 
+from vpbench.base import Critic, Reference, Source, StepTask, Task
 from vpbench.errors import ConfigError, CriticError, DataError, GradeError, TooManyFailures, VpbenchError
-from vpbench.plugins import Critic, Reference, Source, StepTask, Task
 from vpbench.records import (
     Candidate,
     GradingMode,

@@ -1,107 +1,158 @@
-"""What a plugin is, and how it is found.
+"""Find tasks and critics: built in, by entry point, by file path.
 
-A task is a class in one file, written against `Task` (Best-of-N) or `StepTask` (step detection); a critic is a frozen
-dataclass in one file, written against `Critic`, whose fields are its settings. Both are found in the same three ways:
-the files of `tasks/` and `critics/`, installed packages (entry points `vpbench.tasks`, `vpbench.critics`), and a path
-to a Python file given on the command line. Nothing registers itself, so a file can be read without side effects.
+The built-in ones are the files of `tasks/` and `critics/`, at the top of a checkout or inside an installed package;
+other packages add theirs by the entry points `vpbench.tasks` and `vpbench.critics` (each naming a module); and
+`--task ./mytask.py` names a file. All three are the same kind of file: a class with a `name` is what counts in it.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+import dataclasses
+import difflib
+import hashlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Generic, TypeVar
 
-from vpbench.records import Candidate, GradingMode, LabelledSolution, Question, Score, Selection, Verdict
+from vpbench.base import BaseTask, Critic
+from vpbench.errors import ConfigError
+
+Plugin = TypeVar("Plugin", BaseTask, Critic)
+
+_PACKAGE = Path(__file__).resolve().parent
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where a task's data comes from.
+@dataclasses.dataclass(frozen=True, slots=True)
+class Found(Generic[Plugin]):
+    """A plugin class and the file it stands in."""
 
-    `revision` is the pinned commit on the hub (None: not known here, the commit found at load is recorded instead).
-    `rows` is the number of rows of the whole split, checked at load; `columns` are those the task reads.
+    cls: type[Plugin]
+    path: Path
+
+    def code_sha256(self) -> str:
+        """Fingerprint of the plugin's file."""
+        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+
+
+def builtin_folder(kind: str) -> Path:
+    """The folder of the built-in plugins; `kind` is "tasks" or "critics"."""
+    packaged = _PACKAGE / "_plugins" / kind
+    return packaged if packaged.is_dir() else _PACKAGE.parent / kind
+
+
+def load_file(path: Path) -> ModuleType:
+    """Import one plugin file under a name of its own. Raises `ConfigError` naming the file if that fails."""
+    path = path.resolve()
+    module_name = f"vpbench_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    if module_name in sys.modules:
+        return sys.modules[module_name]
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise ConfigError(f"{path}: not a Python file that can be loaded")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[module_name]
+        raise ConfigError(f"{path}: the plugin fails on import ({type(error).__name__}: {error})") from error
+    return module
+
+
+def _classes(module: ModuleType, base: type[Plugin]) -> Iterator[Found[Plugin]]:
+    for value in vars(module).values():
+        if (
+            isinstance(value, type)
+            and issubclass(value, base)
+            and value.__module__ == module.__name__
+            and not inspect.isabstract(value)
+            and "name" in vars(value)
+        ):
+            yield Found(value, Path(str(module.__file__)))
+
+
+def _all(kind: str, base: type[Plugin]) -> dict[str, Found[Plugin]]:
+    modules = [load_file(path) for path in sorted(builtin_folder(kind).glob("*.py")) if path.stem != "__init__"]
+    modules += [point.load() for point in entry_points(group=f"vpbench.{kind}")]
+    found: dict[str, Found[Plugin]] = {}
+    for module in modules:
+        for plugin in _classes(module, base):
+            name = plugin.cls.name
+            if name in found:
+                raise ConfigError(f"two {kind} are called {name!r}: {found[name].path} and {plugin.path}; rename one")
+            found[name] = plugin
+    return found
+
+
+def _find(kind: str, base: type[Plugin], wanted: str) -> Found[Plugin]:
+    if wanted.endswith(".py"):
+        plugins = list(_classes(load_file(Path(wanted)), base))
+        if len(plugins) != 1:
+            raise ConfigError(f"{wanted}: needs exactly one {base.__name__} class with a `name`, has {len(plugins)}")
+        return plugins[0]
+    known = _all(kind, base)
+    if wanted in known:
+        return known[wanted]
+    near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.4)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(sorted(known))}"
+    raise ConfigError(f"no {kind[:-1]} is called {wanted!r}; {hint} A path to a Python file works too.")
+
+
+def all_tasks() -> dict[str, Found[BaseTask]]:
+    """Every task found as a file or by entry point, by name. Raises `ConfigError` for a duplicate name."""
+    return _all("tasks", BaseTask)
+
+
+def all_critics() -> dict[str, Found[Critic]]:
+    """Every critic found as a file or by entry point, by name. Raises `ConfigError` for a duplicate name."""
+    return _all("critics", Critic)  # type: ignore[type-abstract]
+
+
+def find_task(wanted: str) -> Found[BaseTask]:
+    """The task called `wanted`, or in the file `wanted`. Raises `ConfigError` with near matches."""
+    return _find("tasks", BaseTask, wanted)
+
+
+def find_critic(wanted: str) -> Found[Critic]:
+    """The critic called `wanted`, or in the file `wanted`. Raises `ConfigError` with near matches."""
+    return _find("critics", Critic, wanted)  # type: ignore[type-abstract]
+
+
+def critic_settings(cls: type[Critic]) -> dict[str, Any]:
+    """The settings a critic has, name to default."""
+    return {
+        field.name: None if field.default is dataclasses.MISSING else field.default
+        for field in dataclasses.fields(cls)  # type: ignore[arg-type]
+    }
+
+
+def make_critic(cls: type[Critic], given: dict[str, str]) -> Critic:
+    """A critic with the settings given as text, each converted to its field's type.
+
+    Raises `ConfigError` for a setting the critic doesn't have or a value that doesn't fit.
     """
-
-    hub_id: str
-    split: str
-    rows: int
-    licence: str
-    columns: tuple[str, ...]
-    config: str = "default"
-    revision: str | None = None
-    image_columns: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """A published figure, in percent, with what is needed not to misread it."""
-
-    policy: str
-    critic: str
-    n: int
-    value: float
-    where: str
-    note: str = ""
+    fields = {field.name: str(field.type) for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    values: dict[str, Any] = {}
+    for name, text in given.items():
+        if name not in fields:
+            have = ", ".join(fields) or "none"
+            raise ConfigError(f"critic {cls.name!r} has no setting {name!r}; it has: {have}")
+        values[name] = _convert(cls.name, name, text, fields[name])
+    return cls(**values)
 
 
-class BaseTask(ABC):
-    """What every task has. `version` rises whenever a change may alter results."""
-
-    name: ClassVar[str]
-    title: ClassVar[str]
-    version: ClassVar[int] = 1
-    source: ClassVar[Source]
-    references: ClassVar[tuple[Reference, ...]] = ()
-
-
-class Task(BaseTask):
-    """A Best-of-N benchmark: questions, and a grader for free-form responses."""
-
-    metric: ClassVar[str] = "accuracy"
-
-    @abstractmethod
-    def question(self, row: Mapping[str, Any], images: tuple[Any, ...]) -> Question:
-        """The question of one data set row; `images` are its `ImageRef`s. Raises KeyError for a missing column."""
-
-    @abstractmethod
-    def grade(self, question: Question, response: str, mode: GradingMode) -> Verdict:
-        """Read the final answer of `response` and compare it. Never raises for anything a response may hold."""
-
-    def grade_extraction(self, question: Question, extraction: str | None) -> Verdict | None:
-        """Official verdict for an answer somebody else extracted; None where the official rule has no such step."""
+def _convert(critic: str, name: str, text: str, annotation: str) -> Any:
+    kind = annotation.split("|")[0].strip()
+    if "None" in annotation and text.lower() == "none":
         return None
-
-
-class StepTask(BaseTask):
-    """A step-detection benchmark: solutions whose steps carry labels."""
-
-    metric: ClassVar[str] = "macro_f1"
-
-    @abstractmethod
-    def solution(self, row: Mapping[str, Any], images: tuple[Any, ...], index: int) -> LabelledSolution:
-        """The labelled solution of row number `index`. Raises KeyError for a missing column."""
-
-
-class Critic(ABC):
-    """Scores the candidates of one question. Subclasses are frozen dataclasses; their fields are their settings."""
-
-    name: ClassVar[str]
-    title: ClassVar[str]
-    version: ClassVar[int] = 1
-    selection: ClassVar[Selection] = "best"
-    needs_images: ClassVar[bool] = True
-    step_threshold: ClassVar[float] = 0.5
-
-    @abstractmethod
-    def score(self, question: Question, candidates: Sequence[Candidate]) -> list[Score]:
-        """One score per candidate, in order.
-
-        A candidate that can't be scored gets a `Score` with value None and a reason. What concerns the whole question
-        (a missing image, say) may be raised as `DataError` or `CriticError`.
-        """
-
-    def revision(self) -> str:
-        """What identifies the critic beyond its settings: a checkpoint's fingerprint, say."""
-        return str(self.version)
+    try:
+        if kind == "bool":
+            return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
+        return {"int": int, "float": float, "str": str}[kind](text)
+    except (KeyError, ValueError) as error:
+        raise ConfigError(f"critic {critic!r}: setting {name}={text!r} is not a {kind}") from error

@@ -97,6 +97,7 @@ class Candidate:
 
     @property
     def key(self) -> RowKey:
+        """The row this candidate is."""
         return (self.question_id, self.index)
 
 

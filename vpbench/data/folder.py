@@ -1,0 +1,149 @@
+"""A local folder in the hub's own columns: Parquet, JSON or JSONL, images inline or as relative paths.
+
+The files of the split are those named `{split}.ext` or `{split}-00000-of-00004*.ext`; where no file is named so, the
+only data file there is. Image columns of Parquet files are read one row group at a time, when an image is opened.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from vpbench.base import Source
+from vpbench.data.table import Row, Table, check_columns, image_ref, image_refs, path_column
+from vpbench.errors import DataError
+from vpbench.records import ImageRef
+
+_SUFFIXES = (".parquet", ".jsonl", ".json")
+
+
+def read_folder(source: Source, folder: Path) -> Table:
+    """All rows of the split in `folder` (or of one file). Raises `DataError` for what isn't there or can't be read."""
+    files = _files(source, folder)
+    root = folder if folder.is_dir() else folder.parent
+    digest = hashlib.sha256()
+    rows: list[Row] = []
+    for path in files:
+        digest.update(path.name.encode())
+        with path.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+        rows += _parquet(source, path, root) if path.suffix == ".parquet" else _json(source, path, root)
+    return Table(rows, digest.hexdigest(), str(folder), None)
+
+
+def _files(source: Source, folder: Path) -> list[Path]:
+    if folder.is_file():
+        return [folder]
+    if not folder.is_dir():
+        raise DataError(f"--data {folder}: no such folder; give the folder that holds the files of {source.hub_id}")
+    found = sorted(path for place in (folder, folder / "data") for path in place.glob("*") if path.suffix in _SUFFIXES)
+    pattern = re.compile(rf"{re.escape(source.split)}(-\d+-of-\d+.*)?")
+    named = [path for path in found if pattern.fullmatch(path.stem)]
+    chosen = named or (found if len(found) == 1 else [])
+    if not chosen:
+        have = ", ".join(path.name for path in found) or "none"
+        raise DataError(
+            f"--data {folder}: no file of split {source.split!r} (expected {source.split}.parquet, .jsonl or .json, or "
+            f"{source.split}-00000-of-....parquet); data files there: {have}"
+        )
+    if len({path.suffix for path in chosen}) > 1:
+        raise DataError(
+            f"--data {folder}: split {source.split!r} is there in more than one format; keep one of "
+            f"{', '.join(path.name for path in chosen)}"
+        )
+    return chosen
+
+
+def _parquet(source: Source, path: Path, root: Path) -> Iterator[Row]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(f"{path}: not a readable Parquet file ({error})") from error
+    schema = file.schema_arrow
+    check_columns(source, schema.names, str(path))
+    inline = [name for name in source.image_columns if name in schema.names and _holds_bytes(schema.field(name).type)]
+    columns = [name for name in schema.names if name not in inline]
+    several = len(source.image_columns) > 1
+    number = 0
+    for group in range(file.num_row_groups):
+        values = file.read_row_group(group, columns=columns).to_pylist()
+        present = {name: _cells(path, group, name).is_valid() for name in inline} if several else {}
+        for offset, row in enumerate(values):
+            number += 1
+            where = f"{path} row {number}"
+            images: list[ImageRef] = []
+            for name in source.image_columns:
+                if name in inline:
+                    if several and not present[name][offset].as_py():
+                        continue
+                    load = functools.partial(_inline, path, group, name, offset, row, root, where)
+                    images.append(ImageRef(f"{where}, column {name}", load=load))
+                elif not (several and row.get(name) is None):
+                    images += _images(row, name, where, root)
+            yield Row(row, tuple(images), where)
+
+
+def _json(source: Source, path: Path, root: Path) -> Iterator[Row]:
+    for number, row in _json_rows(path):
+        where = f"{path} line {number}" if path.suffix == ".jsonl" else f"{path} row {number}"
+        if not isinstance(row, dict):
+            raise DataError(f"{where}: expected a JSON object with the columns of {source.hub_id}")
+        check_columns(source, list(row), where)
+        several = len(source.image_columns) > 1
+        names = [name for name in source.image_columns if not (several and row.get(name) is None)]
+        yield Row(row, tuple(ref for name in names for ref in _images(row, name, where, root)), where)
+
+
+def _json_rows(path: Path) -> Iterator[tuple[int, Any]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        if path.suffix == ".json":
+            content = json.loads(text)
+            rows = list(content.values()) if isinstance(content, dict) else content
+            yield from enumerate(rows, 1)
+            return
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not valid JSON ({error})") from error
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            yield number, json.loads(line)
+        except json.JSONDecodeError as error:
+            raise DataError(f"{path} line {number}: not valid JSON ({error}); fix or remove the line") from error
+
+
+def _images(row: dict[str, Any], column: str, where: str, root: Path) -> tuple[ImageRef, ...]:
+    cell = row.get(column)
+    if cell is None:
+        cell = row.get(path_column(column))
+    return image_refs(cell, f"{where}, column {column}", root)
+
+
+def _inline(path: Path, group: int, column: str, offset: int, row: dict[str, Any], root: Path, where: str) -> bytes:
+    cell = _cells(path, group, column)[offset].as_py()
+    name = f"{where}, column {column}"
+    if cell is None or (isinstance(cell, dict) and not cell.get("bytes") and not cell.get("path")):
+        cell = row.get(path_column(column))
+    return image_ref(cell, name, root).read()
+
+
+@functools.lru_cache(maxsize=2)
+def _cells(path: Path, group: int, column: str) -> Any:
+    import pyarrow.parquet as pq
+
+    return pq.ParquetFile(path).read_row_group(group, columns=[column]).column(column)
+
+
+def _holds_bytes(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_struct(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind))

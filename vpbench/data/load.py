@@ -1,0 +1,109 @@
+"""Questions and labelled solutions of a task, wherever its rows come from."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from vpbench.base import Source, StepTask, Task
+from vpbench.data.folder import read_folder
+from vpbench.data.hub import read_hub
+from vpbench.data.table import Row, Table
+from vpbench.errors import DataError
+from vpbench.records import LabelledSolution, Question
+
+Made = TypeVar("Made")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class QuestionSet:
+    """A task's questions, in the data's order, by id; `where` names each one's row."""
+
+    questions: dict[str, Question]
+    where: dict[str, str]
+    fingerprint: str
+    origin: str
+    revision: str | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SolutionSet:
+    """A step task's labelled solutions, in the data's order."""
+
+    solutions: list[LabelledSolution]
+    fingerprint: str
+    origin: str
+    revision: str | None
+
+
+def load_questions(task: Task, data: Path | None) -> QuestionSet:
+    """The questions of `task` from the folder `data`, or from the hub. Raises `DataError`."""
+    table = _table(task.source, data)
+    questions: dict[str, Question] = {}
+    where: dict[str, str] = {}
+    for row in table.rows:
+        question = _read(task.source, row, task.question, row.values, row.images)
+        if question.id in questions:
+            raise DataError(f"{row.where}: question id {question.id!r} is already at {where[question.id]}")
+        questions[question.id] = question
+        where[question.id] = row.where
+    return QuestionSet(questions, where, _fingerprint(table, task), table.origin, table.revision)
+
+
+def load_solutions(task: StepTask, data: Path | None) -> SolutionSet:
+    """The labelled solutions of `task` from the folder `data`, or from the hub. Raises `DataError`."""
+    table = _table(task.source, data)
+    solutions = [
+        _read(task.source, row, task.solution, row.values, row.images, number) for number, row in enumerate(table.rows)
+    ]
+    return SolutionSet(solutions, _fingerprint(table, task), table.origin, table.revision)
+
+
+def question_from_fields(task: str, fields: Mapping[str, Any], where: str) -> Question:
+    """A question out of the fields that a pool line carries (`question`, `answer`, `choices`, `precision`, ...)."""
+    for needed in ("question_id", "question", "answer"):
+        if fields.get(needed) is None:
+            raise DataError(f"{where}: no {needed!r}, so the question can't be built from the pool; give --data DIR")
+    precision = fields.get("precision")
+    choices = fields.get("choices")
+    return Question(
+        task=task,
+        id=str(fields["question_id"]),
+        text=str(fields["question"]),
+        choices=tuple(map(str, choices)) if choices else None,
+        answer=str(fields["answer"]),
+        answer_type=str(fields.get("answer_type") or "text"),
+        precision=None if precision is None else int(precision),
+        unit=fields.get("unit"),
+        categories=fields.get("categories") or {},
+    )
+
+
+def pool_questions(task: Task, fields: Mapping[str, tuple[Mapping[str, Any], str]]) -> QuestionSet:
+    """The questions that a pool's lines carry: id to (fields, place of the line)."""
+    questions = {id: question_from_fields(task.name, row, where) for id, (row, where) in fields.items()}
+    content = json.dumps([list(row.items()) for row, _ in fields.values()], sort_keys=True, default=str)
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    places = {id: where for id, (_, where) in fields.items()}
+    return QuestionSet(questions, places, digest, "the pool's own question fields", None)
+
+
+def _table(source: Source, data: Path | None) -> Table:
+    return read_hub(source) if data is None else read_folder(source, data)
+
+
+def _fingerprint(table: Table, task: Task | StepTask) -> str:
+    return hashlib.sha256(f"{task.name} {task.version} {table.fingerprint}".encode()).hexdigest()
+
+
+def _read(source: Source, row: Row, make: Callable[..., Made], *arguments: Any) -> Made:
+    try:
+        return make(*arguments)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(
+            f"{row.where}: not a row of {source.hub_id}: {type(error).__name__} {error}; has {', '.join(row.values)}"
+        ) from error

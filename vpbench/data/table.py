@@ -1,0 +1,88 @@
+"""Rows as a data set holds them, before a task has read them.
+
+Both readers, folder and hub, end in a `Table`: rows with their own column names, each with the images its image columns
+hold (unread) and with the place it came from, for messages.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vpbench.base import Source
+from vpbench.errors import DataError
+from vpbench.records import ImageRef
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: column values (image columns left out where their bytes are inline), its images, and where it stands."""
+
+    values: Mapping[str, Any]
+    images: tuple[ImageRef, ...]
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """All rows of a split. `fingerprint` changes whenever any content does; `revision` is the hub's commit."""
+
+    rows: list[Row]
+    fingerprint: str
+    origin: str
+    revision: str | None
+
+
+def check_columns(source: Source, have: list[str], where: str) -> None:
+    """Raise `DataError` if a column that the task reads is missing."""
+    missing = [column for column in source.columns if column not in have]
+    if missing:
+        raise DataError(
+            f"{where}: column {', '.join(missing)} missing; it has {', '.join(have)}. "
+            f"Expected are the columns of {source.hub_id} (split {source.split})."
+        )
+
+
+def image_ref(cell: Any, name: str, root: Path | None) -> ImageRef:
+    """The image in one cell: encoded bytes, `{bytes, path}` (the hub's Image feature), a data URL or a relative path.
+
+    An empty cell gives a reference that raises `DataError` when it is opened.
+    """
+    if isinstance(cell, Mapping):
+        cell = cell["bytes"] if cell.get("bytes") else cell.get("path")
+    if isinstance(cell, bytes):
+        data = cell
+        return ImageRef(name, load=lambda: data)
+    if isinstance(cell, str) and cell.startswith("data:image/"):
+        return ImageRef(name, load=lambda: _data_url(cell, name))
+    if isinstance(cell, str) and cell and root is not None:
+        path = (root / cell).resolve()
+        if not path.is_relative_to(root.resolve()):
+            raise DataError(
+                f"image {name}: path {cell!r} leaves the data folder {root}; image paths must stay inside it"
+            )
+        return ImageRef(name, path=path)
+    return ImageRef(name)
+
+
+def image_refs(cell: Any, name: str, root: Path | None) -> tuple[ImageRef, ...]:
+    """The images in one cell, which may hold one image or a list of them."""
+    cells = cell if isinstance(cell, list) else [cell]
+    names = [name] if len(cells) == 1 else [f"{name}[{i}]" for i in range(len(cells))]
+    return tuple(image_ref(each, label, root) for each, label in zip(cells, names, strict=True))
+
+
+def path_column(column: str) -> str:
+    """The column that holds the path of an inline image: the hub's sets pair `decoded_image` with `image`."""
+    return column.removeprefix("decoded_")
+
+
+def _data_url(url: str, name: str) -> bytes:
+    try:
+        return base64.b64decode(url.split(",", 1)[1], validate=True)
+    except (IndexError, binascii.Error) as error:
+        raise DataError(f"image {name}: a data URL that isn't valid base64") from error

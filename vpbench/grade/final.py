@@ -1,0 +1,143 @@
+"""Where a response says its final answer.
+
+`final_spans` lists the places a careful reader would look, strongest first: the last box, an answer tag, the last
+"answer: ..." or "the answer is ...", a reply that is nothing but an answer, the conclusion ("so", "therefore"), the
+last sentences, the first. What a place says is read by `choices` and `freeform`; the first place that says something
+they understand is the answer.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from vpbench.grade.text import content_stems, sentences
+
+Kind = Literal["box", "tag", "stated", "whole", "conclusion", "sentence", "first"]
+
+SHORT_REPLY_CHARACTERS = 80
+_BOX = re.compile(r"\\?(?:boxed|fbox)\s*\{")
+_TAG = re.compile(r"<answer>", re.IGNORECASE)
+_STATED = re.compile(
+    r"(?<!here is the )(?<!here's the )(?<!here is my )"
+    r"\b(?:answers?|(?:correct|right|best|final|appropriate|closest)[ \t]+(?:option|choice|statement|result|value|letter|one)"
+    r"|(?:option|choice)(?=[ \t]+letter))"
+    r"(?:[ \t]+(?:option|choice|letter|value|number|here|therefore|then))*"
+    r"(?:[ \t]+(?:to|for|of|from|among)[ \t]+(?:[\w'.,()+=$-]+[ \t]+){0,12}?[\w'?]+)?"
+    r"[ \t]*(?:\*\*|\")?[ \t]*"
+    r"(?:(?:is|are|was|be|being|would[ \t]+be|should[ \t]+be|must[ \t]+be|will[ \t]+be|comes?[ \t]+out[ \t]+to[ \t]+be)\b"
+    r"(?:[ \t]+(?:therefore|thus|then|hence|simply|option|choice|letter|clearly|most[ \t]+likely|likely|probably))*"
+    r"(?:[ \t]*(?:\*\*)?:)?|[:=→])"
+    r"[ \t]*(?:\*\*)?",
+    re.IGNORECASE,
+)
+_CHINESE_STATED = re.compile(r"(?:答案|选项|选择|正确答案|应选|故选)[ ]*(?:是|为|:|：)?[ ]*")
+_CONCLUDING = re.compile(
+    r"\b(?:therefore|thus|hence|consequently|in conclusion|in summary|conclude)\b|^\W*(?:so|finally|as a result)\b"
+    r"|因此|所以|故|∴|\\therefore",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A place that may hold the final answer: its text and what kind of place it is."""
+
+    text: str
+    kind: Kind
+
+
+def braced(text: str, start: int) -> tuple[str, int]:
+    """The content of the brace that opens just before `start`, and where it ends; an unclosed one ends at the line."""
+    depth = 1
+    for at in range(start, min(len(text), start + 2_000)):
+        if text[at] == "{":
+            depth += 1
+        elif text[at] == "}":
+            depth -= 1
+            if depth == 0:
+                return text[start:at], at + 1
+    line_end = text.find("\n", start)
+    end = len(text) if line_end < 0 else line_end
+    return text[start : min(end, start + 400)], end
+
+
+def boxes(text: str) -> list[tuple[str, int, int]]:
+    """Content, beginning and end of the outermost boxes, in order."""
+    found: list[tuple[str, int, int]] = []
+    at = 0
+    while (match := _BOX.search(text, at)) is not None:
+        content, at = braced(text, match.end())
+        found.append((content, match.start(), at))
+    return found
+
+
+def last_box(text: str) -> str | None:
+    """The content of the last box; None without one. Two boxes joined by "or" are given as "first or second"."""
+    found = boxes(text) if "box" in text else []
+    if not found:
+        return None
+    content = found[-1][0]
+    if len(found) > 1 and re.fullmatch(r"[\s$,]*or[\s$]*", text[found[-2][2] : found[-1][1]]):
+        content = f"{found[-2][0]} or {content}"
+    return content.strip()
+
+
+def _rest_of_statement(text: str, start: int) -> str:
+    """From `start` to the end of the sentence; what stands on the next lines if nothing follows on this one."""
+    rest = text[start : start + 600].lstrip(" \t*:")
+    rest = rest.lstrip("\n ") if rest[:1] == "\n" else rest
+    display = re.match(r"(?:\\\[|\$\$)\s*(.{1,300}?)\s*(?:\\\]|\$\$)", rest, re.DOTALL)
+    if display is not None:
+        return display.group(1)
+    parts = sentences(rest)
+    if not parts:
+        return ""
+    lettered = re.fullmatch(r"\(?[A-Z]\)?[.:]", parts[0])
+    return f"{parts[0]} {parts[1]}" if lettered and len(parts) > 1 and len(parts[1]) < 80 else parts[0]
+
+
+def statements(text: str) -> list[str]:
+    """What follows each "answer: " or "the answer is ", in order."""
+    found = [_rest_of_statement(text, match.end()) for match in _STATED.finditer(text)]
+    if not text.isascii():
+        found += [_rest_of_statement(text, match.end()) for match in _CHINESE_STATED.finditer(text)]
+    return [part for part in found if part and not part.lower().startswith(("choices", "options"))]
+
+
+def _restating(parts: list[str], question: str) -> str | None:
+    """The sentence that repeats most of the question's words, at least half of them; the last of several."""
+    wanted = content_stems(question[-300:])
+    if len(parts) < 2 or len(wanted) < 2:
+        return None
+    shares = [len(wanted & content_stems(part)) if len(part) < 500 and "?" not in part else 0 for part in parts[:60]]
+    best = max(shares)
+    return parts[len(shares) - 1 - shares[::-1].index(best)] if 2 * best >= len(wanted) else None
+
+
+def final_spans(text: str, question: str = "") -> list[Span]:
+    """The places to look at, strongest first. `text` is `readable` already; `question` finds what restates it."""
+    spans: list[Span] = []
+    box = last_box(text)
+    if box:
+        spans.append(Span(box, "box"))
+    tags = list(_TAG.finditer(text)) if "<" in text else []
+    if tags:
+        content = text[tags[-1].end() : tags[-1].end() + 4_000].partition("</")[0].strip()
+        text = content or text
+        tagged_box = last_box(text)
+        if len(content) <= SHORT_REPLY_CHARACTERS and not tagged_box:
+            spans.insert(0, Span(content, "tag"))
+    if len(text) <= SHORT_REPLY_CHARACTERS:
+        spans.append(Span(text, "whole"))
+    spans += [Span(part, "stated") for part in reversed(statements(text)[-6:])]
+    parts = sentences(text)
+    spans += [Span(part, "conclusion") for part in reversed(parts[-12:]) if _CONCLUDING.search(part[:120])][:2]
+    restating = _restating(parts, question)
+    if restating is not None:
+        spans.append(Span(restating, "sentence"))
+    spans += [Span(part, "sentence") for part in reversed(parts[-3:])]
+    if parts:
+        spans.append(Span(parts[0], "first"))
+    return spans

@@ -1,0 +1,107 @@
+"""Free-form answers: numbers at a stated precision, lists, expressions, words.
+
+The kind of answer follows `Question.answer_type`. 'integer': a value equals the answer if it is exactly that number.
+'float': if it rounds to it at `Question.precision` decimals. 'list': the same numbers in the same order. 'open': see
+`compare`. 'text': the same words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+
+from vpbench.grade.compare import Reading, compare_open, grade_text, normal_words
+from vpbench.grade.final import Span, final_spans, statements
+from vpbench.grade.numbers import value_of
+from vpbench.grade.prose import number_in_prose, numbers_in
+from vpbench.grade.statements import is_unsure
+from vpbench.grade.text import plain_characters
+from vpbench.grade.values import Value, canonical, rounded
+from vpbench.records import Question, Verdict
+
+_STRONG = {"box", "tag", "stated", "whole"}
+_BIG_WORD = re.compile(r"\b(?:thousand|million|billion|trillion)s?\b", re.IGNORECASE)
+
+
+def grade_freeform(question: Question, text: str) -> Verdict:
+    """The verdict on a readable response to a question without options."""
+    if question.answer_type in {"integer", "float"}:
+        return _grade_number(question, text)
+    if question.answer_type == "list":
+        return _grade_list(question, text)
+    if question.answer_type == "text":
+        return _first(text, lambda span: grade_text(span.text, question.answer, strong=span.kind in _STRONG))
+    return _first(text, lambda span: compare_open(_unstated(span), question.answer, strong=span.kind in _STRONG))
+
+
+def _unstated(span: Span) -> str:
+    if span.kind == "box" and (said := statements(span.text)):
+        return said[-1]
+    return span.text
+
+
+def _first(text: str, read: Callable[[Span], Reading | None], question: str = "") -> Verdict:
+    """The verdict of the first place that `read` understands."""
+    for span in final_spans(text, question):
+        reading = read(span)
+        if reading is not None:
+            return Verdict(reading.text[:200], reading.answer_class, reading.correct, reading.reason)
+        if span.kind == "stated" and is_unsure(span.text):
+            break
+    return Verdict(None, None, False, "no answer")
+
+
+@lru_cache(maxsize=4_096)
+def _question_numbers(text: str) -> frozenset[Value]:
+    return frozenset(number.value for number in numbers_in(plain_characters(text)))
+
+
+def _grade_number(question: Question, text: str) -> Verdict:
+    gold = value_of(question.answer)
+    decimals = int(question.precision or 0) if question.answer_type == "float" else None
+    mentioned = _question_numbers(question.text)
+    scaled = not _BIG_WORD.search(question.text)
+
+    def read(span: Span) -> Reading | None:
+        value = value_of(_unstated(span)) if len(span.text) < 100 else None
+        written = span.text
+        if value is None:
+            if is_unsure(span.text) and span.kind not in _STRONG:
+                return None
+            found = number_in_prose(span.text, mentioned, scaled=scaled)
+            if found is None:
+                return _words_instead(span, text)
+            if found == "two answers":
+                return Reading(span.text, None, False, "two answers")
+            value, written = found.value, found.text
+        if decimals is not None:
+            value = rounded(value, decimals)
+        correct = gold is not None and bool(value == gold)
+        return Reading(written, f"number:{canonical(value)}", correct, "match" if correct else "different")
+
+    return _first(text, read, question.text)
+
+
+def _words_instead(span: Span, text: str) -> Reading | None:
+    """A short marked answer at the very end that holds no number is an answer in words."""
+    words = normal_words(span.text)
+    final = span.kind in {"box", "tag", "whole"} or (span.kind == "stated" and text.endswith(span.text))
+    if not final or not words or len(words) > 40 or is_unsure(span.text):
+        return None
+    return Reading(span.text, f"text:{words}", False, "different")
+
+
+def _grade_list(question: Question, text: str) -> Verdict:
+    gold = [number.value for number in numbers_in(question.answer)]
+
+    def read(span: Span) -> Reading | None:
+        found = [number.value for number in numbers_in(span.text)]
+        if len(found) > len(gold) and span.kind not in _STRONG:
+            found = found[-len(gold) :]
+        if len(found) < 2:
+            return None
+        name = "set:[" + ", ".join(canonical(value) for value in found) + "]"
+        return Reading(span.text, name, found == gold, "match" if found == gold else "different")
+
+    return _first(text, read)

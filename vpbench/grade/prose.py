@@ -1,0 +1,131 @@
+"""The number a sentence gives as its answer.
+
+A sentence may hold several numbers: "there are 3 bars greater than 20", "10 - 2 - 3 = 5 objects". `number_in_prose`
+picks the one that is said of the asked quantity: what is printed bold; what stands after the last equal sign; of the
+numbers the question doesn't mention itself, the one after "is", "are", "has" ... or the only one. Numbers of
+different size that are offered as alternatives ("3 or 4") are two answers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from vpbench.grade.numbers import NUMBER_WORDS, value_of, without_markup
+from vpbench.grade.values import Value, multiply
+
+_WORDS = "|".join(sorted((re.escape(word) for word in NUMBER_WORDS), key=len, reverse=True))
+_DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d{1,400})(?:\.\d{1,400})?|\.\d{1,400}"
+NUMBER = re.compile(
+    rf"(?<![\w.^_/])(?<!\^\{{)(?P<sign>[-+](?=[\d.$]))?\$?(?P<digits>{_DIGITS})"
+    rf"(?P<fraction>(?:\s+\d{{1,6}})?\s*/\s*\d{{1,9}}(?![\d.])|:\d{{1,9}}(?![\d.:]))?"
+    r"(?P<power>\s*(?:x|×|\\times|\*)\s*10\s*\^\s*\{?-?\d{1,3}\}?|[eE][-+]?\d{1,3}\b|\^\{?\d{1,3}\}?)?"
+    r"(?:\s+(?P<scale>hundred|thousand|million|billion|trillion)s?\b)?"
+    r"(?!\.?\d)(?![\w]*\d)(?!(?:st|nd|rd|th)\b)"
+    rf"|\b(?P<word>{_WORDS})\b(?!-)",
+    re.IGNORECASE,
+)
+_LATEX_VALUE = re.compile(r"-?\d{0,9}\s*\\[dt]?frac\s*\{[^{}]{1,60}\}\s*\{[^{}]{1,60}\}|-?\d{0,9}\s*(?:\\sqrt\s*\{[^{}]{1,60}\}|√\d+)")
+_BOLD = re.compile(r"\*\*([^*\n]{1,80})\*\*")
+_COPULA = re.compile(
+    r"(?:\b(?:is|are|was|were|be|equals?|has|have|had|shows?|contains?|costs?|gives?|get|left with|there're|reads|"
+    r"answer|result|total of|value of|score of|by)\b|[=≈:])"
+    r"(?:\s+(?:to|us|you|equal to|about|approximately|around|only|exactly|a|an|the|total of|total|of|at|roughly|still|now|"
+    r"also|therefore|thus|then|just|simply|indeed|actually|estimated|to be)\b){0,4}[\s*$\\(\[:]*$",
+    re.IGNORECASE,
+)
+_SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_NOTHING = re.compile(r"\bthere (?:are|is|were|was|would be|will be) (?:no|not any|none)\b(?! (?:information|way|image|data|need|text|specific|option))", re.IGNORECASE)
+_ALTERNATIVE = re.compile(r"[\s*$]*(?:\w+\s+)?or\s+[\s*$]*|-", re.IGNORECASE)
+_ENUMERATION = re.compile(r"[\[({\s]*|\s*(?:,|;|and|,\s*and|&)\s*|[\])}.\s]*")
+_LABEL = re.compile(
+    r"\b(?:bar|figure|fig\.?|step|table|question|option|group|part|row|column|line|week|day|room|number|no\.|angle|point|"
+    r"figures|page|chapter|item|case|equation|side|q)\s+$",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A number in a text: its value, how it is written, and where."""
+
+    value: Value
+    text: str
+    start: int
+    end: int
+
+
+TwoAnswers = Literal["two answers"]
+
+
+def numbers_in(text: str, *, scaled: bool = True) -> list[Found]:
+    """All numbers of `text` in order; `scaled` multiplies "3 million" out. Ordinals and parts of names are left out."""
+    found: list[Found] = []
+    for match in NUMBER.finditer(text[:4_000]):
+        value = _value(match, scaled)
+        if value is not None:
+            found.append(Found(value, match.group().strip(), match.start(), match.end()))
+    return found
+
+
+def _value(match: re.Match[str], scaled: bool) -> Value | None:
+    if match["word"]:
+        return Fraction(NUMBER_WORDS[match["word"].lower()])
+    written = (match["sign"] or "") + match["digits"]
+    if match["fraction"] or match["power"]:
+        return value_of(written + (match["fraction"] or "") + (match["power"] or "").replace("\\times", "x"))
+    value = Fraction(written.replace(",", ""))
+    if match["scale"] and scaled:
+        return multiply(value, Fraction(_SCALES[match["scale"].lower()]))
+    return value
+
+
+def number_in_prose(text: str, question_numbers: Collection[Value], *, scaled: bool = True) -> Found | TwoAnswers | None:
+    """The number that `text` gives as its answer, None without one. `question_numbers`: those the question mentions."""
+    for bold in reversed(_BOLD.findall(text)):
+        if (value := value_of(bold)) is not None or (len(inner := numbers_in(bold, scaled=scaled)) == 1):
+            return Found(value, bold, 0, 0) if value is not None else inner[0]
+    text = without_markup(text)
+    for side in reversed(re.split(r"=|≈|\\approx", text)[1:]):
+        value = value_of(side.strip().rstrip("."))
+        if value is not None:
+            return Found(value, side.strip(), 0, 0)
+        inner = numbers_in(side, scaled=scaled)
+        if inner and inner[0].start <= 3:
+            return _latex(side) or inner[0]
+        if latex := _latex(side):
+            return latex
+    found = numbers_in(text, scaled=scaled)
+    if not found:
+        return _latex(text) or (Found(Fraction(0), "no", 0, 0) if _NOTHING.search(text) else None)
+    return _chosen(text, found, question_numbers)
+
+
+def _latex(text: str) -> Found | None:
+    match = _LATEX_VALUE.search(text[:400])
+    value = value_of(match.group()) if match else None
+    return Found(value, match.group(), match.start(), match.end()) if match and value is not None else None
+
+
+def _chosen(text: str, found: list[Found], question_numbers: Collection[Value]) -> Found | TwoAnswers:
+    """Of several numbers the one said of the asked quantity."""
+    if len({number.value for number in found}) == 1:
+        return found[0]
+    for left, right in zip(found, found[1:], strict=False):
+        if left.value != right.value and _ALTERNATIVE.fullmatch(text[left.end : right.start]):
+            return "two answers"
+    if all(_ENUMERATION.fullmatch(gap) for gap in _gaps(text, found)):
+        return "two answers"
+    named = [number for number in found if not _LABEL.search(text[max(0, number.start - 12) : number.start])] or found
+    new = [number for number in named if number.value not in question_numbers] or named
+    after_verb = [number for number in new if _COPULA.search(text[max(0, number.start - 60) : number.start])]
+    return (after_verb or new)[0]
+
+
+def _gaps(text: str, found: list[Found]) -> list[str]:
+    """What stands before, between and after the numbers."""
+    edges = [0, *(edge for number in found for edge in (number.start, number.end)), len(text)]
+    return [text[left:right] for left, right in zip(edges[::2], edges[1::2], strict=True)]

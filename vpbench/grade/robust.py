@@ -1,0 +1,31 @@
+"""Robust grading: reads the final answer the way a careful person would.
+
+Multiple choice is decided by the identity of the option, numbers by value at the precision the question states, free
+expressions by value or as formulas. Nothing is guessed: no edit distance, no random letter; a response without a
+final answer, or with two, gets no class and is wrong. Nothing raises for anything a response may hold.
+"""
+
+from __future__ import annotations
+
+from vpbench.grade.choices import read_choice
+from vpbench.grade.freeform import grade_freeform
+from vpbench.grade.options import options_of
+from vpbench.grade.text import readable
+from vpbench.records import Question, Verdict
+
+
+def grade_answer(question: Question, response: str, *, gold_choice: int | None = None) -> Verdict:
+    """The verdict on `response`. `gold_choice`: index of the right option, None for a free-form question."""
+    if not response or not response.strip():
+        return Verdict(None, None, False, "empty response")
+    text = readable(response)
+    if not text:
+        return Verdict(None, None, False, "empty response")
+    if gold_choice is None:
+        return grade_freeform(question, text)
+    reading = read_choice(text, options_of(question.choices), question.text)
+    if reading.index is None:
+        return Verdict(reading.text, None, False, reading.reason)
+    correct = reading.index == gold_choice
+    name = f"choice:{chr(ord('A') + reading.index)}"
+    return Verdict(reading.text, name, correct, "match" if correct else "different")

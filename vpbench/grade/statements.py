@@ -1,0 +1,87 @@
+"""Yes or no, where the reply is a statement.
+
+To "Is the red bar taller than the blue bar?" a reply "The red bar isn't taller than the blue bar" says no without the
+word. `polarity` reads "yes" and "no" where they stand, and otherwise compares a statement with the question: it must
+repeat most of the question's words; a negation or the opposite word (smaller for larger) turns it to no; "equal" or
+"the same" where the question asks for a difference is no as well. Conditions and refusals say nothing.
+"""
+
+from __future__ import annotations
+
+import re
+
+from vpbench.grade.text import content_stems, words_of
+
+_YES = re.compile(r"\b(?:yes|yeah|yep|correct|true)\b", re.IGNORECASE)
+_NO = re.compile(r"\b(?:no|nope|false|incorrect|untrue)\b", re.IGNORECASE)
+_LEADING = re.compile(r"[\W_]*(yes|no|true|false)\b(?! (?:information|bars?|objects?|answer|option|one|other|longer))", re.IGNORECASE)
+_NEGATION = re.compile(
+    r"\b(?:not|no|never|none|neither|nor|without|cannot|false|incorrect|untrue|fails?|unlike|rather than)\b|n't\b", re.IGNORECASE
+)
+_UNSURE = re.compile(
+    r"\?|\bif\b|\bwhether\b|\bunclear\b|\bmay\b|\bmight\b|\bdepends?\b|\bassum|\bneed to\b|\bwould need\b|"
+    r"(?:cannot|can't|can not|not possible to|unable to|impossible to|difficult to|hard to|not able to)\s+(?:be\s+)?(?:\w+\s+)?"
+    r"(?:determin|answer|provid|tell|say|see|know|compar|assist|conclu|ascertain|accurate|confirm)|not (?:provide|have|given|enough|clear|specif)|"
+    r"\binsufficient\b|\bplease\b|\bsorry\b",
+    re.IGNORECASE,
+)
+_OPPOSITES = [
+    ({"less", "fewer", "smaller", "lower", "shorter", "under", "below", "minority"},
+     {"more", "greater", "larger", "bigger", "higher", "taller", "longer", "over", "above", "exceeds", "majority"}),
+    ({"minimum", "lowest", "smallest", "least", "fewest", "shortest", "low"},
+     {"maximum", "highest", "largest", "greatest", "most", "biggest", "longest", "tallest", "high"}),
+    ({"left"}, {"right"}), ({"before"}, {"after"}), ({"increasing", "increase", "increases", "increased"},
+     {"decreasing", "decrease", "decreases", "decreased", "declining"}),
+    ({"odd"}, {"even"}), ({"smooth", "smoothest"}, {"rough", "roughest"}), ({"first"}, {"last"}),
+    ({"older", "oldest"}, {"younger", "youngest"}), ({"positive"}, {"negative"}), ({"front"}, {"behind"}),
+]  # fmt: skip
+_EQUAL = {"equal", "same", "equals", "equally", "identical", "equivalent"}
+
+
+def is_unsure(text: str) -> bool:
+    """Whether `text` is a condition, a refusal or a question rather than an answer."""
+    return bool(_UNSURE.search(text))
+
+
+def said_outright(text: str) -> bool | None:
+    """True for a text that begins with yes (true), False for no (false), None otherwise."""
+    match = _LEADING.match(text)
+    if match is None:
+        return None
+    return match.group(1).lower() in {"yes", "true"}
+
+
+def word_polarity(text: str) -> bool | None:
+    """Yes or no by the words themselves, anywhere in `text`; None if there is none or both."""
+    yes, no = bool(_YES.search(text)), bool(_NO.search(text))
+    return yes if yes != no else None
+
+
+def polarity(text: str, question: str) -> bool | None:
+    """Whether the statement `text` affirms (True) or denies (False) what `question` asks; None: says nothing of it."""
+    outright = said_outright(text)
+    if outright is not None:
+        return outright
+    if is_unsure(text):
+        return None
+    asked, said = words_of(question[-300:]), words_of(text[:600])
+    wanted = content_stems(question[-300:])
+    if not wanted:
+        return None
+    opposite = _opposite(asked, said)
+    shared = len(wanted & content_stems(text[:600])) + (1 if opposite else 0)
+    if shared < 0.5 * len(wanted) or shared < min(2, len(wanted)):
+        return None
+    if _EQUAL & said and not _EQUAL & asked:
+        return False if not _NEGATION.search(text) else None
+    negated = bool(_NEGATION.search(text)) != bool(_NEGATION.search(question))
+    return negated == opposite
+
+
+def _opposite(asked: frozenset[str], said: frozenset[str]) -> bool:
+    """Whether the statement uses the opposite of a word of the question instead of that word."""
+    for small, large in _OPPOSITES:
+        for mine, other in ((small, large), (large, small)):
+            if asked & mine and not asked & other and said & other and not said & mine:
+                return True
+    return False

@@ -1,0 +1,107 @@
+"""A response made readable: markup tokens, odd characters and run-on text removed.
+
+What a policy writes may hold end-of-text tokens, full-width or invisible characters, a thinking part, or a second
+question with its own answer (few-shot models go on writing). `readable` gives what a person would read as the reply
+to *this* question, bounded in length: of a very long response only its beginning and its end are kept, which is
+where answers stand. All steps are linear in the length of the response.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+HEAD_CHARACTERS = 4_000
+TAIL_CHARACTERS = 12_000
+
+_SPECIAL_TOKEN = re.compile(r"</?s>|<\|[a-zA-Z_]{1,30}\|>|<(?:pad|unk|eos|end_of_turn|0x0A)>|\[/?INST\]")
+_NEW_QUESTION = re.compile(
+    r"\n[ \t]*(?:[#*]{1,4}[ \t]*)?(?:(?:new |next )?(?:question|problem)|q|hint|user|human|instruction|choices|context)"
+    r"[ \t]*\d{0,3}[ \t]*(?:\*\*)?[:：]",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"(?<=[.!?;])(?<!\b[A-Z]\.)(?<!Fig\.)(?<!fig\.)(?<!vs\.)(?<!e\.g\.)(?<!i\.e\.)\s+|\n+")
+_SUPERSCRIPT = re.compile("[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
+_SUPERSCRIPT_DIGITS = str.maketrans("⁻⁺⁰¹²³⁴⁵⁶⁷⁸⁹", "-+0123456789")
+_LEAD_IN = re.compile(r"[^\d()]{0,60}[:.!]?\s*", re.IGNORECASE)
+
+
+_STOP = frozenset(
+    "the a an is are was were do does did be been it its this that these those there of in on at to for by as and or "
+    "than with has have had can will would could shown image figure picture graph chart what which how many".split()
+)
+_WORD = re.compile(r"[a-z0-9']+")
+
+
+@lru_cache(maxsize=1)
+def _character_table() -> dict[int, str | None]:
+    """Full-width forms to ASCII, dashes and quotes to plain ones; invisible and control characters and lone
+    surrogates are dropped (bidirectional marks could otherwise make a text read differently than it is graded)."""
+    table: dict[int, str | None] = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
+    table.update(dict.fromkeys([*range(0x20), 0x7F, *range(0x80, 0xA0)], None))
+    table.update(dict.fromkeys([*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF], None))
+    table.update(dict.fromkeys(range(0xD800, 0xE000), None))
+    table.update(
+        {ord(old): new for old, new in zip("−‐‑‒–“”‘’′　\u00a0\u2009\u202f\t", "-----\"\"'''     ", strict=True)}
+    )
+    table.update({ord("—"): " - ", ord("。"): ". ", ord("、"): ", ", ord("\n"): "\n", ord("\r"): "\n"})
+    fractions = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4", "⅕": "1/5", "⅙": "1/6", "⅛": "1/8"}
+    table.update({ord(sign): " " + text for sign, text in fractions.items()})
+    return table
+
+
+def plain_characters(text: str) -> str:
+    """`text` with the character table applied."""
+    if text.isascii() and text.isprintable():
+        return text
+    text = text.translate(_character_table())
+    return text if text.isascii() else _SUPERSCRIPT.sub(_as_power, text)
+
+
+def _as_power(match: re.Match[str]) -> str:
+    return "^{" + match.group().translate(_SUPERSCRIPT_DIGITS) + "}"
+
+
+def without_run_on(text: str) -> str:
+    """`text` up to where it starts another question; a mere lead-in before such a mark doesn't count as a reply."""
+    for mark in _NEW_QUESTION.finditer(text):
+        before = text[: mark.start()].strip()
+        if len(before) > 60 or (before and not _LEAD_IN.fullmatch(before)) or _bare_reply(before):
+            return text[: mark.start()]
+    return text
+
+
+def _bare_reply(before: str) -> bool:
+    return 0 < len(before.split()) <= 4 and not before.endswith(":")
+
+
+def readable(response: str) -> str:
+    """The part of `response` that replies to the question, at most HEAD_CHARACTERS + TAIL_CHARACTERS long."""
+    text = response if len(response) <= 400_000 else response[:200_000] + "\n" + response[-200_000:]
+    text = plain_characters(text)
+    if "<" in text or "[" in text:
+        text = _SPECIAL_TOKEN.sub("\n", text)
+    if "</think>" in text:
+        thought, _, reply = text.rpartition("</think>")
+        text = reply if reply.strip() else thought
+    text = without_run_on(text).strip()
+    if len(text) > HEAD_CHARACTERS + TAIL_CHARACTERS:
+        text = text[:HEAD_CHARACTERS] + "\n" + text[-TAIL_CHARACTERS:]
+    return text
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences and lines of `text`, in order, blank ones left out. Decimal points and initials don't end one."""
+    return [part for part in (piece.strip() for piece in _SENTENCE_END.split(text)) if part]
+
+
+@lru_cache(maxsize=8_192)
+def words_of(text: str) -> frozenset[str]:
+    """The words of `text` in lower case."""
+    return frozenset(_WORD.findall(text.lower()))
+
+
+@lru_cache(maxsize=8_192)
+def content_stems(text: str) -> frozenset[str]:
+    """The first five letters of the words of `text` that carry meaning, to compare two texts by."""
+    return frozenset(word[:5].rstrip("s") for word in words_of(text) - _STOP if len(word) > 1 or word.isdigit())

@@ -1,0 +1,239 @@
+"""One run, read top to bottom.
+
+Questions and candidates are put together, candidates get verdicts and scores, and statistics turn these into a
+result. `prepare` does what all critics share; `evaluate` does the rest for one of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from vpbench.base import BaseTask, Critic, Source, StepTask, Task
+from vpbench.data import QuestionSet, load_questions, load_solutions
+from vpbench.data.load import pool_questions
+from vpbench.errors import ConfigError, DataError
+from vpbench.generate import Pool, PoolRow, read_pool
+from vpbench.plugins import Found, find_critic, make_critic
+from vpbench.records import GradingMode, LabelledSolution, Question, RowKey, Score, Selection, Verdict
+from vpbench.scoring.given import GivenScores
+from vpbench.stages import Progress, given_verdicts, grade_stage, score_stage
+from vpbench.store import folder_name
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a run is asked to do, apart from which task and which critic; field names are the command line's."""
+
+    data: Path | None = None
+    pool: Path | None = None
+    grading: GradingMode = "robust"
+    trust_verdicts: bool = False
+    limit: int | None = None
+    nano: bool = False
+    max_error_rate: float = 0.1
+    output: Path = Path("runs")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which candidates of which questions; `total` is the number of questions the task has."""
+
+    task: Task
+    questions: QuestionSet
+    pool: Pool
+    rows: dict[str, list[PoolRow]]
+    total: int
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class Common:
+    """What both kinds of prepared tasks have; `total` is the number of rows the task has, seconds are by stage."""
+
+    request: Request
+    key: dict[str, Any]
+    data_origin: str
+    data_revision: str | None
+    total: int
+    notes: list[str]
+    seconds: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Prepared(Common):
+    """A Best-of-N task's questions, candidates and verdicts."""
+
+    task: Task
+    pool: Pool
+    questions: dict[str, Question]
+    rows: dict[str, list[PoolRow]]
+    verdicts: dict[RowKey, Verdict]
+
+
+@dataclass(frozen=True)
+class PreparedSteps(Common):
+    """A step task's labelled solutions."""
+
+    task: StepTask
+    solutions: list[LabelledSolution]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What one critic said of the prepared rows."""
+
+    critic: str
+    selection: Selection
+    step_threshold: float
+    settings: dict[str, Any]
+    revision: str
+    scores: dict[RowKey, Score]
+    key: dict[str, Any]
+    seconds: float
+
+
+def plan(found: Found[BaseTask], request: Request) -> Plan:
+    """Put questions and candidates together; `--dry-run` shows it. Raises `DataError`, `ConfigError`."""
+    task = found.cls()
+    if not isinstance(task, Task):
+        raise ConfigError(f"task {task.name!r} is a step-detection task; it has no pools")
+    if request.pool is None:
+        raise ConfigError(
+            f"task {task.name!r} needs candidates: --pool FILE (JSONL of {{question_id, candidates: [{{response}}]}})"
+        )
+    pool = read_pool(request.pool)
+    if request.data is None and pool.question_fields.keys() >= pool.rows.keys():
+        questions = pool_questions(task, pool.question_fields)
+    else:
+        questions = load_questions(task, request.data)
+    rows, notes = _match(questions, pool, task, request.nano)
+    if request.limit is not None:
+        rows = {id: rows[id] for id in list(rows)[: request.limit]}
+    total = len(questions.questions) if request.nano else task.source.rows
+    return Plan(task, questions, pool, rows, total, notes + _size_notes(task.source, len(rows), total, request.nano))
+
+
+def prepare(found: Found[BaseTask], request: Request, progress: Progress) -> Prepared:
+    """Load questions and candidates and grade them. Raises `DataError`, `ConfigError`."""
+    started = time.perf_counter()
+    planned = plan(found, request)
+    loaded = time.perf_counter()
+    task, pool, rows = planned.task, planned.pool, planned.rows
+    key = {"task": task.name, "task_version": task.version, "data": planned.questions.fingerprint, "pool": pool.sha256}
+    questions = {id: planned.questions.questions[id] for id in rows}
+    if request.trust_verdicts:
+        verdicts = given_verdicts(rows, list(questions))
+    else:
+        grade_key = {**key, "grading": request.grading, "grader_code": _grader_code(found)}
+        folder = request.output / "verdicts" / folder_name(task.name, pool.name, request.grading, key=grade_key)
+        verdicts = grade_stage(folder, grade_key, task, questions, rows, request.grading, progress)
+    seconds = {"load": loaded - started, "grade": time.perf_counter() - loaded}
+    return Prepared(request, key, planned.questions.origin, planned.questions.revision, planned.total, planned.notes,
+                    seconds, task, pool, questions, rows, verdicts)  # fmt: skip
+
+
+def prepare_steps(found: Found[BaseTask], request: Request) -> PreparedSteps:
+    """Load a step task's solutions. Raises `DataError`, `ConfigError`."""
+    started = time.perf_counter()
+    task = found.cls()
+    assert isinstance(task, StepTask)
+    if request.pool is not None:
+        raise ConfigError(f"task {task.name!r} brings its own solutions; leave --pool out")
+    loaded = load_solutions(task, request.data)
+    solutions = loaded.solutions[: request.limit]
+    key = {"task": task.name, "task_version": task.version, "data": loaded.fingerprint}
+    total = len(loaded.solutions) if request.nano else task.source.rows
+    notes = _size_notes(task.source, len(solutions), total, request.nano)
+    seconds = {"load": time.perf_counter() - started}
+    return PreparedSteps(request, key, loaded.origin, loaded.revision, total, notes, seconds, task, solutions)
+
+
+def score(prepared: Prepared | PreparedSteps, critic: Critic, progress: Progress) -> Scored:
+    """Score every prepared row with `critic`. Raises `CriticError`, `TooManyFailures`."""
+    started = time.perf_counter()
+    settings: dict[str, Any] = asdict(critic) if is_dataclass(critic) else {}
+    revision = critic.revision()
+    key = {
+        **prepared.key,
+        "critic": critic.name,
+        "critic_version": critic.version,
+        "critic_revision": revision,
+        "settings": settings,
+    }
+    origin = prepared.pool.name if isinstance(prepared, Prepared) else "steps"
+    folder = prepared.request.output / "scores" / folder_name(prepared.task.name, origin, critic.name, key=key)
+    if isinstance(prepared, Prepared):
+        questions = prepared.questions
+        candidates = {id: [row.candidate for row in rows] for id, rows in prepared.rows.items()}
+    else:
+        questions = {each.question.id: each.question for each in prepared.solutions}
+        candidates = {each.question.id: [each.candidate] for each in prepared.solutions}
+    scores = score_stage(folder, key, critic, questions, candidates, prepared.request.max_error_rate, progress)
+    seconds = time.perf_counter() - started
+    return Scored(critic.name, critic.selection, critic.step_threshold, settings, revision, scores, key, seconds)
+
+
+def use_scores(prepared: Prepared | PreparedSteps, given: GivenScores, name: str) -> Scored:
+    """Scores from a file, for exactly the prepared rows. Raises `DataError` naming the first row without one."""
+    if isinstance(prepared, Prepared):
+        keys = [row.candidate.key for rows in prepared.rows.values() for row in rows]
+    else:
+        keys = [each.candidate.key for each in prepared.solutions]
+    missing = [key for key in keys if key not in given.scores]
+    if missing:
+        id, index = missing[0]
+        raise DataError(
+            f"--scores {given.name}: no score for {len(missing)} of {len(keys)} rows, the first is question {id!r} "
+            f"candidate {index}; scores are matched by `question_id` and `index` (or the place in `candidates`)"
+        )
+    key = {**prepared.key, "scores": given.sha256}
+    scores = {each: given.scores[each] for each in keys}
+    return Scored(name, "best", Critic.step_threshold, {}, given.sha256, scores, key, 0.0)
+
+
+def build_critic(wanted: str, model: str | None, settings: Mapping[str, str]) -> Critic:
+    """The critic called `wanted`, with `--critic-model` and `--critic-args` applied. Raises `ConfigError`."""
+    found = find_critic(wanted)
+    given = dict(settings)
+    if model is not None:
+        given["model"] = model
+    return make_critic(found.cls, given)
+
+
+def _match(questions: QuestionSet, pool: Pool, task: Task, nano: bool) -> tuple[dict[str, list[PoolRow]], list[str]]:
+    rows = {id: pool.rows[id] for id in questions.questions if id in pool.rows}
+    unknown = [id for id in pool.rows if id not in questions.questions]
+    notes = []
+    if unknown and (nano or len(questions.questions) == task.source.rows or not rows):
+        where = pool.rows[unknown[0]][0].where
+        raise DataError(
+            f"{where}: question id {unknown[0]!r} is not in {questions.origin} "
+            f"({len(questions.questions)} questions, split {task.source.split}); "
+            f"{len(unknown)} of the pool's {len(pool.rows)} ids are unknown. Is it a pool of another split?"
+        )
+    if unknown:
+        notes.append(f"{len(unknown)} of the pool's {len(pool.rows)} questions are not in {questions.origin}; left out")
+    absent = len(questions.questions) - len(rows)
+    if absent:
+        notes.append(f"{absent} of {len(questions.questions)} questions have no candidates in the pool; left out")
+    return rows, notes
+
+
+def _size_notes(source: Source, used: int, total: int, nano: bool) -> list[str]:
+    if nano:
+        return [f"the miniature world: drawn and simulated, nothing in it is from {source.hub_id}"]
+    if used != total:
+        return [f"a subset: {used} of the {total} rows of {source.hub_id} {source.split}"]
+    return []
+
+
+def _grader_code(found: Found[BaseTask]) -> str:
+    digest = hashlib.sha256(found.path.read_bytes())
+    for path in sorted((Path(__file__).parent / "grade").glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,64 @@
+"""A result as a person reads it on the terminal: percentages with intervals, gains, counts, diagnosis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vpbench.report.text import printable, table
+
+
+def summary(result: Mapping[str, Any]) -> str:
+    """The result as text. Values are percentages; intervals are 95%."""
+    size = f"{result['questions']} of {result['questions_in_task']}" if not result["complete"] else result["questions"]
+    head = [f"{result['task']} | critic {result['critic']}"]
+    if "curves" in result:
+        head.append(
+            f"{size} questions, pool {result['policy']} ({result['pool_size']} candidates per question), "
+            f"grading {result['grading']}, selection {result['selection']}, estimator {result['estimator']}"
+        )
+        body = _curves(result)
+    else:
+        head.append(f"{size} solutions")
+        body = _steps(result["step_f1"])
+    tail = [f"not usable: {count} x {printable(reason)}" for reason, count in sorted(result["errors"].items())]
+    tail += [f"note: {note}" for note in result["notes"]]
+    tail += [f"diagnosis: {line}" for line in result["diagnosis"]]
+    return "\n".join(["", *map(printable, head), "", body, *([""] if tail else []), *tail])
+
+
+def _curves(result: Mapping[str, Any]) -> str:
+    curves, gains = result["curves"], result["gains"]
+    headers = ["N", f"{result['critic']} %", "95% interval", "vote", "random", "first", "oracle",
+               "over random", "over vote", "p (Holm)"]  # fmt: skip
+    rows = []
+    for k, point in enumerate(curves["critic"]):
+        over_vote = gains["over_vote"][k]
+        rows.append([
+            point["n"], _percent(point["value"]), f"{_percent(point['low'])} .. {_percent(point['high'])}",
+            *(_percent(curves[name][k]["value"]) for name in ("vote", "random", "first", "oracle")),
+            _gain(gains["over_random"][k]), _gain(over_vote), f"{over_vote['p_holm']:.4f}",
+        ])  # fmt: skip
+    return table(rows, headers)
+
+
+def _steps(report: Mapping[str, Any]) -> str:
+    headers = ["", "macro-F1 %", "F1 correct", "F1 incorrect", "steps"]
+    named = [("pooled", report["pooled"]), ("step-weighted mean", report["step_weighted_mean"]),
+             ("mean of sources", report["mean_of_sources"]), *report["by_source"].items()]  # fmt: skip
+    rows = []
+    for name, part in named:
+        interval = f" ({_percent(part['low'])} .. {_percent(part['high'])})" if "low" in part else ""
+        rows.append([
+            name, _percent(part["macro_f1"]) + interval, _percent(part["f1_correct"]), _percent(part["f1_incorrect"]),
+            part["steps"],
+        ])  # fmt: skip
+    return f"threshold {report['threshold']}\n\n{table(rows, headers)}"
+
+
+def _percent(value: float | None) -> str:
+    return "n/a" if value is None else f"{100 * value:.1f}"
+
+
+def _gain(gain: Mapping[str, float]) -> str:
+    return f"{100 * gain['value']:+.1f} ({100 * gain['low']:+.1f} .. {100 * gain['high']:+.1f})"

@@ -1,0 +1,77 @@
+"""What a result leaves on disk: `result.json`, `rows.parquet`, `table.txt`, and the curve as SVG and PNG."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from vpbench.pipeline import Prepared, PreparedSteps, Scored
+from vpbench.records import RowKey
+from vpbench.report.plots import best_of_n_plot, step_plot
+from vpbench.report.result import Analysis
+from vpbench.report.summary import summary
+from vpbench.store import folder_name, parquet_bytes, write_atomic
+
+_ROWS = {
+    "policy": "string", "extracted": "string", "answer_class": "string", "correct": "bool", "reason": "string",
+    "value": "double", "steps": "list", "score_reason": "string",
+}  # fmt: skip
+_STEP_ROWS = {"source": "string", "policy": "string", "labels": "list", "steps": "list", "score_reason": "string"}
+
+
+def write_result(
+    prepared: Prepared | PreparedSteps, scored: Scored, analysis: Analysis, result: dict[str, Any]
+) -> Path:
+    """Write the result's folder; its name holds the hash of all that determines the result."""
+    key: dict[str, Any] = {**scored.key, "critic": scored.critic, "analysis": asdict(analysis)}
+    names = [prepared.task.name, scored.critic]
+    if isinstance(prepared, Prepared):
+        key |= {"grading": result["grading"], "questions": sorted(prepared.questions)}
+        names = [prepared.task.name, prepared.pool.name, scored.critic, result["selection"], result["grading"]]
+        rows, columns = _rows(prepared, scored), _ROWS
+    else:
+        rows, columns = _step_rows(prepared, scored), _STEP_ROWS
+    folder = prepared.request.output / "results" / folder_name(*names, key=key)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomic(folder / "rows.parquet", parquet_bytes("result", rows, columns))
+    plot = best_of_n_plot if isinstance(prepared, Prepared) else step_plot
+    for suffix, data in plot(result).items():
+        write_atomic(folder / f"curve.{suffix}", data)
+    write_atomic(folder / "table.txt", (summary(result) + "\n").encode())
+    write_atomic(folder / "result.json", json.dumps(result, indent=1, allow_nan=False).encode())
+    return folder
+
+
+def _rows(prepared: Prepared, scored: Scored) -> dict[RowKey, dict[str, Any]]:
+    rows: dict[RowKey, dict[str, Any]] = {}
+    for candidates in prepared.rows.values():
+        for row in candidates:
+            key = row.candidate.key
+            verdict, score = prepared.verdicts[key], scored.scores[key]
+            rows[key] = {
+                "policy": row.candidate.policy,
+                "extracted": verdict.extracted,
+                "answer_class": verdict.answer_class,
+                "correct": verdict.correct,
+                "reason": verdict.reason,
+                "value": score.value,
+                "steps": None if score.steps is None else list(score.steps),
+                "score_reason": score.reason,
+            }
+    return rows
+
+
+def _step_rows(prepared: PreparedSteps, scored: Scored) -> dict[RowKey, dict[str, Any]]:
+    rows: dict[RowKey, dict[str, Any]] = {}
+    for each in prepared.solutions:
+        score = scored.scores[each.candidate.key]
+        rows[each.candidate.key] = {
+            "source": each.source,
+            "policy": each.candidate.policy,
+            "labels": [float(label) for label in each.labels],
+            "steps": None if score.steps is None else list(score.steps),
+            "score_reason": score.reason,
+        }
+    return rows

@@ -1,0 +1,105 @@
+"""A checkpoint as files: where its folder is, what it consists of, and what identifies it.
+
+A model is named by a local folder or by an id on the Hugging Face hub. Only weights in safetensors, JSON, tokenizer
+data and the chat template are fetched; nothing of it is ever executed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vpbench.errors import CriticError
+
+FETCHED = ("*.safetensors", "*.json", "merges.txt", "tokenizer.model", "conversation.py")
+WHOLE_HASH_BYTES = 64 * 2**20
+SAMPLES, SAMPLE_BYTES = 64, 2**16
+
+
+def checkpoint_folder(model: str, revision: str | None = None) -> Path:
+    """The local folder of a model: a path, or a hub id that is fetched (or found in the cache when offline).
+
+    Raises `CriticError` saying what to do if there is neither.
+    """
+    path = Path(model).expanduser()
+    if path.is_dir():
+        if revision is not None:
+            raise CriticError(f"{path}: a local folder has no revision {revision!r}; leave the revision out")
+        return path
+    if path.exists() or path.is_absolute() or model.startswith((".", "~")) or model.count("/") > 1:
+        raise CriticError(f"{path}: no such folder; give the folder of a checkpoint or a model id of the hub")
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(model, revision=revision, allow_patterns=list(FETCHED)))
+    except (OSError, ValueError) as error:
+        at = f" at revision {revision!r}" if revision else ""
+        raise CriticError(
+            f"{model}: neither a local folder nor a model that the hub gives{at} ({type(error).__name__}); check the "
+            "name and the network, fetch it beforehand with `hf download`, and unset HF_HUB_OFFLINE to allow fetching"
+        ) from error
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file. Raises `CriticError` if it is missing or something else."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise CriticError(f"{path}: can't be read as JSON ({reason}); is this the folder of a checkpoint?") from error
+    if not isinstance(value, dict):
+        raise CriticError(f"{path}: holds a {type(value).__name__}, not an object")
+    return value
+
+
+def weight_files(folder: Path) -> Mapping[Path, set[str] | None]:
+    """The weight files of a folder, each with the names the index gives it (None: one file without an index).
+
+    Raises `CriticError` if there are none, or if the index names a missing file.
+    """
+    single = folder / "model.safetensors"
+    if single.is_file():
+        return {single: None}
+    index = folder / "model.safetensors.index.json"
+    if not index.is_file():
+        raise CriticError(
+            f"{folder}: no weights (model.safetensors, or model.safetensors.index.json with its parts); "
+            "other formats aren't read, convert them to safetensors"
+        )
+    weight_map = read_json(index).get("weight_map")
+    if not isinstance(weight_map, dict) or not weight_map:
+        raise CriticError(f"{index}: no weight_map; fetch the file again")
+    files: dict[Path, set[str]] = {}
+    for name, file in sorted(weight_map.items()):
+        if not isinstance(file, str) or Path(file).name != file:
+            raise CriticError(f"{index}: {name} is in {file!r}, which isn't a file name")
+        files.setdefault(folder / file, set()).add(name)
+    missing = [path.name for path in files if not path.is_file()]
+    if missing:
+        raise CriticError(f"{folder}: the index names {', '.join(missing)}, not in the folder; fetch the rest of it")
+    return files
+
+
+def checkpoint_fingerprint(folder: Path) -> str:
+    """16 hexadecimal digits that change with a checkpoint: its weights, configuration, tokenizer and template.
+
+    Names, sizes and contents enter; of weight files above 64 MiB 64 evenly spread pieces of 64 KiB, the first of
+    them with the header, so that a checkpoint of many gigabytes takes well under a second.
+    """
+    digest = hashlib.sha256()
+    weights = set(weight_files(folder))
+    other = (path for pattern in FETCHED[1:] for path in folder.glob(pattern))
+    for path in sorted({*weights, *other}):
+        size = path.stat().st_size
+        digest.update(f"{path.name}\0{size}\0".encode())
+        with path.open("rb") as file:
+            if path not in weights or size <= WHOLE_HASH_BYTES:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+                continue
+            for sample in range(SAMPLES):
+                file.seek(sample * (size - SAMPLE_BYTES) // (SAMPLES - 1))
+                digest.update(file.read(SAMPLE_BYTES))
+    return digest.hexdigest()[:16]

@@ -1,0 +1,51 @@
+"""Scores from a file, for critics that ran elsewhere.
+
+The file is JSONL (optionally .gz) like a pool: `{question_id, index, step_scores | score}` per line, or one question
+per line with `candidates`, each with `step_scores` or `score`; the pool itself will do if it carries them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from vpbench.errors import DataError
+from vpbench.generate.formats import json_lines, read_bytes
+from vpbench.generate.pools import score_of
+from vpbench.records import RowKey, Score
+
+
+@dataclass(frozen=True, slots=True)
+class GivenScores:
+    """Scores by row; `name` is the file's, which is what the critic is called."""
+
+    name: str
+    sha256: str
+    scores: dict[RowKey, Score]
+
+
+def read_scores(path: Path) -> GivenScores:
+    """Read a score file. Raises `DataError` naming file, line and remedy."""
+    data = read_bytes(path)
+    scores: dict[RowKey, Score] = {}
+    places: dict[RowKey, str] = {}
+    counts: dict[str, int] = {}
+    for line, row in json_lines(path, data):
+        if row.get("question_id") is None:
+            raise DataError(
+                f"{line}: no `question_id`; a line is {{question_id, index, step_scores}} or has `candidates`"
+            )
+        id = str(row["question_id"])
+        for position, raw in enumerate(row.get("candidates", [row])):
+            where = f"{line}, candidate {position}" if "candidates" in row else line
+            key = (id, int(raw.get("index", counts.get(id, 0))))
+            counts[id] = counts.get(id, 0) + 1
+            score = score_of(raw, where)
+            if score is None:
+                raise DataError(f"{where}: neither `step_scores` nor `score`; a file of scores needs one for every row")
+            if key in scores:
+                raise DataError(f"{where}: question {id!r} candidate {key[1]} already has a score at {places[key]}")
+            scores[key], places[key] = score, where
+    stem = path.name.removesuffix(".gz").rsplit(".", 1)[0]
+    return GivenScores(stem, hashlib.sha256(data).hexdigest(), scores)

@@ -1,0 +1,176 @@
+"""Durable, resumable rows.
+
+Each stage of a run keeps its rows in one folder, named for people and by a short hash of the key: everything that
+determines the rows. Rows go to a journal as they finish, one JSON line each; at the end of a stage the journal is
+sealed into a Parquet part (written beside, checksummed, then renamed). Whatever stops a run, the same command finds
+what is done: a torn last line of the journal is dropped and owed again, a part that fails its checksum is named.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from vpbench.errors import ConfigError, DataError
+from vpbench.records import RowKey
+
+_SEAL_ROWS = 50_000
+_SCHEMAS = {
+    "verdicts": {"extracted": "string", "answer_class": "string", "correct": "bool", "reason": "string"},
+    "scores": {"value": "double", "steps": "list", "reason": "string"},
+}
+
+
+def key_hash(key: Mapping[str, Any]) -> str:
+    """The short hash of a key: 10 hexadecimal digits of the SHA-256 of its canonical JSON."""
+    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:10]
+
+
+def folder_name(*parts: str, key: Mapping[str, Any]) -> str:
+    """A folder name for people, ended by the key's hash."""
+    names = [re.sub(r"[^A-Za-z0-9._-]+", "-", part).strip("-.")[:60] or "x" for part in parts]
+    return "--".join([*names, key_hash(key)])
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write a file so that it is either the old or the new one, never half of it."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+class RowStore:
+    """The rows of one stage under one key; a context manager that holds the folder's lock.
+
+    `kind` is "verdicts" or "scores" and fixes the columns. Raises `ConfigError` if another run is writing the folder
+    or it can't be written, `DataError` if a part is damaged.
+    """
+
+    def __init__(self, folder: Path, kind: str, key: Mapping[str, Any]) -> None:
+        self._folder, self._kind = folder, kind
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = (folder / "lock").open("w")
+        except OSError as error:
+            raise ConfigError(
+                f"{folder}: can't be written ({error.strerror}); choose another folder by --output"
+            ) from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ConfigError(
+                f"{folder}: another run is writing here; wait for it or choose another --output"
+            ) from error
+        if not (folder / "key.json").exists():
+            write_atomic(folder / "key.json", json.dumps(key, indent=1, sort_keys=True).encode())
+        self.rows: dict[RowKey, dict[str, Any]] = dict(self._sealed())
+        self._unsealed = dict(self._open_journal())
+        self.rows.update(self._unsealed)
+        self._journal = (folder / "journal.jsonl").open("ab")
+
+    def __enter__(self) -> RowStore:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        with contextlib.ExitStack() as stack:
+            stack.callback(self._lock.close)
+            stack.callback(self._journal.close)
+            if kind is None:
+                self.seal()
+            else:
+                self._journal.flush()
+
+    def append(self, key: RowKey, row: Mapping[str, Any]) -> None:
+        """Add a row (its values without the key), replacing an earlier one with the same key. Flushed, not synced."""
+        values = {name: _clean(row[name]) for name in _SCHEMAS[self._kind]}
+        line = json.dumps({"question_id": _clean(key[0]), "index": key[1], **values}, separators=(",", ":"))
+        self._journal.write(line.encode() + b"\n")
+        self.rows[key] = self._unsealed[key] = values
+
+    def flush(self) -> None:
+        """Hand the appended rows to the operating system, and seal them once they are many."""
+        self._journal.flush()
+        if len(self._unsealed) >= _SEAL_ROWS:
+            self.seal()
+
+    def seal(self) -> None:
+        """Turn the journal into a Parquet part. A kill at any point leaves every row in at least one of the two."""
+        self._journal.flush()
+        os.fsync(self._journal.fileno())
+        if not self._unsealed:
+            return
+        number = 1 + max((int(path.stem[5:]) for path in self._folder.glob("part-*.parquet")), default=-1)
+        data = parquet_bytes(self._kind, self._unsealed)
+        digest = hashlib.sha256(data).hexdigest()
+        write_atomic(self._folder / f"part-{number:05d}.sha256", f"{digest}\n".encode())
+        write_atomic(self._folder / f"part-{number:05d}.parquet", data)
+        self._journal.truncate(0)
+        os.fsync(self._journal.fileno())
+        self._unsealed = {}
+
+    def _sealed(self) -> Iterator[tuple[RowKey, dict[str, Any]]]:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        for path in sorted(self._folder.glob("part-*.parquet")):
+            data = path.read_bytes()
+            expected = path.with_suffix(".sha256").read_text().strip()
+            if hashlib.sha256(data).hexdigest() != expected:
+                raise DataError(
+                    f"{path}: damaged (its checksum differs); delete the file and run again to redo its rows"
+                )
+            for row in pq.read_table(pa.BufferReader(data)).to_pylist():
+                yield (row.pop("question_id"), row.pop("index")), row
+
+    def _open_journal(self) -> Iterator[tuple[RowKey, dict[str, Any]]]:
+        path = self._folder / "journal.jsonl"
+        data = path.read_bytes() if path.exists() else b""
+        whole = data[: data.rfind(b"\n") + 1]
+        if len(whole) < len(data):
+            write_atomic(path, whole)
+        for number, line in enumerate(whole.splitlines(), 1):
+            try:
+                row = json.loads(line)
+                yield (row.pop("question_id"), row.pop("index")), row
+            except (json.JSONDecodeError, KeyError, AttributeError) as error:
+                raise DataError(f"{path} line {number}: damaged ({error}); remove the line and run again") from error
+
+
+def parquet_bytes(
+    kind: str, rows: Mapping[RowKey, Mapping[str, Any]], columns: Mapping[str, str] | None = None
+) -> bytes:
+    """Rows as one Parquet file, in the mapping's order; the same rows give the same bytes."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    types = {"string": pa.string(), "bool": pa.bool_(), "double": pa.float64(), "list": pa.list_(pa.float64())}
+    columns = columns or _SCHEMAS[kind]
+    data: dict[str, Any] = {
+        "question_id": pa.array([key[0] for key in rows], pa.string()),
+        "index": pa.array([key[1] for key in rows], pa.int64()),
+    }
+    for name, column in columns.items():
+        data[name] = pa.array([row[name] for row in rows.values()], types[column])
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table(data), sink, compression="zstd")
+    return bytes(sink.getvalue())
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,44 @@
+"""Grade every gold answer of a task: rows that a grader itself rejects can never be counted right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from vpbench.base import StepTask, Task
+from vpbench.data import load_questions, load_solutions
+from vpbench.errors import ConfigError
+from vpbench.plugins import all_tasks, find_task
+from vpbench.records import GradingMode
+from vpbench.report.text import printable
+
+
+def validate_tasks(wanted: str, data: Path | None, mode: GradingMode, echo: Callable[[str], None]) -> bool:
+    """Validate the task called `wanted`, or all; whether every gold answer is accepted. Raises `ConfigError`."""
+    if wanted == "all" and data is not None:
+        raise ConfigError("--data is one task's folder; validate tasks one by one with it")
+    names = sorted(all_tasks()) if wanted == "all" else [wanted]
+    accepted = [_validate(name, data, mode, echo) for name in names]
+    return all(accepted)
+
+
+def _validate(name: str, data: Path | None, mode: GradingMode, echo: Callable[[str], None]) -> bool:
+    task = find_task(name).cls()
+    if isinstance(task, StepTask):
+        solutions = load_solutions(task, data).solutions
+        steps = sum(len(each.labels) for each in solutions)
+        echo(f"{task.name}: {len(solutions)} solutions, {steps} labelled steps, all well-formed")
+        return True
+    assert isinstance(task, Task)
+    loaded = load_questions(task, data)
+    rejected = 0
+    for id, question in loaded.questions.items():
+        verdict = task.grade(question, task.gold_response(question), mode)
+        if not verdict.correct:
+            rejected += 1
+            echo(
+                f"{task.name} question {id} ({loaded.where[id]}): gold {printable(question.answer)!r} is rejected: "
+                f"{verdict.reason}, read as {printable(str(verdict.extracted))!r}"
+            )
+    echo(f"{task.name}: {len(loaded.questions) - rejected} of {len(loaded.questions)} gold answers accepted ({mode})")
+    return rejected == 0
