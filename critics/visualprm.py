@@ -1,7 +1,7 @@
 """VisualPRM: a process reward model that scores every step of a solution, seeing image and question.
 
-Checkpoints: OpenGVLab/VisualPRM-8B (InternLM2) and OpenGVLab/VisualPRM-8B-v1_1 (Qwen2), MIT licence, or a folder in
-either their layout or transformers' own. The score of a response is the mean of its step scores, a step counts as
+Checkpoints: OpenGVLab/VisualPRM-8B (InternLM2) and OpenGVLab/VisualPRM-8B-v1_1 (Qwen2), or a folder in either their
+layout or transformers' own. The score of a response is the mean of its step scores, a step counts as
 correct above 0.8: both are the released scorer's defaults (arXiv 2503.10291 and the checkpoints' own code).
 """
 
@@ -10,15 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar
+from pathlib import Path
+from typing import ClassVar
 
 from vpbench import Candidate, ConfigError, Critic, CriticError, Question, Score
-from vpbench.scoring import checkpoint_fingerprint, checkpoint_folder, load_step_scorer, split_steps
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from vpbench.scoring.step_scorer import StepScorer
+from vpbench.scoring import StepScorer, checkpoint_fingerprint, checkpoint_folder, load_step_scorer, split_steps
 
 
 @dataclass(frozen=True)

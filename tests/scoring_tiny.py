@@ -9,7 +9,13 @@ from typing import Any
 import sentencepiece
 import torch
 from safetensors.torch import save_file
-from transformers import InternVLConfig, InternVLForConditionalGeneration, InternVLVisionConfig, LlamaConfig, Qwen2Config
+from transformers import (
+    InternVLConfig,
+    InternVLForConditionalGeneration,
+    InternVLVisionConfig,
+    LlamaConfig,
+    Qwen2Config,
+)
 
 SPECIAL = ("<|im_start|>", "<|im_end|>", "<img>", "</img>", "<IMG_CONTEXT>")
 SIDE, PATCH, TOKENS_PER_TILE = 56, 14, 4
@@ -22,7 +28,9 @@ def write_bpe(folder: Path) -> int:
     symbols = [chr(byte) for byte in BYTES] + [chr(256 + i) for i in range(256 - len(BYTES))]
     folder.joinpath("vocab.json").write_text(json.dumps({symbol: i for i, symbol in enumerate(symbols)}))
     folder.joinpath("merges.txt").write_text("#version: 0.2\n")
-    _write_tokenizer_config(folder, dict(enumerate(SPECIAL, start=256)), tokenizer_class="Qwen2Tokenizer", unk_token=None)
+    _write_tokenizer_config(
+        folder, dict(enumerate(SPECIAL, start=256)), tokenizer_class="Qwen2Tokenizer", unk_token=None
+    )
     return 256 + len(SPECIAL)
 
 
@@ -32,8 +40,8 @@ def write_sentencepiece(folder: Path) -> int:
     sentences.write_text("question solution process assistant user system step one two three + - =\n" * 20)
     sentencepiece.SentencePieceTrainer.train(
         input=str(sentences), model_prefix=str(folder / "tokenizer"), vocab_size=310, model_type="bpe",
-        byte_fallback=True, add_dummy_prefix=False, remove_extra_whitespaces=False, user_defined_symbols=["\n", "+", "-"],
-        normalization_rule_name="identity", hard_vocab_limit=False, minloglevel=2,
+        byte_fallback=True, add_dummy_prefix=False, remove_extra_whitespaces=False, normalization_rule_name="identity",
+        user_defined_symbols=["\n", "+", "-"], hard_vocab_limit=False, minloglevel=2,
     )  # fmt: skip
     size = sentencepiece.SentencePieceProcessor(model_file=str(folder / "tokenizer.model")).get_piece_size()
     ids = dict(zip(range(size - 2, size + 3), SPECIAL, strict=True)) | {0: "<unk>", 1: "<s>", 2: "</s>"}
@@ -115,8 +123,9 @@ def _original_name(name: str, kind: str) -> str:
         ("model.vision_tower.embeddings.cls_token", "vision_model.embeddings.class_embedding"),
         ("model.vision_tower.embeddings.position_embeddings", "vision_model.embeddings.position_embedding"),
         ("model.vision_tower.embeddings.patch_embeddings.projection", "vision_model.embeddings.patch_embedding"),
-        ("model.vision_tower.encoder.layer", "vision_model.encoder.layers"), ("attention.projection_layer", "attn.proj"),
-        ("attention.q_norm", "attn.q_norm"), ("attention.k_norm", "attn.k_norm"), ("layernorm_before", "norm1"),
+        ("model.vision_tower.encoder.layer", "vision_model.encoder.layers"),
+        ("attention.projection_layer", "attn.proj"), ("attention.q_norm", "attn.q_norm"),
+        ("attention.k_norm", "attn.k_norm"), ("layernorm_before", "norm1"),
         ("layernorm_after", "norm2"), ("lambda_", "ls"), ("model.multi_modal_projector.layer_norm", "mlp1.0"),
         ("model.multi_modal_projector.linear_1", "mlp1.1"), ("model.multi_modal_projector.linear_2", "mlp1.3"),
     ]  # fmt: skip
@@ -124,8 +133,9 @@ def _original_name(name: str, kind: str) -> str:
         renamings += [("model.language_model.", "language_model.model."), ("lm_head", "language_model.lm_head")]
     elif "language_model" in name or "lm_head" in name:
         renamings += [
-            ("embed_tokens", "tok_embeddings"), ("self_attn.o_proj", "attention.wo"), ("mlp.gate_proj", "feed_forward.w1"),
-            ("mlp.up_proj", "feed_forward.w3"), ("mlp.down_proj", "feed_forward.w2"), ("lm_head", "language_model.output"),
+            ("embed_tokens", "tok_embeddings"), ("lm_head", "language_model.output"),
+            ("self_attn.o_proj", "attention.wo"), ("mlp.gate_proj", "feed_forward.w1"),
+            ("mlp.up_proj", "feed_forward.w3"), ("mlp.down_proj", "feed_forward.w2"),
             ("input_layernorm", "attention_norm"), ("post_attention_layernorm", "ffn_norm"),
             ("model.language_model.", "language_model.model."),
         ]  # fmt: skip
@@ -134,7 +144,9 @@ def _original_name(name: str, kind: str) -> str:
     return name
 
 
-def write_original(folder: Path, kind: str, parts: int = 1, large_vision: bool = False) -> InternVLForConditionalGeneration:
+def write_original(
+    folder: Path, kind: str, parts: int = 1, large_vision: bool = False
+) -> InternVLForConditionalGeneration:
     """A whole checkpoint folder in the released layout, in `parts` weight files. Returns the same model, native."""
     folder.mkdir(parents=True, exist_ok=True)
     vocabulary = (write_bpe if kind == "qwen2" else write_sentencepiece)(folder)

@@ -28,7 +28,9 @@ def test_split_steps(response: str, limit: int | None, steps: tuple[str, ...]) -
     assert split_steps(response, limit) == steps
 
 
-@pytest.mark.parametrize(("parts", "limit", "count"), [(12, 12, 12), (13, 12, 7), (24, 12, 12), (25, 12, 9), (30, 12, 10)])
+@pytest.mark.parametrize(
+    ("parts", "limit", "count"), [(12, 12, 12), (13, 12, 7), (24, 12, 12), (25, 12, 9), (30, 12, 10)]
+)
 def test_merging_is_even_and_loses_nothing(parts: int, limit: int, count: int) -> None:
     response = "\n\n".join(str(i) for i in range(parts))
     steps = split_steps(response, limit)

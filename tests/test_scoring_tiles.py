@@ -38,9 +38,7 @@ def test_no_grid_within_the_limit_is_nearer(limit: int) -> None:
             columns, rows = tile_grid(width, height, limit)
             assert columns * rows <= limit
             ratio = Fraction(width, height)
-            nearest = min(
-                abs(ratio - Fraction(c, r)) for c in range(1, limit + 1) for r in range(1, limit // c + 1)
-            )
+            nearest = min(abs(ratio - Fraction(c, r)) for c in range(1, limit + 1) for r in range(1, limit // c + 1))
             assert math.isclose(abs(ratio - Fraction(columns, rows)), nearest, abs_tol=1e-12)
 
 

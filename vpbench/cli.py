@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import click
 
 from vpbench import __version__
-from vpbench.errors import ConfigError, VpbenchError
+from vpbench.errors import VpbenchError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -88,8 +88,8 @@ _output = _option("--output", type=_path, default=Path("runs"), show_default=Tru
 @_grading
 @_option("--trust-verdicts", is_flag=True, help="Use the pool's own `correct` and `prediction` instead of grading.")
 @_option("--selection", type=click.Choice(["best", "vote", "weighted-vote"]), help="Default: the critic's own.")
-@_option("--estimator", type=click.Choice(["exact", "prefix"]), default="exact", show_default=True,
-         help="exact: expectation over all n-subsets; prefix: the first n candidates, as papers do.")  # fmt: skip
+@_option("--estimator", type=click.Choice(["expected", "prefix"]), default="expected", show_default=True,
+         help="expected: exact mean over all n-subsets; prefix: the first n candidates, as papers do.")  # fmt: skip
 @_option("--aggregate", default="mean", show_default=True, help="How step scores become one score.")
 @_option("--n", "ns", callback=_numbers, help="Values of N, such as 1,2,4,8; default: powers of two and the pool size.")
 @_option("--threshold", type=float, help="Step detection: a step is correct above it. Default: the critic's own.")
@@ -139,4 +139,35 @@ def validate(task: str, data: Path | None, grading: Any) -> None:
         sys.exit(1)
 
 
-__all__ = ["ConfigError", "main"]
+@main.command()
+@click.argument("first", type=_path)
+@click.argument("second", type=_path)
+def compare(first: Path, second: Path) -> None:
+    """Compare two results: SECOND minus FIRST, paired over questions."""
+    from vpbench.report.compare import compare as compare_results
+
+    click.echo(compare_results(first, second).text())
+
+
+@main.command()
+@click.argument("baseline", type=_path)
+@click.argument("result", type=_path)
+def check(baseline: Path, result: Path) -> None:
+    """For CI: exit 0 if RESULT holds against BASELINE, 1 if it regressed, 2 if they can't be compared."""
+    from vpbench.report.compare import compare as compare_results
+
+    compared = compare_results(baseline, result)
+    click.echo(compared.text())
+    click.echo("regressed" if compared.regressed else "held")
+    sys.exit(1 if compared.regressed else 0)
+
+
+@main.command()
+@_output
+@_option("--site", type=_path, default=Path("leaderboard"), show_default=True, help="Folder the page is written to.")
+def leaderboard(output: Path, site: Path) -> None:
+    """Write the leaderboard page over all results."""
+    from vpbench.report.leaderboard import build_leaderboard
+
+    page, count = build_leaderboard(output, site)
+    click.echo(f"{count} result{'s' * (count != 1)} in {page}")

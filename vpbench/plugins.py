@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
 from vpbench.base import BaseTask, Critic
 from vpbench.errors import ConfigError
@@ -136,23 +136,25 @@ def make_critic(cls: type[Critic], given: dict[str, str]) -> Critic:
 
     Raises `ConfigError` for a setting the critic doesn't have or a value that doesn't fit.
     """
-    fields = {field.name: str(field.type) for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    hints = get_type_hints(cls)
     values: dict[str, Any] = {}
     for name, text in given.items():
-        if name not in fields:
-            have = ", ".join(fields) or "none"
+        if name not in critic_settings(cls):
+            have = ", ".join(critic_settings(cls)) or "none"
             raise ConfigError(f"critic {cls.name!r} has no setting {name!r}; it has: {have}")
-        values[name] = _convert(cls.name, name, text, fields[name])
+        try:
+            values[name] = _convert(text, hints[name])
+        except (KeyError, ValueError) as error:
+            kind = getattr(hints[name], "__name__", hints[name])
+            raise ConfigError(f"critic {cls.name!r}: setting {name}={text!r} is not of type {kind}") from error
     return cls(**values)
 
 
-def _convert(critic: str, name: str, text: str, annotation: str) -> Any:
-    kind = annotation.split("|")[0].strip()
-    if "None" in annotation and text.lower() == "none":
+def _convert(text: str, hint: Any) -> Any:
+    kinds = get_args(hint) or (hint,)
+    if type(None) in kinds and text.lower() == "none":
         return None
-    try:
-        if kind == "bool":
-            return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
-        return {"int": int, "float": float, "str": str}[kind](text)
-    except (KeyError, ValueError) as error:
-        raise ConfigError(f"critic {critic!r}: setting {name}={text!r} is not a {kind}") from error
+    kind = next(each for each in kinds if each is not type(None))
+    if kind is bool:
+        return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
+    return {int: int, float: float, str: str}[kind](text)

@@ -1,8 +1,7 @@
 """Candidate pools: what a policy, or several, answered to each question.
 
 A pool is JSONL (optionally .gz), one question per line with its `candidates`, or one candidate per line; other tools'
-files are read as well (`formats`). What a line carries beyond the response is kept: verdicts and scores that somebody
-else gave are used only where the user says so.
+files are read as well (`formats`). Verdicts that a line carries are kept, and used only where the user says so.
 """
 
 from __future__ import annotations
@@ -15,18 +14,17 @@ from typing import Any
 
 from vpbench.errors import DataError
 from vpbench.generate.formats import read_lines
-from vpbench.records import Candidate, Score, Verdict
+from vpbench.records import Candidate, Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class PoolRow:
-    """A candidate with what the pool says of it: official extraction, verdict and score, each None if not given."""
+    """A candidate with what the pool says of it: official extraction and verdict, each None if not given."""
 
     candidate: Candidate
     where: str
     extraction: str | None = None
     verdict: Verdict | None = None
-    score: Score | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +86,7 @@ def _row(id: str, index: int, raw: Mapping[str, Any], where: str) -> PoolRow:
         steps=None if steps is None else tuple(steps),
     )
     extraction = raw.get("extraction")
-    return PoolRow(
-        candidate, where, None if extraction is None else str(extraction), _verdict(raw, where), score_of(raw, where)
-    )
+    return PoolRow(candidate, where, None if extraction is None else str(extraction), _verdict(raw, where))
 
 
 def _verdict(raw: Mapping[str, Any], where: str) -> Verdict | None:
@@ -102,20 +98,3 @@ def _verdict(raw: Mapping[str, Any], where: str) -> Verdict | None:
     answer = raw["prediction"] if "prediction" in raw else raw.get("extraction")
     answer = None if answer is None or answer == "" else str(answer)
     return Verdict(answer, answer, bool(correct), "given")
-
-
-def score_of(raw: Mapping[str, Any], where: str) -> Score | None:
-    """The score a line carries: `step_scores` (a list) and / or `score`, or None. Raises `DataError` if malformed."""
-    steps, value = raw.get("step_scores"), raw.get("score")
-    if steps is None and value is None:
-        return None
-    numbers = [*(steps if isinstance(steps, list) else [steps]), value] if steps is not None else [value]
-    for number in numbers:
-        if number is not None and (isinstance(number, bool) or not isinstance(number, int | float) or number != number):
-            raise DataError(f"{where}: {number!r} is not a score; `score` is a number, `step_scores` a list of numbers")
-    if steps is not None and not isinstance(steps, list):
-        raise DataError(f"{where}: `step_scores` must be a list of numbers")
-    given = tuple(float(step) for step in steps) if steps else None
-    if given is None and value is None:
-        return Score(None, None, "no step scores given")
-    return Score(None if value is None else float(value), given)

@@ -10,10 +10,11 @@ import re
 from dataclasses import dataclass
 
 from vpbench.grade import options as opt
-from vpbench.grade.final import Span, final_spans, statements
+from vpbench.grade.final import Kind, Span, final_spans, statements
 from vpbench.grade.numbers import value_of, without_markup
 from vpbench.grade.options import TWO, Options
 from vpbench.grade.statements import is_unsure, polarity, word_polarity
+from vpbench.grade.text import sentences
 
 _LISTED = re.compile(r"\(([A-Z]{1,2})\)?")
 _UNMARKED = {"conclusion", "sentence", "first"}
@@ -33,25 +34,47 @@ class ChoiceReading:
 def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
     """The option chosen by `text`, which is `readable` already. `question` is the question's text."""
     two: str | None = None
+    other: str | None = None
     if _is_enumeration(text):
         return ChoiceReading(None, text[:200], "two answers")
     marked = False
     for span in final_spans(text, question):
-        if not marked and span.kind in _UNMARKED:
+        if not marked and other is None and span.kind in _UNMARKED:
             marked = True
-            found = opt.by_bracket(text, options)
+            found = opt.by_bracket(_where_letters_count(text), options)
             if found is not None and found != TWO:
                 return ChoiceReading(found, text[:200], "")
         found = _in_span(span, options, question)
         if found is None and span.kind == "stated" and is_unsure(span.text):
             break
+        if other is not None and (span.kind != "stated" or opt.by_letter(span.text, options)[0] is None):
+            continue
+        if found is None and _not_an_option(span):
+            other = span.text[:200]
+            continue
         if found == TWO:
             two = two or span.text
             if span.kind in {"box", "tag", "stated", "whole"}:
                 break
         elif found is not None:
             return ChoiceReading(found, span.text[:200], "")
+    if other is not None:
+        return ChoiceReading(None, other, "not an option")
     return ChoiceReading(None, two, "two answers" if two else "no answer")
+
+
+def _where_letters_count(text: str) -> str:
+    """The lines that begin with a bracketed letter, the first sentence and the last three."""
+    parts = sentences(text)
+    kept = [part for part in parts[1:-3] if part[:1] == "(" and _LISTED.match(part)]
+    return "\n".join([*parts[:1], *kept, *(parts[-3:] if len(parts) > 1 else [])])
+
+
+def _not_an_option(span: Span) -> bool:
+    """Whether `span` is a short marked answer; it names no option if it wasn't understood."""
+    if span.kind in {"box", "tag"}:
+        return len(span.text) < 60
+    return span.kind == "stated" and value_of(span.text) is not None
 
 
 def _is_enumeration(text: str) -> bool:
@@ -81,8 +104,7 @@ def _in_span(span: Span, options: Options, question: str) -> int | None:
     strong = span.kind in {"box", "tag", "stated", "whole"}
     letter, rest = opt.by_letter(text, options)
     if letter is not None and (strong or span.kind == "first" or len(text) < 80):
-        others = opt.by_bracket(text, options)
-        return TWO if others == TWO and " or " in text else letter
+        return TWO if opt.goes_on(rest, options, letter) else letter
     if rest is not text and (exact := opt.by_text(rest, options)) is not None:
         return exact
     bracketed = opt.by_bracket(text, options)
@@ -93,18 +115,18 @@ def _in_span(span: Span, options: Options, question: str) -> int | None:
         answer = word_polarity(text) if strong and len(text) < 30 else None
         answer = polarity(text, question) if answer is None else answer
         return None if answer is None else yes_no[0 if answer else 1]
-    return _by_content(text, options, strong)
+    return _by_content(text, options, span.kind)
 
 
-def _by_content(text: str, options: Options, strong: bool) -> int | None:
-    """By words, value or a letter standing alone; a refusal names nothing."""
+def _by_content(text: str, options: Options, kind: Kind) -> int | None:
+    """By value, words or a letter standing alone; a refusal names nothing."""
+    strong = kind in {"box", "tag", "stated", "whole"}
     value = value_of(text)
-    if value is not None and (number := opt.by_value(value, options)) is not None:
-        return number
+    if value is not None:
+        return opt.by_value(value, options)
     if is_unsure(text) and not strong:
         return None
-    for reader in (opt.by_words, opt.by_number):
-        found = reader(text, options)
-        if found is not None:
-            return found
-    return opt.by_bare_letter(text, options) if strong else None
+    found = opt.by_words(text, options)
+    if found is None and kind != "box":
+        found = opt.by_number(text, options)
+    return opt.by_bare_letter(text, options) if found is None and strong else found

@@ -22,6 +22,7 @@ from vpbench.grade.values import Value, canonical, rounded, same
 _POINTS = (Fraction(7, 5), Fraction(19, 8), Fraction(31, 11))
 _BRACKETED_LIST = re.compile(r"\\?([(\[{])(.+)\\?([)\]}])", re.DOTALL)
 _DECIMAL = re.compile(r"\d*\.(\d{2,12})(?!\d)")
+_PROSE = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{4,}|(?<![\\A-Za-z])[A-Za-z]{2,}\s+[A-Za-z]{2,}")
 _ARTICLE = re.compile(r"\b(?:the|a|an)\b|[^\w\s.%/+-]")
 
 
@@ -57,6 +58,8 @@ def form_of(text: str) -> tuple[str, tuple[Value, ...]] | None:
 
 def _formula(text: str) -> tuple[str, tuple[Value, ...]] | None:
     text = text.rpartition("=")[2]
+    if _PROSE.search(text):
+        return None
     try:
         found = expressions.tokens(text)
         names = expressions.variables(found)
@@ -103,7 +106,7 @@ def compare_open(text: str, gold: str, *, strong: bool) -> Reading | None:
         same_words = normal_words(written) == normal_words(gold)
         if same_words:
             return Reading(written, class_of(gold_form) if gold_form else f"text:{normal_words(gold)}", True, "match")
-        found = number_in_prose(written, ())
+        found = None if strong and "\\" in without_markup(written) and len(written) < 60 else number_in_prose(written, ())
         if found == "two answers":
             return Reading(written, None, False, "two answers")
         if found is None:

@@ -223,6 +223,8 @@ class _Reader:
                 index = self.sum(depth)
                 self.close("]")
             return values.power(self.argument(depth), values.divide(Fraction(1), index))
+        if token == "\\binom":
+            return values.binomial(self.argument(depth), self.argument(depth))
         name = token.lstrip("\\")
         if name in _FUNCTIONS:
             self.degrees = False

@@ -2,8 +2,9 @@
 
 `final_spans` lists the places a careful reader would look, strongest first: the last box, an answer tag, the last
 "answer: ..." or "the answer is ...", a reply that is nothing but an answer, the conclusion ("so", "therefore"), the
-last sentences, the first. What a place says is read by `choices` and `freeform`; the first place that says something
-they understand is the answer.
+sentence that takes up the question's words, the last sentences, the first. Of boxes and statements the last one in the
+text comes first. A long reply that breaks off in mid-sentence has only the places that are marked. What a place says
+is read by `choices` and `freeform`; the first place that says something they understand is the answer.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from vpbench.grade.text import content_stems, sentences
 Kind = Literal["box", "tag", "stated", "whole", "conclusion", "sentence", "first"]
 
 SHORT_REPLY_CHARACTERS = 80
+CUT_OFF_CHARACTERS = 600
 _BOX = re.compile(r"\\?(?:boxed|fbox)\s*\{")
 _TAG = re.compile(r"<answer>", re.IGNORECASE)
 _STATED = re.compile(
@@ -26,7 +28,7 @@ _STATED = re.compile(
     r"(?:[ \t]+(?:option|choice|letter|value|number|here|therefore|then))*"
     r"(?:[ \t]+(?:to|for|of|from|among)[ \t]+(?:[\w'.,()+=$-]+[ \t]+){0,12}?[\w'?]+)?"
     r"[ \t]*(?:\*\*|\")?[ \t]*"
-    r"(?:(?:is|are|was|be|being|would[ \t]+be|should[ \t]+be|must[ \t]+be|will[ \t]+be|comes?[ \t]+out[ \t]+to[ \t]+be)\b"
+    r"(?:\b(?:is|are|was|be|being|would[ \t]+be|should[ \t]+be|must[ \t]+be|will[ \t]+be|comes?[ \t]+out[ \t]+to[ \t]+be)\b"
     r"(?:[ \t]+(?:therefore|thus|then|hence|simply|option|choice|letter|clearly|most[ \t]+likely|likely|probably))*"
     r"(?:[ \t]*(?:\*\*)?:)?|[:=→])"
     r"[ \t]*(?:\*\*)?",
@@ -98,42 +100,73 @@ def _rest_of_statement(text: str, start: int) -> str:
     return f"{parts[0]} {parts[1]}" if lettered and len(parts) > 1 and len(parts[1]) < 80 else parts[0]
 
 
+def _statements(text: str) -> list[tuple[int, str]]:
+    """Where each "answer: " or "the answer is " ends, and what follows it, in order."""
+    ends = [match.end() for match in _STATED.finditer(text)]
+    if not text.isascii():
+        ends += [match.end() for match in _CHINESE_STATED.finditer(text)]
+    found = [(end, _rest_of_statement(text, end)) for end in sorted(ends)[-6:]]
+    return [(end, rest) for end, rest in found if rest and not rest.lower().startswith(("choices", "options"))]
+
+
 def statements(text: str) -> list[str]:
     """What follows each "answer: " or "the answer is ", in order."""
-    found = [_rest_of_statement(text, match.end()) for match in _STATED.finditer(text)]
-    if not text.isascii():
-        found += [_rest_of_statement(text, match.end()) for match in _CHINESE_STATED.finditer(text)]
-    return [part for part in found if part and not part.lower().startswith(("choices", "options"))]
+    return [rest for _, rest in _statements(text)]
+
+
+def asked_part(question: str) -> str:
+    """The last sentence of a question that asks something, or the last one."""
+    parts = sentences(question[-600:])
+    asking = [part for part in parts if "?" in part or "？" in part]
+    return (asking or parts or [""])[-1]
 
 
 def _restating(parts: list[str], question: str) -> str | None:
-    """The sentence that repeats most of the question's words, at least half of them; the last of several."""
-    wanted = content_stems(question[-300:])
+    """The sentence that repeats most of the words asked for, at least half of them; the last of several.
+
+    A sentence that stands in the question itself only copies it.
+    """
+    wanted = content_stems(asked_part(question))
     if len(parts) < 2 or len(wanted) < 2:
         return None
-    shares = [len(wanted & content_stems(part)) if len(part) < 500 and "?" not in part else 0 for part in parts[:60]]
+    given = question.casefold()
+    shares = [
+        len(wanted & content_stems(part)) if len(part) < 500 and "?" not in part and part.casefold() not in given else 0
+        for part in parts[:60]
+    ]
     best = max(shares)
     return parts[len(shares) - 1 - shares[::-1].index(best)] if 2 * best >= len(wanted) else None
+
+
+def _marked(text: str) -> list[Span]:
+    """Boxes and statements, the one that stands last first."""
+    spans = [(end, Span(rest, "stated")) for end, rest in _statements(text)]
+    box = last_box(text)
+    if box:
+        spans.append((boxes(text)[-1][2], Span(box, "box")))
+        spans = [(end, span) for end, span in spans if span.kind == "box" or not _BOX.search(span.text)]
+    return [span for _, span in sorted(spans, key=lambda pair: -pair[0])]
 
 
 def final_spans(text: str, question: str = "") -> list[Span]:
     """The places to look at, strongest first. `text` is `readable` already; `question` finds what restates it."""
     spans: list[Span] = []
-    box = last_box(text)
-    if box:
-        spans.append(Span(box, "box"))
     tags = list(_TAG.finditer(text)) if "<" in text else []
     if tags:
         content = text[tags[-1].end() : tags[-1].end() + 4_000].partition("</")[0].strip()
         text = content or text
-        tagged_box = last_box(text)
-        if len(content) <= SHORT_REPLY_CHARACTERS and not tagged_box:
-            spans.insert(0, Span(content, "tag"))
-    if len(text) <= SHORT_REPLY_CHARACTERS:
-        spans.append(Span(text, "whole"))
-    spans += [Span(part, "stated") for part in reversed(statements(text)[-6:])]
+        if content and len(content) <= SHORT_REPLY_CHARACTERS and not _BOX.search(content) and not _STATED.search(content):
+            spans.append(Span(content, "tag"))
+    marked = _marked(text)
     parts = sentences(text)
+    if len(text) <= SHORT_REPLY_CHARACTERS and not marked:
+        spans.append(Span(text, "whole"))
+    elif parts and len(parts[-1]) <= 12 and not marked:
+        spans.append(Span(parts[-1], "whole"))
+    spans += marked
     spans += [Span(part, "conclusion") for part in reversed(parts[-12:]) if _CONCLUDING.search(part[:120])][:2]
+    if len(text) > CUT_OFF_CHARACTERS and text[-1].isalnum():
+        return spans
     restating = _restating(parts, question)
     if restating is not None:
         spans.append(Span(restating, "sentence"))

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from vpbench.grade.compare import Reading, compare_open, grade_text, normal_words
-from vpbench.grade.final import Span, final_spans, statements
+from vpbench.grade.final import Span, asked_part, final_spans, statements
 from vpbench.grade.numbers import value_of
 from vpbench.grade.prose import number_in_prose, numbers_in
 from vpbench.grade.statements import is_unsure
@@ -21,6 +21,7 @@ from vpbench.grade.values import Value, canonical, rounded
 from vpbench.records import Question, Verdict
 
 _STRONG = {"box", "tag", "stated", "whole"}
+_ASKED = re.compile(r"\b(?:in |at |on )?(?:which|what) (year|week|day|room|bar|subject|step|group|number|floor|month)\b|^when\b", re.IGNORECASE)
 _BIG_WORD = re.compile(r"\b(?:thousand|million|billion|trillion)s?\b", re.IGNORECASE)
 
 
@@ -57,11 +58,21 @@ def _question_numbers(text: str) -> frozenset[Value]:
     return frozenset(number.value for number in numbers_in(plain_characters(text)))
 
 
+@lru_cache(maxsize=4_096)
+def _asked_noun(text: str) -> str | None:
+    """The noun after "which" or "what" in the part that asks, if what it names is usually numbered."""
+    match = _ASKED.search(asked_part(text))
+    return ("year" if match[1] is None else match[1].casefold()) if match else None
+
+
 def _grade_number(question: Question, text: str) -> Verdict:
     gold = value_of(question.answer)
     decimals = int(question.precision or 0) if question.answer_type == "float" else None
     mentioned = _question_numbers(question.text)
+    asked = _asked_noun(question.text)
     scaled = not _BIG_WORD.search(question.text)
+
+    repeated = False
 
     def read(span: Span) -> Reading | None:
         value = value_of(_unstated(span)) if len(span.text) < 100 else None
@@ -69,18 +80,24 @@ def _grade_number(question: Question, text: str) -> Verdict:
         if value is None:
             if is_unsure(span.text) and span.kind not in _STRONG:
                 return None
-            found = number_in_prose(span.text, mentioned, scaled=scaled)
+            found = number_in_prose(span.text, mentioned, scaled=scaled, asked=asked)
             if found is None:
                 return _words_instead(span, text)
             if found == "two answers":
                 return Reading(span.text, None, False, "two answers")
             value, written = found.value, found.text
+            if span.kind in {"sentence", "first"} and value in mentioned and not repeated:
+                return None
         if decimals is not None:
             value = rounded(value, decimals)
         correct = gold is not None and bool(value == gold)
         return Reading(written, f"number:{canonical(value)}", correct, "match" if correct else "different")
 
-    return _first(text, read, question.text)
+    verdict = _first(text, read, question.text)
+    if verdict.reason == "no answer":
+        repeated = True
+        verdict = _first(text, read, question.text)
+    return verdict
 
 
 def _words_instead(span: Span, text: str) -> Reading | None:

@@ -65,7 +65,7 @@ def value_of(text: str) -> Value | None:
     plain = plain_number(text)
     if plain is not None:
         return plain
-    if not text or len(text) > expressions.MAX_CHARACTERS:
+    if not text or len(text) > expressions.MAX_CHARACTERS or _SENTENCE.search(text):
         return None
     text = without_markup(text).rstrip(".,;: ").lstrip(":,; ")
     if text.casefold() in NUMBER_WORDS:
@@ -105,6 +105,8 @@ def without_unit(text: str) -> str:
     if not _TRIG.search(text):
         text = _DEGREES.sub(" ", text).strip()
     text = text.lstrip("$€£¥ ").strip()
+    if not _LETTER_OR_SIGN.search(text):
+        return text
     match = _TRAILING_UNIT.search(text, max(0, len(text) - 60))
     if match is not None and match.start() > 0 and _NOT_A_UNIT.isdisjoint(re.findall(r"[a-z]+", match.group())):
         return text[: match.start()].strip()
@@ -112,4 +114,6 @@ def without_unit(text: str) -> str:
 
 
 _RANGE = re.compile(r"\d+(?:\.\d+)?\s*-\s*\d+(?:\.\d+)?")
+_SENTENCE = re.compile(r"(?:\b[A-Za-z]{2,15},? ){4}")
+_LETTER_OR_SIGN = re.compile(r"[^\d\s+*/^().,-]")
 _TRIG = re.compile(r"sin|cos|tan")

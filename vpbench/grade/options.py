@@ -22,16 +22,17 @@ DEFAULT_OPTIONS = 8
 TWO = -1
 _LEADING = re.compile(
     r"(?:(?:the )?(?:correct |right |best )?(?:option|choice|letter|answer|figure|graph|image)s?[\s:]{1,3})?"
-    r"(?:[(\[{<]\s*([A-Za-z])\s*[)\]}>]|([A-Z])(?=\s*(?:[).:,;\]|=]|-\s|\(|\n|[\u4e00-\u9fff]|$)))[\s).:,;\]=|-]*",
+    r"(?:[(\[{<]\s*([A-Za-z])\s*[)\]}>]|([A-Z])(?=\s*(?:[).:,;\]|]|-\s|\(|\n|[\u4e00-\u9fff]|$)))[\s).:,;\]|-]*",
     re.IGNORECASE,
 )
-_BRACKETED = re.compile(r"(?<![\w)])[(\[]\s*([A-Z])\s*[)\]]")
+_BRACKETED = re.compile(r"(?<![\w)])(?:[(\[]\s*([A-Z])\s*[)\]]|(?:^|(?<=\n)|(?<=is )|(?<=: ))([A-Z])\)(?=\s))")
 _NAMED = re.compile(
     r"(?:\b(?:[Oo]ption|[Cc]hoice|[Ll]etter|[Aa]nswer)s?\s*(?:is\s+|:\s*)?|(?:选项|选|答案)[是为:]?\s*)[\"'(\[]?([A-Z])(?![\w'-])(?!\s+[a-z]{1,20}\s+[a-z])"
     r"|(?:选项|选|答案)[是为:]?\s*([A-Z])"
 )
 _BARE = re.compile(r"(?<![\w$\\^_'\"+*/=-])([A-Z])(?![\w'+*/=^_-])(?!\s*[=<>+])")
 _NEGATED_BEFORE = re.compile(r"\b(?:not|isn't|rather than|instead of|than|unlike|nor|neither|except)\b[^.,;]{0,20}$", re.IGNORECASE)
+_ANOTHER = re.compile(r"(?:and|or|&)?\s*(?:[(\[]\s*([A-Za-z])\s*[)\]]|([A-Z])(?=[\s,.;)]|$))")
 _SPACES = re.compile(r"[\s{}$\\,;]+")
 
 
@@ -128,12 +129,20 @@ def by_letter(text: str, options: Options) -> tuple[int | None, str]:
     return _index(letter, options), text[match.end() :]
 
 
+def goes_on(rest: str, options: Options, letter: int) -> bool:
+    """Whether `rest`, which follows a leading letter, goes on with another one ("A, B", "(a) (b)")."""
+    match = _ANOTHER.match(rest)
+    if match is None or options.texts is None or key(rest) == options.keys[letter]:
+        return False
+    return _index(match[1] or match[2], options) not in {None, letter}
+
+
 def by_bracket(text: str, options: Options) -> int | None:
     """The option of the bracketed letters in `text`; those after "not" or "than" don't count."""
     found = {
         number
         for match in _BRACKETED.finditer(text)
-        if (number := _index(match[1], options)) is not None and not _NEGATED_BEFORE.search(text[: match.start()])
+        if (number := _index(match[1] or match[2], options)) is not None and not _NEGATED_BEFORE.search(text[: match.start()])
     }
     if not found:
         found = {

@@ -21,7 +21,7 @@ _WORDS = "|".join(sorted((re.escape(word) for word in NUMBER_WORDS), key=len, re
 _DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d{1,400})(?:\.\d{1,400})?|\.\d{1,400}"
 NUMBER = re.compile(
     rf"(?<![\w.^_/])(?<!\^\{{)(?P<sign>[-+](?=[\d.$]))?\$?(?P<digits>{_DIGITS})"
-    rf"(?P<fraction>(?:\s+\d{{1,6}})?\s*/\s*\d{{1,9}}(?![\d.])|:\d{{1,9}}(?![\d.:]))?"
+    rf"(?P<fraction>(?:\s+\d{{1,6}})?\s*/\s*\d{{1,9}}(?!\.?\d)|:\d{{1,9}}(?![.:]?\d))?"
     r"(?P<power>\s*(?:x|×|\\times|\*)\s*10\s*\^\s*\{?-?\d{1,3}\}?|[eE][-+]?\d{1,3}\b|\^\{?\d{1,3}\}?)?"
     r"(?:\s+(?P<scale>hundred|thousand|million|billion|trillion)s?\b)?"
     r"(?!\.?\d)(?![\w]*\d)(?!(?:st|nd|rd|th)\b)"
@@ -37,9 +37,11 @@ _COPULA = re.compile(
     r"also|therefore|thus|then|just|simply|indeed|actually|estimated|to be)\b){0,4}[\s*$\\(\[:]*$",
     re.IGNORECASE,
 )
+_VERB = re.compile(r"\b(?:is|are|was|were|be|equals?|approximately|about)\b|[=≈]|\\approx\b|:\s")
 _SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 _NOTHING = re.compile(r"\bthere (?:are|is|were|was|would be|will be) (?:no|not any|none)\b(?! (?:information|way|image|data|need|text|specific|option))", re.IGNORECASE)
 _ALTERNATIVE = re.compile(r"[\s*$]*(?:\w+\s+)?or\s+[\s*$]*|-", re.IGNORECASE)
+_BETWEEN = re.compile(r"\b(?:somewhere )?between [^,.]{1,60}? and (?:the |about )?\$?\d[\d,.]*", re.IGNORECASE)
 _ENUMERATION = re.compile(r"[\[({\s]*|\s*(?:,|;|and|,\s*and|&)\s*|[\])}.\s]*")
 _LABEL = re.compile(
     r"\b(?:bar|figure|fig\.?|step|table|question|option|group|part|row|column|line|week|day|room|number|no\.|angle|point|"
@@ -83,12 +85,22 @@ def _value(match: re.Match[str], scaled: bool) -> Value | None:
     return value
 
 
-def number_in_prose(text: str, question_numbers: Collection[Value], *, scaled: bool = True) -> Found | TwoAnswers | None:
-    """The number that `text` gives as its answer, None without one. `question_numbers`: those the question mentions."""
+def number_in_prose(
+    text: str, question_numbers: Collection[Value], *, scaled: bool = True, asked: str | None = None
+) -> Found | TwoAnswers | None:
+    """The number that `text` gives as its answer, None without one.
+
+    `question_numbers`: those the question mentions. `asked`: the noun it asks for ("which week"), if any.
+    """
     for bold in reversed(_BOLD.findall(text)):
         if (value := value_of(bold)) is not None or (len(inner := numbers_in(bold, scaled=scaled)) == 1):
             return Found(value, bold, 0, 0) if value is not None else inner[0]
-    text = without_markup(text)
+    text = _BETWEEN.sub(" ", without_markup(text))
+    if asked is not None and (named := _asked_for(text, asked, scaled)) is not None:
+        return named
+    said = _VERB.split(text)[-1].strip(" .$")
+    if len(said) < 60 and (value := value_of(said)) is not None:
+        return Found(value, said, 0, 0)
     for side in reversed(re.split(r"=|≈|\\approx", text)[1:]):
         value = value_of(side.strip().rstrip("."))
         if value is not None:
@@ -102,6 +114,15 @@ def number_in_prose(text: str, question_numbers: Collection[Value], *, scaled: b
     if not found:
         return _latex(text) or (Found(Fraction(0), "no", 0, 0) if _NOTHING.search(text) else None)
     return _chosen(text, found, question_numbers)
+
+
+def _asked_for(text: str, asked: str, scaled: bool) -> Found | None:
+    """The last number that follows the noun asked for; for a year, the first that can be one."""
+    found = numbers_in(text, scaled=scaled)
+    if asked == "year":
+        return next((number for number in found if number.value.denominator == 1 and 1000 <= number.value <= 2100), None)
+    near = [number for number in found if text[: number.start].rstrip(" #").casefold().endswith(asked)]
+    return near[-1] if near else None
 
 
 def _latex(text: str) -> Found | None:

@@ -111,6 +111,13 @@ def factorial(argument: Value) -> Value:
     return Fraction(math.factorial(int(argument)))
 
 
+def binomial(count: Value, chosen: Value) -> Value:
+    """Ways to choose `chosen` of `count`, whole numbers up to 300. Raises `ValueTooLarge`."""
+    if any(not isinstance(number, Fraction) or number.denominator != 1 or not 0 <= number <= 300 for number in (count, chosen)):
+        raise ValueTooLarge("binomial")
+    return Fraction(math.comb(int(count), int(chosen)))
+
+
 def constant(name: str) -> Value:
     """pi or e."""
     import mpmath

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from vpbench.pipeline import Prepared, PreparedSteps, Scored
 from vpbench.records import Score, Selection
@@ -24,7 +24,7 @@ class Analysis:
     """How scores are turned into a result; field names are the command line's."""
 
     selection: Selection | None = None
-    estimator: str = "exact"
+    estimator: Literal["expected", "prefix"] = "expected"
     aggregate: str = "mean"
     ns: tuple[int, ...] | None = None
     threshold: float | None = None

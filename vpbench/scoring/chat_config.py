@@ -29,11 +29,24 @@ NORMS = ("layer_norm", "rms_norm")
 NATIVE_QK_NORM_EPS = 1e-6
 
 
-def native_config(raw: Mapping[str, Any], path: Path, image_token_id: int) -> Any:
-    """The `InternVLConfig` for a parsed `config.json` of the released layout; `path` is for messages.
+def empty_native_model(raw: Mapping[str, Any], path: Path, image_token_id: int) -> Any:
+    """The native model that a parsed `config.json` of the released layout describes, its parameters without memory.
 
-    Raises `CriticError` naming the key, its value and what is supported.
+    `path` is for messages. Raises `CriticError` naming the key, its value and what is supported.
     """
+    import torch
+    from transformers import InternVLForConditionalGeneration
+
+    try:
+        with torch.device("meta"):
+            return InternVLForConditionalGeneration(_native_config(raw, path, image_token_id))
+    except CriticError:
+        raise
+    except Exception as error:  # the configuration classes check their fields with exceptions of their own
+        raise CriticError(f"{path}: doesn't describe a model ({error!r}); fetch it again") from error
+
+
+def _native_config(raw: Mapping[str, Any], path: Path, image_token_id: int) -> Any:
     from transformers import InternVLConfig
 
     for key, (supported, absent) in ASSUMED.items():

@@ -107,22 +107,18 @@ def read_weights(folder: Path, visit: Callable[[str, Any], None]) -> None:
             raise CriticError(f"{path}: not a readable safetensors file ({error}); fetch it again") from error
 
 
-def load_chat_model(folder: Path, config: Any, dtype: Any, device: Any) -> Any:
-    """A native `InternVLForConditionalGeneration` with the weights of a folder in the released layout, in eval mode.
+def fill_native_model(model: Any, folder: Path, dtype: Any, device: Any) -> None:
+    """Give an empty native `InternVLForConditionalGeneration` the weights of a folder in the released layout.
 
     `dtype` None keeps the dtype that the weights are stored in. Raises `CriticError` if a weight is missing,
     unexpected or of another shape.
     """
-    import torch
-    from transformers import InternVLForConditionalGeneration
-
-    with torch.device("meta"):
-        model = InternVLForConditionalGeneration(config)
+    text_config = model.config.text_config
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     state: dict[str, Any] = {}
 
     def place(name: str, tensor: Any) -> None:
-        for native, part in native_tensors(name, tensor, config.text_config):
+        for native, part in native_tensors(name, tensor, text_config):
             if expected.get(native) not in (None, tuple(part.shape)):
                 raise CriticError(
                     f"{folder}: weight {name} gives {native} of shape {tuple(part.shape)}, config.json asks for "
@@ -137,5 +133,4 @@ def load_chat_model(folder: Path, config: Any, dtype: Any, device: Any) -> Any:
             raise CriticError(f"{folder}: {len(names)} {word} weights, such as {listed}; fetch the checkpoint again")
     model.load_state_dict(state, strict=True, assign=True)
     language_model = model.model.language_model
-    language_model.rotary_emb = type(language_model.rotary_emb)(config.text_config).to(device)
-    return model.requires_grad_(False).eval()
+    language_model.rotary_emb = type(language_model.rotary_emb)(text_config).to(device)

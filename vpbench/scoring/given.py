@@ -7,12 +7,13 @@ per line with `candidates`, each with `step_scores` or `score`; the pool itself 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from vpbench.errors import DataError
 from vpbench.generate.formats import json_lines, read_bytes
-from vpbench.generate.pools import score_of
 from vpbench.records import RowKey, Score
 
 
@@ -41,7 +42,7 @@ def read_scores(path: Path) -> GivenScores:
             where = f"{line}, candidate {position}" if "candidates" in row else line
             key = (id, int(raw.get("index", counts.get(id, 0))))
             counts[id] = counts.get(id, 0) + 1
-            score = score_of(raw, where)
+            score = _score(raw, where)
             if score is None:
                 raise DataError(f"{where}: neither `step_scores` nor `score`; a file of scores needs one for every row")
             if key in scores:
@@ -49,3 +50,19 @@ def read_scores(path: Path) -> GivenScores:
             scores[key], places[key] = score, where
     stem = path.name.removesuffix(".gz").rsplit(".", 1)[0]
     return GivenScores(stem, hashlib.sha256(data).hexdigest(), scores)
+
+
+def _score(raw: Mapping[str, Any], where: str) -> Score | None:
+    steps, value = raw.get("step_scores"), raw.get("score")
+    if steps is None and value is None:
+        return None
+    numbers = [*(steps if isinstance(steps, list) else [steps]), value] if steps is not None else [value]
+    for number in numbers:
+        if number is not None and (isinstance(number, bool) or not isinstance(number, int | float) or number != number):
+            raise DataError(f"{where}: {number!r} is not a score; `score` is a number, `step_scores` a list of numbers")
+    if steps is not None and not isinstance(steps, list):
+        raise DataError(f"{where}: `step_scores` must be a list of numbers")
+    given = tuple(float(step) for step in steps) if steps else None
+    if given is None and value is None:
+        return Score(None, None, "no step scores given")
+    return Score(None if value is None else float(value), given)

@@ -9,19 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vpbench.errors import ConfigError, CriticError
-from vpbench.scoring.chat_config import native_config
-from vpbench.scoring.chat_weights import load_chat_model
+from vpbench.scoring.chat_config import empty_native_model
+from vpbench.scoring.chat_weights import fill_native_model
 from vpbench.scoring.checkpoint import checkpoint_folder, read_json, weight_files
 from vpbench.scoring.conversation import IMAGE_CONTEXT, SPECIAL_TOKENS
+from vpbench.scoring.step_scorer import StepScorer
 from vpbench.scoring.system_message import system_message as system_message_of
 from vpbench.scoring.tiles import CHANNEL_MEAN, CHANNEL_STD
 from vpbench.scoring.tokenizer import Tokenizer, load_tokenizer
-
-if TYPE_CHECKING:
-    from vpbench.scoring.step_scorer import StepScorer
 
 ORIGINAL, NATIVE = "internvl_chat", "internvl"
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -40,8 +38,6 @@ def load_step_scorer(
     the checkpoint. Raises `CriticError` if the checkpoint can't be used and `ConfigError` for an unknown dtype or
     device.
     """
-    from vpbench.scoring.step_scorer import StepScorer
-
     folder = checkpoint_folder(model, revision)
     raw = read_json(folder / "config.json")
     layout = raw.get("model_type")
@@ -53,14 +49,13 @@ def load_step_scorer(
     _check_normalisation(folder)
     torch_dtype, torch_device = _torch_settings(dtype, device)
     tokenizer = load_tokenizer(folder, original=layout == ORIGINAL)
-    image_token_id = _special_ids(tokenizer, folder)[IMAGE_CONTEXT]
+    special = _special_ids(tokenizer, folder)
     if layout == ORIGINAL:
-        config = native_config(raw, folder / "config.json", image_token_id)
-        loaded = load_chat_model(folder, config, torch_dtype, torch_device)
+        loaded = empty_native_model(raw, folder / "config.json", special[IMAGE_CONTEXT])
+        fill_native_model(loaded, folder, torch_dtype, torch_device)
     else:
         loaded = _load_native_model(folder, torch_dtype, torch_device)
-        config = loaded.config
-    largest = max(_special_ids(tokenizer, folder).values())
+    config, largest = loaded.config, max(special.values())
     if largest >= config.text_config.vocab_size:
         raise CriticError(
             f"{folder}: the tokenizer's id {largest} is beyond the model's vocabulary of "
@@ -68,7 +63,7 @@ def load_step_scorer(
         )
     side, patch = config.vision_config.image_size[0], config.vision_config.patch_size[0]
     return StepScorer(
-        model=loaded,
+        model=loaded.requires_grad_(False).eval(),
         tokenizer=tokenizer,
         system_message=system_message_of(folder, raw) if system_message is None else system_message,
         image_size=side,
@@ -78,31 +73,31 @@ def load_step_scorer(
 
 
 def _load_native_model(folder: Path, dtype: Any, device: Any) -> Any:
-    """A checkpoint in transformers' layout, in eval mode. The head is tied only where no weight of its own is stored.
+    """A checkpoint in transformers' layout. The head is tied only where no weight of its own is stored.
 
     transformers ties by default, which would silently replace a stored head by the embeddings.
     """
-    from safetensors import safe_open
+    from safetensors import SafetensorError, safe_open
     from transformers import InternVLConfig, InternVLForConditionalGeneration
 
     names: set[str] = set()
-    for path in weight_files(folder):
-        with safe_open(path, framework="pt") as file:
-            names.update(file.keys())
     try:
+        for path in weight_files(folder):
+            with safe_open(path, framework="pt") as file:
+                names.update(file.keys())
         config = InternVLConfig.from_pretrained(folder, local_files_only=True)
         config.tie_word_embeddings = not any(name.endswith("lm_head.weight") for name in names)
         model, report = InternVLForConditionalGeneration.from_pretrained(
             folder, config=config, dtype=dtype or "auto", local_files_only=True, use_safetensors=True,
             trust_remote_code=False, output_loading_info=True,
         )  # fmt: skip
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+    except (SafetensorError, OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
         raise CriticError(f"{folder}: transformers can't load the checkpoint ({error}); fetch it again") from error
     for word in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         if report.get(word):
             listed = ", ".join(sorted(map(str, report[word]))[:5])
             raise CriticError(f"{folder}: {word.replace('_', ' ')} such as {listed}; fetch the checkpoint again")
-    return model.to(device).requires_grad_(False).eval()
+    return model.to(device)
 
 
 def _torch_settings(dtype: str, device: str) -> tuple[Any, Any]:

@@ -1,0 +1,86 @@
+"""Finding tasks and critics: by name, by file, with near matches, and never two of one name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vpbench import ConfigError
+from vpbench.plugins import all_critics, all_tasks, critic_settings, find_critic, find_task, make_critic
+
+CRITIC = """
+from dataclasses import dataclass
+from typing import ClassVar
+from vpbench import Critic, Score
+
+@dataclass(frozen=True)
+class Mine(Critic):
+    name: ClassVar[str] = "{name}"
+    title: ClassVar[str] = "Mine"
+    model: str = ""
+    steps: int = 3
+    scale: float = 1.0
+    flag: bool = False
+    system: str | None = None
+
+    def score(self, question, candidates):
+        return [Score(self.scale) for _ in candidates]
+"""
+
+
+def mine(tmp_path: Path, name: str = "mine") -> str:
+    path = tmp_path / "mine.py"
+    path.write_text(CRITIC.format(name=name))
+    return str(path)
+
+
+def test_the_built_in_ones_are_found_by_file() -> None:
+    assert {"mathvista", "mathvision", "visualprocessbench"} <= all_tasks().keys()
+    assert {"visualprm", "self-consistency"} <= all_critics().keys()
+    assert find_task("mathvista").path.name == "mathvista.py"
+
+
+def test_an_unknown_name_lists_near_matches() -> None:
+    with pytest.raises(ConfigError, match="'mathvsta'; did you mean mathvista or mathvision"):
+        find_task("mathvsta")
+    with pytest.raises(ConfigError, match="there are: .*self-consistency"):
+        find_critic("zzzzzzzzzzz")
+
+
+def test_a_users_file_works_like_a_built_in(tmp_path: Path) -> None:
+    found = find_critic(mine(tmp_path))
+    assert found.cls.name == "mine"
+    assert critic_settings(found.cls) == {"model": "", "steps": 3, "scale": 1.0, "flag": False, "system": None}
+    given = {"steps": "5", "scale": "0.5", "flag": "true", "system": "none", "model": "m"}
+    critic = make_critic(found.cls, given)
+    assert [getattr(critic, name) for name in given] == [5, 0.5, True, None, "m"]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [({"stepz": "1"}, "no setting 'stepz'; it has: model, steps"), ({"steps": "many"}, "steps='many' is not of type int"),
+     ({"flag": "maybe"}, "flag='maybe' is not of type bool")],
+)  # fmt: skip
+def test_wrong_settings_are_named(tmp_path: Path, given: dict[str, str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        make_critic(find_critic(mine(tmp_path)).cls, given)
+
+
+def test_a_duplicate_name_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine(tmp_path, "same")
+    (tmp_path / "other.py").write_text(CRITIC.format(name="same"))
+    monkeypatch.setattr("vpbench.plugins.builtin_folder", lambda kind: tmp_path)
+    with pytest.raises(ConfigError, match=r"two critics are called 'same': .*mine\.py and .*other\.py"):
+        all_critics()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("1 +", "fails on import .SyntaxError"), ("x = 1", "needs exactly one Critic class")]
+)
+def test_a_broken_file_is_named(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "broken.py").write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        find_critic(str(tmp_path / "broken.py"))
+    with pytest.raises(ConfigError, match="not a Python file"):
+        find_critic(str(tmp_path / "none.py"))

@@ -1,0 +1,138 @@
+"""From pools to curves: correctness per question and n, for the critic and for the controls on the same pool."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vpbench.errors import ConfigError, DataError
+from vpbench.records import Selection
+from vpbench.stats import best_of_n, prefix
+from vpbench.stats.voting import expected_vote
+from vpbench.stats.weighted_vote import vote_pool, weighted_votes
+
+Array = NDArray[np.float64]
+Estimator = Literal["expected", "prefix"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QuestionPool:
+    """One question's T candidates, in the order they were generated.
+
+    `correct` [T] bool; `classes` T answer classes (None: no answer); `scores` [T] (NaN: unscored) or None where no
+    critic ran; `group`: the cluster the question belongs to, where the benchmark has clusters.
+    """
+
+    question_id: str
+    correct: NDArray[np.bool_]
+    classes: tuple[str | None, ...]
+    scores: Array | None = None
+    group: Hashable = None
+
+    def __post_init__(self) -> None:
+        lengths = {len(self.correct), len(self.classes), len(self.correct if self.scores is None else self.scores)}
+        if len(lengths) != 1:
+            raise DataError(f"question {self.question_id}: verdicts, classes and scores differ in number; grade again")
+
+    @property
+    def size(self) -> int:
+        """T, the number of candidates."""
+        return len(self.correct)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curves:
+    """Correctness [Q, len(ns)] per question and n, as fractions of 1.
+
+    `critic` is None where the pools hold no scores and the selection needs them. `drawing_standard_error` [len(ns)]
+    is that of the critic's mean over questions where it was drawn (weighted vote), else zero.
+    """
+
+    ns: tuple[int, ...]
+    critic: Array | None
+    vote: Array
+    random: Array
+    oracle: Array
+    first: Array
+    drawing_standard_error: Array
+
+
+def _check_ns(pools: Sequence[QuestionPool], ns: Sequence[int]) -> None:
+    if not pools:
+        raise ConfigError("no questions to compute curves from; check --limit and the pool")
+    for n in ns:
+        if n < 1:
+            raise ConfigError(f"n = {n} can't be computed; --n starts at 1")
+        for pool in pools:
+            if n > pool.size:
+                raise ConfigError(
+                    f"n = {n} is more than question {pool.question_id} has candidates ({pool.size}); "
+                    f"lower --n or complete the pool"
+                )
+
+
+def _matrix(pools: Sequence[QuestionPool], column: NDArray[np.intp], one: Callable[[QuestionPool], Array]) -> Array:
+    return np.array([one(pool)[column] for pool in pools]).reshape(len(pools), len(column))
+
+
+def _scores(pool: QuestionPool) -> Array:
+    assert pool.scores is not None
+    return pool.scores
+
+
+def _critic(
+    pools: Sequence[QuestionPool], selection: Selection, exact: bool, column: NDArray[np.intp], seed: int
+) -> tuple[Array, Array]:
+    none = np.zeros(len(column))
+    if selection == "best":
+        best = best_of_n.expected_best if exact else prefix.prefix_best
+        return _matrix(pools, column, lambda pool: best(_scores(pool), pool.correct)), none
+    if not exact:
+        weighted = prefix.prefix_weighted_vote
+        return _matrix(pools, column, lambda pool: weighted(_scores(pool), pool.classes, pool.correct)), none
+    voters = [vote_pool(_scores(pool), pool.classes, pool.correct) for pool in pools]
+    drawn = weighted_votes(voters, int(column.max(initial=-1)) + 1, seed)
+    return drawn.values[:, column], drawn.standard_error[column]
+
+
+def curves(
+    pools: Sequence[QuestionPool],
+    selection: Selection = "best",
+    estimator: Estimator = "expected",
+    ns: Sequence[int] = (1,),
+    seed: int = 0,
+) -> Curves:
+    """The critic's curve under `selection`, and the controls: majority vote, random pick, oracle, first candidate.
+
+    `expected` averages over all n-subsets (exactly, but for weighted votes, which are drawn), `prefix` takes the first
+    n. Pools may differ in size. Raises `ConfigError` for an n that some question can't serve, and where only a part
+    of the questions has scores.
+    """
+    _check_ns(pools, ns)
+    if selection not in ("best", "vote", "weighted-vote") or estimator not in ("expected", "prefix"):
+        raise ConfigError(f"unknown selection {selection!r} or estimator {estimator!r}")
+    exact = estimator == "expected"
+    column = np.asarray(ns, dtype=np.intp) - 1
+    voting = expected_vote if exact else prefix.prefix_vote
+    vote = _matrix(pools, column, lambda pool: voting(pool.classes, pool.correct))
+    oracle = best_of_n.expected_oracle if exact else prefix.prefix_oracle
+    picked = best_of_n.expected_random if exact else prefix.prefix_random
+    scored = {pool.scores is not None for pool in pools}
+    critic, error = (vote if selection == "vote" else None), np.zeros(len(column))
+    if selection != "vote" and len(scored) > 1:
+        raise ConfigError("only a part of the questions has scores; score the others or leave them out")
+    if selection != "vote" and scored == {True}:
+        critic, error = _critic(pools, selection, exact, column, seed)
+    return Curves(
+        ns=tuple(int(n) for n in ns),
+        critic=critic,
+        vote=vote,
+        random=_matrix(pools, column, lambda pool: picked(pool.correct)),
+        oracle=_matrix(pools, column, lambda pool: oracle(pool.correct)),
+        first=_matrix(pools, column, lambda pool: best_of_n.first(pool.correct)),
+        drawing_standard_error=error,
+    )

@@ -1,0 +1,119 @@
+"""Where step detection holds and where it breaks: by step position, by response length, at the first error.
+
+Labels, thresholds and missing scores are read as in `vpbench.stats.steps`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vpbench.errors import DataError
+from vpbench.stats.steps import (
+    Array,
+    Labels,
+    Scores,
+    StepF1,
+    StepTable,
+    Unmade,
+    called_correct,
+    confusion,
+    figures,
+    step_table,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BinF1:
+    """The figures of the steps whose value lies in [low, high], both being values that occur."""
+
+    low: float
+    high: float
+    figures: StepF1
+
+
+@dataclass(frozen=True, slots=True)
+class FirstErrorAccuracy:
+    """Share of solutions whose first error is placed exactly, over all, over those with an error and those without.
+
+    None over no solutions. `harmonic_mean` of the last two is what ProcessBench (Zheng et al. 2024,
+    arXiv:2412.06559, section 3) calls F1.
+    """
+
+    accuracy: float | None
+    accuracy_with_error: float | None
+    accuracy_without_error: float | None
+    harmonic_mean: float | None
+    solutions: int
+
+
+def _by_bin(table: StepTable, value: Array, threshold: float, bins: int, unmade: Unmade) -> tuple[BinF1, ...]:
+    called, counted = called_correct(table, threshold, unmade)
+    truth, called, value = table.correct[counted], called[counted], value[counted]
+    if not len(value):
+        return ()
+    edges = np.unique(np.quantile(value, np.linspace(0, 1, bins + 1)[1:-1]))
+    bin_of = np.searchsorted(edges, value, side="left")
+    counts = confusion(truth, called, bin_of, len(edges) + 1)
+    return tuple(
+        BinF1(float(value[bin_of == index].min()), float(value[bin_of == index].max()), figures(counts[index]))
+        for index in np.unique(bin_of)
+    )
+
+
+def f1_by_position(
+    labels: Labels, scores: Scores, threshold: float, bins: int = 5, unmade: Unmade = "dropped"
+) -> tuple[BinF1, ...]:
+    """Step detection by the step's position in its solution (1 = first), in quantile bins over the steps counted.
+
+    Equal positions share a bin, so there may be fewer bins than asked for.
+    """
+    table = step_table(labels, scores)
+    return _by_bin(table, table.position + 1.0, threshold, bins, unmade)
+
+
+def f1_by_length(
+    labels: Labels,
+    scores: Scores,
+    threshold: float,
+    lengths: Sequence[float],
+    bins: int = 5,
+    unmade: Unmade = "dropped",
+) -> tuple[BinF1, ...]:
+    """Step detection by the length of the whole response (any unit, one per solution), in quantile bins over steps."""
+    table = step_table(labels, scores)
+    if len(lengths) != table.solutions:
+        raise DataError(f"{len(lengths)} lengths for {table.solutions} solutions; give one per solution")
+    return _by_bin(table, np.asarray(lengths, dtype=np.float64)[table.solution], threshold, bins, unmade)
+
+
+def _share(hits: NDArray[np.bool_]) -> float | None:
+    return float(hits.mean()) if len(hits) else None
+
+
+def first_error_accuracy(labels: Labels, scores: Scores, threshold: float) -> FirstErrorAccuracy:
+    """How often the first step called incorrect is the first step labelled incorrect.
+
+    Only labelled, non-neutral steps are looked at. A solution without an error is right if no step of it is called
+    incorrect. A solution with an unmade prediction counts as wrong; one without a labelled step isn't counted.
+    """
+    table = step_table(labels, scores)
+    never = np.iinfo(np.intp).max
+    true_first = np.full(table.solutions, never)
+    called_first = np.full(table.solutions, never)
+    called, _ = called_correct(table, threshold, "opposite")
+    np.minimum.at(true_first, table.solution[~table.correct], table.position[~table.correct])
+    np.minimum.at(called_first, table.solution[~called], table.position[~called])
+    hits = true_first == called_first
+    hits[table.solution[np.isnan(table.score)]] = False
+    labelled = np.bincount(table.solution, minlength=table.solutions) > 0
+    with_error = _share(hits[labelled & (true_first < never)])
+    without_error = _share(hits[labelled & (true_first == never)])
+    both = None
+    if with_error is not None and without_error is not None:
+        total = with_error + without_error
+        both = 2 * with_error * without_error / total if total else 0.0
+    return FirstErrorAccuracy(_share(hits[labelled]), with_error, without_error, both, int(labelled.sum()))
