@@ -53,9 +53,9 @@ def test_what_a_candidate_carries_is_kept(tmp_path: Path) -> None:
     first, second, third = pool.rows["1"]
     assert (first.candidate.policy, first.candidate.steps, first.extraction) == ("s", ("x",), "4")
     assert first.verdict == Verdict("4", "4", True, "given")
-    assert second.verdict == Verdict(None, None, False, "given")
+    assert second.verdict == Verdict(None, None, False, "no answer given")
     assert third.candidate.response == ""
-    assert third.verdict == Verdict(None, None, False, "given")
+    assert third.verdict == Verdict(None, None, False, "no answer given")
     assert pool.question_fields["1"][0]["answer"] == "4"
 
 

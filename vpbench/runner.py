@@ -27,7 +27,8 @@ from vpbench.pipeline import (
 )  # fmt: skip
 from vpbench.plugins import Found, all_tasks, find_task
 from vpbench.progress import bar
-from vpbench.report.result import Analysis, best_of_n_result, step_result
+from vpbench.report.result import Analysis, best_of_n_result
+from vpbench.report.step_result import step_result
 from vpbench.report.summary import summary
 from vpbench.report.write import write_result
 from vpbench.scoring.given import read_scores
@@ -107,7 +108,7 @@ def _tasks(names: Sequence[str]) -> list[Found[BaseTask]]:
 
 def _nano(found: Found[BaseTask], request: Request, wanted: Wanted) -> tuple[Request, Wanted]:
     folder = nano_folder(found.cls.name)
-    pool = None if issubclass(found.cls, StepTask) else folder / "pool.jsonl.gz"
+    pool = None if issubclass(found.cls, StepTask) else folder / "simulated-policy.jsonl.gz"
     request = dataclasses.replace(request, data=folder, pool=pool, nano=True)
     if not wanted.critics and wanted.scores is None:
         wanted = dataclasses.replace(wanted, scores=folder / f"{NANO_CRITIC}.jsonl.gz")

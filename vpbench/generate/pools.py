@@ -97,4 +97,4 @@ def _verdict(raw: Mapping[str, Any], where: str) -> Verdict | None:
         raise DataError(f"{where}: `correct` is {correct!r}, expected true or false")
     answer = raw["prediction"] if "prediction" in raw else raw.get("extraction")
     answer = None if answer is None or answer == "" else str(answer)
-    return Verdict(answer, answer, bool(correct), "given")
+    return Verdict(answer, answer, bool(correct), "given" if answer else "no answer given")

@@ -6,7 +6,8 @@ reads. It keeps the habits of that grammar, because verdicts depend on them: an 
 division (`6/2(3)` is 1) and makes `1 1/2` a half; `^` takes one number or a braced expression and groups to the left;
 `10,2000` is 10200 times 0; what follows a complete expression is ignored if no expression can begin with it (`8)` is
 8); letters, `\ln`, `|3|` and a lone `e` have no value. Integers stay integers and a division makes a float, as in
-Python, since graders compare the printed forms too. Left out, hence without value: comparisons, `\gcd`, `\lcm`.
+Python, since graders compare the printed forms too. Left out, hence without value: comparisons, `\gcd`, `\lcm`, and
+`x=3`, whose outcome there depends on what was read before.
 
 Text is bounded in length and nesting and integers in size, so hostile input costs microseconds.
 """
@@ -25,7 +26,6 @@ MAX_FACTORIAL = 1_000
 
 _SPACES = re.compile(r"\\displaystyle|\\q?quad|\\,|[~$\s]")
 _ARRANGEMENTS = re.compile(r"\(([a-z0-9+\-*/\\ ]+?)\)_\{([a-z0-9+\-*/\\ ]+?)\}", re.IGNORECASE)
-_ASSIGNED = re.compile(r"\s*(?:[a-df-z](?:_(?:\w|\{\w+\}))?\s*=\s*)+", re.IGNORECASE)
 _NUMBER = r"(?P<number>(?:[0-9]*(?:,[0-9]{3})*\.[0-9]+|[0-9]+(?:,[0-9]{3})*)(?P<percent>\\%)?)"
 
 _FUNCTIONS: dict[str, Callable[[float], float]] = {
@@ -54,7 +54,7 @@ _WORD = (
 _NAMES = "|".join(re.escape(each) for each in _COMMANDS if each[0] == "\\")
 _TOKEN = re.compile(f"{_NUMBER}|{_WORD}|(?P<other>{_NAMES}|[-+*/(){{}}\\[\\]^_:.&!'e])")
 _AFTER_END = {"", ")", "}", "]", "\\}", "\\rbrace", "\\rbrack", "\\rgroup", "\\rfloor", "\\lrcorner", "\\right"}
-_AFTER_END |= {"_", ".", "&", "\\\\", "\\choose", "word"}
+_AFTER_END |= {"_", "^", ".", "&", "\\\\", "\\choose", "word"}
 _NO_VALUE = "?"
 
 
@@ -69,7 +69,7 @@ def latex_value(text: str) -> int | float | None:
         return None
     text = text.replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac")
     text = _ARRANGEMENTS.sub(r"\\frac{(\1)!}{((\1)-(\2))!}", text)
-    text = _SPACES.sub(" ", _ASSIGNED.sub("", text, count=1) if _ASSIGNED.match(text) else text)
+    text = _SPACES.sub(" ", text)
     try:
         parser = _Parser(text)
         value = parser.sum()
@@ -288,7 +288,7 @@ def _power(base: int | float, exponent: int | float) -> int | float:
 
 
 def _exponential(exponent: int | float) -> int | float:
-    if exponent == 1:
+    if isinstance(exponent, int) and exponent == 1:
         raise _NoValue
     return 1 if exponent == 0 else math.exp(exponent)
 

@@ -27,8 +27,7 @@ _LEAD_IN = re.compile(r"[^\d()]{0,60}[:.!]?\s*", re.IGNORECASE)
 
 
 _STOP = frozenset(
-    "the a an is are was were do does did be been it its this that these those there of in on at to for by as and or "
-    "than with has have had can will would could shown image figure picture graph chart what which how many".split()
+    ["the", "a", "an", "is", "are", "was", "were", "do", "does", "did", "be", "been", "it", "its", "this", "that", "these", "those", "there", "of", "in", "on", "at", "to", "for", "by", "as", "and", "or", "than", "with", "has", "have", "had", "can", "will", "would", "could", "shown", "image", "figure", "picture", "graph", "chart", "what", "which", "how", "many"]
 )
 _WORD = re.compile(r"[a-z0-9']+")
 

@@ -6,7 +6,7 @@ import gzip
 import json
 import math
 import random
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,26 +26,42 @@ def build(folder: Path = FOLDER) -> None:
     _steps(folder / "visualprocessbench", rng)
 
 
-def simulated_scores(truth: Iterable[bool], rng: random.Random) -> list[float]:
-    """Step scores of the simulated critic: sigmoid of +-1.2 by the truth, plus 0.6 (optimism), plus unit noise."""
-    logits = ((1.2 if right else -1.2) + 0.6 + rng.gauss(0, 1) for right in truth)
-    return [round(1 / (1 + math.exp(-logit)), 4) for logit in logits]
+class SimulatedCritic:
+    """Step scores of one question: sigmoid of +-0.8 by the truth, plus 0.4 (optimism), plus what the text itself does.
+
+    A step's text gets the same unit-normal liking wherever it stands, so a wrong step that looks good fools the critic
+    every time; a second unit-normal draw is fresh for every step.
+    """
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self._liking: dict[str, float] = {}
+
+    def score(self, steps: Sequence[str], truth: Sequence[bool]) -> list[float]:
+        """One score in 0..1 per step."""
+        scores = []
+        for step, right in zip(steps, truth, strict=True):
+            liking = self._liking.setdefault(step, self._rng.gauss(0, 1))
+            logit = (0.8 if right else -0.8) + 0.4 + liking + self._rng.gauss(0, 1)
+            scores.append(round(1 / (1 + math.exp(-logit)), 4))
+        return scores
 
 
 def _best_of_n(folder: Path, rng: random.Random) -> None:
     rows, pool, scores = [], [], []
     for number in range(1, QUESTIONS + 1):
         item = draw_item(rng, number % 3)
-        misread, slip = rng.betavariate(1.2, 2.0), rng.betavariate(1, 9)
+        misread, slip = rng.betavariate(1.5, 1.8), rng.betavariate(1, 6)
         solutions = [solve(item, rng, misread, slip) for _ in range(CANDIDATES)]
         rows.append(_row(str(number), item))
         candidates = [{"response": "\n\n".join(steps)} for steps, _ in solutions]
         pool.append({"question_id": str(number), "candidates": candidates})
-        given = [{"step_scores": simulated_scores(truth, rng)} for _, truth in solutions]
+        critic = SimulatedCritic(rng)
+        given = [{"step_scores": critic.score(steps, truth)} for steps, truth in solutions]
         scores.append({"question_id": str(number), "candidates": given})
     folder.mkdir(parents=True, exist_ok=True)
     _parquet(folder / "testmini.parquet", rows)
-    _jsonl_gz(folder / "pool.jsonl.gz", pool)
+    _jsonl_gz(folder / "simulated-policy.jsonl.gz", pool)
     _jsonl_gz(folder / "simulated-prm.jsonl.gz", scores)
 
 
@@ -89,7 +105,9 @@ def _steps(folder: Path, rng: random.Random) -> None:
                 "data_source": source,
             }
         )
-        scores.append({"question_id": f"{source}/{number}", "index": 0, "step_scores": simulated_scores(truth, rng)})
+        scores.append(
+            {"question_id": f"{source}/{number}", "index": 0, "step_scores": SimulatedCritic(rng).score(steps, truth)}
+        )
     (folder / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     _jsonl_gz(folder / "simulated-prm.jsonl.gz", scores)
 

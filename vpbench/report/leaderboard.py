@@ -46,14 +46,17 @@ def build_leaderboard(output: Path, site: Path) -> tuple[Path, int]:
 
 
 def _ranked(entries: list[dict[str, Any]], task: str, nano: bool) -> list[dict[str, Any]]:
+    """Complete results first; those on one pool and grading stay together, as only they can be compared."""
     mine = [entry for entry in entries if entry["result"]["task"] == task and entry["result"]["nano"] == nano]
-    return sorted(mine, key=lambda entry: (not entry["result"]["complete"], -_headline(entry["result"])))
+    return sorted(mine, key=lambda entry: _rank(entry["result"]))
 
 
-def _headline(result: Mapping[str, Any]) -> float:
+def _rank(result: Mapping[str, Any]) -> tuple[bool, str, str, float]:
     if "curves" in result:
-        return float(result["curves"]["critic"][-1]["value"])
-    return float(result["step_f1"]["pooled"]["macro_f1"])
+        headline = result["curves"]["critic"][-1]["value"]
+    else:
+        headline = result["step_f1"]["pooled"]["macro_f1"]
+    return not result["complete"], result["policy"], result.get("grading", ""), -headline
 
 
 def _environment() -> Any:

@@ -36,7 +36,7 @@ def best_of_n_plot(result: Mapping[str, Any]) -> dict[str, bytes]:
     axes.set_xlabel("N (candidates to choose from)")
     axes.set_ylabel(f"{result['metric']} (%)")
     share = "" if result["complete"] else f" of {result['questions_in_task']}"
-    axes.set_title(f"{result['task']}: {result['questions']}{share} questions, pool {result['policy']}", fontsize=9)
+    axes.set_title(f"{_name(result)}: {result['questions']}{share} questions, pool {result['policy']}", fontsize=9)
     axes.legend(fontsize=8, frameon=False)
     return _bytes(figure)
 
@@ -55,7 +55,7 @@ def step_plot(result: Mapping[str, Any]) -> dict[str, bytes]:
     axes.set_ylim(0, 100)
     axes.set_ylabel("%")
     axes.set_title(
-        f"{result['task']}: step detection by {result['critic']}, threshold {report['threshold']}", fontsize=9
+        f"{_name(result)}: step detection by {result['critic']}, threshold {report['threshold']}", fontsize=9
     )
     axes.legend(fontsize=8, frameon=False)
     return _bytes(figure)
@@ -81,3 +81,7 @@ def _bytes(figure: Any) -> dict[str, bytes]:
             figure.savefig(buffer, format=suffix, dpi=130, metadata=metadata)
             images[suffix] = buffer.getvalue()
     return images
+
+
+def _name(result: Mapping[str, Any]) -> str:
+    return f"{result['task']} (miniature world)" if result["nano"] else str(result["task"])

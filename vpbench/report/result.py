@@ -1,4 +1,4 @@
-"""From scored candidates to `result.json`: curves, gains over the controls on the same pool, step F1, diagnosis.
+"""From scored candidates to `result.json`: curves, gains over the controls on the same pool, diagnosis.
 
 The format is `result.schema.json` beside this file. All values are fractions of 1, all intervals 95% from a paired
 bootstrap over questions.
@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from vpbench.pipeline import Prepared, PreparedSteps, Scored
+from vpbench.pipeline import Common, Prepared, Scored
 from vpbench.records import Score, Selection
 from vpbench.report.provenance import provenance
+
+if TYPE_CHECKING:
+    from vpbench.stats import QuestionPool
 
 SCHEMA_VERSION = 1
 CONTROLS = ("vote", "random", "oracle", "first")
@@ -48,20 +51,13 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
     """The result of one critic on one Best-of-N task. Raises `ConfigError` if an n exceeds the pool."""
     from vpbench import stats
 
-    pools = [_question_pool(prepared, scored, analysis, id) for id in prepared.questions]
-    pool_size = min(len(pool.correct) for pool in pools)
-    ns = analysis.ns or default_ns(pool_size)
+    pools = [_pool(prepared, scored, analysis, id) for id in prepared.questions]
+    pool_size = min(pool.size for pool in pools)
     selection = analysis.selection or scored.selection
-    curves = stats.curves(pools, selection, analysis.estimator, ns, analysis.seed)
-    shown = {}
-    for name in ("critic", *CONTROLS):
-        matrix = getattr(curves, name)
-        low, high = stats.bootstrap_intervals(matrix, None, analysis.resamples, analysis.seed)
-        shown[name] = [
-            {"n": n, "value": float(v), "low": float(a), "high": float(b)}
-            for n, v, a, b in zip(ns, matrix.mean(axis=0), low, high, strict=True)
-        ]
-    candidates = [row.candidate for rows in prepared.rows.values() for row in rows]
+    curves = stats.curves(pools, selection, analysis.estimator, analysis.ns or default_ns(pool_size), analysis.seed)
+    assert curves.critic is not None
+    groups = [question.group or question.id for question in prepared.questions.values()]
+    scores = [[scored.scores[row.candidate.key] for row in rows] for rows in prepared.rows.values()]
     return {
         "schema_version": SCHEMA_VERSION,
         "task": prepared.task.name,
@@ -70,7 +66,7 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
         "questions": len(pools),
         "questions_in_task": prepared.total,
         "complete": len(pools) == prepared.total,
-        "candidates": len(candidates),
+        "candidates": sum(pool.size for pool in pools),
         "pool_size": pool_size,
         "metric": prepared.task.metric,
         "nano": prepared.request.nano,
@@ -78,101 +74,96 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
         "selection": selection,
         "estimator": analysis.estimator,
         "aggregate": analysis.aggregate,
-        "curves": shown,
-        "gains": {f"over_{name}": _gains(curves, name, ns, analysis) for name in ("random", "vote")},
-        "drawing_standard_error": getattr(curves, "drawing_standard_error", None),
+        "curves": {name: _curve(getattr(curves, name), curves.ns, groups, analysis) for name in ("critic", *CONTROLS)},
+        "gains": {
+            "over_random": _gains(curves.critic, curves.random, curves.ns, groups, analysis),
+            "over_vote": _gains(curves.critic, curves.vote, curves.ns, groups, analysis),
+        },
+        "drawing_standard_error": [float(error) for error in curves.drawing_standard_error],
         "errors": _errors(prepared, scored),
         "notes": prepared.notes,
         "diagnosis": stats.diagnose(
             pools,
+            selection,
+            aggregation=analysis.aggregate,
             lengths=[[len(row.candidate.response) for row in rows] for rows in prepared.rows.values()],
-            step_counts=[
-                [len(scored.scores[row.candidate.key].steps or ()) for row in rows] for rows in prepared.rows.values()
-            ],
+            step_counts=[[len(score.steps or ()) for score in question] for question in scores],
+            step_scores=[[score.steps or () for score in question] for question in scores],
+            seed=analysis.seed,
         ),
-        "provenance": _provenance(prepared, scored, analysis),
+        "provenance": run_provenance(prepared, scored, analysis),
     }
 
 
-def step_result(prepared: PreparedSteps, scored: Scored, analysis: Analysis) -> dict[str, Any]:
-    """The result of one critic on one step-detection task."""
-    from vpbench import stats
-
-    labels = [each.labels for each in prepared.solutions]
-    values = [_step_scores(scored, each.candidate.key, len(each.labels)) for each in prepared.solutions]
-    sources = [each.source for each in prepared.solutions]
-    threshold = scored.step_threshold if analysis.threshold is None else analysis.threshold
-    report = stats.step_report(labels, values, sources, threshold, analysis.resamples, analysis.seed)
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "task": prepared.task.name,
-        "critic": scored.critic,
-        "policy": "the data set's own solutions",
-        "questions": len(labels),
-        "questions_in_task": prepared.total,
-        "complete": len(labels) == prepared.total,
-        "candidates": len(labels),
-        "pool_size": 1,
-        "metric": prepared.task.metric,
-        "nano": prepared.request.nano,
-        "step_f1": report,
-        "errors": _score_errors([scored.scores[each.candidate.key] for each in prepared.solutions]),
-        "notes": prepared.notes,
-        "diagnosis": [],
-        "provenance": _provenance(prepared, scored, analysis),
-    }
-
-
-def _question_pool(prepared: Prepared, scored: Scored, analysis: Analysis, id: str) -> Any:
-    from vpbench import stats
-
+def _pool(prepared: Prepared, scored: Scored, analysis: Analysis, id: str) -> QuestionPool:
     keys = [row.candidate.key for row in prepared.rows[id]]
     verdicts = [prepared.verdicts[key] for key in keys]
-    values = [candidate_value(scored.scores[key], analysis.aggregate) for key in keys]
-    return stats.QuestionPool(
-        question_id=id,
-        correct=[verdict.correct for verdict in verdicts],
-        classes=[verdict.answer_class for verdict in verdicts],
-        scores=[float("nan") if value is None else value for value in values],
-        group=prepared.questions[id].group,
+    return question_pool(
+        id,
+        [verdict.correct for verdict in verdicts],
+        [verdict.answer_class for verdict in verdicts],
+        [candidate_value(scored.scores[key], analysis.aggregate) for key in keys],
+        prepared.questions[id].group,
     )
 
 
-def _gains(curves: Any, control: str, ns: Sequence[int], analysis: Analysis) -> list[dict[str, Any]]:
-    from vpbench import stats
+def question_pool(
+    id: str, correct: Sequence[bool], classes: Sequence[str | None], values: Sequence[float | None], group: str | None
+) -> QuestionPool:
+    """One question's pool as statistics take it; None stands for an unscored candidate."""
+    import numpy as np
 
-    critic, other = curves.critic, getattr(curves, control)
-    rows = [
-        stats.paired_difference(critic[:, k], other[:, k], None, analysis.resamples, analysis.seed)
-        for k in range(len(ns))
-    ]
-    adjusted = stats.holm([row.p_value for row in rows])
+    from vpbench.stats import QuestionPool
+
+    scores = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+    return QuestionPool(id, np.array(correct, dtype=np.bool_), tuple(classes), scores, group)
+
+
+def _curve(matrix: Any, ns: Sequence[int], groups: Sequence[str], analysis: Analysis) -> list[dict[str, Any]]:
+    from vpbench.stats import bootstrap_intervals
+
+    low, high = bootstrap_intervals(matrix, groups, analysis.resamples, analysis.seed)
+    columns = zip(ns, matrix.mean(axis=0), low, high, strict=True)
+    return [{"n": n, "value": _fraction(v), "low": _fraction(a), "high": _fraction(b)} for n, v, a, b in columns]
+
+
+def _fraction(value: float) -> float:
+    """The value without what rounding left outside 0..1."""
+    return min(max(float(value), 0.0), 1.0)
+
+
+def _gains(
+    critic: Any, control: Any, ns: Sequence[int], groups: Sequence[str], analysis: Analysis
+) -> list[dict[str, Any]]:
+    from vpbench.stats import holm, paired_differences
+
+    rows = paired_differences(critic, control, groups, analysis.resamples, analysis.seed)
+    adjusted = holm([row.p_value for row in rows])
     return [
-        {"n": n, "value": row.value, "low": row.low, "high": row.high, "p": row.p_value, "p_holm": float(p)}
+        {"n": n, "value": row.value, "low": row.low, "high": row.high, "p": row.p_value, "p_holm": p}
         for n, row, p in zip(ns, rows, adjusted, strict=True)
     ]
 
 
-def _step_scores(scored: Scored, key: tuple[str, int], steps: int) -> list[float | None]:
-    given = scored.scores[key].steps
-    return list(given) if given is not None and len(given) == steps else [None] * steps
-
-
 def _errors(prepared: Prepared, scored: Scored) -> dict[str, int]:
-    counts = Counter(
-        verdict.reason for verdict in prepared.verdicts.values() if verdict.answer_class is None and not verdict.correct
+    reasons = Counter(each.reason for each in prepared.verdicts.values() if each.answer_class is None)
+    return {**reasons, **score_errors(scored)}
+
+
+def score_errors(scored: Scored) -> dict[str, int]:
+    """Rows without a score, counted by reason."""
+    return dict(
+        Counter(
+            f"not scored: {each.reason}" for each in scored.scores.values() if each.value is None and not each.steps
+        )
     )
-    return {**counts, **_score_errors(list(scored.scores.values()))}
 
 
-def _score_errors(scores: Sequence[Score]) -> dict[str, int]:
-    return dict(Counter(f"not scored: {each.reason}" for each in scores if each.value is None and not each.steps))
-
-
-def _provenance(prepared: Prepared | PreparedSteps, scored: Scored, analysis: Analysis) -> dict[str, Any]:
+def run_provenance(prepared: Common, scored: Scored, analysis: Analysis) -> dict[str, Any]:
+    """Everything the result rests on."""
     return {
         **provenance(),
-        "task_version": prepared.task.version,
+        "task_version": prepared.key["task_version"],
         "data": {
             "origin": prepared.data_origin,
             "revision": prepared.data_revision,

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vpbench.errors import ConfigError
-from vpbench.report.result import SCHEMA_VERSION, candidate_value
 from vpbench.records import Score
+from vpbench.report.result import SCHEMA_VERSION, candidate_value, question_pool
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from vpbench.stats import QuestionPool
 
 
@@ -42,7 +46,7 @@ def read_result(path: Path) -> StoredResult:
         raise ConfigError(f"{path}: not a result folder with result.json and rows.parquet ({error})") from error
     if result.get("schema_version") != SCHEMA_VERSION:
         raise ConfigError(
-            f"{folder}: schema version {result.get('schema_version')}, this vpbench reads {SCHEMA_VERSION}; run it again"
+            f"{folder}: schema version {result.get('schema_version')}, expected {SCHEMA_VERSION}; run it again"
         )
     rows: dict[str, list[dict[str, Any]]] = {}
     for row in table:
@@ -50,17 +54,22 @@ def read_result(path: Path) -> StoredResult:
     return StoredResult(folder, result, rows)
 
 
-def question_pools(stored: StoredResult) -> list[QuestionPool]:
-    """The pools behind a Best-of-N result, with the critic's values as its aggregation makes them."""
-    from vpbench.stats import make_pool
+def best_of_n_matrix(stored: StoredResult, questions: Sequence[str], ns: Sequence[int]) -> NDArray[np.float64]:
+    """The critic's expected correctness [Q, len(ns)] per question and n, as the result computed it."""
+    from vpbench.stats import curves
 
-    how = stored.result["aggregate"]
-    return [
-        make_pool(
-            id,
-            [row["correct"] for row in rows],
-            [row["answer_class"] for row in rows],
-            [candidate_value(Score(row["value"], tuple(row["steps"] or ()) or None), how) for row in rows],
-        )
-        for id, rows in stored.rows.items()
-    ]
+    result = stored.result
+    pools = [_pool(id, stored.rows[id], result["aggregate"]) for id in questions]
+    found = curves(pools, result["selection"], result["estimator"], ns, result["provenance"]["seed"])
+    assert found.critic is not None
+    return found.critic
+
+
+def _pool(id: str, rows: Sequence[dict[str, Any]], how: str) -> QuestionPool:
+    return question_pool(
+        id,
+        [row["correct"] for row in rows],
+        [row["answer_class"] for row in rows],
+        [candidate_value(Score(row["value"], tuple(row["steps"] or ()) or None), how) for row in rows],
+        rows[0]["group"],
+    )

@@ -61,4 +61,5 @@ def _percent(value: float | None) -> str:
 
 
 def _gain(gain: Mapping[str, float]) -> str:
-    return f"{100 * gain['value']:+.1f} ({100 * gain['low']:+.1f} .. {100 * gain['high']:+.1f})"
+    value, low, high = (f"{100 * gain[name] + 0.0:+.1f}".replace("-0.0", "+0.0") for name in ("value", "low", "high"))
+    return f"{value} ({low} .. {high})"

@@ -65,7 +65,7 @@ def _is_critic(path: str) -> bool:
 def _critic_sheet(name: str) -> str:
     found = find_critic(name)
     settings = [[setting, default] for setting, default in critic_settings(found.cls).items()]
-    facts = [
+    facts: list[list[Any]] = [
         ["selection", found.cls.selection],
         ["needs images", "yes" if found.cls.needs_images else "no"],
         ["step threshold", f"{found.cls.step_threshold:g}"],
@@ -81,7 +81,7 @@ def _task_sheet(name: str) -> str:
     found = find_task(name)
     source = found.cls.source
     metric = found.cls.metric if issubclass(found.cls, Task | StepTask) else ""
-    facts = [
+    facts: list[list[Any]] = [
         ["hub id", source.hub_id],
         ["split", source.split],
         ["revision", source.revision or "not pinned; the commit found at load is recorded"],

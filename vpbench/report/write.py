@@ -15,10 +15,17 @@ from vpbench.report.summary import summary
 from vpbench.store import folder_name, parquet_bytes, write_atomic
 
 _ROWS = {
-    "policy": "string", "extracted": "string", "answer_class": "string", "correct": "bool", "reason": "string",
-    "value": "double", "steps": "list", "score_reason": "string",
+    "group": "string", "policy": "string", "extracted": "string", "answer_class": "string", "correct": "bool",
+    "reason": "string", "value": "double", "steps": "list", "score_reason": "string",
 }  # fmt: skip
-_STEP_ROWS = {"source": "string", "policy": "string", "labels": "list", "steps": "list", "score_reason": "string"}
+_STEP_ROWS = {
+    "group": "string",
+    "source": "string",
+    "policy": "string",
+    "labels": "list",
+    "steps": "list",
+    "score_reason": "string",
+}
 
 
 def write_result(
@@ -51,6 +58,7 @@ def _rows(prepared: Prepared, scored: Scored) -> dict[RowKey, dict[str, Any]]:
             key = row.candidate.key
             verdict, score = prepared.verdicts[key], scored.scores[key]
             rows[key] = {
+                "group": prepared.questions[key[0]].group,
                 "policy": row.candidate.policy,
                 "extracted": verdict.extracted,
                 "answer_class": verdict.answer_class,
@@ -68,6 +76,7 @@ def _step_rows(prepared: PreparedSteps, scored: Scored) -> dict[RowKey, dict[str
     for each in prepared.solutions:
         score = scored.scores[each.candidate.key]
         rows[each.candidate.key] = {
+            "group": each.question.group,
             "source": each.source,
             "policy": each.candidate.policy,
             "labels": [float(label) for label in each.labels],

@@ -19,18 +19,20 @@ if TYPE_CHECKING:
     from vpbench.stats.bootstrap import bootstrap_intervals as bootstrap_intervals
     from vpbench.stats.bootstrap import holm as holm
     from vpbench.stats.bootstrap import paired_difference as paired_difference
+    from vpbench.stats.bootstrap import paired_differences as paired_differences
     from vpbench.stats.calibration import Ranking as Ranking
     from vpbench.stats.calibration import Reliability as Reliability
     from vpbench.stats.calibration import ReliabilityBin as ReliabilityBin
     from vpbench.stats.calibration import step_ranking as step_ranking
     from vpbench.stats.calibration import step_reliability as step_reliability
+    from vpbench.stats.diagnosis import diagnose as diagnose
+    from vpbench.stats.diagnosis import diagnose_steps as diagnose_steps
     from vpbench.stats.pool_curves import Curves as Curves
     from vpbench.stats.pool_curves import QuestionPool as QuestionPool
     from vpbench.stats.pool_curves import curves as curves
-    from vpbench.stats.diagnosis import diagnose as diagnose
-    from vpbench.stats.diagnosis import diagnose_steps as diagnose_steps
     from vpbench.stats.prefix import prefix_best as prefix_best
     from vpbench.stats.prefix import prefix_oracle as prefix_oracle
+    from vpbench.stats.prefix import prefix_picks as prefix_picks
     from vpbench.stats.prefix import prefix_random as prefix_random
     from vpbench.stats.prefix import prefix_vote as prefix_vote
     from vpbench.stats.prefix import prefix_weighted_vote as prefix_weighted_vote
@@ -39,11 +41,12 @@ if TYPE_CHECKING:
     from vpbench.stats.step_breakdown import f1_by_length as f1_by_length
     from vpbench.stats.step_breakdown import f1_by_position as f1_by_position
     from vpbench.stats.step_breakdown import first_error_accuracy as first_error_accuracy
+    from vpbench.stats.step_intervals import macro_f1_difference as macro_f1_difference
+    from vpbench.stats.step_intervals import macro_f1_interval as macro_f1_interval
     from vpbench.stats.step_threshold import CrossFitted as CrossFitted
     from vpbench.stats.step_threshold import cross_fitted_threshold as cross_fitted_threshold
     from vpbench.stats.steps import StepDetection as StepDetection
     from vpbench.stats.steps import StepF1 as StepF1
-    from vpbench.stats.steps import macro_f1_interval as macro_f1_interval
     from vpbench.stats.steps import step_f1 as step_f1
     from vpbench.stats.voting import expected_vote as expected_vote
     from vpbench.stats.weighted_vote import DrawnVotes as DrawnVotes
@@ -53,20 +56,21 @@ if TYPE_CHECKING:
 _HOME = {
     "aggregation": ("AGGREGATIONS", "aggregate"),
     "best_of_n": ("expected_best", "expected_oracle", "expected_random", "first"),
-    "bootstrap": ("Difference", "bootstrap_intervals", "holm", "paired_difference"),
+    "bootstrap": ("Difference", "bootstrap_intervals", "holm", "paired_difference", "paired_differences"),
     "calibration": ("Ranking", "Reliability", "ReliabilityBin", "step_ranking", "step_reliability"),
     "pool_curves": ("Curves", "QuestionPool", "curves"),
     "diagnosis": ("diagnose", "diagnose_steps"),
-    "prefix": ("prefix_best", "prefix_oracle", "prefix_random", "prefix_vote", "prefix_weighted_vote"),
+    "prefix": ("prefix_best", "prefix_oracle", "prefix_picks", "prefix_random", "prefix_vote", "prefix_weighted_vote"),
     "step_breakdown": ("BinF1", "FirstErrorAccuracy", "f1_by_length", "f1_by_position", "first_error_accuracy"),
+    "step_intervals": ("macro_f1_difference", "macro_f1_interval"),
     "step_threshold": ("CrossFitted", "cross_fitted_threshold"),
-    "steps": ("StepDetection", "StepF1", "macro_f1_interval", "step_f1"),
+    "steps": ("StepDetection", "StepF1", "step_f1"),
     "voting": ("expected_vote",),
     "weighted_vote": ("DrawnVotes", "expected_weighted_vote", "weighted_votes"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
-__all__ = sorted(_MODULE_OF)  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = sorted(_MODULE_OF)
 
 
 def __getattr__(name: str) -> Any:

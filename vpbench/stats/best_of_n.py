@@ -54,13 +54,15 @@ def expected_best(scores: ArrayLike, correct: Sequence[bool] | BoolArray) -> Arr
     worth = np.bincount(groups, weights=right, minlength=count) / sizes
     upto = np.concatenate([[0], np.cumsum(sizes)])
     within = subset_within(len(right))
-    return worth @ (within[upto[1:]] - within[upto[:-1]])
+    expected: Array = worth @ (within[upto[1:]] - within[upto[:-1]])
+    return expected
 
 
 def expected_oracle(correct: Sequence[bool] | BoolArray) -> Array:
     """[T]: probability that n random candidates hold a correct one, 1 - C(T-k, n) / C(T, n) (pass@n)."""
     right = np.asarray(correct, dtype=bool)
-    return 1.0 - subset_within(len(right))[len(right) - int(right.sum())]
+    all_wrong: Array = subset_within(len(right))[len(right) - int(right.sum())]
+    return 1.0 - all_wrong
 
 
 def expected_random(correct: Sequence[bool] | BoolArray) -> Array:

@@ -86,6 +86,37 @@ def bootstrap_intervals(
     return low, high
 
 
+def paired_differences(
+    a: ArrayLike,
+    b: ArrayLike,
+    clusters: Sequence[Hashable] | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    level: float = LEVEL,
+) -> list[Difference]:
+    """Mean of a - b over the questions, for each column of a and b [Q, K], rows in the same order.
+
+    p = min(1, 2 (1 + min(#{d* <= 0}, #{d* >= 0})) / (resamples + 1)) over the resampled differences d*: the percentile
+    interval turned around, so that p < 1 - level goes with an interval without 0 (but for rounding of the percentile).
+    """
+    left, right = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    if left.shape != right.shape or left.ndim != 2:
+        raise ConfigError(f"can't pair {left.shape} values with {right.shape}; compare results on the same questions")
+    means = resampled_means(left - right, clusters, resamples, seed)
+    means[np.abs(means) < ROUNDING] = 0.0
+    return [
+        difference_from_draws(float(value), drawn, level)
+        for value, drawn in zip((left - right).mean(axis=0), means.T, strict=True)
+    ]
+
+
+def difference_from_draws(value: float, drawn: Array, level: float = LEVEL) -> Difference:
+    """A difference with interval and p-value out of its resampled values `drawn` [resamples]."""
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    tail = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))
+    return Difference(value, float(low), float(high), min(1.0, 2 * (1 + tail) / (len(drawn) + 1)))
+
+
 def paired_difference(
     a: ArrayLike,
     b: ArrayLike,
@@ -94,21 +125,9 @@ def paired_difference(
     seed: int = 0,
     level: float = LEVEL,
 ) -> Difference:
-    """Mean of a - b over the questions, a and b [Q] in the same order.
-
-    p = min(1, 2 (1 + min(#{d* <= 0}, #{d* >= 0})) / (resamples + 1)) over the resampled differences d*: the percentile
-    interval turned around, so that p < 1 - level goes with an interval without 0 (but for rounding of the percentile).
-    """
-    left, right = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
-    if left.shape != right.shape or left.ndim != 1:
-        raise ConfigError(f"can't pair {left.shape} values with {right.shape}; compare results on the same questions")
-    difference = (left - right)[:, None]
-    means = resampled_means(difference, clusters, resamples, seed)[:, 0]
-    means[np.abs(means) < ROUNDING] = 0.0
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    tail = min(int((means <= 0).sum()), int((means >= 0).sum()))
-    p_value = min(1.0, 2 * (1 + tail) / (resamples + 1))
-    return Difference(float(difference.mean()), float(low), float(high), p_value)
+    """`paired_differences` of one column: a and b are [Q]."""
+    left, right = (np.atleast_2d(np.asarray(values, dtype=np.float64)).T for values in (a, b))
+    return paired_differences(left, right, clusters, resamples, seed, level)[0]
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:

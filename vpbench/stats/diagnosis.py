@@ -7,6 +7,7 @@ except for the interval, which says what can't be concluded, and the correlation
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from vpbench.stats.best_of_n import expected_oracle
 from vpbench.stats.bootstrap import paired_difference
 from vpbench.stats.pool_curves import QuestionPool, curves
 from vpbench.stats.rank_correlation import within_question_correlation
-from vpbench.stats.steps import Labels, Scores, called_correct, step_table
+from vpbench.stats.steps import Labels, Scores, step_table
 
 Array = NDArray[np.float64]
 StepScores = Sequence[Sequence[Sequence[float]]]
@@ -71,15 +72,15 @@ def _headroom(pools: Sequence[QuestionPool], n: int) -> list[str]:
     ]
 
 
-def _constant(pools: Sequence[QuestionPool]) -> list[str]:
+def _constant(pools: Sequence[QuestionPool], selection: Selection) -> list[str]:
     known = [pool.scores[~np.isnan(pool.scores)] for pool in pools if pool.scores is not None]
     several = [values for values in known if len(values) > 1]
     same = sum(bool((values == values[0]).all()) for values in several)
     if not several or same < CONSTANT_QUESTIONS * len(several):
         return []
     return [
-        f"scores constant: in {same} of {len(several)} questions all candidates have the same score, "
-        f"where the critic picks at random"
+        f"scores constant: in {same} of {len(several)} questions all candidates have the same score, where "
+        + ("the critic picks at random" if selection == "best" else "the weighted vote is the plain one")
     ]
 
 
@@ -156,10 +157,12 @@ def diagnose(
 
     `threshold`: what the critic itself calls correct above (None: it doesn't say). `lengths`, `step_counts` (one value
     per candidate) and `step_scores` (one list per candidate) follow the order of the pools. `step_scores` are looked
-    at where `aggregation` is `max`.
+    at where `aggregation` is `max`. With selection `vote` the scores play no part and aren't spoken of.
     """
     if not pools:
         return []
+    if selection == "vote":
+        pools = [replace(pool, scores=None) for pool in pools]
     n = min(pool.size for pool in pools)
     if n < 1:
         empty = sum(pool.size == 0 for pool in pools)
@@ -168,7 +171,7 @@ def diagnose(
     return [
         *_completeness(pools),
         *alike,
-        *_constant(pools),
+        *_constant(pools, selection),
         *_always_positive(pools, threshold),
         *_follows(pools, lengths, "response length"),
         *_follows(pools, step_counts, "step count"),
@@ -183,10 +186,9 @@ def diagnose_steps(labels: Labels, scores: Scores, threshold: float) -> list[str
     found = []
     missing = int(np.isnan(table.score).sum())
     if missing:
-        found.append(f"scores incomplete: {missing} of {len(table.score)} labelled steps ({missing / len(table.score):.1%}) have none")
+        found.append(f"scores incomplete: {missing} of {len(table.score)} labelled steps have none")
     made = ~np.isnan(table.score)
-    called, _ = called_correct(table, threshold, "dropped")
-    wrong = called[made & ~table.correct]
+    wrong = table.score[made & ~table.correct] > threshold
     if len(wrong) >= LEAST_WRONG and wrong.mean() >= ALWAYS_POSITIVE:
         found.append(
             f"always-positive critic: {wrong.mean():.1%} of the {len(wrong)} incorrect steps score above {threshold:g}"

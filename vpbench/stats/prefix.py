@@ -17,18 +17,23 @@ Array = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 
-def prefix_best(scores: ArrayLike, correct: Sequence[bool] | BoolArray) -> Array:
-    """[T]: the highest score wins, ties to the lowest index; NaN is below every score."""
+def prefix_picks(scores: ArrayLike) -> NDArray[np.intp]:
+    """[T]: index of the highest score among the first n, ties to the lowest index; NaN is below every score."""
     values = np.asarray(scores, dtype=np.float64)
-    right = np.asarray(correct, dtype=np.float64)
-    if len(values) != len(right):
-        raise ValueError(f"{len(values)} scores for {len(right)} candidates")
-    picked = np.zeros(len(right), dtype=np.intp)
+    picked = np.zeros(len(values), dtype=np.intp)
     best = 0
-    for index in range(1, len(right)):
+    for index in range(1, len(values)):
         if values[index] > values[best] or (np.isnan(values[best]) and not np.isnan(values[index])):
             best = index
         picked[index] = best
+    return picked
+
+
+def prefix_best(scores: ArrayLike, correct: Sequence[bool] | BoolArray) -> Array:
+    """[T]: correctness of the candidate `prefix_picks` picks from the first n."""
+    picked, right = prefix_picks(scores), np.asarray(correct, dtype=np.float64)
+    if len(picked) != len(right):
+        raise ValueError(f"{len(picked)} scores for {len(right)} candidates")
     return right[picked]
 
 

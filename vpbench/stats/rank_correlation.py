@@ -59,9 +59,7 @@ def _of_question(pool: QuestionPool, scores: Array, size: Array) -> float | None
     return sum(rho * weight for rho, weight in parts) / sum(weight for _, weight in parts) if parts else None
 
 
-def within_question_correlation(
-    pools: Sequence[QuestionPool], sizes: Sequence[Sequence[float]]
-) -> Correlation | None:
+def within_question_correlation(pools: Sequence[QuestionPool], sizes: Sequence[Sequence[float]]) -> Correlation | None:
     """Correlation of score and size among equally correct candidates; None with fewer than 20 questions to tell by.
 
     Raises `DataError` where `sizes` doesn't hold one value per candidate.

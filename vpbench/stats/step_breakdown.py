@@ -13,15 +13,16 @@ from numpy.typing import NDArray
 
 from vpbench.errors import DataError
 from vpbench.stats.steps import (
+    CALLED_INCORRECT,
     Array,
     Labels,
     Scores,
     StepF1,
     StepTable,
     Unmade,
-    called_correct,
     confusion,
     figures,
+    step_calls,
     step_table,
 )
 
@@ -51,13 +52,11 @@ class FirstErrorAccuracy:
 
 
 def _by_bin(table: StepTable, value: Array, threshold: float, bins: int, unmade: Unmade) -> tuple[BinF1, ...]:
-    called, counted = called_correct(table, threshold, unmade)
-    truth, called, value = table.correct[counted], called[counted], value[counted]
     if not len(value):
         return ()
     edges = np.unique(np.quantile(value, np.linspace(0, 1, bins + 1)[1:-1]))
     bin_of = np.searchsorted(edges, value, side="left")
-    counts = confusion(truth, called, bin_of, len(edges) + 1)
+    counts = confusion(table.correct, step_calls(table, threshold, unmade), bin_of, len(edges) + 1)
     return tuple(
         BinF1(float(value[bin_of == index].min()), float(value[bin_of == index].max()), figures(counts[index]))
         for index in np.unique(bin_of)
@@ -65,14 +64,14 @@ def _by_bin(table: StepTable, value: Array, threshold: float, bins: int, unmade:
 
 
 def f1_by_position(
-    labels: Labels, scores: Scores, threshold: float, bins: int = 5, unmade: Unmade = "dropped"
+    labels: Labels, scores: Scores, threshold: float, bins: int = 5, unmade: Unmade = "missed"
 ) -> tuple[BinF1, ...]:
-    """Step detection by the step's position in its solution (1 = first), in quantile bins over the steps counted.
+    """Step detection by the step's position in its solution (1 = first), in quantile bins over the labelled steps.
 
     Equal positions share a bin, so there may be fewer bins than asked for.
     """
     table = step_table(labels, scores)
-    return _by_bin(table, table.position + 1.0, threshold, bins, unmade)
+    return _by_bin(table, table.position.astype(np.float64) + 1, threshold, bins, unmade)
 
 
 def f1_by_length(
@@ -81,7 +80,7 @@ def f1_by_length(
     threshold: float,
     lengths: Sequence[float],
     bins: int = 5,
-    unmade: Unmade = "dropped",
+    unmade: Unmade = "missed",
 ) -> tuple[BinF1, ...]:
     """Step detection by the length of the whole response (any unit, one per solution), in quantile bins over steps."""
     table = step_table(labels, scores)
@@ -104,9 +103,9 @@ def first_error_accuracy(labels: Labels, scores: Scores, threshold: float) -> Fi
     never = np.iinfo(np.intp).max
     true_first = np.full(table.solutions, never)
     called_first = np.full(table.solutions, never)
-    called, _ = called_correct(table, threshold, "opposite")
+    rejected = step_calls(table, threshold) == CALLED_INCORRECT
     np.minimum.at(true_first, table.solution[~table.correct], table.position[~table.correct])
-    np.minimum.at(called_first, table.solution[~called], table.position[~called])
+    np.minimum.at(called_first, table.solution[rejected], table.position[rejected])
     hits = true_first == called_first
     hits[table.solution[np.isnan(table.score)]] = False
     labelled = np.bincount(table.solution, minlength=table.solutions) > 0

@@ -51,7 +51,7 @@ def best_threshold(correct: BoolArray, score: Array) -> float:
     counts = np.stack(
         [truth.sum() - below_correct, (~truth).sum() - below_incorrect, below_correct, below_incorrect], axis=-1
     )
-    f1_correct, f1_incorrect = f1_scores(counts)
+    f1_correct, f1_incorrect = f1_scores(np.pad(counts, ((0, 0), (0, 2))))
     best = int(np.argmax(f1_correct + f1_incorrect))
     if best in (0, len(values)):
         return float(np.nextafter(values[0], -np.inf) if best == 0 else values[-1])
@@ -76,7 +76,7 @@ def cross_fitted_threshold(
     clusters: Sequence[Hashable] | None = None,
     folds: int = 5,
     seed: int = 0,
-    unmade: Unmade = "dropped",
+    unmade: Unmade = "missed",
 ) -> CrossFitted:
     """Step detection with cross-fitted thresholds. `clusters`: one name per solution; a cluster stays in one fold.
 

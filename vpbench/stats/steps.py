@@ -1,14 +1,15 @@
 """Step detection: how well scores tell correct steps from incorrect ones.
 
 A step is called correct when its score is strictly above the threshold. Labels are 1 correct, -1 incorrect; 0 neutral
-and None (not labelled) are left out. A missing score (None or NaN) is an unmade prediction, counted, and either
-dropped or taken as the wrong answer. F1 without any true, or any called, step of its kind is undefined and counts as 0.
-All figures are fractions of 1.
+and None (not labelled) are left out. A missing score (None or NaN) is an unmade prediction; it is counted, and costs
+recall: it is `missed` by its own class, or taken as a call of the `opposite` class, which costs that one's precision
+too. It is never dropped, so that a critic can't gain by silence. An undefined F1 (nothing of its kind, neither true nor
+called) counts as 0. All figures are fractions of 1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,14 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vpbench.errors import ConfigError, DataError
-from vpbench.stats.bootstrap import LEVEL, RESAMPLES, resample_counts, sum_by_cluster
 
 Array = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.intp]
 Labels = Sequence[Sequence[int | None]]
 Scores = Sequence[Sequence[float | None]]
-Unmade = Literal["dropped", "opposite"]
+Unmade = Literal["missed", "opposite"]
+
+CALLED_CORRECT, CALLED_INCORRECT, NOT_CALLED = range(3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +43,8 @@ class StepDetection:
     """All averages of one critic's step detection; which one is meant has to be said by name.
 
     `pooled`: one confusion table over all steps. `step_weighted_mean` and `mean_of_sources`: the sources' figures
-    averaged with their step counts, or plainly. `threshold` is None where it differs between solutions. `neutral` and
-    `unmade` count steps left out for a neutral label, and labelled steps without a score.
+    averaged with their step counts, or plainly. `threshold` is None where it differs between solutions. `neutral`
+    counts the steps left out for a neutral label, `unmade` the labelled steps without a score.
     """
 
     threshold: float | None
@@ -56,7 +58,7 @@ class StepDetection:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StepTable:
-    """The labelled steps of all solutions, one entry per step: truth, score (NaN: unmade), solution, position from 0."""
+    """The labelled steps of all solutions, one entry per step; a NaN score is unmade, positions count from 0."""
 
     correct: BoolArray
     score: Array
@@ -87,31 +89,32 @@ def step_table(labels: Labels, scores: Scores) -> StepTable:
     return StepTable(correct, score, solution, position_of, len(labels), neutral)
 
 
-def called_correct(table: StepTable, threshold: float | Array, unmade: Unmade) -> tuple[BoolArray, BoolArray]:
-    """Per step: called correct, and counted at all. `threshold` is one number, or one per solution."""
-    if unmade not in ("dropped", "opposite"):
-        raise ConfigError(f"unmade predictions are 'dropped' or 'opposite', not {unmade!r}")
+def step_calls(table: StepTable, threshold: float | Array, unmade: Unmade = "missed") -> IntArray:
+    """Per step CALLED_CORRECT, CALLED_INCORRECT or NOT_CALLED. `threshold` is one number, or one per solution."""
+    if unmade not in ("missed", "opposite"):
+        raise ConfigError(f"unmade predictions are 'missed' or 'opposite', not {unmade!r}")
     limit = np.asarray(threshold, dtype=np.float64)
-    missing = np.isnan(table.score)
-    called = table.score > (limit[table.solution] if limit.ndim else limit)
-    return np.where(missing, ~table.correct, called), ~missing | (unmade == "opposite")
+    calls = np.where(table.score > (limit[table.solution] if limit.ndim else limit), CALLED_CORRECT, CALLED_INCORRECT)
+    opposite = np.where(table.correct, CALLED_INCORRECT, CALLED_CORRECT)
+    return np.where(np.isnan(table.score), NOT_CALLED if unmade == "missed" else opposite, calls).astype(np.intp)
 
 
-def confusion(correct: BoolArray, called: BoolArray, unit: IntArray, units: int) -> Array:
-    """[units, 4]: correct called correct, incorrect called correct, correct called incorrect, incorrect so called."""
-    cell = 2 * (~called).astype(np.intp) + (~correct).astype(np.intp)
-    return np.bincount(unit * 4 + cell, minlength=4 * units).reshape(units, 4).astype(np.float64)
+def confusion(correct: BoolArray, calls: IntArray, unit: IntArray, units: int) -> Array:
+    """[units, 6]: number of correct and of incorrect steps called correct, then called incorrect, then not called."""
+    cell = 2 * calls + (~correct).astype(np.intp)
+    return np.bincount(unit * 6 + cell, minlength=6 * units).reshape(units, 6).astype(np.float64)
 
 
 def f1_scores(counts: Array) -> tuple[Array, Array]:
-    """F1 of correct and of incorrect from confusion counts [..., 4], 2 TP / (2 TP + FP + FN), 0 where undefined."""
-    right, missed_error, missed_correct, caught = np.moveaxis(counts, -1, 0)
-    wrong = missed_error + missed_correct
-    return 2 * right / np.maximum(2 * right + wrong, 1), 2 * caught / np.maximum(2 * caught + wrong, 1)
+    """F1 of correct and of incorrect from confusion counts [..., 6], 2 TP / (2 TP + FP + FN), 0 where undefined."""
+    right, accepted, rejected, caught, missed_correct, missed_incorrect = np.moveaxis(counts, -1, 0)
+    wrong = accepted + rejected
+    f1_correct = 2 * right / np.maximum(2 * right + wrong + missed_correct, 1)
+    return f1_correct, 2 * caught / np.maximum(2 * caught + wrong + missed_incorrect, 1)
 
 
 def figures(counts: Array) -> StepF1:
-    """The figures of one confusion table [4]."""
+    """The figures of one confusion table [6]."""
     f1_correct, f1_incorrect = (float(value) for value in f1_scores(counts))
     return StepF1(f1_correct, f1_incorrect, (f1_correct + f1_incorrect) / 2, int(counts.sum()))
 
@@ -133,9 +136,8 @@ def detection(
     if len(names) != table.solutions:
         raise DataError(f"{len(names)} source names for {table.solutions} solutions; give one per solution")
     number = {name: index for index, name in enumerate(sorted(set(names)))}
-    called, counted = called_correct(table, threshold, unmade)
     source_of = np.array([number[name] for name in names], dtype=np.intp)[table.solution]
-    counts = confusion(table.correct[counted], called[counted], source_of[counted], len(number))
+    counts = confusion(table.correct, step_calls(table, threshold, unmade), source_of, len(number))
     by_source = {name: figures(counts[index]) for name, index in number.items() if counts[index].any()}
     parts = list(by_source.values())
     return StepDetection(
@@ -150,33 +152,10 @@ def detection(
 
 
 def step_f1(
-    labels: Labels, scores: Scores, threshold: float, sources: Sequence[str] | None = None, unmade: Unmade = "dropped"
+    labels: Labels, scores: Scores, threshold: float, sources: Sequence[str] | None = None, unmade: Unmade = "missed"
 ) -> StepDetection:
     """Step detection at a fixed threshold. `labels` and `scores` hold one list per solution, `sources` one name.
 
-    Sources without a counted step are left out. Raises `DataError` where the lists don't match.
+    Sources without a labelled step are left out. Raises `DataError` where the lists don't match.
     """
     return detection(step_table(labels, scores), threshold, sources, unmade)
-
-
-def macro_f1_interval(
-    labels: Labels,
-    scores: Scores,
-    threshold: float,
-    clusters: Sequence[Hashable] | None = None,
-    unmade: Unmade = "dropped",
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-    level: float = LEVEL,
-) -> tuple[float, float]:
-    """Percentile bootstrap interval of the pooled macro-F1, over solutions or over clusters of them."""
-    table = step_table(labels, scores)
-    called, counted = called_correct(table, threshold, unmade)
-    per_solution = confusion(table.correct[counted], called[counted], table.solution[counted], table.solutions)
-    counts, _ = sum_by_cluster(per_solution, clusters)
-    if not len(counts):
-        raise ConfigError("an interval needs at least one labelled solution")
-    chunks = [f1_scores(drawn @ counts) for drawn in resample_counts(len(counts), resamples, seed)]
-    macro = np.concatenate([(f1_correct + f1_incorrect) / 2 for f1_correct, f1_incorrect in chunks])
-    low, high = np.quantile(macro, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)

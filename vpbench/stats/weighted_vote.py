@@ -61,7 +61,8 @@ def vote_pool(scores: ArrayLike, classes: Sequence[str | None], correct: Sequenc
 
 def winners(sums: Array, tolerance: float) -> BoolArray:
     """[..., K] -> [..., K]: which classes share the largest sum; minus infinity marks a class without a vote."""
-    return (sums >= sums.max(axis=-1, keepdims=True) - tolerance) & (sums > -np.inf)
+    lead: BoolArray = (sums >= sums.max(axis=-1, keepdims=True) - tolerance) & (sums > -np.inf)
+    return lead
 
 
 def _drawn(pool: VotePool, draws: int, length: int, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -105,7 +106,7 @@ def weighted_votes(pools: Sequence[VotePool], length: int, seed: int = 0) -> Dra
     """All questions for n = 1 ... length, with as many draws as the goal needs.
 
     The number of draws follows from the variance seen so far; since a variance is at most 1/4 it never exceeds
-    about 250,000 / Q. Each question has its own stream, so its draws don't depend on the other questions.
+    about 250,000 / Q. Each question draws from its own stream, numbered by its place among the pools.
     """
     streams = [np.random.default_rng([seed, index]) for index in range(len(pools))]
     total, squares = np.zeros((len(pools), length)), np.zeros((len(pools), length))

@@ -1,0 +1,62 @@
+"""The command line's surface: frozen, quick, and free of heavy imports."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import click
+from click.testing import CliRunner
+
+from vpbench.cli import main
+
+SURFACE = {
+    "check": {"baseline", "result"},
+    "compare": {"first", "second"},
+    "leaderboard": {"output", "site"},
+    "list": set(),
+    "run": {
+        "tasks", "critics", "critic_model", "critic_args", "pool", "scores", "data", "grading", "trust_verdicts",
+        "selection", "estimator", "aggregate", "ns", "threshold", "limit", "seed", "resamples", "max_error_rate",
+        "output", "nano", "dry_run",
+    },
+    "show": {"name"},
+    "validate": {"task", "data", "grading"},
+}  # fmt: skip
+
+
+def test_the_surface_is_frozen() -> None:
+    found = {name: {each.name for each in command.params} for name, command in main.commands.items()}
+    assert found == SURFACE
+
+
+def test_every_flag_has_its_environment_variable() -> None:
+    for command in main.commands.values():
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                flag = next(name for name in parameter.opts if name.startswith("--"))
+                assert parameter.envvar == "VPBENCH_" + flag[2:].replace("-", "_").upper()
+
+
+def test_help_imports_nothing_heavy() -> None:
+    heavy = "torch transformers datasets pandas numpy scipy sklearn matplotlib sympy pyarrow PIL jinja2"
+    script = (
+        "import sys\nfrom click.testing import CliRunner\nfrom vpbench.cli import main\n"
+        "done = CliRunner().invoke(main, ['run', '--help'])\nassert done.exit_code == 0\n"
+        f"print([name for name in {heavy.split()!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_list_and_show_need_no_data() -> None:
+    listed = CliRunner().invoke(main, ["list"]).output
+    assert "mathvista" in listed
+    assert "self-consistency" in listed
+    shown = CliRunner().invoke(main, ["show", "mathvista"]).output
+    assert "AI4Math/MathVista" in shown
+    assert "CC BY-SA 4.0" in shown
+    assert "max_steps" in CliRunner().invoke(main, ["show", "visualprm"]).output
+    unknown = CliRunner().invoke(main, ["show", "mathvist"])
+    assert unknown.exit_code == 2
+    assert "did you mean mathvista" in unknown.output

@@ -1,0 +1,113 @@
+"""What others read: the leaderboard page, comparisons, the check, and text on a terminal."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from vpbench.cli import main
+from vpbench.report.leaderboard import build_leaderboard
+from vpbench.report.text import printable, table
+from vpbench.report.write import write_atomic
+
+HOSTILE = "<script>alert(1)</script></td>\x1b[31m"
+
+
+def vpbench(*arguments: object) -> tuple[int, str]:
+    done = CliRunner().invoke(main, [str(each) for each in arguments], catch_exceptions=False)
+    return done.exit_code, done.output
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Four results on the miniature world: two critics, one of them on part of it, and step detection twice."""
+    output = tmp_path_factory.mktemp("runs")
+    assert vpbench("run", "--nano", "--task", "mathvista", "--output", output / "prm", "--resamples", 200)[0] == 0
+    assert vpbench("run", "--nano", "--task", "mathvista", "--aggregate", "last", "--output", output / "last")[0] == 0
+    assert vpbench("run", "--nano", "--task", "mathvista", "--limit", 9, "--output", output / "part")[0] == 0
+    for threshold in (0.5, 0.9):
+        vpbench(
+            "run",
+            "--nano",
+            "--task",
+            "visualprocessbench",
+            "--threshold",
+            threshold,
+            "--output",
+            output / str(threshold),
+        )
+    return {path.name: next((path / "results").iterdir()) for path in output.iterdir()}
+
+
+def test_comparing_a_result_with_itself_finds_nothing(runs: dict[str, Path]) -> None:
+    code, text = vpbench("check", runs["prm"], runs["prm"])
+    assert code == 0
+    assert "held" in text
+    assert set(re.findall(r"[+-]\d+\.\d\d", text)) == {"+0.00"}
+
+
+def test_a_difference_has_the_sign_and_size_of_the_results(runs: dict[str, Path]) -> None:
+    values = [
+        json.loads((runs[name] / "result.json").read_text())["curves"]["critic"][-1]["value"]
+        for name in ("prm", "last")
+    ]
+    code, text = vpbench("compare", runs["prm"], runs["last"])
+    assert code == 0
+    last = text.strip().splitlines()[-1]
+    assert last.startswith("N = 32")
+    assert f"{100 * (values[1] - values[0]):+.2f}" in last
+
+
+def test_a_clear_loss_is_a_regression_and_a_gain_is_not(runs: dict[str, Path]) -> None:
+    code, text = vpbench("check", runs["0.5"], runs["0.9"])
+    assert code == 1
+    assert "regressed" in text
+    assert vpbench("check", runs["0.9"], runs["0.5"])[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [("part", "the questions differ (90 and 9)"), ("0.5", "task is 'mathvista'"), ("none", "not a result folder")],
+)
+def test_what_cannot_be_compared_exits_2(runs: dict[str, Path], second: str, message: str) -> None:
+    code, text = vpbench("check", runs["prm"], runs.get(second, Path("none")))
+    assert code == 2
+    assert message in text
+
+
+def test_the_page_shows_every_result_and_escapes_what_data_says(runs: dict[str, Path], tmp_path: Path) -> None:
+    for number, folder in enumerate(runs.values()):
+        copy = tmp_path / "runs" / "results" / str(number)
+        copy.mkdir(parents=True)
+        for name in ("result.json", "curve.svg"):
+            (copy / name).write_bytes((folder / name).read_bytes())
+    result = json.loads((runs["prm"] / "result.json").read_text()) | {
+        "critic": HOSTILE,
+        "nano": False,
+        "complete": False,
+    }
+    write_atomic(copy / "result.json", json.dumps(result).encode())
+    page, count = build_leaderboard(tmp_path / "runs", tmp_path / "site")
+    html = page.read_text()
+    assert count == len(runs)
+    assert html.count("<tr>") > count
+    assert "<script" not in html
+    assert "&lt;script&gt;alert(1)" in html
+    assert "default-src 'none'" in html
+    for source in re.findall(r'src="([^"]+)"', html):
+        assert (page.parent / source).is_file()
+
+
+def test_no_results_is_a_clear_error(tmp_path: Path) -> None:
+    code, text = vpbench("leaderboard", "--output", tmp_path)
+    assert code == 2
+    assert "no results" in text
+
+
+def test_nothing_can_steer_the_terminal() -> None:
+    assert printable("a\x1b[2J\x07b\u202ec\ud800\x9bd\ne") == "a�[2J�b�c��d\ne"
+    assert "\x1b" not in table([[HOSTILE]], ["x"])

@@ -1,0 +1,105 @@
+"""Intervals cover as often as they say, comparisons are paired, clusters count, memory and speed stay bounded."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vpbench.errors import ConfigError
+from vpbench.stats import bootstrap, bootstrap_intervals, holm, paired_difference
+
+
+def test_interval_covers_the_truth_about_95_times_in_100() -> None:
+    rng = np.random.default_rng(1)
+    trials = 400
+    table = (rng.random((120, trials)) < 0.4).astype(float)
+    hits = 0
+    for column in range(0, trials, 50):
+        low, high = bootstrap_intervals(table[:, column : column + 50], resamples=1000, seed=column)
+        hits += int(((low <= 0.4) & (high >= 0.4)).sum())
+    assert 0.92 <= hits / trials <= 0.98
+
+
+def test_clusters_are_needed_where_questions_come_in_groups() -> None:
+    rng = np.random.default_rng(2)
+    trials, groups, members = 300, 60, 8
+    clusters = [g for g in range(groups) for _ in range(members)]
+    chance = rng.beta(1.0, 1.0, (groups, trials))
+    table = (rng.random((groups * members, trials)) < np.repeat(chance, members, axis=0)).astype(float)
+
+    def coverage(names: list[int] | None) -> float:
+        low, high = bootstrap_intervals(table, names, resamples=1000)
+        return float(((low <= 0.5) & (high >= 0.5)).mean())
+
+    assert 0.91 <= coverage(clusters) <= 0.98
+    assert coverage(None) < 0.85
+
+
+def test_width_matches_the_normal_approximation() -> None:
+    values = (np.arange(2000) % 5 < 2).astype(float)[:, None]
+    low, high = bootstrap_intervals(values, resamples=10_000)
+    half = 1.96 * (0.4 * 0.6 / 2000) ** 0.5
+    assert (high[0] - low[0]) / 2 == pytest.approx(half, rel=0.03)
+    narrow = bootstrap_intervals(values, resamples=10_000, level=0.5)
+    assert (narrow[1] - narrow[0])[0] / 2 == pytest.approx(0.6745 / 1.96 * half, rel=0.03)
+
+
+def test_unequal_clusters_keep_the_mean_over_questions() -> None:
+    values = np.array([1.0] * 30 + [0.0] * 10)
+    clusters = ["big"] * 30 + [f"c{i}" for i in range(10)]
+    means = bootstrap.resampled_means(values[:, None], clusters, 2000)[:, 0]
+    drawn = np.concatenate(list(bootstrap.resample_counts(11, 2000, 0)))
+    np.testing.assert_allclose(means, 30 * drawn[:, 0] / (30 * drawn[:, 0] + drawn[:, 1:].sum(axis=1)), rtol=1e-12)
+
+
+def test_resamples_depend_on_seed_and_number_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.random(50), rng.random(50)
+    both = bootstrap.resampled_means(np.stack([a, b], axis=1), None, 500, 7)
+    np.testing.assert_allclose(both[:, 1], bootstrap.resampled_means(b[:, None], None, 500, 7)[:, 0], rtol=1e-13)
+    assert not np.array_equal(both, bootstrap.resampled_means(np.stack([a, b], axis=1), None, 500, 8))
+    counts = np.concatenate(list(bootstrap.resample_counts(50, 500, 7)))
+    assert counts.shape == (500, 50)
+    assert np.all(counts.sum(axis=1) == 50)
+    monkeypatch.setattr(bootstrap, "CHUNK_CELLS", 1000)
+    assert [len(chunk) for chunk in bootstrap.resample_counts(50, 45, 7)] == [20, 20, 5]
+
+
+def test_paired_difference_profits_from_pairing() -> None:
+    rng = np.random.default_rng(3)
+    hard = rng.random(400)
+    a, b = (rng.random(400) < hard).astype(float), np.zeros(400)
+    b[:] = a
+    better = rng.choice(400, 30, replace=False)
+    b[better] = 0.0
+    found = paired_difference(a, b)
+    assert found.value == pytest.approx(float((a - b).mean()))
+    assert 0 < found.low < found.value < found.high
+    assert found.p_value < 0.01
+    back = paired_difference(b, a)
+    assert (back.low, back.high, back.p_value) == pytest.approx((-found.high, -found.low, found.p_value))
+
+
+def test_p_value_is_one_for_equals_never_zero_and_fair_under_the_null() -> None:
+    same = np.random.default_rng(4).random(60)
+    assert paired_difference(same, same) == bootstrap.Difference(0.0, 0.0, 0.0, 1.0)
+    assert paired_difference(np.ones(50), np.zeros(50), resamples=999).p_value == 2 / 1000
+    rng = np.random.default_rng(5)
+    p_values = [paired_difference(rng.random(100), rng.random(100), resamples=400, seed=i).p_value for i in range(400)]
+    assert 0.02 <= float(np.mean(np.array(p_values) < 0.05)) <= 0.08
+    assert 0.4 <= float(np.mean(np.array(p_values) < 0.5)) <= 0.6
+
+
+def test_holm() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx((0.03, 0.06, 0.06, 0.02))
+    assert holm([0.9, 0.8]) == (1.0, 1.0)
+    assert holm([]) == ()
+
+
+def test_refusals() -> None:
+    with pytest.raises(ConfigError, match="at least one question"):
+        bootstrap_intervals(np.empty((0, 3)))
+    with pytest.raises(ConfigError, match="2 cluster names for 3 rows"):
+        bootstrap_intervals(np.ones((3, 1)), ["a", "b"])
+    with pytest.raises(ConfigError, match="same questions"):
+        paired_difference(np.ones(3), np.ones(4))
