@@ -60,7 +60,7 @@ def native_model(kind: str, vocabulary: int, large_vision: bool = False) -> Inte
     vision = InternVLVisionConfig(
         hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32, image_size=(SIDE, SIDE),
         patch_size=(PATCH, PATCH), attention_bias=not large_vision, use_qk_norm=large_vision,
-        norm_type="rms_norm" if large_vision else "layer_norm",
+        norm_type="rms_norm" if large_vision else "layer_norm", layer_norm_eps=1e-6 if large_vision else 1e-4,
     )  # fmt: skip
     shared = {
         "vocab_size": vocabulary, "hidden_size": HIDDEN, "intermediate_size": 40, "num_hidden_layers": 2,
@@ -88,9 +88,9 @@ def original_config(kind: str, vocabulary: int, large_vision: bool = False) -> d
         "use_thumbnail": True, "dynamic_image_size": True,
         "vision_config": {
             "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32,
-            "image_size": SIDE, "patch_size": PATCH, "hidden_act": "gelu", "layer_norm_eps": 1e-6,
-            "norm_type": "rms_norm" if large_vision else "layer_norm", "qk_normalization": large_vision,
-            "qkv_bias": not large_vision,
+            "image_size": SIDE, "patch_size": PATCH, "hidden_act": "gelu",
+            "layer_norm_eps": 1e-6 if large_vision else 1e-4, "norm_type": "rms_norm" if large_vision else "layer_norm",
+            "qk_normalization": large_vision, "qkv_bias": not large_vision,
         },
         "llm_config": {
             "model_type": kind, "vocab_size": vocabulary, "hidden_size": HIDDEN, "intermediate_size": 40,

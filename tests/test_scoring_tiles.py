@@ -70,3 +70,12 @@ def test_pixel_values() -> None:
     assert values.shape == (2, 3, 14, 14)
     wanted = [np.float32((v / 255 - m) / s) for v, m, s in zip((0, 128, 255), CHANNEL_MEAN, CHANNEL_STD, strict=True)]
     assert values[1, :, 7, 3].tolist() == pytest.approx(wanted, abs=1e-6)
+
+
+def test_resampling_is_bicubic() -> None:
+    edge = Image.new("L", (14, 14), 100)
+    edge.paste(200, (7, 0, 14, 14))
+    (tile,) = cut_tiles(edge, max_tiles=1, tile_size=28)
+    row = np.asarray(tile)[14, :, 0]
+    assert row.min() < 100  # a cubic kernel overshoots at an edge, a linear or box one doesn't
+    assert row.max() > 200

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -61,8 +63,11 @@ def vote_of(subset: tuple[int, ...], weights: list[float], classes: list[str | N
     return sum(worths) / len(worths)
 
 
-def mean_over_subsets(size: int, value_of: object) -> list[float]:
-    assert callable(value_of)
+def oracle_of(subset: tuple[int, ...], correct: list[bool]) -> float:
+    return float(any(correct[index] for index in subset))
+
+
+def mean_over_subsets(size: int, value_of: Callable[[tuple[int, ...]], float]) -> list[float]:
     curve = []
     for n in range(1, size + 1):
         values = [value_of(subset) for subset in combinations(range(size), n)]
@@ -77,9 +82,10 @@ def test_closed_forms_equal_enumeration(block: int) -> None:
         scores, classes, correct = random_pool(seed)
         size = len(correct)
         seen_ties += len({str(score) for score in scores}) < size
-        best = mean_over_subsets(size, lambda s, a=scores, c=correct: best_of(s, a, c))
-        vote = mean_over_subsets(size, lambda s, k=classes, c=correct: vote_of(s, [1.0] * len(c), k, c))
-        oracle = mean_over_subsets(size, lambda s, c=correct: float(any(c[i] for i in s)))
+        weights = [1.0] * size
+        best = mean_over_subsets(size, partial(best_of, scores=scores, correct=correct))
+        vote = mean_over_subsets(size, partial(vote_of, weights=weights, classes=classes, correct=correct))
+        oracle = mean_over_subsets(size, partial(oracle_of, correct=correct))
         np.testing.assert_allclose(expected_best(scores, correct), best, atol=1e-12, rtol=0)
         np.testing.assert_allclose(expected_vote(classes, correct), vote, atol=1e-12, rtol=0)
         np.testing.assert_allclose(expected_oracle(correct), oracle, atol=1e-12, rtol=0)
@@ -91,7 +97,7 @@ def test_drawn_weighted_vote_agrees_with_enumeration_within_its_own_error(seed: 
     scores, classes, correct = random_pool(seed + 1000, largest=7)
     scores = [0.125 if math.isinf(score) else score for score in scores]
     weights = [0.0 if math.isnan(score) else score for score in scores]
-    exact = mean_over_subsets(len(correct), lambda s: vote_of(s, weights, classes, correct))
+    exact = mean_over_subsets(len(correct), partial(vote_of, weights=weights, classes=classes, correct=correct))
     drawn, error = expected_weighted_vote(scores, classes, correct, 4000, np.random.default_rng(seed))
     assert np.all(np.abs(drawn - exact) <= 4.5 * error + 1e-12)
     assert error.max() < 0.01
@@ -151,14 +157,12 @@ def test_identities(rows: list[tuple[float, str | None, bool]]) -> None:
     scores, classes, correct = (list(column) for column in zip(*rows, strict=True))
     mean, oracle = expected_random(correct), expected_oracle(correct)
     best = expected_best(scores, correct)
-    close = {"rtol": 0, "atol": 1e-11}
-    np.testing.assert_allclose(expected_best(np.array(correct, dtype=float), correct), oracle, **close)
-    np.testing.assert_allclose(expected_best(np.ones(len(rows)), correct), mean, **close)
-    np.testing.assert_allclose(expected_best(np.full(len(rows), np.nan), correct), mean, **close)
-    np.testing.assert_allclose(
-        expected_vote(["x" if right else f"y{i}" for i, right in enumerate(correct)], correct)[0], mean[0], **close
-    )
-    np.testing.assert_allclose([best[0], oracle[0]], mean[:2][[0, 0]] if len(mean) > 1 else [mean[0]] * 2, **close)
+    close = partial(np.testing.assert_allclose, rtol=0, atol=1e-11)
+    close(expected_best(np.array(correct, dtype=float), correct), oracle)
+    close(expected_best(np.ones(len(rows)), correct), mean)
+    close(expected_best(np.full(len(rows), np.nan), correct), mean)
+    close(expected_vote(["x" if right else f"y{i}" for i, right in enumerate(correct)], correct)[0], mean[0])
+    close([best[0], oracle[0]], [mean[0], mean[0]])
     known = [score for score in scores if not math.isnan(score)]
     top = [c for s, c in zip(scores, correct, strict=True) if (s == max(known) if known else True)]
     assert best[-1] == pytest.approx(sum(top) / len(top), abs=1e-12)

@@ -115,7 +115,8 @@ def plan(found: Found[BaseTask], request: Request) -> Plan:
     if request.limit is not None:
         rows = {id: rows[id] for id in list(rows)[: request.limit]}
     total = len(questions.questions) if request.nano else task.source.rows
-    return Plan(task, questions, pool, rows, total, notes + _size_notes(task.source, len(rows), total, request.nano))
+    notes += _size_notes(task.source, len(rows), total, request.nano) + _empty_notes(rows)
+    return Plan(task, questions, pool, rows, total, notes)
 
 
 def prepare(found: Found[BaseTask], request: Request, progress: Progress) -> Prepared:
@@ -230,6 +231,13 @@ def _size_notes(source: Source, used: int, total: int, nano: bool) -> list[str]:
     if used != total:
         return [f"a subset: {used} of the {total} rows of {source.hub_id} {source.split}"]
     return []
+
+
+def _empty_notes(rows: Mapping[str, list[PoolRow]]) -> list[str]:
+    empty = [row.where for candidates in rows.values() for row in candidates if not row.candidate.response.strip()]
+    if not empty:
+        return []
+    return [f"{len(empty)} responses are empty, the first at {empty[0]}; they count as wrong and give no vote"]
 
 
 def _grader_code(found: Found[BaseTask]) -> str:

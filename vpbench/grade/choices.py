@@ -127,6 +127,6 @@ def _by_content(text: str, options: Options, kind: Kind) -> int | None:
     if is_unsure(text) and not strong:
         return None
     found = opt.by_words(text, options)
-    if found is None and kind != "box":
+    if found is None and kind not in {"box", "first"}:
         found = opt.by_number(text, options)
     return opt.by_bare_letter(text, options) if found is None and strong else found

@@ -17,12 +17,13 @@ from vpbench.grade import expressions
 from vpbench.grade.expressions import NotAnExpression
 from vpbench.grade.numbers import value_of, without_markup
 from vpbench.grade.prose import number_in_prose
-from vpbench.grade.values import Value, canonical, rounded, same
+from vpbench.grade.values import Value, canonical, divide, rounded, same
 
 _POINTS = (Fraction(7, 5), Fraction(19, 8), Fraction(31, 11))
 _BRACKETED_LIST = re.compile(r"\\?([(\[{])(.+)\\?([)\]}])", re.DOTALL)
 _DECIMAL = re.compile(r"\d*\.(\d{2,12})(?!\d)")
 _PROSE = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{4,}|(?<![\\A-Za-z])[A-Za-z]{2,}\s+[A-Za-z]{2,}")
+_OPERATOR = re.compile(r"[-+*/^]|\\frac|\d\s*[A-Za-z]")
 _ARTICLE = re.compile(r"\b(?:the|a|an)\b|[^\w\s.%/+-]")
 
 
@@ -38,7 +39,10 @@ class Reading:
 
 @lru_cache(maxsize=8_192)
 def form_of(text: str) -> tuple[str, tuple[Value, ...]] | None:
-    """What `text` is: ("number", one value), ("set:(", values of a tuple), ("expr:x,y", values at the points)."""
+    """What `text` is, and its values: "number", "set:()" of a tuple, "expr:x,y" or "equation:x,y" at the points."""
+    equation = _equation(without_markup(text).strip(" ."))
+    if equation is not None:
+        return equation
     value = value_of(text)
     if value is not None:
         return "number", (value,)
@@ -56,8 +60,23 @@ def form_of(text: str) -> tuple[str, tuple[Value, ...]] | None:
     return _formula(text)
 
 
+def _equation(text: str) -> tuple[str, tuple[Value, ...]] | None:
+    """An equation whose left side is more than a name: left minus right at the points, up to a common factor."""
+    left, equals, right = text.partition("=")
+    if not equals or "=" in right or not _OPERATOR.search(left) or "(" in left[:3] or _PROSE.search(text):
+        return None
+    form = _formula(f"({left})-({right})")
+    if form is None:
+        return None
+    try:
+        scale = next(value for value in form[1] if value != 0)
+        return "equation" + form[0][4:], tuple(divide(value, scale) for value in form[1])
+    except (StopIteration, ArithmeticError):
+        return None
+
+
 def _formula(text: str) -> tuple[str, tuple[Value, ...]] | None:
-    text = text.rpartition("=")[2]
+    text = text.rpartition("=")[2].strip()
     if _PROSE.search(text):
         return None
     try:
@@ -78,6 +97,8 @@ def class_of(form: tuple[str, tuple[Value, ...]]) -> str:
         return f"number:{canonical(members[0])}"
     if kind.startswith("set:"):
         return f"set:{kind[4]}{', '.join(canonical(member) for member in members)}{kind[5]}"
+    if kind.startswith("equation"):
+        kind = f"expr:{kind}"
     return f"{kind} at fixed points {'; '.join(canonical(member) for member in members)}"
 
 
@@ -96,28 +117,54 @@ def _approximation(written: str, value: Value, gold: Value) -> bool:
 
 
 def compare_open(text: str, gold: str, *, strong: bool) -> Reading | None:
-    """The reading of a span's text against the gold answer; None if nothing in it is an answer."""
+    """The reading of a span's text against the gold answer; None if nothing in it is an answer.
+
+    `strong`: the span is marked as the answer, so what isn't understood is an answer too, in words.
+    """
     written = text.strip()
     form = form_of(written) if len(written) <= expressions.MAX_CHARACTERS else None
-    gold_form = form_of(gold)
     if form is not None and not strong and form[0].startswith("expr"):
         form = None
+    gold_form = form_of(gold)
     if form is None:
-        same_words = normal_words(written) == normal_words(gold)
-        if same_words:
-            return Reading(written, class_of(gold_form) if gold_form else f"text:{normal_words(gold)}", True, "match")
-        found = None if strong and "\\" in without_markup(written) and len(written) < 60 else number_in_prose(written, ())
+        if normal_words(written) == normal_words(gold):
+            return Reading(written, class_of(gold_form) if gold_form else f"expr:{normal_words(gold)}", True, "match")
+        if strong and gold_form is None and not _PROSE.search(without_markup(written)):
+            return _symbolic(written, gold)
+        formula = strong and "\\" in without_markup(written) and len(written) < 60
+        found = None if formula else number_in_prose(written, ())
         if found == "two answers":
             return Reading(written, None, False, "two answers")
         if found is None:
-            words = normal_words(written)
-            return Reading(written, f"text:{words[:80]}", False, "different") if strong and words else None
+            return _words(written) if strong else None
         form, written = ("number", (found.value,)), found.text
-    if gold_form is not None and _equal(form, gold_form):
-        return Reading(written, class_of(gold_form), True, "match")
-    if gold_form is not None and form[0] == gold_form[0] == "number" and _approximation(written, form[1][0], gold_form[1][0]):
+    if gold_form is None:
+        return Reading(written, class_of(form), False, "different")
+    if strong and "=" in written and "=" in gold and form[0] != gold_form[0]:
+        return _symbolic(written, gold)
+    numbers = form[0] == gold_form[0] == "number"
+    if _equal(form, gold_form) or (numbers and _approximation(written, form[1][0], gold_form[1][0])):
         return Reading(written, class_of(gold_form), True, "match")
     return Reading(written, class_of(form), False, "different")
+
+
+def _words(written: str) -> Reading | None:
+    """An answer in words that differs from the gold answer."""
+    words = normal_words(written)
+    return Reading(written, f"text:{words[:80]}", False, "different") if words else None
+
+
+def _symbolic(written: str, gold: str) -> Reading | None:
+    """The verdict of math-verify on two formulas that our parser can't evaluate."""
+    from vpbench.grade.symbolic import SymbolicTimeout, formulas_equal
+
+    try:
+        equal = formulas_equal(without_markup(gold), without_markup(written))
+    except SymbolicTimeout:
+        return Reading(written, None, False, "timeout")
+    gold_form = form_of(gold)
+    name = class_of(gold_form) if gold_form else f"expr:{normal_words(gold)}"
+    return Reading(written, name, True, "match") if equal else _words(written)
 
 
 @lru_cache(maxsize=8_192)

@@ -138,7 +138,7 @@ class _Reader:
             elif token == "/":
                 self.at += 1
                 value = values.divide(value, self.signed(depth))
-            elif token and token not in "+-)]}|!%°²³⁴^" and not token[0].isdigit():
+            elif token and token not in "+-)]}|!%°²³⁴^" and (not token[0].isdigit() or self.tokens[self.at - 1] in ")}"):
                 value = values.multiply(value, self.power(depth))
             else:
                 return value
@@ -228,7 +228,9 @@ class _Reader:
         name = token.lstrip("\\")
         if name in _FUNCTIONS:
             self.degrees = False
-            exponent = self.argument(depth) if self.take("^") else Fraction(1)
+            exponent = self.argument(depth, signed=True) if self.take("^") else Fraction(1)
+            if exponent == -1 and name in {"sin", "cos", "tan"}:
+                name, exponent = "arc" + name, Fraction(1)
             argument = self.power(depth)
             if self.degrees:
                 argument = values.divide(values.multiply(argument, values.constant("pi")), Fraction(180))

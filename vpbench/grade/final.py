@@ -10,7 +10,9 @@ is read by `choices` and `freeform`; the first place that says something they un
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from vpbench.grade.text import content_stems, sentences
@@ -19,6 +21,7 @@ Kind = Literal["box", "tag", "stated", "whole", "conclusion", "sentence", "first
 
 SHORT_REPLY_CHARACTERS = 80
 CUT_OFF_CHARACTERS = 600
+LAST_SENTENCES = 2
 _BOX = re.compile(r"\\?(?:boxed|fbox)\s*\{")
 _TAG = re.compile(r"<answer>", re.IGNORECASE)
 _STATED = re.compile(
@@ -40,6 +43,9 @@ _CONCLUDING = re.compile(
     r"|因此|所以|故|∴|\\therefore",
     re.IGNORECASE,
 )
+
+
+_CLOSING = re.compile(r"\b(?:hope|let me know|feel free|other questions|anything else|do you (?:want|have))\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,29 +154,34 @@ def _marked(text: str) -> list[Span]:
     return [span for _, span in sorted(spans, key=lambda pair: -pair[0])]
 
 
-def final_spans(text: str, question: str = "") -> list[Span]:
+def final_spans(text: str, question: str = "") -> Iterator[Span]:
     """The places to look at, strongest first. `text` is `readable` already; `question` finds what restates it."""
-    spans: list[Span] = []
     tags = list(_TAG.finditer(text)) if "<" in text else []
     if tags:
         content = text[tags[-1].end() : tags[-1].end() + 4_000].partition("</")[0].strip()
         text = content or text
         if content and len(content) <= SHORT_REPLY_CHARACTERS and not _BOX.search(content) and not _STATED.search(content):
-            spans.append(Span(content, "tag"))
+            yield Span(content, "tag")
     marked = _marked(text)
-    parts = sentences(text)
     if len(text) <= SHORT_REPLY_CHARACTERS and not marked:
-        spans.append(Span(text, "whole"))
-    elif parts and len(parts[-1]) <= 12 and not marked:
-        spans.append(Span(parts[-1], "whole"))
-    spans += marked
-    spans += [Span(part, "conclusion") for part in reversed(parts[-12:]) if _CONCLUDING.search(part[:120])][:2]
-    if len(text) > CUT_OFF_CHARACTERS and text[-1].isalnum():
-        return spans
+        yield Span(text, "whole")
+    last_line = text[text.rfind("\n") + 1 :]
+    if len(last_line) <= 12 and not marked:
+        yield Span(last_line, "whole")
+    yield from marked
+    yield from _unmarked(text, question)
+
+
+def _unmarked(text: str, question: str) -> Iterator[Span]:
+    """The sentences that may hold an answer nothing marks."""
+    parts = sentences(text)
+    conclusions = (part for part in reversed(parts[-12:]) if _CONCLUDING.search(part[:120]))
+    yield from (Span(part, "conclusion") for part in islice(conclusions, 2))
+    if not parts or (len(text) > CUT_OFF_CHARACTERS and text[-1].isalnum()):
+        return
     restating = _restating(parts, question)
     if restating is not None:
-        spans.append(Span(restating, "sentence"))
-    spans += [Span(part, "sentence") for part in reversed(parts[-3:])]
-    if parts:
-        spans.append(Span(parts[0], "first"))
-    return spans
+        yield Span(restating, "sentence")
+    said = [part for part in parts[-4:] if not _CLOSING.search(part)]
+    yield from (Span(part, "sentence") for part in reversed(said[-LAST_SENTENCES:]))
+    yield Span(parts[0], "first")

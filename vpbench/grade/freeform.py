@@ -33,7 +33,14 @@ def grade_freeform(question: Question, text: str) -> Verdict:
         return _grade_list(question, text)
     if question.answer_type == "text":
         return _first(text, lambda span: grade_text(span.text, question.answer, strong=span.kind in _STRONG))
-    return _first(text, lambda span: compare_open(_unstated(span), question.answer, strong=span.kind in _STRONG))
+    return _first(text, lambda span: _read_open(span, question.answer), question.text)
+
+
+def _read_open(span: Span, gold: str) -> Reading | None:
+    strong = span.kind in _STRONG
+    if not strong and (span.kind == "first" or is_unsure(span.text)):
+        return None
+    return compare_open(_unstated(span), gold, strong=strong)
 
 
 def _unstated(span: Span) -> str:
@@ -78,7 +85,7 @@ def _grade_number(question: Question, text: str) -> Verdict:
         value = value_of(_unstated(span)) if len(span.text) < 100 else None
         written = span.text
         if value is None:
-            if is_unsure(span.text) and span.kind not in _STRONG:
+            if span.kind == "first" or (is_unsure(span.text) and span.kind not in _STRONG):
                 return None
             found = number_in_prose(span.text, mentioned, scaled=scaled, asked=asked)
             if found is None:

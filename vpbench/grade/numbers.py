@@ -28,9 +28,9 @@ PLAIN_NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d{1,400})(?:\.\d{1,400})
 _DELIMITERS = re.compile(r"\\[,;:! ]|\\\(|\\\)|\\\[|\\\]|\$|\*\*|~|`|\\(?:displaystyle|quad|qquad|bf|rm|it)\b")
 _TEXT_COMMAND = re.compile(r"\\(?:text(?:bf|rm|it)?|mathrm|mathbf|mbox|operatorname|hbox|bm|boldsymbol)\s*\{([^{}]*)\}")
 _DEGREES = re.compile(r"\^\s*\{?\s*\\circ\s*\}?|\\degree|°")
-_UNIT_WORD = r"[A-Za-zµΩμ]{2,20}\.?|[mgslhJNVWKLAtCF]|[$€£¥%]|\{[A-Za-z ]{2,30}\}|年|岁|个|米|厘米|元|度|平方厘米|平方米"
+_UNIT_WORD = r"[A-Za-zµΩμ]{2,20}\.?|[mgslhJNVWKLAtCF]|[$€£¥%]|年|岁|个|米|厘米|元|度|平方厘米|平方米"
 _TRAILING_UNIT = re.compile(
-    rf"(?:[\s\-]{{0,3}}(?:/|per\b|\bof\b)?\s{{0,3}}(?<![A-Za-z])(?:{_UNIT_WORD})(?![A-Za-z])(?:\s*(?:\^\s*\{{?\s*-?[123]\s*\}}?|[²³]))?)+[\s.]*$"
+    rf"(?:[\s\-]{{0,3}}(?:/\s{{0,3}})?(?:(?<![A-Za-z\\])(?:{_UNIT_WORD})(?![A-Za-z])|\{{[A-Za-z ]{{2,30}}\}})(?:\s*(?:\^\s*\{{?\s*-?[123]\s*\}}?|[²³]))?)+[\s.]*$"
 )
 _NOT_A_UNIT = {"sqrt", "pi", "sin", "cos", "tan", "log", "ln", "exp", "or", "and", "to", "x", "not", "frac", "times"}
 _SCIENTIFIC = re.compile(r"(\d(?:\.\d+)?)\s*(?:[eE]([-+]?\d{1,3})\b|x\s*10\s*\^\s*\{?([-+]?\d{1,3})\}?)")
@@ -66,7 +66,8 @@ def value_of(text: str) -> Value | None:
         return plain
     if not text or len(text) > expressions.MAX_CHARACTERS or _SENTENCE.search(text):
         return None
-    text = without_markup(text).rstrip(".,;: ").lstrip(":,; ")
+    boxed = _BOXED.fullmatch(text)
+    text = without_markup(boxed[1] if boxed else text).rstrip(".,;: ").lstrip(":,; ")
     if text.casefold() in NUMBER_WORDS:
         return Fraction(NUMBER_WORDS[text.casefold()])
     if _RANGE.fullmatch(text):
@@ -115,4 +116,5 @@ def without_unit(text: str) -> str:
 _RANGE = re.compile(r"\d+(?:\.\d+)?\s*-\s*\d+(?:\.\d+)?")
 _SENTENCE = re.compile(r"(?:\b[A-Za-z]{2,15},? ){4}")
 _LETTER_OR_SIGN = re.compile(r"[^\d\s+*/^().,-]")
+_BOXED = re.compile(r"\$?\\boxed\{(.*)\}\$?", re.DOTALL)
 _TRIG = re.compile(r"sin|cos|tan")

@@ -142,7 +142,7 @@ def by_bracket(text: str, options: Options) -> int | None:
     found = {
         number
         for match in _BRACKETED.finditer(text)
-        if (number := _index(match[1] or match[2], options)) is not None and not _NEGATED_BEFORE.search(text[: match.start()])
+        if (number := _index(match[1] or match[2], options)) is not None and not _NEGATED_BEFORE.search(text[max(0, match.start() - 40) : match.start()])
     }
     if not found:
         found = {
@@ -159,7 +159,7 @@ def by_bare_letter(text: str, options: Options) -> int | None:
         number
         for match in _BARE.finditer(text)
         if (number := _index(match[1], options)) is not None
-        and not (match[1] in "AI" and re.match(r"\s+[a-z]", text[match.end() :]))
+        and not (match[1] in "AI" and re.match(r"\s+[a-z]", text[match.end() : match.end() + 4]))
     }
     return only(found)
 

@@ -22,7 +22,7 @@ _UNSURE = re.compile(
     r"\?|\bif\b|\bwhether\b|\bunclear\b|\bmay\b|\bmight\b|\bdepends?\b|\bassum|\bneed to\b|\bwould need\b|"
     r"(?:cannot|can't|can not|not possible to|unable to|impossible to|difficult to|hard to|not able to)\s+(?:be\s+)?(?:\w+\s+)?"
     r"(?:determin|answer|provid|tell|say|see|know|compar|assist|conclu|ascertain|accurate|confirm)|not (?:provide|have|given|enough|clear|specif)|"
-    r"\binsufficient\b|\bplease\b|\bsorry\b",
+    r"\binsufficient\b|\bmistake\b|\bcontradict|\binconsisten|\bplease\b|\bsorry\b",
     re.IGNORECASE,
 )
 _OPPOSITES = [

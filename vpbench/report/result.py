@@ -85,6 +85,7 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
         "diagnosis": stats.diagnose(
             pools,
             selection,
+            threshold=scored.step_threshold if any(score.steps for score in scored.scores.values()) else None,
             aggregation=analysis.aggregate,
             lengths=[[len(row.candidate.response) for row in rows] for rows in prepared.rows.values()],
             step_counts=[[len(score.steps or ()) for score in question] for question in scores],

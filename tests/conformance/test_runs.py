@@ -1,0 +1,87 @@
+"""Whole runs on outside pools reproduce the figures that were computed for them elsewhere."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from vpbench.pipeline import Request, prepare, use_scores
+from vpbench.plugins import find_task
+from vpbench.report.result import Analysis, best_of_n_result
+from vpbench.runner import run_all
+from vpbench.scoring.given import read_scores
+from vpbench.stats import AGGREGATIONS
+
+
+@contextmanager
+def silent(what: str, total: int) -> Iterator[Any]:
+    yield SimpleNamespace(update=lambda n: None)
+
+
+def test_trusted_verdicts_give_the_expected_controls(shared: Path, tmp_path: Path) -> None:
+    expected = json.loads((shared / "pools" / "systems_expected.json").read_text())
+    pools = sorted((shared / "pools").glob("*_systems.jsonl.gz"))
+    assert pools
+    for path in pools:
+        task = path.name.split("_")[0]
+        votes = {
+            key.rsplit("_", 1)[1]: value
+            for key, value in expected.items()
+            if key.split("/")[0] in (task, f"{task}-test") and "/all/published_verdict_vote_on_" in key
+        }
+        figures = votes.get("prediction") or votes["extraction"]
+        size = figures["candidates"]
+        folders = run_all(
+            tasks=[task], critics=["self-consistency"], critic_model=None, critic_args={}, scores=None, dry_run=False,
+            nano=False, data=shared / "data" / task, pool=path, grading="robust", trust_verdicts=True, limit=None,
+            max_error_rate=0.0, output=tmp_path, selection=None, estimator="expected", aggregate="mean",
+            ns=tuple(range(1, size + 1)), threshold=None, seed=0, resamples=10_000,
+        )  # fmt: skip
+        result = json.loads((folders[0] / "result.json").read_text())
+        assert result["questions"] == figures["questions"]
+        curves = {name: {point["n"]: point["value"] for point in curve} for name, curve in result["curves"].items()}
+        assert curves["random"][1] == pytest.approx(figures["mean_accuracy"], abs=1e-9)
+        for k, value in figures["pass_at_k"].items():
+            assert curves["oracle"][int(k)] == pytest.approx(value, abs=1e-9)
+        vote = figures["majority_vote"]["accuracy_random_tie_expected"]
+        assert curves["critic"][size] == curves["vote"][size] == pytest.approx(vote, abs=1e-9)
+
+
+def test_best_of_n_of_published_step_scores(shared: Path, tmp_path: Path) -> None:
+    folder = shared / "conformance" / "bon_stepscores"
+    expected = json.loads((folder / "expected.json").read_text())
+    names = {how.replace("-", "_"): how for how in AGGREGATIONS}
+    files = sorted(folder.glob("*.jsonl.gz"))
+    assert files
+    for path in files:
+        figures = expected[path.name.removesuffix(".jsonl.gz")]
+        pool = _pool(path, tmp_path / path.name.removesuffix(".gz"))
+        request = Request(pool=pool, trust_verdicts=True, output=tmp_path)
+        prepared = prepare(find_task("mathvista"), request, silent)
+        scored = use_scores(prepared, read_scores(pool), "prm")
+        for how, by_n in figures["recomputed_best_of_n_accuracy"].items():
+            ns = tuple(sorted(map(int, by_n)))
+            analysis = Analysis(estimator="prefix", aggregate=names[how], ns=ns, resamples=100)
+            result = best_of_n_result(prepared, scored, analysis)
+            for point, oracle in zip(result["curves"]["critic"], result["curves"]["oracle"], strict=True):
+                assert point["value"] == pytest.approx(by_n[str(point["n"])], abs=1e-12), (path.name, how, point["n"])
+                assert oracle["value"] == pytest.approx(figures["pass_at_n"][str(point["n"])], abs=1e-12)
+            if how in figures["authors_best_of_32"]:
+                assert result["curves"]["critic"][-1]["value"] == pytest.approx(figures["authors_best_of_32"][how])
+
+
+def _pool(source: Path, target: Path) -> Path:
+    """The same candidates as a vpbench pool that carries its questions."""
+    with gzip.open(source, "rt") as lines, target.open("w") as out:
+        for row in map(json.loads, lines):
+            candidates = [{**each, "response": "not given", "extraction": None} for each in row["candidates"]]
+            fields = {"question_id": row["problem_id"], "question": "not given", "answer": "not given"}
+            out.write(json.dumps({**fields, "candidates": candidates}) + "\n")
+    return target

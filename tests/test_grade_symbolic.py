@@ -1,0 +1,61 @@
+"""The killable worker: what it decides, that it is killed in time, and that it leaves nothing behind."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from vpbench.grade.symbolic import TIMEOUT_SECONDS, SymbolicTimeout, admissible, formulas_equal
+
+
+def test_equations_and_sets() -> None:
+    assert formulas_equal("x^2+y^2=1", "y^2+x^2=1") is True
+    assert formulas_equal("(1,2]\\cup[3,4)", "[3,4)\\cup(1,2]") is True
+    assert formulas_equal("x=1", "x=2") is False
+
+
+def test_a_slow_comparison_is_killed_and_the_next_one_works() -> None:
+    assert formulas_equal("a+b", "b+a") is True
+    started = time.monotonic()
+    with pytest.raises(SymbolicTimeout):
+        formulas_equal("\\int_0^{9999} \\sin(x^{x^x})dx", "1")
+    assert time.monotonic() - started < TIMEOUT_SECONDS + 1
+    assert formulas_equal("c+d", "d+c") is True
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "1" * 400, "9^{9^{9}}", "x^9^9", "99999!", "9" * 40, "(" * 20, "__import__", "a\x00", "x\u202ey", "'a'.join"],
+)
+def test_what_a_worker_is_never_given(text: str) -> None:
+    assert not admissible(text)
+    assert formulas_equal(text, "1") is None
+
+
+def test_no_process_is_left_behind() -> None:
+    code = (
+        "from vpbench.grade import symbolic\n"
+        "assert symbolic.formulas_equal('a+b', 'b+a') is True\n"
+        "print(symbolic._WORKER._process.pid)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    with pytest.raises(ProcessLookupError):
+        import os
+
+        os.kill(int(done.stdout), 0)
+
+
+def test_plain_numbers_need_neither_worker_nor_symbolic_library() -> None:
+    code = (
+        "import sys\n"
+        "from vpbench import Question\n"
+        "from vpbench.grade import grade_answer\n"
+        "q = Question('t', '1', 'How many?', answer='3', answer_type='integer')\n"
+        "assert grade_answer(q, 'There are 3 bars.').correct\n"
+        "heavy = {'sympy', 'math_verify', 'torch', 'pandas', 'mpmath', 'vpbench.grade.symbolic'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
