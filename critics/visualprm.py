@@ -63,6 +63,10 @@ class VisualPRM(Critic):
                 scores.append(Score(result.mean, result.scores))
         return scores
 
+    def prepare(self) -> None:
+        """Load the checkpoint."""
+        self._scorer  # noqa: B018
+
     def revision(self) -> str:
         """Fingerprint of the checkpoint's files."""
         return checkpoint_fingerprint(self._folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -71,11 +72,9 @@ def test_each_gold_answer_is_right() -> None:
                     assert verdict.correct, (case["choices"], response)
 
 
-@given(st.fractions(max_denominator=1000), st.integers(0, 3))
+@given(st.fractions(-(10**6), 10**6, max_denominator=1000), st.integers(0, 3))
 @settings(max_examples=200, deadline=None)
 def test_float_is_right_exactly_if_it_rounds_to_gold(value: Any, decimals: int) -> None:
-    from decimal import ROUND_HALF_UP, Decimal
-
     exact = Decimal(value.numerator) / Decimal(value.denominator)
     rounded = exact.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP)
     question = Question("test", "1", "?", answer=str(rounded), answer_type="float", precision=decimals)
@@ -89,7 +88,8 @@ HOSTILE = {
     "a megabyte": "a" * 10**6, "a megabyte of digits": "7" * 10**6, "a megabyte of lines": "\n" * 10**6,
     "statements": "the answer is " * 70_000, "braces": "\\boxed{" + "{" * 10_000 + "}" * 10_000 + "}",
     "open braces": "{" * 10_000, "boxes": "\\boxed{" * 10_000, "tower": "\\boxed{9**9**9}", "tower 2": "9^{9^{9^{9}}}",
-    "import": "__import__('os').system('touch pwned')", "boxed import": "\\boxed{__import__('os').system('touch pwned')}",
+    "import": "__import__('os').system('touch pwned')",
+    "boxed import": "\\boxed{__import__('os').system('touch pwned')}",
     "fractions": "\\boxed{" + "\\frac{1}{" * 2_000 + "1" + "}" * 2_000 + "}",
     "roots": "\\boxed{" + "\\sqrt{" * 3_000 + "2" + "}" * 3_000 + "}", "factorials": "\\boxed{99999999!!!}",
     "NUL and escapes": "\x00\x1b[31mZ\x1b[0m\x00", "right to left": "\u202eZ\u202c", "surrogate": "\ud800\udfff",

@@ -179,7 +179,10 @@ def test_a_pool_that_carries_its_questions_needs_no_data(tmp_path: Path) -> None
     (result,) = results(tmp_path)
     assert result["errors"] == {"empty response": 1}
     assert result["curves"]["random"][0]["value"] == pytest.approx((1 / 3 + 2 / 3) / 2)
-    assert result["notes"] == ["a subset: 2 of the 1000 rows of AI4Math/MathVista testmini"]
+    assert result["notes"] == [
+        "a subset: 2 of the 1000 rows of AI4Math/MathVista testmini",
+        f"1 responses are empty, the first at {pool} line 1, candidate 2; they count as wrong and give no vote",
+    ]
 
 
 def test_scores_from_a_file_name_their_critic(tmp_path: Path) -> None:

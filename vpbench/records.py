@@ -41,11 +41,11 @@ class ImageRef:
         if self.load is not None:
             return self.load()
         if self.path is None:
-            raise DataError(f"image {self.name}: the data holds no image; give data with images by --data DIR")
+            raise DataError(f"missing image: {self.name} holds none; give data with images by --data DIR")
         try:
             return self.path.read_bytes()
         except OSError as error:
-            raise DataError(f"image {self.name}: can't read {self.path} ({error.strerror}); check --data") from error
+            raise DataError(f"missing image: {self.name}: can't read {self.path} ({error.strerror})") from error
 
     def open(self) -> Image:
         """The decoded image (in its own mode). Raises `DataError` if it is missing or broken."""
@@ -57,7 +57,7 @@ class ImageRef:
             image = pil.open(BytesIO(data))
             image.load()
         except (UnidentifiedImageError, OSError, ValueError, SyntaxError, pil.DecompressionBombError) as error:
-            raise DataError(f"image {self.name}: not a readable image ({error})") from error
+            raise DataError(f"broken image: {self.name}: not a readable image ({error})") from error
         return image
 
 

@@ -10,6 +10,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from functools import lru_cache
@@ -223,7 +224,9 @@ def test_tile_pixels(folder: Path) -> None:
 def _tiling_image(folder: Path, entry: dict[str, Any]) -> Image.Image:
     if "image" in entry:
         return Image.open(folder / entry["image"])
-    assert entry["formula"] == "uint8 pixel[y,x,c] = (3*x + 5*y + 85*c) mod 256"
+    formula = re.fullmatch(r"uint8 pixel\[y,x,c\] = \((\d+)\*x \+ (\d+)\*y \+ (\d+)\*c\) mod (\d+)", entry["formula"])
+    assert formula, entry["formula"]
+    by_x, by_y, by_channel, modulus = map(int, formula.groups())
     width, height = entry["size"]
     y, x, channel = np.ogrid[:height, :width, :3]
-    return Image.fromarray(((3 * x + 5 * y + 85 * channel) % 256).astype(np.uint8))
+    return Image.fromarray(((by_x * x + by_y * y + by_channel * channel) % modulus).astype(np.uint8))

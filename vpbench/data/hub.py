@@ -70,7 +70,7 @@ def _unzip(hub_id: str, revision: str | None, member: str, name: str) -> bytes:
         with zipfile.ZipFile(archive) as file:
             return file.read(member)
     except (KeyError, zipfile.BadZipFile, OSError) as error:
-        raise DataError(f"image {name}: {member} can't be read from {archive} ({error})") from error
+        raise DataError(f"missing image: {name}: {member} can't be read from {archive} ({error})") from error
 
 
 @functools.lru_cache(maxsize=8)

@@ -63,7 +63,7 @@ def image_ref(cell: Any, name: str, root: Path | None) -> ImageRef:
         path = (root / cell).resolve()
         if not path.is_relative_to(root.resolve()):
             raise DataError(
-                f"image {name}: path {cell!r} leaves the data folder {root}; image paths must stay inside it"
+                f"bad image path: {name}: path {cell!r} leaves the data folder {root}; image paths must stay inside it"
             )
         return ImageRef(name, path=path)
     return ImageRef(name)
@@ -85,4 +85,4 @@ def _data_url(url: str, name: str) -> bytes:
     try:
         return base64.b64decode(url.split(",", 1)[1], validate=True)
     except (IndexError, binascii.Error) as error:
-        raise DataError(f"image {name}: a data URL that isn't valid base64") from error
+        raise DataError(f"broken image: {name}: a data URL that isn't valid base64") from error

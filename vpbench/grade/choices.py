@@ -13,7 +13,7 @@ from vpbench.grade import options as opt
 from vpbench.grade.final import Kind, Span, final_spans, statements
 from vpbench.grade.numbers import value_of, without_markup
 from vpbench.grade.options import TWO, Options
-from vpbench.grade.statements import is_unsure, polarity, word_polarity
+from vpbench.grade.statements import is_refusal, is_unsure, polarity, word_polarity
 from vpbench.grade.text import sentences
 
 _LISTED = re.compile(r"\(([A-Z]{1,2})\)?")
@@ -45,7 +45,7 @@ def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
             if found is not None and found != TWO:
                 return ChoiceReading(found, text[:200], "")
         found = _in_span(span, options, question)
-        if found is None and span.kind == "stated" and is_unsure(span.text):
+        if found is None and (is_unsure if span.kind == "stated" else is_refusal)(span.text):
             break
         if other is not None and (span.kind != "stated" or opt.by_letter(span.text, options)[0] is None):
             continue

@@ -1,7 +1,7 @@
 """Equality and classes of open answers: values, tuples and sets, formulas, words.
 
-Both sides are evaluated by our own parser. Values are compared exactly (25 digits for irrational ones); a decimal with at
-least two decimals also equals an irrational or periodic gold answer that rounds to it, and then joins its class.
+Both sides are evaluated by our own parser. Values are compared exactly (25 digits for irrational ones); a decimal with
+at least two decimals also equals an irrational or periodic gold answer that rounds to it, and then joins its class.
 Formulas are compared by their values at three fixed points per variable; two different formulas that agree there to
 25 digits don't occur in practice. What our parser doesn't know goes to `symbolic`.
 """
@@ -17,14 +17,14 @@ from vpbench.grade import expressions
 from vpbench.grade.expressions import NotAnExpression
 from vpbench.grade.numbers import value_of, without_markup
 from vpbench.grade.prose import number_in_prose
-from vpbench.grade.values import Value, canonical, divide, rounded, same
+from vpbench.grade.values import Value, canonical, divide, real, rounded, same
 
 _POINTS = (Fraction(7, 5), Fraction(19, 8), Fraction(31, 11))
 _BRACKETED_LIST = re.compile(r"\\?([(\[{])(.+)\\?([)\]}])", re.DOTALL)
 _DECIMAL = re.compile(r"\d*\.(\d{2,12})(?!\d)")
 _PROSE = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{4,}|(?<![\\A-Za-z])[A-Za-z]{2,}\s+[A-Za-z]{2,}")
 _OPERATOR = re.compile(r"[-+*/^]|\\frac|\d\s*[A-Za-z]")
-_ARTICLE = re.compile(r"\b(?:the|a|an)\b|[^\w\s.%/+-]")
+_ARTICLE = re.compile(r"\b(?:[Tt]he|an?|An?(?=\s+[a-z]))\b|[^\w\s.%/+-]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,10 @@ def form_of(text: str) -> tuple[str, tuple[Value, ...]] | None:
     inner = listed[2] if listed else text
     parts = re.split(r"[,;](?!\d{3}(?!\d))|\band\b", inner)
     if len(parts) > 1:
-        members = [value_of(part) for part in parts if part.strip()]
-        if all(member is not None for member in members):
+        members = [member for part in parts if (member := value_of(part)) is not None]
+        if len(members) == len([part for part in parts if part.strip()]):
             kind = listed[1] + listed[3] if listed else "()"
-            ordered = sorted(members, key=lambda v: float(v)) if kind == "{}" else members
+            ordered = sorted(members, key=real) if kind == "{}" else members
             return f"set:{kind}", tuple(ordered)
     return _formula(text)
 
@@ -170,7 +170,7 @@ def _symbolic(written: str, gold: str) -> Reading | None:
 @lru_cache(maxsize=8_192)
 def normal_words(text: str) -> str:
     """`text` without markup, articles, punctuation and case: what is compared of an answer in words."""
-    return " ".join(_ARTICLE.sub(" ", without_markup(text).casefold()).split()).strip(" .")
+    return " ".join(_ARTICLE.sub(" ", without_markup(text)).casefold().split()).strip(" .")
 
 
 def grade_text(text: str, gold: str, *, strong: bool) -> Reading | None:

@@ -138,10 +138,16 @@ class _Reader:
             elif token == "/":
                 self.at += 1
                 value = values.divide(value, self.signed(depth))
-            elif token and token not in "+-)]}|!%°²³⁴^" and (not token[0].isdigit() or self.tokens[self.at - 1] in ")}"):
+            elif self.starts_factor(token):
                 value = values.multiply(value, self.power(depth))
             else:
                 return value
+
+    def starts_factor(self, token: str) -> bool:
+        """Whether `token` begins a factor of an implicit product; a number does only after a closed group."""
+        if not token or token in "+-)]}|!%°²³⁴^":
+            return False
+        return not token[0].isdigit() or self.tokens[self.at - 1] in {")", "}"}
 
     def signed(self, depth: int) -> Value:
         if depth > MAX_DEPTH:

@@ -26,12 +26,14 @@ _BOX = re.compile(r"\\?(?:boxed|fbox)\s*\{")
 _TAG = re.compile(r"<answer>", re.IGNORECASE)
 _STATED = re.compile(
     r"(?<!here is the )(?<!here's the )(?<!here is my )"
-    r"\b(?:answers?|(?:correct|right|best|final|appropriate|closest)[ \t]+(?:option|choice|statement|result|value|letter|one)"
+    r"\b(?:answers?|(?:correct|right|best|final|appropriate|closest)[ \t]+"
+    r"(?:option|choice|statement|result|value|letter|one)"
     r"|(?:option|choice)(?=[ \t]+letter))"
     r"(?:[ \t]+(?:option|choice|letter|value|number|here|therefore|then))*"
     r"(?:[ \t]+(?:to|for|of|from|among)[ \t]+(?:[\w'.,()+=$-]+[ \t]+){0,12}?[\w'?]+)?"
     r"[ \t]*(?:\*\*|\")?[ \t]*"
-    r"(?:\b(?:is|are|was|be|being|would[ \t]+be|should[ \t]+be|must[ \t]+be|will[ \t]+be|comes?[ \t]+out[ \t]+to[ \t]+be)\b"
+    r"(?:\b(?:is|are|was|be|being|would[ \t]+be|should[ \t]+be|must[ \t]+be|will[ \t]+be|"
+    r"comes?[ \t]+out[ \t]+to[ \t]+be)\b"
     r"(?:[ \t]+(?:therefore|thus|then|hence|simply|option|choice|letter|clearly|most[ \t]+likely|likely|probably))*"
     r"(?:[ \t]*(?:\*\*)?:)?|[:=→])"
     r"[ \t]*(?:\*\*)?",
@@ -45,7 +47,9 @@ _CONCLUDING = re.compile(
 )
 
 
-_CLOSING = re.compile(r"\b(?:hope|let me know|feel free|other questions|anything else|do you (?:want|have))\b", re.IGNORECASE)
+_CLOSING = re.compile(
+    r"\b(?:hope|let me know|feel free|other questions|anything else|do you (?:want|have))\b", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +111,18 @@ def _rest_of_statement(text: str, start: int) -> str:
 
 
 def _statements(text: str) -> list[tuple[int, str]]:
-    """Where each "answer: " or "the answer is " ends, and what follows it, in order."""
-    ends = [match.end() for match in _STATED.finditer(text)]
+    """Where each "answer: " or "the answer is " ends, and what follows it, in order; conditions left out."""
+    ends = [match.end() for match in _STATED.finditer(text) if not _is_conditional(text, match.start())]
     if not text.isascii():
         ends += [match.end() for match in _CHINESE_STATED.finditer(text)]
     found = [(end, _rest_of_statement(text, end)) for end in sorted(ends)[-6:]]
     return [(end, rest) for end, rest in found if rest and not rest.lower().startswith(("choices", "options"))]
+
+
+def _is_conditional(text: str, at: int) -> bool:
+    """Whether the sentence around `at` begins with "if" or "when"."""
+    before = re.split(r"[.!?]\s+|\n", text[max(0, at - 250) : at])
+    return re.match(r"\W*(?:if|when)\b", before[-1], re.IGNORECASE) is not None
 
 
 def statements(text: str) -> list[str]:
@@ -160,7 +170,8 @@ def final_spans(text: str, question: str = "") -> Iterator[Span]:
     if tags:
         content = text[tags[-1].end() : tags[-1].end() + 4_000].partition("</")[0].strip()
         text = content or text
-        if content and len(content) <= SHORT_REPLY_CHARACTERS and not _BOX.search(content) and not _STATED.search(content):
+        plain = not _BOX.search(content) and not _STATED.search(content)
+        if plain and 0 < len(content) <= SHORT_REPLY_CHARACTERS:
             yield Span(content, "tag")
     marked = _marked(text)
     if len(text) <= SHORT_REPLY_CHARACTERS and not marked:

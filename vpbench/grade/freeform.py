@@ -15,13 +15,15 @@ from vpbench.grade.compare import Reading, compare_open, grade_text, normal_word
 from vpbench.grade.final import Span, asked_part, final_spans, statements
 from vpbench.grade.numbers import value_of
 from vpbench.grade.prose import number_in_prose, numbers_in
-from vpbench.grade.statements import is_unsure
+from vpbench.grade.statements import is_refusal, is_unsure
 from vpbench.grade.text import plain_characters
 from vpbench.grade.values import Value, canonical, rounded
 from vpbench.records import Question, Verdict
 
 _STRONG = {"box", "tag", "stated", "whole"}
-_ASKED = re.compile(r"\b(?:in |at |on )?(?:which|what) (year|week|day|room|bar|subject|step|group|number|floor|month)\b|^when\b", re.IGNORECASE)
+_ASKED = re.compile(
+    r"\b(?:which|what) (year|week|day|room|bar|subject|step|group|number|floor|month)\b|^when\b", re.IGNORECASE
+)
 _BIG_WORD = re.compile(r"\b(?:thousand|million|billion|trillion)s?\b", re.IGNORECASE)
 
 
@@ -55,7 +57,7 @@ def _first(text: str, read: Callable[[Span], Reading | None], question: str = ""
         reading = read(span)
         if reading is not None:
             return Verdict(reading.text[:200], reading.answer_class, reading.correct, reading.reason)
-        if span.kind == "stated" and is_unsure(span.text):
+        if (is_unsure if span.kind == "stated" else is_refusal)(span.text):
             break
     return Verdict(None, None, False, "no answer")
 

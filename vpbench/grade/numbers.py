@@ -13,9 +13,12 @@ from functools import lru_cache
 
 from vpbench.grade import expressions
 from vpbench.grade.expressions import NotAnExpression
-from vpbench.grade.values import Value
+from vpbench.grade.values import Value, divide
 
-_UNITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]  # fmt: skip
+_UNITS = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+)  # fmt: skip
 _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 NUMBER_WORDS: dict[str, int] = {
     **{word: number for number, word in enumerate(_UNITS)},
@@ -29,10 +32,15 @@ _DELIMITERS = re.compile(r"\\[,;:! ]|\\\(|\\\)|\\\[|\\\]|\$|\*\*|~|`|\\(?:displa
 _TEXT_COMMAND = re.compile(r"\\(?:text(?:bf|rm|it)?|mathrm|mathbf|mbox|operatorname|hbox|bm|boldsymbol)\s*\{([^{}]*)\}")
 _DEGREES = re.compile(r"\^\s*\{?\s*\\circ\s*\}?|\\degree|°")
 _UNIT_WORD = r"[A-Za-zµΩμ]{2,20}\.?|[mgslhJNVWKLAtCF]|[$€£¥%]|年|岁|个|米|厘米|元|度|平方厘米|平方米"
+_EXPONENT = r"(?:\s*(?:\^\s*\{?\s*-?[123]\s*\}?|[²³]))?"
 _TRAILING_UNIT = re.compile(
-    rf"(?:[\s\-]{{0,3}}(?:/\s{{0,3}})?(?:(?<![A-Za-z\\])(?:{_UNIT_WORD})(?![A-Za-z])|\{{[A-Za-z ]{{2,30}}\}})(?:\s*(?:\^\s*\{{?\s*-?[123]\s*\}}?|[²³]))?)+[\s.]*$"
+    rf"(?:[\s\-]{{0,3}}(?:/\s{{0,3}})?"
+    rf"(?:(?<![A-Za-z\\])(?:{_UNIT_WORD})(?![A-Za-z])|\{{[A-Za-z ]{{2,30}}\}}){_EXPONENT})+[\s.]*$"
 )
-_NOT_A_UNIT = {"sqrt", "pi", "sin", "cos", "tan", "log", "ln", "exp", "or", "and", "to", "x", "not", "frac", "times"}
+_NOT_A_UNIT = {
+    "sqrt", "pi", "sin", "cos", "tan", "log", "ln", "exp", "or", "and", "to", "x", "not", "frac", "times",
+    "hundred", "thousand", "million", "billion", "trillion", "millions", "billions",
+}  # fmt: skip
 _SCIENTIFIC = re.compile(r"(\d(?:\.\d+)?)\s*(?:[eE]([-+]?\d{1,3})\b|x\s*10\s*\^\s*\{?([-+]?\d{1,3})\}?)")
 _EQUALS = re.compile(r"=|≈|≒|≃|\\approx\b|\\simeq\b|\\equiv\b|\\Rightarrow\b|⇒")
 
@@ -92,8 +100,8 @@ def _value_of_side(text: str) -> Value | None:
         try:
             ratio = candidate.split(":")
             if len(ratio) == 2:
-                over = (expressions.evaluate(expressions.tokens(part), {}) for part in ratio)
-                return expressions.values.divide(next(over), next(over))
+                over = [expressions.evaluate(expressions.tokens(part), {}) for part in ratio]
+                return divide(over[0], over[1])
             return expressions.evaluate(expressions.tokens(candidate), {})
         except (NotAnExpression, ArithmeticError):
             continue

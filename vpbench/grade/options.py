@@ -31,7 +31,9 @@ _NAMED = re.compile(
     r"|(?:选项|选|答案)[是为:]?\s*([A-Z])"
 )
 _BARE = re.compile(r"(?<![\w$\\^_'\"+*/=-])([A-Z])(?![\w'+*/=^_-])(?!\s*[=<>+])")
-_NEGATED_BEFORE = re.compile(r"\b(?:not|isn't|rather than|instead of|than|unlike|nor|neither|except)\b[^.,;]{0,20}$", re.IGNORECASE)
+_NEGATED_BEFORE = re.compile(
+    r"\b(?:not|isn't|rather than|instead of|than|unlike|nor|neither|except)\b[^.,;]{0,20}$", re.IGNORECASE
+)
 _ANOTHER = re.compile(r"(?:and|or|&)?\s*(?:[(\[]\s*([A-Za-z])\s*[)\]]|([A-Z])(?=[\s,.;)]|$))")
 _SPACES = re.compile(r"[\s{}$\\,;]+")
 
@@ -142,7 +144,8 @@ def by_bracket(text: str, options: Options) -> int | None:
     found = {
         number
         for match in _BRACKETED.finditer(text)
-        if (number := _index(match[1] or match[2], options)) is not None and not _NEGATED_BEFORE.search(text[max(0, match.start() - 40) : match.start()])
+        if (number := _index(match[1] or match[2], options)) is not None
+        and not _NEGATED_BEFORE.search(text[max(0, match.start() - 40) : match.start()])
     }
     if not found:
         found = {
@@ -159,7 +162,7 @@ def by_bare_letter(text: str, options: Options) -> int | None:
         number
         for match in _BARE.finditer(text)
         if (number := _index(match[1], options)) is not None
-        and not (match[1] in "AI" and re.match(r"\s+[a-z]", text[match.end() : match.end() + 4]))
+        and not (match[1] in "AI" and re.match(r"\s+(?!or |and )[a-z]", text[match.end() : match.end() + 8]))
     }
     return only(found)
 

@@ -28,18 +28,24 @@ NUMBER = re.compile(
     rf"|\b(?P<word>{_WORDS})\b(?!-)",
     re.IGNORECASE,
 )
-_LATEX_VALUE = re.compile(r"-?\d{0,9}\s*\\[dt]?frac\s*\{[^{}]{1,60}\}\s*\{[^{}]{1,60}\}|-?\d{0,9}\s*(?:\\sqrt\s*\{[^{}]{1,60}\}|√\d+)")
+_LATEX_VALUE = re.compile(
+    r"-?\d{0,9}\s*(?:\\[dt]?frac\s*\{[^{}]{1,60}\}\s*\{[^{}]{1,60}\}|\\sqrt\s*\{[^{}]{1,60}\}|√\d{1,9})"
+)
 _BOLD = re.compile(r"\*\*([^*\n]{1,80})\*\*")
 _COPULA = re.compile(
     r"(?:\b(?:is|are|was|were|be|equals?|has|have|had|shows?|contains?|costs?|gives?|get|left with|there're|reads|"
     r"answer|result|total of|value of|score of|by)\b|[=≈:])"
-    r"(?:\s+(?:to|us|you|equal to|about|approximately|around|only|exactly|a|an|the|total of|total|of|at|roughly|still|now|"
-    r"also|therefore|thus|then|just|simply|indeed|actually|estimated|to be)\b){0,4}[\s*$\\(\[:]*$",
+    r"(?:\s+(?:to|us|you|equal to|about|approximately|around|only|exactly|a|an|the|total of|total|of|at|roughly|"
+    r"still|now|also|therefore|thus|then|just|simply|indeed|actually|estimated|to be)\b){0,4}[\s*$\\(\[:]*$",
     re.IGNORECASE,
 )
 _VERB = re.compile(r"\b(?:is|are|was|were|be|equals?|approximately|about)\b|[=≈]|\\approx\b|:\s")
 _SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-_NOTHING = re.compile(r"\bthere (?:are|is|were|was|would be|will be) (?:no|not any|none)\b(?! (?:information|way|image|data|need|text|specific|option))", re.IGNORECASE)
+_NOTHING = re.compile(
+    r"\bthere (?:are|is|were|was|would be|will be) (?:no|not any|none)\b"
+    r"(?! (?:information|way|image|data|need|text|specific|option))",
+    re.IGNORECASE,
+)
 _ALTERNATIVE = re.compile(r"[\s*$]*(?:\w+\s+)?or\s+[\s*$]*|-", re.IGNORECASE)
 _BETWEEN = re.compile(r"\b(?:somewhere )?between [^,.]{1,60}? and (?:the |about )?\$?\d[\d,.]*", re.IGNORECASE)
 _ENUMERATION = re.compile(r"[\[({\s]*|\s*(?:,|;|and|,\s*and|&)\s*|[\])}.\s]*")
@@ -120,7 +126,8 @@ def _asked_for(text: str, asked: str, scaled: bool) -> Found | None:
     """The last number that follows the noun asked for; for a year, the first that can be one."""
     found = numbers_in(text, scaled=scaled)
     if asked == "year":
-        return next((number for number in found if number.value.denominator == 1 and 1000 <= number.value <= 2100), None)
+        years = (number for number in found if number.value == int(number.value) and 1000 <= number.value <= 2100)
+        return next(years, None)
     near = [number for number in found if text[: number.start].rstrip(" #").casefold().endswith(asked)]
     return near[-1] if near else None
 

@@ -14,15 +14,27 @@ from vpbench.grade.text import content_stems, words_of
 
 _YES = re.compile(r"\b(?:yes|yeah|yep|correct|true)\b", re.IGNORECASE)
 _NO = re.compile(r"\b(?:no|nope|false|incorrect|untrue)\b", re.IGNORECASE)
-_LEADING = re.compile(r"[\W_]*(yes|no|true|false)\b(?! (?:information|bars?|objects?|answer|option|one|other|longer))", re.IGNORECASE)
+_LEADING = re.compile(
+    r"[\W_]{0,20}(?:(?:therefore|thus|hence|so)[, ]{1,2})?(yes|no|true|false)\b"
+    r"(?! (?:information|bars?|objects?|answer|option|one|other|longer))",
+    re.IGNORECASE,
+)
 _NEGATION = re.compile(
-    r"\b(?:not|no|never|none|neither|nor|without|cannot|false|incorrect|untrue|fails?|unlike|rather than)\b|n't\b", re.IGNORECASE
+    r"\b(?:not|no|never|none|neither|nor|without|cannot|false|incorrect|untrue|fails?|unlike|rather than)\b|n't\b",
+    re.IGNORECASE,
 )
 _UNSURE = re.compile(
-    r"\?|\bif\b|\bwhether\b|\bunclear\b|\bmay\b|\bmight\b|\bdepends?\b|\bassum|\bneed to\b|\bwould need\b|"
-    r"(?:cannot|can't|can not|not possible to|unable to|impossible to|difficult to|hard to|not able to)\s+(?:be\s+)?(?:\w+\s+)?"
-    r"(?:determin|answer|provid|tell|say|see|know|compar|assist|conclu|ascertain|accurate|confirm)|not (?:provide|have|given|enough|clear|specif)|"
-    r"\binsufficient\b|\bmistake\b|\bcontradict|\binconsisten|\bplease\b|\bsorry\b",
+    r"\?|\bif\b|\bwhether\b|\bunclear\b|\bmay\b|\bmight\b|\bdepends?\b|\bassum|\bneed to\b|\bwould need\b"
+    r"|(?:cannot|can't|can not|not possible to|unable to|impossible to|difficult to|hard to|not able to)\s+(?:be\s+)?"
+    r"(?:\w+\s+)?(?:determin|answer|provid|tell|say|see|know|compar|assist|conclu|ascertain|accurate|confirm)"
+    r"|not (?:provide|have|given|enough|clear|specif)"
+    r"|\binsufficient\b|\bmistake\b|\bcontradict|\binconsisten|\bplease\b|\bsorry\b",
+    re.IGNORECASE,
+)
+_REFUSAL = re.compile(
+    r"(?:cannot|can't|can not|could not|couldn't|not possible to|unable to|impossible to|not able to)\s+(?:be\s+)?(?:\w+\s+){0,3}?"
+    r"(?:determin|answer|provid|tell|say|assist|conclu|ascertain|help)"
+    r"|\b(?:not enough|insufficient|no) (?:information|context|data)\b|\bnone of the (?:\w+ )?(?:options|choices)\b",
     re.IGNORECASE,
 )
 _OPPOSITES = [
@@ -41,6 +53,11 @@ _EQUAL = {"equal", "same", "equals", "equally", "identical", "equivalent"}
 def is_unsure(text: str) -> bool:
     """Whether `text` is a condition, a refusal or a question rather than an answer."""
     return bool(_UNSURE.search(text))
+
+
+def is_refusal(text: str) -> bool:
+    """Whether `text` says that the question can't be answered."""
+    return bool(_REFUSAL.search(text))
 
 
 def said_outright(text: str) -> bool | None:

@@ -9,6 +9,7 @@ digits and alphabet, and travels as JSON text; nothing comes back but true, fals
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import os
 import re
@@ -25,7 +26,7 @@ MAX_CHARACTERS = 300
 MAX_NESTING = 12
 _LONG_NUMBER = re.compile(r"\d{30}")
 _TOWER = re.compile(r"\^\s*\{?\s*-?\d+\s*\}?\s*\}?\s*\^|\^\s*\{?\s*\d{5}|\d{5}\s*!|!\s*!")
-_ALPHABET = re.compile(r"[A-Za-z0-9\s\\{}()\[\]+\-*/^_=<>.,:;|!%'&°πθαβγλ∪∩∞≤≥±√×·÷]*")
+_ALPHABET = re.compile(r"[A-Za-z0-9\s\\{}()\[\]+\-*/^_=<>.,:;|!%&°πθαβγλ∪∩∞≤≥±√×·÷]*")
 
 
 class SymbolicTimeout(Exception):
@@ -107,10 +108,8 @@ class _Worker:
         process.wait()
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
-                try:
+                with contextlib.suppress(OSError):
                     pipe.close()
-                except OSError:
-                    pass
 
     def close(self) -> None:
         with self._lock:

@@ -21,14 +21,20 @@ _NEW_QUESTION = re.compile(
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?;])(?<!\b[A-Z]\.)(?<!Fig\.)(?<!fig\.)(?<!vs\.)(?<!e\.g\.)(?<!i\.e\.)\s+|\n+")
+_TERMINAL_ESCAPE = re.compile(r"\x1b\[[0-9;?]{0,20}[ -/]?[@-~]")
 _SUPERSCRIPT = re.compile("[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _SUPERSCRIPT_DIGITS = str.maketrans("⁻⁺⁰¹²³⁴⁵⁶⁷⁸⁹", "-+0123456789")
 _LEAD_IN = re.compile(r"[^\d()]{0,60}[:.!]?\s*", re.IGNORECASE)
 
 
 _STOP = frozenset(
-    ["the", "a", "an", "is", "are", "was", "were", "do", "does", "did", "be", "been", "it", "its", "this", "that", "these", "those", "there", "of", "in", "on", "at", "to", "for", "by", "as", "and", "or", "than", "with", "has", "have", "had", "can", "will", "would", "could", "shown", "image", "figure", "picture", "graph", "chart", "what", "which", "how", "many"]
-)
+    (
+        "the", "a", "an", "is", "are", "was", "were", "do", "does", "did", "be", "been", "it", "its", "this", "that",
+        "these", "those", "there", "of", "in", "on", "at", "to", "for", "by", "as", "and", "or", "than", "with", "has",
+        "have", "had", "can", "will", "would", "could", "shown", "image", "figure", "picture", "graph", "chart",
+        "what", "which", "how", "many",
+    )
+)  # fmt: skip
 _WORD = re.compile(r"[a-z0-9']+")
 
 
@@ -53,7 +59,7 @@ def plain_characters(text: str) -> str:
     """`text` with the character table applied."""
     if text.isascii() and text.isprintable():
         return text
-    text = text.translate(_character_table())
+    text = _TERMINAL_ESCAPE.sub("", text).translate(_character_table())
     return text if text.isascii() else _SUPERSCRIPT.sub(_as_power, text)
 
 

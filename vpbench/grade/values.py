@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -28,15 +29,24 @@ class ValueTooLarge(ArithmeticError):
     """The value, or a step on the way to it, is beyond the bounds of grading."""
 
 
+@cache
+def _mpmath() -> Any:
+    """An arithmetic context of our own with DIGITS digits, so that nobody else's settings change a value."""
+    from mpmath.ctx_mp import MPContext
+
+    context = MPContext()
+    context.dps = DIGITS
+    return context
+
+
 def bounded(value: Value) -> Value:
     """`value` itself. Raises `ValueTooLarge` beyond MAX_BITS, for infinities and for what isn't a real number."""
     if isinstance(value, Fraction):
         if value.numerator.bit_length() + value.denominator.bit_length() > MAX_BITS:
             raise ValueTooLarge("too many digits")
         return value
-    from mpmath import isfinite, mpf
-
-    if not isinstance(value, mpf) or not isfinite(value) or abs(value.exp + value.bc) > MAX_BITS:
+    mpmath = _mpmath()
+    if not isinstance(value, mpmath.mpf) or not mpmath.isfinite(value) or abs(value.exp + value.bc) > MAX_BITS:
         raise ValueTooLarge("not a finite real number")
     return _snapped(value)
 
@@ -51,10 +61,7 @@ def _snapped(value: Value) -> Value:
 
 def real(value: Value) -> Value:
     """`value` as an mpmath number of DIGITS digits."""
-    import mpmath
-
-    mpmath.mp.dps = DIGITS
-    return mpmath.mpf(value.numerator) / value.denominator if isinstance(value, Fraction) else value
+    return _mpmath().mpf(value.numerator) / value.denominator if isinstance(value, Fraction) else value
 
 
 def add(left: Value, right: Value) -> Value:
@@ -93,10 +100,9 @@ def power(base: Value, exponent: Value) -> Value:
 
 def function(name: str, argument: Value) -> Value:
     """sin, cos, tan (radians), ln, log (base 10), exp, asin, acos, atan, abs of `argument`. Raises ValueError."""
-    import mpmath
-
     if abs(argument) > MAX_BITS:
         raise ValueTooLarge("argument")
+    mpmath = _mpmath()
     table: dict[str, Callable[[Any], Any]] = {
         "sin": mpmath.sin, "cos": mpmath.cos, "tan": mpmath.tan, "ln": mpmath.log, "log": mpmath.log10,
         "exp": mpmath.exp, "arcsin": mpmath.asin, "arccos": mpmath.acos, "arctan": mpmath.atan, "abs": abs,
@@ -113,16 +119,15 @@ def factorial(argument: Value) -> Value:
 
 def binomial(count: Value, chosen: Value) -> Value:
     """Ways to choose `chosen` of `count`, whole numbers up to 300. Raises `ValueTooLarge`."""
-    if any(not isinstance(number, Fraction) or number.denominator != 1 or not 0 <= number <= 300 for number in (count, chosen)):
-        raise ValueTooLarge("binomial")
+    for number in (count, chosen):
+        if not isinstance(number, Fraction) or number.denominator != 1 or not 0 <= number <= 300:
+            raise ValueTooLarge("binomial")
     return Fraction(math.comb(int(count), int(chosen)))
 
 
 def constant(name: str) -> Value:
     """pi or e."""
-    import mpmath
-
-    mpmath.mp.dps = DIGITS
+    mpmath = _mpmath()
     return +(mpmath.pi if name == "pi" else mpmath.e)
 
 
@@ -144,9 +149,7 @@ def rounded(value: Value, decimals: int) -> Fraction:
 def canonical(value: Value) -> str:
     """The one way a value is written in an answer class: 5, 2.5, 1/3, or 20 digits of an irrational number."""
     if not isinstance(value, Fraction):
-        import mpmath
-
-        return str(mpmath.nstr(value, 20))
+        return str(_mpmath().nstr(value, 20))
     if value.denominator == 1:
         return _digits(value.numerator)
     rest = value.denominator

@@ -152,12 +152,9 @@ def _errors(prepared: Prepared, scored: Scored) -> dict[str, int]:
 
 
 def score_errors(scored: Scored) -> dict[str, int]:
-    """Rows without a score, counted by reason."""
-    return dict(
-        Counter(
-            f"not scored: {each.reason}" for each in scored.scores.values() if each.value is None and not each.steps
-        )
-    )
+    """Rows without a score, counted by the head of their reason (what follows its colon varies by row)."""
+    unscored = [each.reason or "" for each in scored.scores.values() if each.value is None and not each.steps]
+    return dict(Counter(f"not scored: {reason.split(':')[0]}" for reason in unscored))
 
 
 def run_provenance(prepared: Common, scored: Scored, analysis: Analysis) -> dict[str, Any]:
