@@ -3,8 +3,8 @@
 `final_spans` lists the places a careful reader would look, strongest first: the last box, an answer tag, the last
 "answer: ..." or "the answer is ...", a reply that is nothing but an answer, the conclusion ("so", "therefore"), the
 sentence that takes up the question's words, the last sentences, the first. Of boxes and statements the last one in the
-text comes first. A long reply that breaks off in mid-sentence has only the places that are marked. What a place says
-is read by `choices` and `freeform`; the first place that says something they understand is the answer.
+text comes first. Of a long reply that breaks off in mid-sentence the last sentences don't count. What a place says is
+read by `choices` and `freeform`; the first place that says something they understand is the answer.
 """
 
 from __future__ import annotations
@@ -188,11 +188,11 @@ def _unmarked(text: str, question: str) -> Iterator[Span]:
     parts = sentences(text)
     conclusions = (part for part in reversed(parts[-12:]) if _CONCLUDING.search(part[:120]))
     yield from (Span(part, "conclusion") for part in islice(conclusions, 2))
-    if not parts or (len(text) > CUT_OFF_CHARACTERS and text[-1].isalnum()):
-        return
-    restating = _restating(parts, question)
-    if restating is not None:
-        yield Span(restating, "sentence")
-    said = [part for part in parts[-4:] if not _CLOSING.search(part)]
-    yield from (Span(part, "sentence") for part in reversed(said[-LAST_SENTENCES:]))
-    yield Span(parts[0], "first")
+    if len(text) <= CUT_OFF_CHARACTERS or not text[-1].isalnum():
+        restating = _restating(parts, question)
+        if restating is not None:
+            yield Span(restating, "sentence")
+        said = [part for part in parts[-4:] if not _CLOSING.search(part)]
+        yield from (Span(part, "sentence") for part in reversed(said[-LAST_SENTENCES:]))
+    if parts:
+        yield Span(parts[0], "first")

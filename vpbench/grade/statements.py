@@ -32,8 +32,8 @@ _UNSURE = re.compile(
     re.IGNORECASE,
 )
 _REFUSAL = re.compile(
-    r"(?:cannot|can't|can not|could not|couldn't|not possible to|unable to|impossible to|not able to)\s+(?:be\s+)?(?:\w+\s+){0,3}?"
-    r"(?:determin|answer|provid|tell|say|assist|conclu|ascertain|help)"
+    r"(?:cannot|can't|can not|could not|couldn't|not possible to|unable to|impossible to|not able to)\s+"
+    r"(?:be\s+)?(?:\w+\s+){0,3}?(?:determin|answer|provid|tell|say|assist|conclu|ascertain|help)"
     r"|\b(?:not enough|insufficient|no) (?:information|context|data)\b|\bnone of the (?:\w+ )?(?:options|choices)\b",
     re.IGNORECASE,
 )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -32,9 +33,7 @@ class ValueTooLarge(ArithmeticError):
 @cache
 def _mpmath() -> Any:
     """An arithmetic context of our own with DIGITS digits, so that nobody else's settings change a value."""
-    from mpmath.ctx_mp import MPContext
-
-    context = MPContext()
+    context = import_module("mpmath.ctx_mp").MPContext()
     context.dps = DIGITS
     return context
 
