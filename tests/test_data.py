@@ -66,8 +66,8 @@ def paths_in_parquet(tmp_path: Path) -> None:
     paths(tmp_path)
     rows = [{**row, "image": f"images/{row['pid']}.png", "decoded_image": None} for row in ROWS]
     kind = pa.struct({"bytes": pa.binary(), "path": pa.string()})
-    table = pa.Table.from_pylist(rows, pa.schema([("pid", pa.string()), ("question", pa.string()), ("image", pa.string()),
-                                                  ("decoded_image", kind)]))  # fmt: skip
+    names = {"pid": pa.string(), "question": pa.string(), "image": pa.string(), "decoded_image": kind}
+    table = pa.Table.from_pylist(rows, pa.schema(list(names.items())))
     (tmp_path / "test.jsonl").unlink()
     pq.write_table(table, tmp_path / "test.parquet")
 

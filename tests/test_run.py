@@ -161,6 +161,14 @@ def test_another_setting_is_another_key(tmp_path: Path) -> None:
     assert len(list((tmp_path / "runs" / "scores").iterdir())) == 2
 
 
+def test_settings_go_to_the_critics_that_have_them(tmp_path: Path) -> None:
+    (tmp_path / "critic.py").write_text(CRITIC)
+    done = vpbench("run", "--nano", "--task", "mathvista", "--critic", f"self-consistency,{tmp_path}/critic.py",
+                   "--critic-args", f"log={tmp_path}/log", "--output", tmp_path / "runs", "--limit", 2)  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert sorted(result["critic"] for result in results(tmp_path / "runs")) == ["counting", "self-consistency"]
+
+
 def test_a_limited_run_is_continued_by_a_longer_one(tmp_path: Path) -> None:
     (tmp_path / "critic.py").write_text(CRITIC)
     for limit in (2, 5):
@@ -219,7 +227,10 @@ def test_scores_from_a_file_name_their_critic(tmp_path: Path) -> None:
         (["--critic", "self-consistency", "--n", "64"], "n = 64 is more than question 1 has candidates (2)"),
         (["--critic", "visualprm"], "give its folder or hub id by --critic-model"),
         (["--critic", "visualprm", "--critic-model", "/nowhere"], "/nowhere"),
-        (["--critic", "self-consistency", "--critic-args", "a=1"], "no setting 'a'; it has: none"),
+        (
+            ["--critic", "self-consistency", "--critic-args", "a=1"],
+            "critic self-consistency: no setting 'a'; there are: none",
+        ),
         (["--critic", "self-consistency", "--trust-verdicts"], "candidate 0: no `correct`; --trust-verdicts needs it"),
         (["--critic", "self-consistency", "--task", "visualprocessbench"], "leave --pool out"),
         (["--scores", "pool.jsonl"], "neither `step_scores` nor `score`"),

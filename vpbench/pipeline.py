@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from vpbench.data import QuestionSet, load_questions, load_solutions
 from vpbench.data.load import pool_questions
 from vpbench.errors import ConfigError, DataError
 from vpbench.generate import Pool, PoolRow, read_pool
-from vpbench.plugins import Found, find_critic, make_critic
+from vpbench.plugins import Found, critic_settings, find_critic, make_critic
 from vpbench.records import GradingMode, LabelledSolution, Question, RowKey, Score, Selection, Verdict
 from vpbench.scoring.given import GivenScores
 from vpbench.stages import Progress, given_verdicts, grade_stage, score_stage
@@ -197,13 +197,21 @@ def use_scores(prepared: Prepared | PreparedSteps, given: GivenScores, name: str
     return Scored(name, "best", Critic.step_threshold, {}, given.sha256, scores, key, 0.0)
 
 
-def build_critic(wanted: str, model: str | None, settings: Mapping[str, str]) -> Critic:
-    """The critic called `wanted`, with `--critic-model` and `--critic-args` applied. Raises `ConfigError`."""
-    found = find_critic(wanted)
-    given = dict(settings)
-    if model is not None:
-        given["model"] = model
-    return make_critic(found.cls, given)
+def build_critics(names: Sequence[str], settings: Mapping[str, str]) -> list[Critic]:
+    """The critics called `names`, each with those of the settings that it has.
+
+    Raises `ConfigError` for an unknown critic, and for a setting that none of them has.
+    """
+    found = [find_critic(name) for name in names]
+    known = {name for each in found for name in critic_settings(each.cls)}
+    for name in settings:
+        if found and name not in known:
+            have = ", ".join(sorted(known)) or "none"
+            raise ConfigError(f"critic {', '.join(names)}: no setting {name!r}; there are: {have}")
+    return [
+        make_critic(each.cls, {name: text for name, text in settings.items() if name in critic_settings(each.cls)})
+        for each in found
+    ]
 
 
 def _match(questions: QuestionSet, pool: Pool, task: Task, nano: bool) -> tuple[dict[str, list[PoolRow]], list[str]]:

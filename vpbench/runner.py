@@ -18,7 +18,7 @@ from vpbench.pipeline import (
     PreparedSteps,
     Request,
     Scored,
-    build_critic,
+    build_critics,
     plan,
     prepare,
     prepare_steps,
@@ -38,10 +38,9 @@ NANO_CRITIC = "simulated-prm"
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:
-    """Which critics to run, or which file their scores come from."""
+    """Which critics to run, with which settings, or which file their scores come from."""
 
     critics: tuple[str, ...]
-    model: str | None
     settings: Mapping[str, str]
     scores: Path | None
 
@@ -61,7 +60,8 @@ def run_all(
         **{field.name: options[field.name] for field in dataclasses.fields(Request) if field.name in options}
     )
     analysis = Analysis(**{field.name: options[field.name] for field in dataclasses.fields(Analysis)})
-    wanted = Wanted(tuple(critics), critic_model, critic_args, scores)
+    settings = dict(critic_args) if critic_model is None else {**critic_args, "model": critic_model}
+    wanted = Wanted(tuple(critics), settings, scores)
     if scores is not None and len(critics) > 1:
         raise ConfigError("--scores is one critic's file; give at most one --critic to name it")
     folders = []
@@ -77,7 +77,7 @@ def run_all(
 
 
 def _run_task(found: Found[BaseTask], request: Request, wanted: Wanted, analysis: Analysis) -> list[Path]:
-    critics = [] if wanted.scores else [build_critic(name, wanted.model, wanted.settings) for name in wanted.critics]
+    critics = [] if wanted.scores else build_critics(wanted.critics, wanted.settings)
     prepared = prepare_steps(found, request) if issubclass(found.cls, StepTask) else prepare(found, request, bar)
     folders = []
     if wanted.scores is not None:
@@ -132,8 +132,7 @@ def _plan(found: Found[BaseTask], request: Request, wanted: Wanted) -> str:
             f"grading   {'given by the pool' if request.trust_verdicts else request.grading}",
         ]
         notes = planned.notes
-    for name in wanted.critics if wanted.scores is None else ():
-        critic = build_critic(name, wanted.model, wanted.settings)
+    for critic in build_critics(wanted.critics, wanted.settings) if wanted.scores is None else ():
         settings: dict[str, Any] = dataclasses.asdict(critic) if dataclasses.is_dataclass(critic) else {}
         lines.append(f"critic    {critic.name} {json.dumps(settings) if settings else ''}".rstrip())
     if wanted.scores is not None:

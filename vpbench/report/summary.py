@@ -21,7 +21,7 @@ def summary(result: Mapping[str, Any]) -> str:
     else:
         head.append(f"{size} solutions")
         body = _steps(result["step_f1"])
-    tail = [f"not usable: {count} x {printable(reason)}" for reason, count in sorted(result["errors"].items())]
+    tail = [f"without answer or score: {count} ({printable(why)})" for why, count in sorted(result["errors"].items())]
     tail += [f"note: {note}" for note in result["notes"]]
     tail += [f"diagnosis: {line}" for line in result["diagnosis"]]
     return "\n".join(["", *map(printable, head), "", body, *([""] if tail else []), *tail])
