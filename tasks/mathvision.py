@@ -7,9 +7,9 @@ A raw row (values invented):
      "answer": "C",                                       # the letter; for an empty `options` an expression
      "solution": null, "level": 3, "subject": "length"}
 
-Traps. 384 rows have mere letters as options, since the content is drawn in the image. Free-form answers are mostly
-numbers, but also LaTeX (`\frac{360}7`), tuples, ratios, and units glued on. The paper's Best-of-N figures are most
-likely on the 304 questions of split testmini, its N = 1 rows on all.
+Traps. 419 rows have mere letters as options (A, (A), A) or a), since the content is drawn in the image. Free-form
+answers are mostly numbers, but also LaTeX (`\frac{360}7`), tuples, ratios, and units glued on. The paper's Best-of-N
+figures are most likely on the 304 questions of split testmini, its N = 1 rows on all.
 
 The official grading reads responses by rules, and is strict about form and loose about value: a right option given
 with its letter and text fails ("cc"), "Answer: 5" without a box isn't understood, while values count as equal when
@@ -22,7 +22,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from vpbench import GradingMode, ImageRef, Question, Reference, Source, Task, Verdict
+from vpbench import DataError, GradingMode, ImageRef, Question, Reference, Source, Task, Verdict
 from vpbench.grade import grade_answer
 from vpbench.grade.official import equal_to_two_decimals
 
@@ -74,12 +74,12 @@ class MathVision(Task):
     )
 
     def question(self, row: Mapping[str, Any], images: tuple[ImageRef, ...]) -> Question:
-        """The question with its options, which are listed unless they are mere letters."""
+        """The question with its options, which are listed unless they are mere letters. Raises `DataError`."""
         choices = tuple(row["options"]) or None
         lines = [row["question"]]
         if choices and not all(_is_letter(choice, index) for index, choice in enumerate(choices)):
             lines += [f"({chr(ord('A') + index)}) {choice}" for index, choice in enumerate(choices)]
-        return Question(
+        question = Question(
             task=self.name,
             id=str(row["id"]),
             text="\n".join(lines),
@@ -89,6 +89,9 @@ class MathVision(Task):
             answer_type="choice" if choices else "open",
             categories={"subject": row["subject"], "level": row["level"]},
         )
+        if choices and _gold_choice(question) is None:
+            raise DataError(f"question {question.id}: answer {question.answer!r} isn't the letter of an option")
+        return question
 
     def grade(self, question: Question, response: str, mode: GradingMode) -> Verdict:
         """Robust, or by the benchmark's rules."""
@@ -115,12 +118,7 @@ class MathVision(Task):
 def extract(response: str) -> str:
     """The answer as the benchmark's rules find and normalise it."""
     text = response.strip()
-    letters = [
-        a or b
-        for rule in (_LETTER_AT_START.match, _LETTER_AT_END.search)
-        if (found := rule(text))
-        for a, b in [found.groups()]
-    ]
+    letters = [found[1] or found[2] for found in (_LETTER_AT_START.match(text), _LETTER_AT_END.search(text)) if found]
     if letters:
         text = min(letters)
     last_words = text.split("is ")[-1].rstrip(".")

@@ -29,7 +29,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from vpbench import GradingMode, ImageRef, Question, Reference, Source, Task, Verdict
+from vpbench import DataError, GradingMode, ImageRef, Question, Reference, Source, Task, Verdict
 from vpbench.grade import grade_answer
 from vpbench.grade.official import nearest_choice
 
@@ -38,7 +38,7 @@ MAX_EXTRACTION_CHARACTERS = 20_000
 _PAPER = "VisualPRM, arXiv 2503.10291, Tables 2, 6 and 7"
 _OTHER_PROMPT = "another prompt, partly from a public leaderboard; not the mean accuracy of the pool"
 _LETTER = re.compile(r"\(([a-zA-Z])\)")
-_QUOTED = re.compile(r'The answer is "(.*)"\.')
+_QUOTE, _UNQUOTE = 'The answer is "', '".'
 
 
 class MathVista(Task):
@@ -61,7 +61,7 @@ class MathVista(Task):
             "question_type",
             "answer_type",
             "metadata",
-        ),
+        ),  # fmt: skip
         revision="2b6ad69445fbb5695c9b165475e8decdbeb97747",
         image_columns=("decoded_image",),
     )
@@ -78,8 +78,10 @@ class MathVista(Task):
     )
 
     def question(self, row: Mapping[str, Any], images: tuple[ImageRef, ...]) -> Question:
-        """The question with its unit and its options listed as (A), (B), ..."""
+        """The question with its unit and its options listed as (A), (B), ... Raises `DataError`."""
         choices = tuple(row["choices"]) if row["choices"] else None
+        if choices and row["answer"] not in choices:
+            raise DataError(f"question {row['pid']}: answer {row['answer']!r} isn't the text of an option")
         precision = row["precision"]
         labels = row["metadata"]
         return Question(
@@ -156,8 +158,12 @@ def _extract_by_rule(question: Question, response: str) -> str | None:
             return str(float(response))
     except ValueError:
         pass
-    quoted = _QUOTED.search(response)
-    return quoted[1] if quoted else None
+    for line in response.split("\n"):
+        start = line.find(_QUOTE) + len(_QUOTE)
+        end = line.rfind(_UNQUOTE)
+        if len(_QUOTE) <= start <= end:
+            return line[start:end]
+    return None
 
 
 def _choose(extraction: str, choices: tuple[str, ...]) -> tuple[str, bool]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import zipfile
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
@@ -173,3 +174,20 @@ def test_the_hub_reader_reads_the_hub_s_own_layout(tmp_path: Path, monkeypatch: 
 def test_without_a_network_the_hub_gives_a_clear_error() -> None:
     with pytest.raises(DataError, match=r"can't load org/set.*--data DIR"):
         load_questions(Toy(), None)
+
+
+def test_the_hub_reader_takes_images_from_an_archive_beside_the_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "cache"))
+    folder = tmp_path / "set"
+    folder.mkdir()
+    rows = [{**row, "image": [f"images/{row['pid']}.png"]} for row in ROWS]
+    (folder / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with zipfile.ZipFile(folder / "images.zip", "w") as archive:
+        archive.writestr("images/a.png", png(7))
+    source = Source(str(folder), "test", 2, "MIT", ("pid", "question"), image_columns=("image",))
+    first, second = read_hub(source).rows
+    assert first.images[0].open().getpixel((0, 0)) == 7
+    with pytest.raises(DataError, match=r"missing image: .*row 2.*images/b\.png can't be read from .*images\.zip"):
+        second.images[0].open()

@@ -72,6 +72,15 @@ class Task(BaseTask):
         """Official verdict for an answer somebody else extracted; None where the official rule has no such step."""
         return None
 
+    def group_value(self, questions: Sequence[Question], correctness: Any) -> Any:
+        """The metric's value of one group: the questions that share `Question.group`, in the data's order.
+
+        `correctness` [len(questions), K] holds each question's expected correctness at K values of N. Candidates of
+        different questions are drawn independently, so the expectation of a product is the product of expectations;
+        the value [K] has to be linear in every row. None (the default): every question counts on its own.
+        """
+        return None
+
     def gold_response(self, question: Question) -> str:
         """A response that gives the gold answer, for `vpbench validate`."""
         return question.answer

@@ -13,8 +13,8 @@ from vpbench.grade import options as opt
 from vpbench.grade.final import Kind, Span, final_spans, statements
 from vpbench.grade.numbers import value_of, without_markup
 from vpbench.grade.options import TWO, Options
-from vpbench.grade.statements import is_refusal, is_unsure, polarity, word_polarity
-from vpbench.grade.text import sentences
+from vpbench.grade.statements import denies_options, is_open, is_refusal, is_unsure, polarity, word_polarity
+from vpbench.grade.text import main_clause, sentences
 
 _LISTED = re.compile(r"\(([A-Z]{1,2})\)?")
 _UNMARKED = {"conclusion", "sentence", "first"}
@@ -35,12 +35,18 @@ def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
     """The option chosen by `text`, which is `readable` already. `question` is the question's text."""
     two: str | None = None
     other: str | None = None
-    if _is_enumeration(text):
-        return ChoiceReading(None, text[:200], "two answers")
+    listed = _listed(text)
+    if listed is not None:
+        foreign = options.count <= min(map(opt.rank, listed))
+        chosen = opt.by_text(listed.popitem()[1], options) if foreign else None
+        return ChoiceReading(chosen, text[:200], "" if chosen is not None else "two answers")
+    text = _without_echo(text, options)
     marked = False
     for span in final_spans(text, question):
         if not marked and other is None and span.kind in _UNMARKED:
             marked = True
+            if any(map(denies_options, sentences(text)[-3:])):
+                break
             found = opt.by_bracket(_where_letters_count(text), options)
             if found is not None and found != TWO:
                 return ChoiceReading(found, text[:200], "")
@@ -77,11 +83,28 @@ def _not_an_option(span: Span) -> bool:
     return span.kind == "stated" and value_of(span.text) is not None
 
 
-def _is_enumeration(text: str) -> bool:
-    """Whether `text` merely lists lettered options."""
+def _listed(text: str) -> dict[str, str] | None:
+    """Labels and texts of the lines of `text`, the last line last, if it does nothing but list labelled options."""
     lines = [line.strip() for line in text[:2_000].splitlines() if line.strip()]
-    letters = [match[1] for line in lines if (match := _LISTED.match(line))]
-    return len(letters) == len(lines) and len(set(letters)) > 1
+    matches = [(match[1], line[match.end() :]) for line in lines if (match := _LISTED.match(line))]
+    return dict(matches) if len(matches) == len(lines) and len(dict(matches)) > 1 else None
+
+
+def _without_echo(text: str, options: Options) -> str:
+    """`text` without consecutive lines that only repeat all options of the question under their letters."""
+    if options.texts is None or "(A)" not in text:
+        return text
+    lines = text.splitlines()
+    wanted = [f"({chr(ord('A') + number)}){mine}" for number, mine in enumerate(options.keys)]
+    at = 0
+    while at + len(wanted) <= len(lines):
+        block = [_LISTED.match(line.strip()) for line in lines[at : at + len(wanted)]]
+        shown = [f"({match[1]}){opt.key(match.string[match.end() :])}" for match in block if match]
+        if shown == wanted:
+            del lines[at : at + len(wanted)]
+        else:
+            at += 1
+    return "\n".join(lines).strip()
 
 
 def _yes_no(options: Options) -> tuple[int, int] | None:
@@ -124,9 +147,12 @@ def _by_content(text: str, options: Options, kind: Kind) -> int | None:
     value = value_of(text)
     if value is not None:
         return opt.by_value(value, options)
-    if is_unsure(text) and not strong:
+    text = main_clause(text) if kind != "box" else text
+    if is_open(text) and not strong:
         return None
     found = opt.by_words(text, options)
     if found is None and kind not in {"box", "first"}:
         found = opt.by_number(text, options)
+    if found is None and kind != "box":
+        found = opt.by_stems(text, options)
     return opt.by_bare_letter(text, options) if found is None and strong else found

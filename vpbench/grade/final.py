@@ -138,7 +138,9 @@ def asked_part(question: str) -> str:
 
 
 def _restating(parts: list[str], question: str) -> str | None:
-    """The sentence that repeats most of the words asked for, at least half of them; the last of several.
+    """The sentence that repeats most of the words asked for, at least half of them.
+
+    Of several the last; of several that repeat all of them, the one that says least else.
 
     A sentence that stands in the question itself only copies it.
     """
@@ -146,12 +148,13 @@ def _restating(parts: list[str], question: str) -> str | None:
     if len(parts) < 2 or len(wanted) < 2:
         return None
     given = question.casefold()
-    shares = [
-        len(wanted & content_stems(part)) if len(part) < 500 and "?" not in part and part.casefold() not in given else 0
-        for part in parts[:60]
-    ]
-    best = max(shares)
-    return parts[len(shares) - 1 - shares[::-1].index(best)] if 2 * best >= len(wanted) else None
+    answering = [part for part in parts[:60] if len(part) < 500 and "?" not in part and part.casefold() not in given]
+    shares = {part: len(wanted & content_stems(part)) for part in answering}
+    best = max(shares.values(), default=0)
+    if 2 * best < len(wanted):
+        return None
+    ties = [part for part in reversed(answering) if shares[part] == best]
+    return min(ties, key=lambda part: len(content_stems(part))) if best == len(wanted) else ties[0]
 
 
 def _marked(text: str) -> list[Span]:

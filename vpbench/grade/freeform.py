@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from fractions import Fraction
 from functools import lru_cache
 
 from vpbench.grade.compare import Reading, compare_open, grade_text, normal_words
@@ -16,14 +17,16 @@ from vpbench.grade.final import Span, asked_part, final_spans, statements
 from vpbench.grade.numbers import value_of
 from vpbench.grade.prose import number_in_prose, numbers_in
 from vpbench.grade.statements import is_refusal, is_unsure
-from vpbench.grade.text import plain_characters
-from vpbench.grade.values import Value, canonical, rounded
+from vpbench.grade.text import main_clause, plain_characters
+from vpbench.grade.values import Value, canonical, close, rounded
 from vpbench.records import Question, Verdict
 
+INTEGER_NOISE = Fraction(1, 10**6)
 _STRONG = {"box", "tag", "stated", "whole"}
 _ASKED = re.compile(
     r"\b(?:which|what) (year|week|day|room|bar|subject|step|group|number|floor|month)\b|^when\b", re.IGNORECASE
 )
+_MISREAD_DOLLAR = re.compile(r"\bS(?=\d)")
 _BIG_WORD = re.compile(r"\b(?:thousand|million|billion|trillion)s?\b", re.IGNORECASE)
 
 
@@ -79,6 +82,8 @@ def _grade_number(question: Question, text: str) -> Verdict:
     decimals = int(question.precision or 0) if question.answer_type == "float" else None
     mentioned = _question_numbers(question.text)
     asked = _asked_noun(question.text)
+    if "$" in question.text:
+        text = _MISREAD_DOLLAR.sub("$", text)
     scaled = not _BIG_WORD.search(question.text)
 
     repeated = False
@@ -87,9 +92,12 @@ def _grade_number(question: Question, text: str) -> Verdict:
         value = value_of(_unstated(span)) if len(span.text) < 100 else None
         written = span.text
         if value is None:
-            if span.kind == "first" or (is_unsure(span.text) and span.kind not in _STRONG):
+            clause = main_clause(span.text)
+            if span.kind == "first" or (is_unsure(clause) and span.kind not in _STRONG):
                 return None
-            found = number_in_prose(span.text, mentioned, scaled=scaled, asked=asked)
+            found = number_in_prose(clause, mentioned, scaled=scaled, asked=asked)
+            if found is None and clause != span.text:
+                found = number_in_prose(span.text, mentioned, scaled=scaled, asked=asked)
             if found is None:
                 return _words_instead(span, text)
             if found == "two answers":
@@ -97,8 +105,7 @@ def _grade_number(question: Question, text: str) -> Verdict:
             value, written = found.value, found.text
             if span.kind in {"sentence", "first"} and value in mentioned and not repeated:
                 return None
-        if decimals is not None:
-            value = rounded(value, decimals)
+        value = _whole(value) if decimals is None else rounded(value, decimals)
         correct = gold is not None and bool(value == gold)
         return Reading(written, f"number:{canonical(value)}", correct, "match" if correct else "different")
 
@@ -107,6 +114,14 @@ def _grade_number(question: Question, text: str) -> Verdict:
         repeated = True
         verdict = _first(text, read, question.text)
     return verdict
+
+
+def _whole(value: Value) -> Value:
+    """The integer that `value` is up to the noise of floating-point arithmetic, else `value`."""
+    if isinstance(value, Fraction) and value.denominator == 1:
+        return value
+    nearest = rounded(value, 0)
+    return nearest if close(value, nearest, INTEGER_NOISE * max(1, abs(nearest))) else value
 
 
 def _words_instead(span: Span, text: str) -> Reading | None:

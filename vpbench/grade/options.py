@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 
 from vpbench.grade.numbers import value_of, without_markup
 from vpbench.grade.prose import number_in_prose
-from vpbench.grade.text import plain_characters
-from vpbench.grade.values import Value, rounded, same
+from vpbench.grade.text import STOP, plain_characters, words_of
+from vpbench.grade.values import Value, close, rounded, same
 
 DEFAULT_OPTIONS = 8
 TWO = -1
@@ -27,15 +28,22 @@ _LEADING = re.compile(
 )
 _BRACKETED = re.compile(r"(?<![\w)])(?:[(\[]\s*([A-Z])\s*[)\]]|(?:^|(?<=\n)|(?<=is )|(?<=: ))([A-Z])\)(?=\s))")
 _NAMED = re.compile(
-    r"(?:\b(?:[Oo]ption|[Cc]hoice|[Ll]etter|[Aa]nswer)s?\s*(?:is\s+|:\s*)?|(?:选项|选|答案)[是为:]?\s*)[\"'(\[]?([A-Z])(?![\w'-])(?!\s+[a-z]{1,20}\s+[a-z])"
+    r"(?:\b(?:[Oo]ption|[Cc]hoice|[Ll]etter|[Aa]nswer)s?\s*(?:is\s+|:\s*)?|(?:选项|选|答案)[是为:]?\s*)[\"'(\[]?([A-Z])(?![\w'-])(?!\s+(?:or|and)\s+[A-Z]\b)(?!\s+[a-z]{1,20}\s+[a-z])"
     r"|(?:选项|选|答案)[是为:]?\s*([A-Z])"
 )
 _BARE = re.compile(r"(?<![\w$\\^_'\"+*/=-])([A-Z])(?![\w'+*/=^_-])(?!\s*[=<>+])")
 _NEGATED_BEFORE = re.compile(
     r"\b(?:not|isn't|rather than|instead of|than|unlike|nor|neither|except)\b[^.,;]{0,20}$", re.IGNORECASE
 )
+_NEGATION = re.compile(r"\b(?:not|no|nor|neither|never|cannot|without)\b|n't\b", re.IGNORECASE)
 _ANOTHER = re.compile(r"(?:and|or|&)?\s*(?:[(\[]\s*([A-Za-z])\s*[)\]]|([A-Z])(?=[\s,.;)]|$))")
+_NEAR = Fraction(1, 10)
 _SPACES = re.compile(r"[\s{}$\\,;]+")
+
+
+_MODAL = frozenset(
+    "will would also likely most it they become becomes be happen happens number population could may might".split()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +55,7 @@ class Options:
     keys: tuple[str, ...]
     values: tuple[Value | None, ...]
     words: re.Pattern[str] | None
+    stems: tuple[frozenset[str], ...] = ()
 
 
 def key(text: str) -> str:
@@ -71,7 +80,23 @@ def options_of(choices: tuple[str, ...] | None) -> Options:
         if value is None and (len(form) > 1 or (len(form) == 1 and not form.isascii())) and len(form) < 200
     }  # fmt: skip
     pattern = "|".join(re.escape(form).replace(r"\ ", r"\s+") for form in sorted(searchable, key=len, reverse=True))
-    return Options(len(choices), choices, keys, values, re.compile(rf"(?<!\w)(?:{pattern})(?!\w)") if pattern else None)
+    words = re.compile(rf"(?<!\w)(?:{pattern})(?!\w)") if pattern else None
+    stems = tuple(
+        _stems(form) if value is None and len(form) < 200 else frozenset()
+        for form, value in zip(map(_prose_form, choices), values, strict=True)
+    )
+    return Options(len(choices), choices, keys, values, words, stems)
+
+
+def _stems(text: str) -> frozenset[str]:
+    """The first six letters of the words that tell options apart: plural and tense, "will" and "it" don't count."""
+    kept = words_of(text) - STOP - _MODAL
+    return frozenset(word[:6].rstrip("s") for word in kept if len(word) > 3 and word.isalpha())
+
+
+def rank(label: str) -> int:
+    """Place of a label in A, B, ..., Z, AA, AB, ...; that of A is 0."""
+    return 26 * (len(label) - 1) + ord(label[-1]) - ord("A")
 
 
 def _index(letter: str, options: Options) -> int | None:
@@ -102,11 +127,10 @@ def by_value(value: Value, options: Options) -> int | None:
     """The only option of that value, exactly or as its decimal approximation (two decimals or more)."""
     found = {number for number, mine in enumerate(options.values) if mine is not None and same(mine, value)}
     if not found:
-        for decimals in (1, 2, 3, 4):
-            found |= {
-                number for number, mine in enumerate(options.values)
-                if mine is not None and _approximates(value, mine, decimals)
-            }  # fmt: skip
+        near = [number for number, mine in enumerate(options.values) if mine is not None and close(mine, value, _NEAR)]
+        for number in near:
+            if any(_approximates(value, options.values[number], decimals) for decimals in (1, 2, 3, 4)):
+                found.add(number)
     if len(found) > 1 and options.values:
         return None
     return only(found)
@@ -176,6 +200,16 @@ def by_words(text: str, options: Options) -> int | None:
     kept = [match for match in matches if not _NEGATED_BEFORE.search(said[max(0, match.start() - 40) : match.start()])]
     found = {by_text(match.group(), options) for match in kept}
     return only({number for number in found if number is not None})
+
+
+def by_stems(text: str, options: Options) -> int | None:
+    """The only option all of whose telling words occur in `text`, in whatever order or form; nothing if it negates."""
+    if _NEGATION.search(text):
+        return None
+    said = _stems(text)
+    found = {number for number, mine in enumerate(options.stems) if mine and mine <= said}
+    found -= {number for number in found if any(options.stems[number] < options.stems[other] for other in found)}
+    return only(found)
 
 
 def by_number(text: str, options: Options) -> int | None:

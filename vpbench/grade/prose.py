@@ -2,8 +2,9 @@
 
 A sentence may hold several numbers: "there are 3 bars greater than 20", "10 - 2 - 3 = 5 objects". `number_in_prose`
 picks the one that is said of the asked quantity: what is printed bold; what stands after the last equal sign; of the
-numbers the question doesn't mention itself, the one after "is", "are", "has" ... or the only one. Numbers of
-different size that are offered as alternatives ("3 or 4") are two answers.
+numbers the question doesn't mention itself, the one after "is", "are", "has" ... or the only one; where the question
+mentions them all, the last one after such a word. Numbers of different size that are offered as alternatives ("3 or
+4") or as ends of a range ("from 3 to 4") are two answers.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _LATEX_VALUE = re.compile(
 )
 _BOLD = re.compile(r"\*\*([^*\n]{1,80})\*\*")
 _COPULA = re.compile(
-    r"(?:\b(?:is|are|was|were|be|equals?|has|have|had|shows?|contains?|costs?|gives?|get|left with|there're|reads|"
+    r"(?:\b(?:is|are|was|were|be|equals?|has|have|had|shows?|contains?|containing|costs?|gives?|get|left with|there're|reads|"
     r"answer|result|total of|value of|score of|by)\b|[=≈:])"
     r"(?:\s+(?:to|us|you|equal to|about|approximately|around|only|exactly|a|an|the|total of|total|of|at|roughly|"
     r"still|now|also|therefore|thus|then|just|simply|indeed|actually|estimated|to be)\b){0,4}[\s*$\\(\[:]*$",
@@ -47,6 +48,8 @@ _NOTHING = re.compile(
     re.IGNORECASE,
 )
 _ALTERNATIVE = re.compile(r"[\s*$]*(?:\w+\s+)?or\s+[\s*$]*|-", re.IGNORECASE)
+_RANGE_START = re.compile(r"\b(?:is|are|was|were|ranges?) from\s+[*$]*$", re.IGNORECASE)
+_RANGE_END = re.compile(r"\s*\S{0,12}\s*\bto\s+[*$]*", re.IGNORECASE)
 _BETWEEN = re.compile(r"\b(?:somewhere )?between [^,.]{1,60}? and (?:the |about )?\$?\d[\d,.]*", re.IGNORECASE)
 _ENUMERATION = re.compile(r"[\[({\s]*|\s*(?:,|;|and|,\s*and|&)\s*|[\])}.\s]*")
 _LABEL = re.compile(
@@ -143,14 +146,15 @@ def _chosen(text: str, found: list[Found], question_numbers: Collection[Value]) 
     if len({number.value for number in found}) == 1:
         return found[0]
     for left, right in zip(found, found[1:], strict=False):
-        if left.value != right.value and _ALTERNATIVE.fullmatch(text[left.end : right.start]):
+        ends = _RANGE_START.search(text[: left.start]) and _RANGE_END.fullmatch(text[left.end : right.start])
+        if left.value != right.value and (ends or _ALTERNATIVE.fullmatch(text[left.end : right.start])):
             return "two answers"
     if all(_ENUMERATION.fullmatch(gap) for gap in _gaps(text, found)):
         return "two answers"
     named = [number for number in found if not _LABEL.search(text[max(0, number.start - 12) : number.start])] or found
-    new = [number for number in named if number.value not in question_numbers] or named
-    after_verb = [number for number in new if _COPULA.search(text[max(0, number.start - 60) : number.start])]
-    return (after_verb or new)[0]
+    new = [number for number in named if number.value not in question_numbers]
+    after_verb = [number for number in new or named if _COPULA.search(text[max(0, number.start - 60) : number.start])]
+    return (after_verb or new)[0] if new else (after_verb or named)[-1]
 
 
 def _gaps(text: str, found: list[Found]) -> list[str]:

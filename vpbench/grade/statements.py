@@ -24,17 +24,26 @@ _NEGATION = re.compile(
     re.IGNORECASE,
 )
 _UNSURE = re.compile(
-    r"\?|\bif\b|\bwhether\b|\bunclear\b|\bmay\b|\bmight\b|\bdepends?\b|\bassum|\bneed to\b|\bwould need\b"
+    r"\?|\b(?:if\b|whether\b|unclear\b|may\b|might\b|depends?\b|assum|need to\b|would need\b"
     r"|(?:cannot|can't|can not|not possible to|unable to|impossible to|difficult to|hard to|not able to)\s+(?:be\s+)?"
-    r"(?:\w+\s+)?(?:determin|answer|provid|tell|say|see|know|compar|assist|conclu|ascertain|accurate|confirm)"
-    r"|not (?:provide|have|given|enough|clear|specif)"
-    r"|\binsufficient\b|\bmistake\b|\bcontradict|\binconsisten|\bplease\b|\bsorry\b",
+    r"(?:\w+\s+)?(?:determin|answer|provid|find|solve|calculat|tell|say|see|know|compar|assist|conclu|ascertain|accurate"
+    r"|confirm)"
+    r"|(?:I|we) (?:do not|don't) (?:know|have)\b"
+    r"|(?:not|don't|doesn't|didn't) have (?:\w+ ){0,3}(?:information|context|details|data|access)\b"
+    r"|(?:can)?not (?:provide|given|enough|clear|specif)"
+    r"|insufficient\b|mistake\b|contradict|inconsisten|please\b|sorry\b)",
     re.IGNORECASE,
 )
 _REFUSAL = re.compile(
-    r"(?:cannot|can't|can not|could not|couldn't|not possible to|unable to|impossible to|not able to)\s+"
-    r"(?:be\s+)?(?:\w+\s+){0,3}?(?:determin|answer|provid|tell|say|assist|conclu|ascertain|help)"
-    r"|\b(?:not enough|insufficient|no) (?:information|context|data)\b|\bnone of the (?:\w+ )?(?:options|choices)\b",
+    r"\b(?:cannot|can't|can not|could not|couldn't|not possible to|unable to|impossible to|not able to)\s+"
+    r"(?:be\s+)?(?:\w+\s+){0,3}?(?:determin|answer|provid|find|solve|calculat|tell|say|assist|conclu|ascertain|help)"
+    r"|\b(?:not enough|insufficient|no) (?:information|context|data)\b",
+    re.IGNORECASE,
+)
+_NO_OPTION = re.compile(
+    r"\bnone of the (?:\w+ )?(?:options|choices)\b|\bnot an option\b"
+    r"|\bnot (?:one of|among|in|any of|available in|listed in) the (?:\w+ ){0,2}(?:options|choices)\b"
+    r"|\b(?:option|answer) is not (?:provided|available|given|listed)\b",
     re.IGNORECASE,
 )
 _OPPOSITES = [
@@ -47,6 +56,7 @@ _OPPOSITES = [
     ({"odd"}, {"even"}), ({"smooth", "smoothest"}, {"rough", "roughest"}), ({"first"}, {"last"}),
     ({"older", "oldest"}, {"younger", "youngest"}), ({"positive"}, {"negative"}), ({"front"}, {"behind"}),
 ]  # fmt: skip
+_VALUE = re.compile(r"\b(?:is|are|was|were) \$?(\d[\d.,]*?)%?\W*$", re.IGNORECASE)
 _EQUAL = {"equal", "same", "equals", "equally", "identical", "equivalent"}
 
 
@@ -55,9 +65,19 @@ def is_unsure(text: str) -> bool:
     return bool(_UNSURE.search(text))
 
 
+def is_open(text: str) -> bool:
+    """Whether `text` is unsure by more than a mere "may" or "might"."""
+    return any(match.group().lower() not in {"may", "might"} for match in _UNSURE.finditer(text))
+
+
 def is_refusal(text: str) -> bool:
     """Whether `text` says that the question can't be answered."""
-    return bool(_REFUSAL.search(text))
+    return bool(_REFUSAL.search(text)) or denies_options(text)
+
+
+def denies_options(text: str) -> bool:
+    """Whether `text` says that the answer isn't among the options."""
+    return bool(_NO_OPTION.search(text))
 
 
 def said_outright(text: str) -> bool | None:
@@ -79,11 +99,11 @@ def polarity(text: str, question: str) -> bool | None:
     outright = said_outright(text)
     if outright is not None:
         return outright
-    if is_unsure(text):
+    if any(re.search(rf"\b{re.escape(said.group())}", question, re.IGNORECASE) is None for said in _UNSURE.finditer(text)):
         return None
     asked, said = words_of(question[-300:]), words_of(text[:600])
     wanted = content_stems(question[-300:])
-    if not wanted:
+    if not wanted or ((value := _VALUE.search(text)) is not None and value[1] not in question):
         return None
     opposite = _opposite(asked, said)
     shared = len(wanted & content_stems(text[:600])) + (1 if opposite else 0)
@@ -92,7 +112,20 @@ def polarity(text: str, question: str) -> bool | None:
     if _EQUAL & said and not _EQUAL & asked:
         return False if not _NEGATION.search(text) else None
     negated = bool(_NEGATION.search(text)) != bool(_NEGATION.search(question))
-    return negated == opposite
+    return (negated + opposite + _swapped(text, question)) % 2 == 0
+
+
+def _swapped(text: str, question: str) -> bool:
+    """Whether the statement says of B and A what the question asks of A and B ("more B than A")."""
+    sides = [part.partition(" than ") for part in (question[-300:], text[:600])]
+    if not all(than for _, than, _ in sides):
+        return False
+    (first, second), (left, right) = ((content_stems(before), content_stems(after)) for before, _, after in sides)
+    first, second = first - second, second - first
+    if not first or not second:
+        return False
+    crossed = len(left & second) / len(second) + len(right & first) / len(first)
+    return crossed > len(left & first) / len(first) + len(right & second) / len(second)
 
 
 def _opposite(asked: frozenset[str], said: frozenset[str]) -> bool:

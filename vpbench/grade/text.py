@@ -24,10 +24,16 @@ _SENTENCE_END = re.compile(r"(?<=[.!?;])(?<!\b[A-Z]\.)(?<!Fig\.)(?<!fig\.)(?<!vs
 _TERMINAL_ESCAPE = re.compile(r"\x1b\[[0-9;?]{0,20}[ -/]?[@-~]")
 _SUPERSCRIPT = re.compile("[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _SUPERSCRIPT_DIGITS = str.maketrans("⁻⁺⁰¹²³⁴⁵⁶⁷⁸⁹", "-+0123456789")
+_CONDITION = re.compile(
+    r"\A\W{0,3}(?:(?:so|therefore|thus|hence|(?:based on|according to|in|on|from|for) [^,\n]{3,80}),?\s+)?"
+    r"(?:if|when|since|because|given|assuming|suppose|as)\b[^,\n]{3,200},\s*(?:then\s+)?",
+    re.IGNORECASE,
+)
+_REASON = re.compile(r",?\s+(?:if|because|since|given that)\b.*$|,\s+as\b.*$", re.IGNORECASE | re.DOTALL)
 _LEAD_IN = re.compile(r"[^\d()]{0,60}[:.!]?\s*", re.IGNORECASE)
 
 
-_STOP = frozenset(
+STOP = frozenset(
     (
         "the", "a", "an", "is", "are", "was", "were", "do", "does", "did", "be", "been", "it", "its", "this", "that",
         "these", "those", "there", "of", "in", "on", "at", "to", "for", "by", "as", "and", "or", "than", "with", "has",
@@ -100,6 +106,12 @@ def sentences(text: str) -> list[str]:
     return [part for part in (piece.strip() for piece in _SENTENCE_END.split(text)) if part]
 
 
+def main_clause(sentence: str) -> str:
+    """`sentence` without the condition or reason it begins or ends with ("if ...,", "..., because ...")."""
+    kept = _REASON.sub("", _CONDITION.sub("", sentence, count=1)).strip()
+    return kept or sentence
+
+
 @lru_cache(maxsize=8_192)
 def words_of(text: str) -> frozenset[str]:
     """The words of `text` in lower case."""
@@ -109,4 +121,4 @@ def words_of(text: str) -> frozenset[str]:
 @lru_cache(maxsize=8_192)
 def content_stems(text: str) -> frozenset[str]:
     """The first five letters of the words of `text` that carry meaning, to compare two texts by."""
-    return frozenset(word[:5].rstrip("s") for word in words_of(text) - _STOP if len(word) > 1 or word.isdigit())
+    return frozenset(word[:5].rstrip("s") for word in words_of(text) - STOP if len(word) > 1 or word.isdigit())

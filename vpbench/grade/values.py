@@ -137,6 +137,13 @@ def same(left: Value, right: Value) -> bool:
     return bool(abs(real(left) - real(right)) <= _EQUAL * max(1, abs(real(left))))
 
 
+def close(left: Value, right: Value, distance: Fraction) -> bool:
+    """Whether two values differ by at most `distance`."""
+    if isinstance(left, Fraction) and isinstance(right, Fraction):
+        return abs(left - right) <= distance
+    return bool(abs(real(left) - real(right)) <= real(distance))
+
+
 def rounded(value: Value, decimals: int) -> Fraction:
     """`value` rounded to `decimals` decimals, halves away from zero."""
     scale = 10**decimals
