@@ -73,6 +73,7 @@ def test_the_miniature_world_gives_a_valid_result(tmp_path: Path) -> None:
     assert {each.name for each in folder.iterdir()} == {
         "result.json",
         "rows.parquet",
+        "units.parquet",
         "table.txt",
         "curve.svg",
         "curve.png",

@@ -90,11 +90,12 @@ def _run_task(found: Found[BaseTask], request: Request, wanted: Wanted, analysis
 
 
 def _finish(prepared: Prepared | PreparedSteps, scored: Scored, analysis: Analysis) -> Path:
+    units = None
     if isinstance(prepared, Prepared):
-        result = best_of_n_result(prepared, scored, analysis)
+        result, units = best_of_n_result(prepared, scored, analysis)
     else:
         result = step_result(prepared, scored, analysis)
-    folder = write_result(prepared, scored, analysis, result)
+    folder = write_result(prepared, scored, analysis, result, units)
     click.echo(summary(result))
     click.echo(f"written to {folder}")
     return folder

@@ -155,7 +155,6 @@ def parquet_bytes(
 ) -> bytes:
     """Rows as one Parquet file, in the mapping's order; the same rows give the same bytes."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     types = {"string": pa.string(), "bool": pa.bool_(), "double": pa.float64(), "list": pa.list_(pa.float64())}
     columns = columns or _SCHEMAS[kind]
@@ -165,8 +164,16 @@ def parquet_bytes(
     }
     for name, column in columns.items():
         data[name] = pa.array([row[name] for row in rows.values()], types[column])
+    return table_bytes(pa.table(data))
+
+
+def table_bytes(table: Any) -> bytes:
+    """An Arrow table as one Parquet file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     sink = pa.BufferOutputStream()
-    pq.write_table(pa.table(data), sink, compression="zstd")
+    pq.write_table(table, sink, compression="zstd")
     return bytes(sink.getvalue())
 
 

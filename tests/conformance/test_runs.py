@@ -69,7 +69,7 @@ def test_best_of_n_of_published_step_scores(shared: Path, tmp_path: Path) -> Non
         for how, by_n in figures["recomputed_best_of_n_accuracy"].items():
             ns = tuple(sorted(map(int, by_n)))
             analysis = Analysis(estimator="prefix", aggregate=names[how], ns=ns, resamples=100)
-            result = best_of_n_result(prepared, scored, analysis)
+            result, _ = best_of_n_result(prepared, scored, analysis)
             for point, oracle in zip(result["curves"]["critic"], result["curves"]["oracle"], strict=True):
                 assert point["value"] == pytest.approx(by_n[str(point["n"])], abs=1e-12), (path.name, how, point["n"])
                 assert oracle["value"] == pytest.approx(figures["pass_at_n"][str(point["n"])], abs=1e-12)

@@ -103,6 +103,8 @@ def _fingerprint(table: Table, task: Task | StepTask) -> str:
 def _read(source: Source, row: Row, make: Callable[..., Made], *arguments: Any) -> Made:
     try:
         return make(*arguments)
+    except DataError as error:
+        raise DataError(f"{row.where}: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(
             f"{row.where}: not a row of {source.hub_id}: {type(error).__name__} {error}; has {', '.join(row.values)}"

@@ -1,22 +1,25 @@
 """The option that a response chooses.
 
-Places are tried in the order of `final`; each is read by the rules of `options`, and for yes/no questions by those of
-`statements`. A place that only refuses ("cannot be determined") ends the search unless an option says just that.
+Replies that only list options are read by `listing`. Of all others places are tried in the order of `final`; each is
+read by the rules of `mentions`, and for yes/no questions by those of `statements`. Of a sentence that nothing marks
+the condition or reason it begins or ends with ("if ...,", "because ...") is left out. A place that only refuses
+("cannot be determined") ends the search unless an option says just that, and so does the statement at the end that
+none of the options fits, where no letter is marked.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
-from vpbench.grade import options as opt
+from vpbench.grade import mentions
 from vpbench.grade.final import Kind, Span, final_spans, statements
+from vpbench.grade.listing import LABEL, labelled_lines, option_listed_last, without_echo
+from vpbench.grade.mentions import TWO
 from vpbench.grade.numbers import value_of, without_markup
-from vpbench.grade.options import TWO, Options
+from vpbench.grade.options import Options, by_text, by_value
 from vpbench.grade.statements import denies_options, is_open, is_refusal, is_unsure, polarity, word_polarity
 from vpbench.grade.text import main_clause, sentences
 
-_LISTED = re.compile(r"\(([A-Z]{1,2})\)?")
 _UNMARKED = {"conclusion", "sentence", "first"}
 _YES_WORDS = {"yes", "true", "是", "对"}
 _NO_WORDS = {"no", "false", "否", "不是", "错"}
@@ -35,25 +38,24 @@ def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
     """The option chosen by `text`, which is `readable` already. `question` is the question's text."""
     two: str | None = None
     other: str | None = None
-    listed = _listed(text)
+    listed = labelled_lines(text)
     if listed is not None:
-        foreign = options.count <= min(map(opt.rank, listed))
-        chosen = opt.by_text(listed.popitem()[1], options) if foreign else None
+        chosen = option_listed_last(listed, options)
         return ChoiceReading(chosen, text[:200], "" if chosen is not None else "two answers")
-    text = _without_echo(text, options)
+    text = without_echo(text, options)
     marked = False
     for span in final_spans(text, question):
         if not marked and other is None and span.kind in _UNMARKED:
             marked = True
-            if any(map(denies_options, sentences(text)[-3:])):
+            if _says_none_fits(text, options):
                 break
-            found = opt.by_bracket(_where_letters_count(text), options)
+            found = mentions.by_bracket(_where_letters_count(text), options)
             if found is not None and found != TWO:
                 return ChoiceReading(found, text[:200], "")
         found = _in_span(span, options, question)
         if found is None and (is_unsure if span.kind == "stated" else is_refusal)(span.text):
             break
-        if other is not None and (span.kind != "stated" or opt.by_letter(span.text, options)[0] is None):
+        if other is not None and (span.kind != "stated" or mentions.by_letter(span.text, options)[0] is None):
             continue
         if found is None and _not_an_option(span):
             other = span.text[:200]
@@ -72,8 +74,13 @@ def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
 def _where_letters_count(text: str) -> str:
     """The lines that begin with a bracketed letter, the first sentence and the last three."""
     parts = sentences(text)
-    kept = [part for part in parts[1:-3] if part[:1] == "(" and _LISTED.match(part)]
+    kept = [part for part in parts[1:-3] if part[:1] == "(" and LABEL.match(part)]
     return "\n".join([*parts[:1], *kept, *(parts[-3:] if len(parts) > 1 else [])])
+
+
+def _says_none_fits(text: str, options: Options) -> bool:
+    """Whether the last three sentences say that the answer isn't among the options, and no option says so itself."""
+    return not any(mine.startswith("none") for mine in options.keys) and any(map(denies_options, sentences(text)[-3:]))
 
 
 def _not_an_option(span: Span) -> bool:
@@ -81,30 +88,6 @@ def _not_an_option(span: Span) -> bool:
     if span.kind in {"box", "tag"}:
         return len(span.text) < 60
     return span.kind == "stated" and value_of(span.text) is not None
-
-
-def _listed(text: str) -> dict[str, str] | None:
-    """Labels and texts of the lines of `text`, the last line last, if it does nothing but list labelled options."""
-    lines = [line.strip() for line in text[:2_000].splitlines() if line.strip()]
-    matches = [(match[1], line[match.end() :]) for line in lines if (match := _LISTED.match(line))]
-    return dict(matches) if len(matches) == len(lines) and len(dict(matches)) > 1 else None
-
-
-def _without_echo(text: str, options: Options) -> str:
-    """`text` without consecutive lines that only repeat all options of the question under their letters."""
-    if options.texts is None or "(A)" not in text:
-        return text
-    lines = text.splitlines()
-    wanted = [f"({chr(ord('A') + number)}){mine}" for number, mine in enumerate(options.keys)]
-    at = 0
-    while at + len(wanted) <= len(lines):
-        block = [_LISTED.match(line.strip()) for line in lines[at : at + len(wanted)]]
-        shown = [f"({match[1]}){opt.key(match.string[match.end() :])}" for match in block if match]
-        if shown == wanted:
-            del lines[at : at + len(wanted)]
-        else:
-            at += 1
-    return "\n".join(lines).strip()
 
 
 def _yes_no(options: Options) -> tuple[int, int] | None:
@@ -121,16 +104,16 @@ def _in_span(span: Span, options: Options, question: str) -> int | None:
     if span.kind == "box" and (said := statements(span.text)):
         span = Span(said[-1], "box")
     text = without_markup(span.text).strip(" \n\"'.,:;")
-    exact = opt.by_text(text, options)
+    exact = by_text(text, options)
     if exact is not None:
         return exact
     strong = span.kind in {"box", "tag", "stated", "whole"}
-    letter, rest = opt.by_letter(text, options)
+    letter, rest = mentions.by_letter(text, options)
     if letter is not None and (strong or span.kind == "first" or len(text) < 80):
-        return TWO if opt.goes_on(rest, options, letter) else letter
-    if rest is not text and (exact := opt.by_text(rest, options)) is not None:
+        return TWO if mentions.goes_on(rest, options, letter) else letter
+    if rest is not text and (exact := by_text(rest, options)) is not None:
         return exact
-    bracketed = opt.by_bracket(text, options)
+    bracketed = mentions.by_bracket(text, options)
     if bracketed is not None:
         return bracketed
     yes_no = _yes_no(options)
@@ -146,13 +129,13 @@ def _by_content(text: str, options: Options, kind: Kind) -> int | None:
     strong = kind in {"box", "tag", "stated", "whole"}
     value = value_of(text)
     if value is not None:
-        return opt.by_value(value, options)
+        return by_value(value, options)
     text = main_clause(text) if kind != "box" else text
     if is_open(text) and not strong:
         return None
-    found = opt.by_words(text, options)
+    found = mentions.by_words(text, options)
     if found is None and kind not in {"box", "first"}:
-        found = opt.by_number(text, options)
+        found = mentions.by_number(text, options)
     if found is None and kind != "box":
-        found = opt.by_stems(text, options)
-    return opt.by_bare_letter(text, options) if found is None and strong else found
+        found = mentions.by_stems(text, options)
+    return mentions.by_bare_letter(text, options) if found is None and strong else found

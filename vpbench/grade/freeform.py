@@ -1,8 +1,10 @@
 """Free-form answers: numbers at a stated precision, lists, expressions, words.
 
-The kind of answer follows `Question.answer_type`. 'integer': a value equals the answer if it is exactly that number.
-'float': if it rounds to it at `Question.precision` decimals. 'list': the same numbers in the same order. 'open': see
-`compare`. 'text': the same words.
+The kind of answer follows `Question.answer_type`. 'integer': a value equals the answer if it is that number up to the
+noise of floating-point arithmetic, a millionth of it (7.5 isn't 7). 'float': if it rounds to it at
+`Question.precision` decimals. 'list': the same numbers in the same order. 'open': see `compare`. 'text': the same
+words. Of a sentence the number of its main clause counts before those of a condition or reason. Where the question
+asks in $, an S before digits is a misread $.
 """
 
 from __future__ import annotations
@@ -121,7 +123,7 @@ def _whole(value: Value) -> Value:
     if isinstance(value, Fraction) and value.denominator == 1:
         return value
     nearest = rounded(value, 0)
-    return nearest if close(value, nearest, INTEGER_NOISE * max(1, abs(nearest))) else value
+    return nearest if close(value, nearest, INTEGER_NOISE * max(Fraction(1), abs(nearest))) else value
 
 
 def _words_instead(span: Span, text: str) -> Reading | None:

@@ -34,8 +34,8 @@ _LATEX_VALUE = re.compile(
 )
 _BOLD = re.compile(r"\*\*([^*\n]{1,80})\*\*")
 _COPULA = re.compile(
-    r"(?:\b(?:is|are|was|were|be|equals?|has|have|had|shows?|contains?|containing|costs?|gives?|get|left with|there're|reads|"
-    r"answer|result|total of|value of|score of|by)\b|[=≈:])"
+    r"(?:\b(?:is|are|was|were|be|equals?|has|have|had|shows?|contains?|containing|costs?|gives?|get|left with|"
+    r"there're|reads|answer|result|total of|value of|score of|by)\b|[=≈:])"
     r"(?:\s+(?:to|us|you|equal to|about|approximately|around|only|exactly|a|an|the|total of|total|of|at|roughly|"
     r"still|now|also|therefore|thus|then|just|simply|indeed|actually|estimated|to be)\b){0,4}[\s*$\\(\[:]*$",
     re.IGNORECASE,

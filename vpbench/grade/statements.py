@@ -2,8 +2,9 @@
 
 To "Is the red bar taller than the blue bar?" a reply "The red bar isn't taller than the blue bar" says no without the
 word. `polarity` reads "yes" and "no" where they stand, and otherwise compares a statement with the question: it must
-repeat most of the question's words; a negation or the opposite word (smaller for larger) turns it to no; "equal" or
-"the same" where the question asks for a difference is no as well. Conditions and refusals say nothing.
+repeat most of the question's words; a negation, the opposite word (smaller for larger) or exchanged sides of a "than"
+turn it to no, two of these to yes again; "equal" or "the same" where the question asks for a difference is no as well.
+Conditions (unless the question makes them), refusals and statements of a value ("the median is 20") say nothing.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ def polarity(text: str, question: str) -> bool | None:
     outright = said_outright(text)
     if outright is not None:
         return outright
-    if any(re.search(rf"\b{re.escape(said.group())}", question, re.IGNORECASE) is None for said in _UNSURE.finditer(text)):
+    if any(not _begins_a_word(doubt.group(), question) for doubt in _UNSURE.finditer(text)):
         return None
     asked, said = words_of(question[-300:]), words_of(text[:600])
     wanted = content_stems(question[-300:])
@@ -113,6 +114,10 @@ def polarity(text: str, question: str) -> bool | None:
         return False if not _NEGATION.search(text) else None
     negated = bool(_NEGATION.search(text)) != bool(_NEGATION.search(question))
     return (negated + opposite + _swapped(text, question)) % 2 == 0
+
+
+def _begins_a_word(start: str, text: str) -> bool:
+    return re.search(rf"\b{re.escape(start)}", text, re.IGNORECASE) is not None
 
 
 def _swapped(text: str, question: str) -> bool:

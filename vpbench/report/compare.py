@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from vpbench.errors import ConfigError
 from vpbench.report.step_result import step_scores
-from vpbench.report.stored import StoredResult, best_of_n_matrix, read_result
+from vpbench.report.stored import StoredResult, read_result
 from vpbench.report.text import table
 from vpbench.stats import Difference, holm, macro_f1_difference, paired_differences
 
@@ -44,7 +45,7 @@ class Compared:
             ]
             for label, d, p in zip(self.labels, self.differences, self.p_holm, strict=True)
         ]
-        task, questions = self.second.result["task"], len(self.first.rows)
+        task, questions = self.second.result["task"], self.second.result["questions"]
         head = f"{task}: ({self.second.name}) minus ({self.first.name}), {questions} questions"
         return f"{head}\n\n{table(rows, ['', 'points', '95% interval', 'p', 'p (Holm)'])}"
 
@@ -52,37 +53,40 @@ class Compared:
 def compare(first: Path, second: Path) -> Compared:
     """Compare two result folders. Raises `ConfigError` if they aren't about the same questions of the same task."""
     one, two = read_result(first), read_result(second)
-    for field in ("task", "nano", "metric"):
-        if one.result[field] != two.result[field]:
+    for name in ("task", "nano", "metric"):
+        if one.result[name] != two.result[name]:
             raise ConfigError(
-                f"can't compare: {field} is {one.result[field]!r} in {first} and {two.result[field]!r} in {second}"
+                f"can't compare: {name} is {one.result[name]!r} in {first} and {two.result[name]!r} in {second}"
             )
-    if one.rows.keys() != two.rows.keys():
-        differ = sorted(one.rows.keys() ^ two.rows.keys())
-        raise ConfigError(
-            f"can't compare: the questions differ ({len(one.rows)} and {len(two.rows)}); "
-            f"question {differ[0]!r} is in one result only. Run both on the same data and pool."
-        )
-    if "curves" not in one.result:
-        difference = _step_difference(two, one)
+    if one.units is None or two.units is None:
+        difference = _step_difference(one, two)
         return Compared(one, two, ("macro-F1 pooled",), (difference,), (difference.p_value,))
-    ns = sorted({p["n"] for p in one.result["curves"]["critic"]} & {p["n"] for p in two.result["curves"]["critic"]})
+    ns = [n for n in two.units.ns if n in one.units.ns]
     if not ns:
         raise ConfigError("can't compare: the results have no N in common; run both with the same --n")
-    groups = [rows[0]["group"] or id for id, rows in two.rows.items()]
-    matrix_two, matrix_one = best_of_n_matrix(two, list(two.rows), ns), best_of_n_matrix(one, list(two.rows), ns)
-    differences = paired_differences(matrix_two, matrix_one, groups, RESAMPLES)
+    _check_same(one.units.names, two.units.names)
+    order = [one.units.names.index(name) for name in two.units.names]
+    left = two.units.values["critic"][:, [two.units.ns.index(n) for n in ns]]
+    right = one.units.values["critic"][order][:, [one.units.ns.index(n) for n in ns]]
+    differences = paired_differences(left, right, two.units.clusters, RESAMPLES)
     p_holm = holm([each.p_value for each in differences])
     return Compared(one, two, tuple(f"N = {n}" for n in ns), tuple(differences), p_holm)
 
 
-def _step_difference(two: StoredResult, one: StoredResult) -> Difference:
-    rows = {id: (two.rows[id][0], one.rows[id][0]) for id in two.rows}
-    labels = [[int(label) for label in second["labels"]] for second, _ in rows.values()]
-    values = tuple(
-        [step_scores(row[which]["steps"], len(given)) for row, given in zip(rows.values(), labels, strict=True)]
-        for which in (0, 1)
-    )
+def _check_same(first: Collection[str], second: Collection[str]) -> None:
+    differ = sorted(set(first) ^ set(second))
+    if differ:
+        raise ConfigError(
+            f"can't compare: the questions differ ({len(first)} and {len(second)}); {differ[0]!r} is in one result "
+            "only. Run both on the same data and pool."
+        )
+
+
+def _step_difference(one: StoredResult, two: StoredResult) -> Difference:
+    _check_same(one.rows, two.rows)
+    labels = [[int(label) for label in row["labels"]] for row in two.rows.values()]
+    steps = [[stored.rows[id]["steps"] for id in two.rows] for stored in (two, one)]
+    values = [[step_scores(given, len(known)) for given, known in zip(each, labels, strict=True)] for each in steps]
     thresholds = (two.result["step_f1"]["threshold"], one.result["step_f1"]["threshold"])
-    groups = [second["group"] or id for id, (second, _) in rows.items()]
-    return macro_f1_difference(labels, (values[0], values[1]), thresholds, groups, RESAMPLES)
+    groups = [row["group"] or id for id, row in two.rows.items()]
+    return macro_f1_difference(labels, (values[0], values[1]), thresholds, groups, resamples=RESAMPLES)

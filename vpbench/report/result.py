@@ -7,7 +7,6 @@ bootstrap over questions.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,10 +15,10 @@ from vpbench.records import Score, Selection
 from vpbench.report.provenance import provenance
 
 if TYPE_CHECKING:
+    from vpbench.report.units import Units
     from vpbench.stats import QuestionPool
 
 SCHEMA_VERSION = 1
-CONTROLS = ("vote", "random", "oracle", "first")
 
 
 @dataclass(frozen=True)
@@ -47,18 +46,22 @@ def default_ns(pool_size: int) -> tuple[int, ...]:
     return tuple(sorted({2**k for k in range(pool_size.bit_length()) if 2**k <= pool_size} | {pool_size}))
 
 
-def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> dict[str, Any]:
-    """The result of one critic on one Best-of-N task. Raises `ConfigError` if an n exceeds the pool."""
+def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> tuple[dict[str, Any], Units]:
+    """The result of one critic on one Best-of-N task, and the units behind it.
+
+    Raises `ConfigError` if an n exceeds the pool.
+    """
     from vpbench import stats
+    from vpbench.report.units import CURVES, units_of
 
     pools = [_pool(prepared, scored, analysis, id) for id in prepared.questions]
     pool_size = min(pool.size for pool in pools)
     selection = analysis.selection or scored.selection
     curves = stats.curves(pools, selection, analysis.estimator, analysis.ns or default_ns(pool_size), analysis.seed)
     assert curves.critic is not None
-    groups = [question.group or question.id for question in prepared.questions.values()]
+    units = units_of(prepared.task, list(prepared.questions.values()), curves)
     scores = [[scored.scores[row.candidate.key] for row in rows] for rows in prepared.rows.values()]
-    return {
+    result = {
         "schema_version": SCHEMA_VERSION,
         "task": prepared.task.name,
         "critic": scored.critic,
@@ -74,11 +77,9 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
         "selection": selection,
         "estimator": analysis.estimator,
         "aggregate": analysis.aggregate,
-        "curves": {name: _curve(getattr(curves, name), curves.ns, groups, analysis) for name in ("critic", *CONTROLS)},
-        "gains": {
-            "over_random": _gains(curves.critic, curves.random, curves.ns, groups, analysis),
-            "over_vote": _gains(curves.critic, curves.vote, curves.ns, groups, analysis),
-        },
+        "units": len(units.names),
+        "curves": {name: _curve(units, name, analysis) for name in CURVES},
+        "gains": {f"over_{control}": _gains(units, control, analysis) for control in ("random", "vote")},
         "drawing_standard_error": [float(error) for error in curves.drawing_standard_error],
         "errors": _errors(prepared, scored),
         "notes": prepared.notes,
@@ -94,37 +95,32 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
         ),
         "provenance": run_provenance(prepared, scored, analysis),
     }
+    return result, units
 
 
 def _pool(prepared: Prepared, scored: Scored, analysis: Analysis, id: str) -> QuestionPool:
-    keys = [row.candidate.key for row in prepared.rows[id]]
-    verdicts = [prepared.verdicts[key] for key in keys]
-    return question_pool(
-        id,
-        [verdict.correct for verdict in verdicts],
-        [verdict.answer_class for verdict in verdicts],
-        [candidate_value(scored.scores[key], analysis.aggregate) for key in keys],
-        prepared.questions[id].group,
-    )
-
-
-def question_pool(
-    id: str, correct: Sequence[bool], classes: Sequence[str | None], values: Sequence[float | None], group: str | None
-) -> QuestionPool:
-    """One question's pool as statistics take it; None stands for an unscored candidate."""
     import numpy as np
 
     from vpbench.stats import QuestionPool
 
-    scores = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
-    return QuestionPool(id, np.array(correct, dtype=np.bool_), tuple(classes), scores, group)
+    keys = [row.candidate.key for row in prepared.rows[id]]
+    verdicts = [prepared.verdicts[key] for key in keys]
+    values = [candidate_value(scored.scores[key], analysis.aggregate) for key in keys]
+    return QuestionPool(
+        question_id=id,
+        correct=np.array([verdict.correct for verdict in verdicts], dtype=np.bool_),
+        classes=tuple(verdict.answer_class for verdict in verdicts),
+        scores=np.array([np.nan if value is None else value for value in values], dtype=np.float64),
+        group=prepared.questions[id].group,
+    )
 
 
-def _curve(matrix: Any, ns: Sequence[int], groups: Sequence[str], analysis: Analysis) -> list[dict[str, Any]]:
+def _curve(units: Units, name: str, analysis: Analysis) -> list[dict[str, Any]]:
     from vpbench.stats import bootstrap_intervals
 
-    low, high = bootstrap_intervals(matrix, groups, analysis.resamples, analysis.seed)
-    columns = zip(ns, matrix.mean(axis=0), low, high, strict=True)
+    matrix = units.values[name]
+    low, high = bootstrap_intervals(matrix, units.clusters, analysis.resamples, analysis.seed)
+    columns = zip(units.ns, matrix.mean(axis=0), low, high, strict=True)
     return [{"n": n, "value": _fraction(v), "low": _fraction(a), "high": _fraction(b)} for n, v, a, b in columns]
 
 
@@ -133,16 +129,15 @@ def _fraction(value: float) -> float:
     return min(max(float(value), 0.0), 1.0)
 
 
-def _gains(
-    critic: Any, control: Any, ns: Sequence[int], groups: Sequence[str], analysis: Analysis
-) -> list[dict[str, Any]]:
+def _gains(units: Units, control: str, analysis: Analysis) -> list[dict[str, Any]]:
     from vpbench.stats import holm, paired_differences
 
-    rows = paired_differences(critic, control, groups, analysis.resamples, analysis.seed)
+    critic, other = units.values["critic"], units.values[control]
+    rows = paired_differences(critic, other, units.clusters, analysis.resamples, analysis.seed)
     adjusted = holm([row.p_value for row in rows])
     return [
         {"n": n, "value": row.value, "low": row.low, "high": row.high, "p": row.p_value, "p_holm": p}
-        for n, row, p in zip(ns, rows, adjusted, strict=True)
+        for n, row, p in zip(units.ns, rows, adjusted, strict=True)
     ]
 
 

@@ -1,4 +1,4 @@
-"""What a result leaves on disk: `result.json`, `rows.parquet`, `table.txt`, and the curve as SVG and PNG."""
+"""What a result leaves on disk: `result.json`, rows and units as Parquet, `table.txt`, the curve as SVG and PNG."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from vpbench.records import RowKey
 from vpbench.report.plots import best_of_n_plot, step_plot
 from vpbench.report.result import Analysis
 from vpbench.report.summary import summary
-from vpbench.store import folder_name, parquet_bytes, write_atomic
+from vpbench.report.units import Units, units_table
+from vpbench.store import folder_name, parquet_bytes, table_bytes, write_atomic
 
 _ROWS = {
     "group": "string", "policy": "string", "extracted": "string", "answer_class": "string", "correct": "bool",
@@ -29,7 +30,7 @@ _STEP_ROWS = {
 
 
 def write_result(
-    prepared: Prepared | PreparedSteps, scored: Scored, analysis: Analysis, result: dict[str, Any]
+    prepared: Prepared | PreparedSteps, scored: Scored, analysis: Analysis, result: dict[str, Any], units: Units | None
 ) -> Path:
     """Write the result's folder; its name holds the hash of all that determines the result."""
     key: dict[str, Any] = {**scored.key, "critic": scored.critic, "analysis": asdict(analysis)}
@@ -43,6 +44,8 @@ def write_result(
     folder = prepared.request.output / "results" / folder_name(*names, key=key)
     folder.mkdir(parents=True, exist_ok=True)
     write_atomic(folder / "rows.parquet", parquet_bytes("result", rows, columns))
+    if units is not None:
+        write_atomic(folder / "units.parquet", table_bytes(units_table(units)))
     plot = best_of_n_plot if isinstance(prepared, Prepared) else step_plot
     for suffix, data in plot(result).items():
         write_atomic(folder / f"curve.{suffix}", data)

@@ -1,0 +1,123 @@
+"""Which option a piece of text mentions.
+
+A text may mention an option by its letter ("B", "(B)", "B.", "\\text{(B)}", "option B"), by its words, by the words
+that tell it from other options in another order or form ("the frogs' number would decrease" for "Frogs decrease"), or
+by its value ("0.5" for 1/2, "72" for "72 m"). A letter within range that leads the text or stands in brackets is that
+option, *also where the words after it contradict it*, since prompts ask for the letter; a letter out of range gives
+way to the words after it; then the words; then the value. Two different options mentioned at once are two answers.
+"""
+
+from __future__ import annotations
+
+import re
+
+from vpbench.grade.numbers import without_markup
+from vpbench.grade.options import Options, by_text, by_value, key, telling_stems
+from vpbench.grade.prose import number_in_prose
+
+TWO = -1
+"""Stands for two different options."""
+
+_LEADING = re.compile(
+    r"(?:(?:the )?(?:correct |right |best )?(?:option|choice|letter|answer|figure|graph|image)s?[\s:]{1,3})?"
+    r"(?:[(\[{<]\s*([A-Za-z])\s*[)\]}>]|([A-Z])(?=\s*(?:[).:,;\]|]|-\s|\(|\n|[\u4e00-\u9fff]|$)))[\s).:,;\]|-]*",
+    re.IGNORECASE,
+)
+_BRACKETED = re.compile(r"(?<![\w)])(?:[(\[]\s*([A-Z])\s*[)\]]|(?:^|(?<=\n)|(?<=is )|(?<=: ))([A-Z])\)(?=\s))")
+_NAMED = re.compile(
+    r"(?:\b(?:[Oo]ption|[Cc]hoice|[Ll]etter|[Aa]nswer)s?\s*(?:is\s+|:\s*)?|(?:选项|选|答案)[是为:]?\s*)[\"'(\[]?"
+    r"([A-Z])(?![\w'-])(?!\s+(?:or|and)\s+[A-Z]\b)(?!\s+[a-z]{1,20}\s+[a-z])"
+    r"|(?:选项|选|答案)[是为:]?\s*([A-Z])"
+)
+_BARE = re.compile(r"(?<![\w$\\^_'\"+*/=-])([A-Z])(?![\w'+*/=^_-])(?!\s*[=<>+])")
+_NEGATED_BEFORE = re.compile(
+    r"\b(?:not|isn't|rather than|instead of|than|unlike|nor|neither|except)\b[^.,;]{0,20}$", re.IGNORECASE
+)
+_NEGATION = re.compile(r"\b(?:not|no|nor|neither|never|cannot|without)\b|n't\b", re.IGNORECASE)
+_ANOTHER = re.compile(r"(?:and|or|&)?\s*(?:[(\[]\s*([A-Za-z])\s*[)\]]|([A-Z])(?=[\s,.;)]|$))")
+
+
+def _index(letter: str, options: Options) -> int | None:
+    number = ord(letter.upper()) - ord("A")
+    return number if 0 <= number < options.count else None
+
+
+def only(found: set[int]) -> int | None:
+    """The one member; TWO if there are several."""
+    return None if not found else found.pop() if len(found) == 1 else TWO
+
+
+def by_letter(text: str, options: Options) -> tuple[int | None, str]:
+    """The option of a letter that leads `text` (None if out of range or absent), and the text after the letter."""
+    match = _LEADING.match(text)
+    if match is None:
+        return None, text
+    letter = match[1] or match[2]
+    if letter.islower() and match[1] is None:
+        return None, text
+    return _index(letter, options), text[match.end() :]
+
+
+def goes_on(rest: str, options: Options, letter: int) -> bool:
+    """Whether `rest`, which follows a leading letter, goes on with another one ("A, B", "(a) (b)")."""
+    match = _ANOTHER.match(rest)
+    if match is None or options.texts is None or key(rest) == options.keys[letter]:
+        return False
+    return _index(match[1] or match[2], options) not in {None, letter}
+
+
+def by_bracket(text: str, options: Options) -> int | None:
+    """The option of the bracketed letters in `text`; those after "not" or "than" don't count."""
+    found = {
+        number
+        for match in _BRACKETED.finditer(text)
+        if (number := _index(match[1] or match[2], options)) is not None
+        and not _NEGATED_BEFORE.search(text[max(0, match.start() - 40) : match.start()])
+    }
+    if not found:
+        found = {
+            number for match in _NAMED.finditer(text) if (number := _index(match[1] or match[2], options)) is not None
+        }
+    return only(found)
+
+
+def by_bare_letter(text: str, options: Options) -> int | None:
+    """The option of a capital that stands alone in `text`; a leading article "A" doesn't count."""
+    found = {
+        number
+        for match in _BARE.finditer(text)
+        if (number := _index(match[1], options)) is not None
+        and not (match[1] in "AI" and re.match(r"\s+(?!or |and )[a-z]", text[match.end() : match.end() + 8]))
+    }
+    return only(found)
+
+
+def by_words(text: str, options: Options) -> int | None:
+    """The option whose words occur in `text`; a longer option's words aren't also those of a shorter one."""
+    if options.words is None:
+        return None
+    said = " ".join(without_markup(text).casefold().split())
+    matches = list(options.words.finditer(said))
+    kept = [match for match in matches if not _NEGATED_BEFORE.search(said[max(0, match.start() - 40) : match.start()])]
+    found = {by_text(match.group(), options) for match in kept}
+    return only({number for number in found if number is not None})
+
+
+def by_stems(text: str, options: Options) -> int | None:
+    """The only option all of whose telling words occur in `text`, in whatever order or form; nothing if it negates."""
+    if _NEGATION.search(text):
+        return None
+    said = telling_stems(text)
+    found = {number for number, mine in enumerate(options.stems) if mine and mine <= said}
+    found -= {number for number in found if any(options.stems[number] < options.stems[other] for other in found)}
+    return only(found)
+
+
+def by_number(text: str, options: Options) -> int | None:
+    """The option whose value is the number that `text` gives."""
+    if not any(value is not None for value in options.values):
+        return None
+    number = number_in_prose(text, ())
+    if number is None or number == "two answers":
+        return None if number is None else TWO
+    return by_value(number.value, options)

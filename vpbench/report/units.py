@@ -1,0 +1,75 @@
+"""The units that a metric counts, and the value of each at every N.
+
+A unit is a question, or a group of questions where the metric is defined on groups (worst case over variants, say).
+Intervals resample units (or the clusters they belong to), and two results are compared unit by unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vpbench.base import Task
+from vpbench.records import Question
+from vpbench.stats import Curves
+
+CURVES = ("critic", "vote", "random", "oracle", "first")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Units:
+    """Values [units, len(ns)] of every curve, as fractions of 1; `clusters` names the resampling cluster of each."""
+
+    names: tuple[str, ...]
+    clusters: tuple[str, ...]
+    ns: tuple[int, ...]
+    values: Mapping[str, NDArray[np.float64]]
+
+
+def units_of(task: Task, questions: Sequence[Question], curves: Curves) -> Units:
+    """The task's units out of the questions' curves, both in the same order."""
+    by_question = {name: getattr(curves, name) for name in CURVES}
+    groups: dict[str, list[int]] = {}
+    for number, question in enumerate(questions):
+        groups.setdefault(question.group or question.id, []).append(number)
+    values = {name: _by_group(task, questions, groups, matrix) for name, matrix in by_question.items()}
+    if any(matrix is None for matrix in values.values()):
+        clusters = tuple(question.group or question.id for question in questions)
+        return Units(tuple(question.id for question in questions), clusters, curves.ns, by_question)
+    return Units(tuple(groups), tuple(groups), curves.ns, {name: np.array(rows) for name, rows in values.items()})
+
+
+def _by_group(task: Task, questions: Sequence[Question], groups: Mapping[str, list[int]], matrix: Any) -> Any:
+    rows = []
+    for numbers in groups.values():
+        value = task.group_value([questions[number] for number in numbers], matrix[numbers])
+        if value is None:
+            return None
+        rows.append(value)
+    return rows
+
+
+def units_table(units: Units) -> Any:
+    """The units as an Arrow table: one row per unit and N."""
+    import pyarrow as pa
+
+    columns: dict[str, Any] = {
+        "unit": [name for name in units.names for _ in units.ns],
+        "cluster": [cluster for cluster in units.clusters for _ in units.ns],
+        "n": list(units.ns) * len(units.names),
+    }
+    return pa.table({**columns, **{name: matrix.ravel() for name, matrix in units.values.items()}})
+
+
+def read_units(table: Any) -> Units:
+    """The units of a table written by `units_table`."""
+    columns = table.to_pydict()
+    ns = tuple(dict.fromkeys(columns["n"]))
+    first = range(0, len(columns["n"]), len(ns))
+    values = {name: np.array(columns[name], dtype=np.float64).reshape(-1, len(ns)) for name in CURVES}
+    names, clusters = (tuple(columns[name][row] for row in first) for name in ("unit", "cluster"))
+    return Units(names, clusters, ns, values)
