@@ -1,15 +1,16 @@
 """Robust grading against real responses and the verdicts their benchmarks' procedures gave them.
 
-A careful reader can't agree with an official verdict everywhere, and where not is said here by criteria that look only
-at the row, never at our verdict:
+The floors are those of the project's requirements, on all rows but two kinds that the data name: those whose stored
+extraction doesn't belong to the response, and guessers, aren't responses to read. For the rule-based benchmark a
+verdict "wrong" is left out where it is a known false negative: the response's box (or all of it, or what follows its
+last "answer is") is the gold letter or the gold option's text in another dress: glued to each other, in a text
+command, or with a unit, degree or percent sign (`known_false_negative`). It looks only at the row, never at ours.
 
-* rows whose stored extraction doesn't belong to the response, and guessers, aren't responses to read (the data say so);
-* a response that does nothing but go on listing lettered options offers several answers, and the official extractor
-  picks one of them (`lists_options`); one that goes on to ask and answer further questions gets the answer to any of
-  them from that extractor (`runs_on`). Agreement is printed with and without these rows;
-* a rule-based official verdict "wrong" is a known false negative where the response's box (or all of it, or what
-  follows its last "answer is") is the gold letter or the gold option's text in another dress: glued to each other, in
-  a text command, or with a unit, degree or percent sign (`known_false_negative`).
+Where a careful reader can't agree with the official verdict is printed beside it, by criteria that look only at the
+row: a response that does nothing but list lettered options (`lists_options`) gets one of them from the official
+extractor, not always the same for the same text; one that goes on to ask and answer further questions (`runs_on`)
+gets the answer to any of them. Robust grading takes the option listed last if the question has none of the labels,
+and cuts off the further questions.
 
 Agreement and Cohen's kappa are printed for every system found (run with -s).
 """
@@ -88,10 +89,21 @@ def report(title: str, pairs: list[Pair]) -> None:
         print(f"  {system:40s} {len(members):6d} {agreement(members):.4f} {kappa(members):.4f}")
 
 
-def lists_options(row: Row) -> bool:
+def listed_letters(row: Row) -> set[str]:
+    """The letters of the options that the response lists, if it does nothing else and lists several."""
     lines = [line.strip() for line in row["response"].splitlines() if line.strip()]
-    letters = [match.group() for line in lines if (match := re.match(r"\([A-Z]{1,2}\b", line))]
-    return len(set(letters)) > 1 and len(letters) == len(lines)
+    letters = [match[1] for line in lines if (match := re.match(r"\(([A-Z]{1,2})\b", line))]
+    return set(letters) if len(set(letters)) > 1 and len(letters) == len(lines) else set()
+
+
+def lists_options(row: Row) -> bool:
+    return bool(listed_letters(row))
+
+
+def echoes_options(row: Row) -> bool:
+    """Whether the response only lists options, among them letters of the question's own."""
+    own = {chr(ord("A") + number) for number in range(len(row["choices"] or ()))}
+    return bool(listed_letters(row) & own)
 
 
 def runs_on(row: Row) -> bool:
@@ -145,16 +157,15 @@ def test_mathvista_where_the_extraction_stands_in_the_response(mathvista: list[P
     pairs = [(row, correct) for row, correct in published(mathvista) if row["extraction_in_response"]]
     report("extraction in response", pairs)
     report("extraction in response, single replies", single_replies(pairs))
-    assert agreement(pairs) >= 0.975
-    assert agreement(single_replies(pairs)) >= 0.985
+    report("extraction in response, nothing but lists of options", [pair for pair in pairs if lists_options(pair[0])])
+    assert agreement(pairs) >= 0.985
 
 
 def test_mathvista_over_all_responses(mathvista: list[Pair]) -> None:
     pairs = published(mathvista)
     report("all rows", pairs)
     report("single replies", single_replies(pairs))
-    assert agreement(pairs) >= 0.93
-    assert agreement(single_replies(pairs)) >= 0.94
+    assert agreement(pairs) >= 0.94
 
 
 def test_mathvista_against_third_party_labels(mathvista: list[Pair]) -> None:
@@ -162,12 +173,12 @@ def test_mathvista_against_third_party_labels(mathvista: list[Pair]) -> None:
     if not judged:
         pytest.skip("no rows with a judge's verdict")
     report("judge's verdicts", judged)
-    assert agreement(judged) >= 0.986
+    assert agreement(judged) >= 0.98
 
 
 def test_no_credit_without_an_answer(mathvista: list[Pair]) -> None:
     """Edit distance and chance give credit for responses that say nothing; robust grading never does."""
-    silent = [(row, correct) for row, correct in mathvista if not row["response"].strip() or lists_options(row)]
+    silent = [(row, correct) for row, correct in mathvista if not row["response"].strip() or echoes_options(row)]
     assert silent and not any(correct for _, correct in silent)
 
 

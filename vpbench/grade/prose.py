@@ -52,6 +52,7 @@ _RANGE_START = re.compile(r"\b(?:is|are|was|were|ranges?) from\s+[*$]*$", re.IGN
 _RANGE_END = re.compile(r"\s*\S{0,12}\s*\bto\s+[*$]*", re.IGNORECASE)
 _BETWEEN = re.compile(r"\b(?:somewhere )?between [^,.]{1,60}? and (?:the |about )?\$?\d[\d,.]*", re.IGNORECASE)
 _ENUMERATION = re.compile(r"[\[({\s]*|\s*(?:,|;|and|,\s*and|&)\s*|[\])}.\s]*")
+_JOINED = re.compile(r"[\s*$]*(?:,|and|,\s*and|&)[\s*$]*")
 _LABEL = re.compile(
     r"\b(?:bar|figure|fig\.?|step|table|question|option|group|part|row|column|line|week|day|room|number|no\.|angle|point|"
     r"figures|page|chapter|item|case|equation|side|q)\s+$",
@@ -141,8 +142,8 @@ def _latex(text: str) -> Found | None:
     return Found(value, match.group(), match.start(), match.end()) if match and value is not None else None
 
 
-def _chosen(text: str, found: list[Found], question_numbers: Collection[Value]) -> Found | TwoAnswers:
-    """Of several numbers the one said of the asked quantity."""
+def _chosen(text: str, found: list[Found], question_numbers: Collection[Value]) -> Found | TwoAnswers | None:
+    """Of several numbers the one said of the asked quantity; None if it is one of a series ("are 7 and 5")."""
     if len({number.value for number in found}) == 1:
         return found[0]
     for left, right in zip(found, found[1:], strict=False):
@@ -154,7 +155,9 @@ def _chosen(text: str, found: list[Found], question_numbers: Collection[Value]) 
     named = [number for number in found if not _LABEL.search(text[max(0, number.start - 12) : number.start])] or found
     new = [number for number in named if number.value not in question_numbers]
     after_verb = [number for number in new or named if _COPULA.search(text[max(0, number.start - 60) : number.start])]
-    return (after_verb or new)[0] if new else (after_verb or named)[-1]
+    said = (after_verb or new)[0] if new else (after_verb or named)[-1]
+    after = next((number for number in found if number.start >= said.end), None)
+    return None if after is not None and _JOINED.fullmatch(text[said.end : after.start]) else said
 
 
 def _gaps(text: str, found: list[Found]) -> list[str]:

@@ -13,8 +13,9 @@ def summary(result: Mapping[str, Any]) -> str:
     size = f"{result['questions']} of {result['questions_in_task']}" if not result["complete"] else result["questions"]
     head = [f"{result['task']} | critic {result['critic']}"]
     if "curves" in result:
+        groups = "" if result["units"] == result["questions"] else f" in {result['units']} groups"
         head.append(
-            f"{size} questions, pool {result['policy']} ({result['pool_size']} candidates per question), "
+            f"{size} questions{groups}, pool {result['policy']} ({result['pool_size']} candidates per question), "
             f"grading {result['grading']}, selection {result['selection']}, estimator {result['estimator']}"
         )
         body = _curves(result)
