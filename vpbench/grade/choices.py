@@ -79,8 +79,15 @@ def _where_letters_count(text: str) -> str:
 
 
 def _says_none_fits(text: str, options: Options) -> bool:
-    """Whether the last three sentences say that the answer isn't among the options, and no option says so itself."""
-    return not any(mine.startswith("none") for mine in options.keys) and any(map(denies_options, sentences(text)[-3:]))
+    """Whether one of the last three sentences says that no option is right, and no later one names a letter.
+
+    Options that begin with "none" may be what such a sentence means.
+    """
+    last = sentences(text)[-3:]
+    denying = [number for number, part in enumerate(last) if denies_options(part)]
+    if not denying or any(mine.startswith("none") for mine in options.keys):
+        return False
+    return mentions.by_bracket("\n".join(last[denying[-1] + 1 :]), options) is None
 
 
 def _not_an_option(span: Span) -> bool:

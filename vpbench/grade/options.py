@@ -16,6 +16,7 @@ from vpbench.grade.text import STOP, plain_characters, words_of
 from vpbench.grade.values import Value, close, rounded, same
 
 DEFAULT_OPTIONS = 8
+_FORMAL = re.compile(r"[\d\\^_=<>+*/$]")
 _NEAR = Fraction(1, 10)
 _SPACES = re.compile(r"[\s{}$\\,;]+")
 _COMMON = frozenset(
@@ -25,7 +26,11 @@ _COMMON = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options of a question, prepared for reading: `texts` is None where only letters are known."""
+    """The options of a question, prepared for reading: `texts` is None where only letters are known.
+
+    `words` finds the texts of options that are no values. `stems` holds the `telling_stems` of each option, none of
+    those with digits or signs of formulas, which are told apart by these.
+    """
 
     count: int
     texts: tuple[str, ...] | None
@@ -59,19 +64,14 @@ def options_of(choices: tuple[str, ...] | None) -> Options:
     pattern = "|".join(re.escape(form).replace(r"\ ", r"\s+") for form in sorted(searchable, key=len, reverse=True))
     words = re.compile(rf"(?<!\w)(?:{pattern})(?!\w)") if pattern else None
     stems = tuple(
-        telling_stems(form) if value is None and len(form) < 200 else frozenset()
+        telling_stems(form) if value is None and len(form) < 200 and not _FORMAL.search(form) else frozenset()
         for form, value in zip(map(_prose_form, choices), values, strict=True)
     )
     return Options(len(choices), choices, keys, values, words, stems)
 
 
 def telling_stems(text: str) -> frozenset[str]:
-    """The first six letters of the words that tell options apart; plural, tense, "will", "it" and numbers don't count.
-
-    Nothing for a text with digits: it is told apart by those.
-    """
-    if any(sign.isdigit() for sign in text):
-        return frozenset()
+    """The first six letters of the words that tell options apart; plural, tense, "will" and "it" don't count."""
     kept = words_of(text) - STOP - _COMMON
     return frozenset(word[:6].rstrip("s") for word in kept if len(word) > 3)
 
