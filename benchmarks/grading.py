@@ -1,7 +1,7 @@
 """Speed of robust grading: responses per second on real rows, and math-verify's own rate on a sample.
 
-Usage: python benchmarks/grading.py [FOLDER WITH mathvista*.jsonl.gz AND mathvision*.jsonl.gz]
-Processor time of one process, caches warm from nothing; the data's reading isn't counted.
+The rows are those of mathvista*.jsonl.gz and mathvision*.jsonl.gz in $VPBENCH_SHARED/conformance (default ../shared).
+Processor time of one process that starts with empty caches; reading the data isn't counted.
 """
 
 from __future__ import annotations
@@ -9,10 +9,13 @@ from __future__ import annotations
 import gzip
 import json
 import logging
-import sys
+import os
+import platform
 import time
 from pathlib import Path
 from typing import Any
+
+from tabulate import tabulate
 
 from vpbench import Question
 from vpbench.grade import grade_answer
@@ -56,10 +59,15 @@ def math_verify_rate(work: list[tuple[Question, str, int | None]]) -> float:
 
 
 def main() -> None:
-    default = Path(__file__).resolve().parents[2] / "shared" / "conformance"
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else default
-    print(f"{'file':34s} {'responses':>9s} {'seconds':>8s} {'per s':>8s} {'math-verify per s':>18s} {'ratio':>7s}")
-    for path in sorted([*folder.glob("mathvista*.jsonl.gz"), *folder.glob("mathvision*.jsonl.gz")]):
+    shared = Path(os.environ.get("VPBENCH_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+    files = [
+        path for name in ("mathvista", "mathvision") for path in sorted(shared.glob(f"conformance/{name}*.jsonl.gz"))
+    ]
+    if not files:
+        print(f"no responses under {shared}; set VPBENCH_SHARED")
+        return
+    rows = []
+    for path in files:
         work = jobs(path)
         if not work:
             continue
@@ -67,9 +75,12 @@ def main() -> None:
         for question, response, gold in work:
             grade_answer(question, response, gold_choice=gold)
         seconds = time.process_time() - started
-        theirs = math_verify_rate(work)
-        rate = len(work) / seconds
-        print(f"{path.name:34s} {len(work):9d} {seconds:8.2f} {rate:8.0f} {theirs:18.0f} {rate / theirs:7.1f}")
+        rate, theirs = len(work) / seconds, math_verify_rate(work)
+        figures = f"{seconds:.2f}", f"{rate:.0f}", f"{theirs:.0f}", f"{rate / theirs:.1f}"
+        rows.append([path.name, len(work), *figures])
+    headers = ["file", "responses", "CPU s", "per s", "math-verify per s", "ratio"]
+    print(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}; one process")
+    print(tabulate(rows, headers, tablefmt="github", disable_numparse=True))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ class Source:
     """Where a task's data comes from.
 
     `revision` is the pinned commit on the hub (None: not known here, the commit found at load is recorded instead).
-    `rows` is the number of rows of the whole split, checked at load; `columns` are those the task reads.
+    `rows` is the number of the split's rows that are the task's, checked at load; `columns` are those the task reads.
+    `config` joins several configurations by +, "a+b"; a folder may hold the files of each in a folder of its name.
     """
 
     hub_id: str
@@ -31,6 +32,11 @@ class Source:
     config: str = "default"
     revision: str | None = None
     image_columns: tuple[str, ...] = ()
+
+    @property
+    def configs(self) -> tuple[str, ...]:
+        """The names that `config` joins."""
+        return tuple(self.config.split("+"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +67,11 @@ class Task(BaseTask):
     metric: ClassVar[str] = "accuracy"
 
     @abstractmethod
-    def question(self, row: Mapping[str, Any], images: tuple[Any, ...]) -> Question:
-        """The question of one data set row; `images` are its `ImageRef`s. Raises KeyError for a missing column."""
+    def question(self, row: Mapping[str, Any], images: tuple[Any, ...]) -> Question | None:
+        """The question of one data set row, None for a row that isn't the task's; `images` are its `ImageRef`s.
+
+        Raises KeyError for a missing column.
+        """
 
     @abstractmethod
     def grade(self, question: Question, response: str, mode: GradingMode) -> Verdict:

@@ -68,6 +68,7 @@ class Question:
     `text` is the question part of the prompt, options included and nothing about the form of the answer. `choices`
     are the option texts in order (None: no options, or only drawn in the image). `answer` is what the data set says:
     the text of an option, a letter, a number or an expression, as its task documents. `precision` counts decimals.
+    `text_in_image` is the question as the image shows it, where `text` leaves that to the image; only graders read it.
     """
 
     task: str
@@ -81,6 +82,7 @@ class Question:
     unit: str | None = None
     group: str | None = None
     categories: Mapping[str, Any] = field(default_factory=dict)
+    text_in_image: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,9 @@
 """A local folder in the hub's own columns: Parquet, JSON or JSONL, images inline or as relative paths.
 
 The files of the split are those named `{split}.ext` or `{split}-00000-of-00004*.ext`; where no file is named so, the
-only data file there is. Image columns of Parquet files are read one row group at a time, when an image is opened.
+only data file there is. They stand in the folder, in its folder `data`, or in one named like a configuration. Of
+several splits each has to be there under its name. Image columns of Parquet files are read one row group at a time,
+when an image is opened.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from vpbench.base import Source
-from vpbench.data.table import Row, Table, check_columns, image_ref, image_refs, path_column
+from vpbench.data.table import Row, Table, by_split, check_columns, image_ref, image_refs, path_column, split_names
 from vpbench.errors import DataError
 from vpbench.records import ImageRef
 
@@ -23,8 +25,18 @@ _SUFFIXES = (".parquet", ".jsonl", ".json")
 
 
 def read_folder(source: Source, folder: Path) -> Table:
-    """All rows of the split in `folder` (or of one file). Raises `DataError` for what isn't there or can't be read."""
-    files = _files(source, folder)
+    """All rows of the split in `folder` (or of one file), or of its several splits.
+
+    Raises `DataError` for what isn't there or can't be read.
+    """
+    several = len(split_names(source)) > 1
+    if several and folder.is_file():
+        raise DataError(f"--data {folder}: {source.hub_id} has a file for each of its splits; give their folder")
+    return by_split(source, lambda one: _read_split(one, folder, only_file=not several))
+
+
+def _read_split(source: Source, folder: Path, only_file: bool) -> Table:
+    files = _files(source, folder, only_file)
     root = folder if folder.is_dir() else folder.parent
     digest = hashlib.sha256()
     rows: list[Row] = []
@@ -36,15 +48,17 @@ def read_folder(source: Source, folder: Path) -> Table:
     return Table(rows, digest.hexdigest(), str(folder), None)
 
 
-def _files(source: Source, folder: Path) -> list[Path]:
+def _files(source: Source, folder: Path, only_file: bool) -> list[Path]:
+    """The files of one split; `only_file`: whether the only data file there may have another name."""
     if folder.is_file():
         return [folder]
     if not folder.is_dir():
         raise DataError(f"--data {folder}: no such folder; give the folder that holds the files of {source.hub_id}")
-    found = sorted(path for place in (folder, folder / "data") for path in place.glob("*") if path.suffix in _SUFFIXES)
+    places = (folder, folder / "data", *(folder / config for config in source.configs))
+    found = sorted(path for place in places for path in place.glob("*") if path.suffix in _SUFFIXES)
     pattern = re.compile(rf"{re.escape(source.split)}(-\d+-of-\d+.*)?")
     named = [path for path in found if pattern.fullmatch(path.stem)]
-    chosen = named or (found if len(found) == 1 else [])
+    chosen = named or (found if only_file and len(found) == 1 else [])
     if not chosen:
         have = ", ".join(path.name for path in found) or "none"
         raise DataError(

@@ -13,24 +13,36 @@ from pathlib import Path
 from typing import Any
 
 from vpbench.base import Source
-from vpbench.data.table import Row, Table, check_columns, image_refs
+from vpbench.data.table import Row, Table, by_split, check_columns, image_refs
 from vpbench.errors import DataError
 from vpbench.records import ImageRef
 
 
 def read_hub(source: Source) -> Table:
-    """All rows of the task's split. Raises `DataError` where the hub can't be reached or holds something else."""
+    """All rows of the task's split, or of its several splits.
+
+    Raises `DataError` where the hub can't be reached or holds something else.
+    """
+    return by_split(source, _read_split)
+
+
+def _read_split(source: Source) -> Table:
     import datasets
 
-    config = None if source.config == "default" else source.config
     try:
-        data = datasets.load_dataset(source.hub_id, config, split=source.split, revision=source.revision)
+        parts = [
+            datasets.load_dataset(
+                source.hub_id, None if config == "default" else config, split=source.split, revision=source.revision
+            )
+            for config in source.configs
+        ]
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise DataError(
             f"can't load {source.hub_id} (split {source.split}, revision {source.revision or 'main'}) from the hub: "
             f"{reason}. Without a network, give a folder that holds the data set's own files: --data DIR."
         ) from error
+    data = parts[0] if len(parts) == 1 else datasets.concatenate_datasets(parts)
     for column, feature in data.features.items():
         if isinstance(feature, datasets.Image):
             data = data.cast_column(column, datasets.Image(decode=False))
@@ -49,7 +61,7 @@ def read_hub(source: Source) -> Table:
             elif not several or data[number][column] is not None:
                 images.append(ImageRef(name, load=functools.partial(_inline, data, number, column, name)))
         rows.append(Row(values, tuple(images), where))
-    revision = _commit(data) or source.revision
+    revision = _commit(parts[0]) or source.revision
     return Table(rows, f"{source.hub_id}@{revision}:{data._fingerprint}", source.hub_id, revision)
 
 

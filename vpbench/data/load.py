@@ -47,6 +47,8 @@ def load_questions(task: Task, data: Path | None) -> QuestionSet:
     where: dict[str, str] = {}
     for row in table.rows:
         question = _read(task.source, row, task.question, row.values, row.images)
+        if question is None:
+            continue
         if question.id in questions:
             raise DataError(f"{row.where}: question id {question.id!r} is already at {where[question.id]}")
         questions[question.id] = question

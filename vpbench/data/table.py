@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,30 @@ class Table:
     fingerprint: str
     origin: str
     revision: str | None
+
+
+SPLIT = "__split__"
+"""The key under which a row of a source with several splits says which of them it is from."""
+
+
+def split_names(source: Source) -> list[str]:
+    """The splits of a source; several are joined by "+", as `datasets` does."""
+    return source.split.split("+")
+
+
+def by_split(source: Source, read: Callable[[Source], Table]) -> Table:
+    """What `read` gives for the source's split, or for each of several in their order, with `SPLIT` in every row."""
+    names = split_names(source)
+    if len(names) == 1:
+        return read(source)
+    tables = [read(replace(source, split=name)) for name in names]
+    rows = [
+        replace(row, values={**row.values, SPLIT: name})
+        for name, table in zip(names, tables, strict=True)
+        for row in table.rows
+    ]
+    fingerprint = hashlib.sha256("\n".join(table.fingerprint for table in tables).encode()).hexdigest()
+    return Table(rows, fingerprint, tables[0].origin, tables[0].revision)
 
 
 def check_columns(source: Source, have: list[str], where: str) -> None:

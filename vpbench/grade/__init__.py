@@ -1,21 +1,28 @@
 """Grading of final answers: what a task file is written with.
 
-`grade_answer` is the robust mode. `equal_to_two_decimals` and `nearest_choice` are pieces of official rules. Nothing
+`grade_answer` is the robust mode, `grade_labels` that of questions answered by a set of option labels, `label_set`
+and `listed_options` read label lists and option lists. `equal_to_two_decimals` and `nearest_choice` are pieces of official rules. Nothing
 heavy is imported before it is used.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vpbench.grade.labels import grade_labels as grade_labels
+    from vpbench.grade.labels import label_set as label_set
+    from vpbench.grade.labels import listed_options as listed_options
     from vpbench.grade.official import equal_to_two_decimals as equal_to_two_decimals
     from vpbench.grade.official import nearest_choice as nearest_choice
     from vpbench.grade.robust import grade_answer as grade_answer
 
-__all__ = ["equal_to_two_decimals", "grade_answer", "nearest_choice"]
+__all__ = ["equal_to_two_decimals", "grade_answer", "grade_labels", "label_set", "listed_options", "nearest_choice"]
 
 _HOME = {
     "equal_to_two_decimals": "vpbench.grade.official",
     "grade_answer": "vpbench.grade.robust",
+    "grade_labels": "vpbench.grade.labels",
+    "label_set": "vpbench.grade.labels",
+    "listed_options": "vpbench.grade.labels",
     "nearest_choice": "vpbench.grade.official",
 }
 

@@ -1,0 +1,241 @@
+"""WeMath testmini: 525 problems of two or three steps, each asked as a whole and step by step; strict score.
+
+A raw row (values invented):
+
+    {"ID": "2steps_7", "split": "testmini", "key": "2steps_1",   # role in the group: 2steps_1, 2steps_2, 2steps_multi
+     "question": "How long is AB (in cm)?", "option": "A. 3; B. 4;C. 5; D. No correct answer", "answer": "B",
+     "knowledge concept": "Perimeter of Squares",     # a composite row joins those of its steps by ";"
+     "knowledge concept description": "...", "question number": 7, "image_path": <image>}
+
+Traps. `ID` repeats within a group, and older copies misspell those of three steps, so the role is read from `key`.
+Options are separated by ";" with or without a space, some contain ";" or lack it, one label has a full-width stop.
+
+A group counts as *complete mastery* if all steps and the whole are right, *inadequate generalization* if only the
+whole is wrong, *rote memorization* if the whole is right but not all steps (loosely: no step), *insufficient knowledge*
+if neither. The score is (complete mastery + half of inadequate generalization) by the number of groups.
+
+The official rule takes the first character after the last "Answer" (with a capital; else of the whole response), once
+`<`, `>`, `:` and stops are gone: "(B)" and "**B**" are no answer, "Answer: Because" is B, and so is "Answer: B or C".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from vpbench import DataError, GradingMode, ImageRef, Question, Reference, Source, Task, Verdict
+from vpbench.grade import grade_answer, label_set, listed_options
+
+_PAPER = "VisualPRM, arXiv 2503.10291, Tables 2, 6 and 7"
+_OTHER_PROMPT = "another prompt, partly from a public leaderboard; not the mean score of the pool"
+_WITHOUT_MARKS = str.maketrans("", "", "<>:.")
+_WITHOUT_TEMPLATE = str.maketrans("<>", "  ")
+
+DOMAINS = {
+    "Angles and Length": (
+        "Understanding Angles (Using a Protractor)", "Understanding Length (Using a Ruler)",
+    ),
+    "Basic Transformations of Figures": (
+        "Axial Symmetry", "Translation", "Rotation",
+    ),
+    "Calculation of Plane Figures": (
+        "Sum of Interior Angles of Other Polygons", "Sum of Interior Angles of Triangles",
+        "Calculation and Comparison of Angles", "Area of Parallelograms", "Area of Triangles", "Area of Sectors",
+        "Area of Trapezoids", "Area of Circles", "Area of Rectangles", "Area of Squares",
+        "Perimeter of Parallelograms", "Perimeter of Triangles", "Perimeter of Trapezoids",
+        "Circumference of Circles", "Perimeter of Rectangles", "Perimeter of Squares",
+    ),
+    "Calculation of Solid Figures": (
+        "Surface Area of Cylinders", "Surface Area of Rectangular Cuboids", "Surface Area of Cubes",
+        "Volume and Capacity of Cylinders", "Volume and Capacity of Cones",
+        "Volume and Capacity of Rectangular Cuboids", "Volume and Capacity of Cubes",
+    ),
+    "Correspondence of Coordinates and Positions": (
+        "Representing Positions Using Ordered Pairs", "Finding Positions Based on Ordered Pairs",
+    ),
+    "Cutting and Combining of Figures": (
+        "Combining and Dividing Solids", "Division of Plane Figures", "Combining Plane Figures",
+        "Tessellation of Figures", "Folding Problems of Figures",
+    ),
+    "Direction": (
+        "Southeast, Southwest, Northeast, Northwest Directions", "Cardinal Directions (East, South, West, North)",
+    ),
+    "Position": (
+        "Front-Back Position", "Up-Down Position", "Left-Right Position",
+    ),
+    "Route Map": (
+        "Determining the Positions of Objects Based on Direction, Angle, and Distance",
+        "Describing Simple Routes Based on Direction and Distance",
+    ),
+    "Understanding and Conversion of Units": (
+        "Conversion Rates and Calculations Between Area Units",
+        "Conversion Rates and Calculations Between Volume Units (Including Liters and Milliliters)",
+        "Conversion Rates and Calculations Between Length Units",
+    ),
+    "Understanding of Plane Figures": (
+        "Properties and Understanding of Parallelograms", "Properties and Understanding of Triangles",
+        "Properties and Understanding of Trapezoids", "Properties and Understanding of Rectangles",
+        "Properties and Understanding of Squares", "Understanding Triangular Rulers",
+        "Understanding and Representing Angles", "Distance Between Two Points",
+        "Understanding Line Segments, Lines, and Rays", "perpendicularity", "Parallel", "Understanding Sectors",
+        "Understanding Circles", "Observing Figures",
+    ),
+    "Understanding of Solid Figures": (
+        "Expanded View of Cylinders", "Expanded View of Rectangular Cuboids", "Expanded View of Cubes",
+        "Properties of Cylinders", "Properties of Cones", "Properties and Understanding of Rectangular Cuboids",
+        "Properties and Understanding of Cubes", "Observing Objects",
+    ),
+}
+"""The twelve domains and the knowledge concepts that belong to each."""
+
+
+class WeMath(Task):
+    """WeMath, split testmini."""
+
+    name = "wemath"
+    title = "WeMath (testmini, strict score)"
+    metric = "score_strict"
+    source = Source(
+        hub_id="We-Math/We-Math",
+        split="testmini",
+        rows=1740,
+        licence="CC BY-NC 4.0",
+        columns=("ID", "key", "question", "option", "answer", "knowledge concept"),
+        image_columns=("image_path",),
+    )
+    references = (
+        Reference("InternVL2.5-8B", "none", 1, 23.5, _PAPER, _OTHER_PROMPT),
+        Reference("InternVL2.5-8B", "self-consistency", 8, 32.7, _PAPER),
+        Reference("InternVL2.5-8B", "VisualORM-8B", 8, 35.0, _PAPER),
+        Reference("InternVL2.5-8B", "VisualPRM-8B", 8, 36.5, _PAPER),
+        Reference("InternVL2.5-8B", "self-consistency", 128, 34.7, _PAPER),
+        Reference("InternVL2.5-8B", "VisualORM-8B", 128, 32.3, _PAPER),
+        Reference("InternVL2.5-8B", "VisualPRM-8B", 128, 40.9, _PAPER),
+        Reference("MiniCPM-V2.6-8B", "none", 1, 16.4, _PAPER, _OTHER_PROMPT),
+        Reference("MiniCPM-V2.6-8B", "VisualPRM-8B", 8, 31.0, _PAPER),
+    )
+
+    def question(self, row: Mapping[str, Any], images: tuple[ImageRef, ...]) -> Question:
+        """The question with its options listed as (A), (B), ...; its group is the problem. Raises `DataError`."""
+        id = f"{row['ID']}/{row['key']}"
+        choices = listed_options(row["option"])
+        if choices is None:
+            raise DataError(f"question {id}: no options A, B, ... in {row['option']!r}")
+        if row["answer"] not in _letters(choices):
+            raise DataError(f"question {id}: answer {row['answer']!r} isn't the letter of an option")
+        lines = [f"({letter}) {choice}" for letter, choice in zip(_letters(choices), choices, strict=True)]
+        return Question(
+            task=self.name,
+            id=id,
+            text="\n".join([row["question"].strip(), *lines]),
+            images=images,
+            choices=choices,
+            answer=row["answer"],
+            answer_type="choice",
+            group=row["ID"],
+            categories={"key": row["key"], "knowledge_concept": row["knowledge concept"]},
+        )
+
+    def grade(self, question: Question, response: str, mode: GradingMode) -> Verdict:
+        """Robust, or by the benchmark's rule."""
+        if not response.strip():
+            return Verdict(None, None, False, "empty response")
+        if mode == "official":
+            return self.grade_extraction(question, extract(response))
+        response = response.translate(_WITHOUT_TEMPLATE)
+        labels = label_set(response.rpartition("Answer")[2].strip(" :：\n"))
+        if labels is not None and len(labels) == 1:
+            response = f"Answer: {min(labels)}"
+        return grade_answer(question, response, gold_choice=ord(question.answer) - ord("A"))
+
+    def grade_extraction(self, question: Question, extraction: str | None) -> Verdict:
+        """The official comparison of a letter."""
+        if not extraction:
+            return Verdict(None, None, False, "no answer")
+        correct = extraction == question.answer
+        return Verdict(extraction[:200], extraction[:200], correct, "match" if correct else "different")
+
+    def group_value(self, questions: Sequence[Question], correctness: Any) -> Any:
+        """What a group adds to the strict score: 1 if steps and whole are right, 1/2 if only the whole is wrong.
+
+        A whole that isn't there counts as wrong; steps that aren't there don't count.
+        """
+        whole = [is_composite(question) for question in questions]
+        steps = correctness[[not each for each in whole]].prod(axis=0)
+        return steps * (1 + correctness[whole].sum(axis=0)) / 2
+
+    def gold_response(self, question: Question) -> str:
+        """The gold letter in the benchmark's form."""
+        return f"Answer: {question.answer}"
+
+
+def extract(response: str) -> str | None:
+    """The letter that the benchmark's rule reads out of a response."""
+    text = response.rpartition("Answer")[2].strip().translate(_WITHOUT_MARKS).strip()
+    return text[0] if text and text[0] in "ABCDEFGH" else None
+
+
+def is_composite(question: Question) -> bool:
+    """Whether the question asks a problem as a whole."""
+    return bool(question.categories["key"].endswith("multi"))
+
+
+def metrics(questions: Sequence[Question], correct: Sequence[bool]) -> dict[str, float]:
+    """All published figures: counts of groups, and rates, scores and accuracies as fractions of 1.
+
+    `correct[i]` is the verdict on `questions[i]`. Rates are by the number of groups, that of rote memorization by the
+    groups whose whole is right (0 if there are none, where the original fails). "one_step", "two_step", "three_step":
+    mean accuracy of the steps and of the wholes of so many steps; "domain/...": plain mean of its concepts' accuracies.
+    A group without a whole or without steps is treated as in `WeMath.group_value`.
+    """
+    steps: dict[str, list[bool]] = {}
+    whole: dict[str, bool] = {}
+    for question, right in zip(questions, correct, strict=True):
+        group = str(question.group)
+        steps.setdefault(group, [])
+        if is_composite(question):
+            whole[group] = bool(right)
+        else:
+            steps[group].append(bool(right))
+    states = [(all(rights), any(rights), whole.get(group, False)) for group, rights in steps.items()]
+    counts = {
+        "inadequate_generalization": sum(every and not right for every, _, right in states),
+        "insufficient_knowledge": sum(not every and not right for every, _, right in states),
+        "complete_mastery_strict": sum(every and right for every, _, right in states),
+        "complete_mastery_loose": sum(some and right for _, some, right in states),
+        "rote_memorization_strict": sum(not every and right for every, _, right in states),
+        "rote_memorization_loose": sum(not some and right for _, some, right in states),
+    }
+    total, solved = len(states), sum(right for _, _, right in states)
+    figures = {f"{name}_count": float(count) for name, count in counts.items()}
+    for name, count in counts.items():
+        figures[f"{name}_rate"] = _share(count, solved if name.startswith("rote") else total)
+    for mode in ("strict", "loose"):
+        mastered = counts[f"complete_mastery_{mode}"] + counts["inadequate_generalization"] / 2
+        figures[f"score_{mode}"] = _share(mastered, total)
+    return figures | _accuracies(questions, correct)
+
+
+def _accuracies(questions: Sequence[Question], correct: Sequence[bool]) -> dict[str, float]:
+    rights: dict[str, list[bool]] = {"mean_accuracy": [], "one_step": [], "two_step": [], "three_step": []}
+    concepts: dict[str, list[bool]] = {}
+    for question, right in zip(questions, correct, strict=True):
+        rights["mean_accuracy"].append(right)
+        if not is_composite(question):
+            rights["one_step"].append(right)
+            concepts.setdefault(question.categories["knowledge_concept"], []).append(right)
+        else:
+            rights["two_step" if question.categories["key"].startswith("2") else "three_step"].append(right)
+    figures = {name: _share(sum(values), len(values)) for name, values in rights.items()}
+    for domain, members in DOMAINS.items():
+        shares = [_share(sum(concepts[name]), len(concepts[name])) for name in members if name in concepts]
+        figures[f"domain/{domain}"] = _share(sum(shares), len(shares))
+    return figures
+
+
+def _letters(choices: Sequence[str]) -> str:
+    return "ABCDEFGHIJ"[: len(choices)]
+
+
+def _share(count: float, total: int) -> float:
+    return count / total if total else 0.0

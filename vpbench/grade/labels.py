@@ -1,0 +1,119 @@
+"""Option labels: where a text lists its options, and answers that are a set of labels.
+
+`listed_options` finds the options that a question or an option string writes out: "(A) yes (B) no", "A) 1 B) 2", lines
+"A. one", or "A. one; B. two" as a whole text. `grade_labels` grades questions whose answer is one or several labels
+("A", "B, D", a digit where figures are numbered): the set must be equal, order doesn't count, and "A or B" is two
+answers. A single label is read by the rules of `choices`, so the words of a listed option count as well; several labels
+count where the answer is marked as such, in prose only if the question asks for more than one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from functools import lru_cache
+
+from vpbench.grade.choices import read_choice
+from vpbench.grade.final import final_spans
+from vpbench.grade.numbers import without_markup
+from vpbench.grade.options import options_of
+from vpbench.grade.text import readable
+from vpbench.records import Question, Verdict
+
+ALPHABET = "ABCDEFGHIJ"
+MAX_OPTIONS_CHARACTERS = 10_000
+_STYLES = (r"\({}\)", r"(?<![\w(]){}\)", r"(?:(?<=\n)|\A){}[.:．]\s", r"(?:\A|(?<=[;\s])){}[.．](?!\s*(?:;|\Z))")
+_JOIN = r"(?:\s*(?:,|;|&|/|\band\b)\s*)+"
+_STRONG = {"box", "tag", "stated", "whole"}
+_ASKS_SEVERAL = re.compile(
+    r"\b(?:which|what) (?:(?:of the |of these )?(?:two|three|four)|choices|options|answers|letters)\b", re.IGNORECASE
+)
+_LEAD = re.compile(r"(?:both |the )?(?:options?|choices?|figures?|answers?|letters?|boxes|labels?)[\s:]+", re.IGNORECASE)
+_NONE = re.compile(r"(?:none|neither)(?: of (?:the above|them|these|the options))?", re.IGNORECASE)
+
+
+@lru_cache(maxsize=8_192)
+def listed_options(text: str) -> tuple[str, ...] | None:
+    """The texts of the options that `text` lists, in the order A, B, ...; None unless at least A and B are listed.
+
+    Of several lists the last one counts; an option's text may be empty (it is drawn in the image then).
+    """
+    if len(text) > MAX_OPTIONS_CHARACTERS:
+        return None
+    for style in _STYLES:
+        for start in reversed([match.start() for match in re.finditer(style.format("A"), text)]):
+            found = _run(style, text, start)
+            if len(found) > 1:
+                return tuple(found)
+    return None
+
+
+def _run(style: str, text: str, at: int) -> list[str]:
+    """Option texts from position `at`, where A stands, up to the first label that doesn't follow."""
+    ends: list[tuple[int, int]] = []
+    for label in ALPHABET:
+        match = re.compile(style.format(label)).search(text, at)
+        if match is None:
+            break
+        ends.append((match.start(), match.end()))
+        at = match.end()
+    stops = [start for start, _ in ends[1:]] + [len(text)]
+    return [text[end:stop].strip(" ,;\n\t") for (_, end), stop in zip(ends, stops, strict=True)]
+
+
+def grade_labels(question: Question, response: str, gold: Collection[str]) -> Verdict:
+    """The verdict on `response`, where the set of labels `gold` is right: capital letters A to J, or digits.
+
+    The answer class is "labels:" and the labels in order. Options are those of `question.choices`, else those that its
+    text lists. Never raises for anything a response may hold.
+    """
+    text = readable(response) if response else ""
+    if not text:
+        return Verdict(None, None, False, "empty response")
+    labels = "123456789" if all(label.isdigit() for label in gold) else ALPHABET
+    several = _several(text, question.text, labels)
+    if several is not None:
+        found, said = several
+        name = "labels:" + (",".join(sorted(found)) or "none")
+        correct = found == frozenset(gold)
+        return Verdict(said[:200], name, correct, "match" if correct else "different")
+    if labels.isdigit():
+        return Verdict(None, None, False, "no answer")
+    choices = question.choices or listed_options(question.text) or ("",) * len(ALPHABET)
+    reading = read_choice(text, options_of(choices), question.text)
+    if reading.index is None:
+        return Verdict(reading.text, None, False, reading.reason)
+    label = ALPHABET[reading.index] if reading.index < len(ALPHABET) else None
+    correct = frozenset({label}) == frozenset(gold)
+    return Verdict(reading.text, f"labels:{label}", correct, "match" if correct else "different")
+
+
+def _several(text: str, question: str, labels: str) -> tuple[frozenset[str], str] | None:
+    """The labels of the first place that gives nothing but labels, and that place; None where there is none."""
+    asks_several = _ASKS_SEVERAL.search(question) is not None
+    for span in final_spans(text, question):
+        if span.kind in _STRONG:
+            said = without_markup(span.text).strip(" \n\"'.,:;")
+            found = label_set(said, labels)
+            if found is not None:
+                return found, span.text
+        elif asks_several:
+            listed = re.search(rf"(?<![\w-])[{labels}](?:{_JOIN}[{labels}](?![\w-]))+", span.text)
+            if listed is not None:
+                return frozenset(re.findall(rf"\b[{labels}]\b", listed.group())), span.text
+    return None
+
+
+def label_set(text: str, labels: str = ALPHABET) -> frozenset[str] | None:
+    """The labels in a text that is nothing but labels ("B", "(a), (c)", "A and C", "options A, B", "none").
+
+    None for anything else, "A or B" too. Lower case counts.
+    """
+    text = _LEAD.sub("", text.strip(), count=1) if len(text) < 120 else ""
+    if _NONE.fullmatch(text):
+        return frozenset()
+    text = text.strip("()[]{} .") if text.count("(") <= 1 else text
+    one = rf"[(\[{{]?\s*[{labels}]\s*[)\]}}]?\.?"
+    if re.fullmatch(rf"{one}(?:{_JOIN}{one})*", text, re.IGNORECASE):
+        return frozenset(letter.upper() for letter in re.findall(rf"\b[{labels}]\b", text, re.IGNORECASE))
+    return None
