@@ -42,7 +42,9 @@ _KEY = "short answer"
 _QUOTED_ANSWER = re.compile(rf'"{_KEY}"\s*:\s*"([^"\n]{{1,2000}})"')
 _READ_DECIMALS, _CLASS_DECIMALS = 6, 3
 _MONTH = re.compile(
-    r"\b(Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Oct|Nov|Dec)(?:uary|ruary|ch|il|e|y|ust|t(?:ember)?|ober|ember)\b", re.IGNORECASE
+    r"\b(Jan(?=uary\b)|Feb(?=ruary\b)|Mar(?=ch\b)|Apr(?=il\b)|Jun(?=e\b)|Jul(?=y\b)|Aug(?=ust\b)"
+    r"|Sep(?=t\b|tember\b)|Oct(?=ober\b)|Nov(?=ember\b)|Dec(?=ember\b))[a-z]+",
+    re.IGNORECASE,
 )
 _LEAD_IN = re.compile(r"\A\s*(?:it|this|that|they|these) (?:is|are) ", re.IGNORECASE)
 _SMALL_NUMBERS = re.compile(r"-?\d{1,3}(?:, -?\d{1,3})+")

@@ -56,7 +56,8 @@ _NUMBERS = (
     re.compile(r"-?(?<!\d)\d++(?:\.\d++)?[eE][+-]?\d+"),
     re.compile(r"-?(?:(?<!\d)\d++\.\d++|\.\d++|(?<!\d)\d++\b)(?![eE][+-]?\d)(?![,\d])"),
 )
-_LETTER = re.compile("[A-H]")
+_LETTER_OF_A_FIGURE = re.compile("[A-H]")
+_LETTER = re.compile("[A-Z]")
 _PLAIN_NUMBER = re.compile(r"-?\d{1,15}(?:\.(\d{1,9}))?")
 
 
@@ -243,7 +244,7 @@ def _robust_open(question: Question, response: str) -> Verdict:
 
     Where a letter is asked for, the letters of the figure are the options.
     """
-    if _LETTER.fullmatch(question.answer):
+    if _LETTER_OF_A_FIGURE.fullmatch(question.answer):
         return grade_answer(question, response, gold_choice=ord(question.answer) - ord("A"))
     wanted = [_as_asked(question, answer) for answer in _accepted(question.answer)]
     verdicts = [grade_answer(each, response) for each in wanted]

@@ -70,6 +70,7 @@ class VisualProcessBench(StepTask):
             text=row["question"],
             images=images,
             answer=row["answer"],
+            group=" ".join(row["image"]) or None,
             categories={"data_source": source, "policy_model": policy},
         )
         candidate = Candidate(question.id, 0, "\n\n".join(steps), policy=policy, steps=steps)

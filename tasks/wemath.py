@@ -20,6 +20,7 @@ The official rule takes the first character after the last "Answer" (with a capi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -29,7 +30,8 @@ from vpbench.grade import grade_answer, label_set, listed_options
 _PAPER = "VisualPRM, arXiv 2503.10291, Tables 2, 6 and 7"
 _OTHER_PROMPT = "another prompt, partly from a public leaderboard; not the mean score of the pool"
 _WITHOUT_MARKS = str.maketrans("", "", "<>:.")
-_WITHOUT_TEMPLATE = str.maketrans("<>", "  ")
+_TEMPLATE_MARK = re.compile(r"<<|>>|</[^<>\n]{1,20}>")
+_TEMPLATE_HEAD = re.compile(r"<(Thought process|Answer)>")
 
 DOMAINS = {
     "Angles and Length": (
@@ -142,7 +144,7 @@ class WeMath(Task):
             return Verdict(None, None, False, "empty response")
         if mode == "official":
             return self.grade_extraction(question, extract(response))
-        response = response.translate(_WITHOUT_TEMPLATE)
+        response = _TEMPLATE_HEAD.sub(r"\1: ", _TEMPLATE_MARK.sub(" ", response))
         labels = label_set(response.rpartition("Answer")[2].strip(" :：\n"))
         if labels is not None and len(labels) == 1:
             response = f"Answer: {min(labels)}"

@@ -1,0 +1,140 @@
+"""LogicVista: 447 questions of reasoning tests, their options mostly drawn in the image; accuracy.
+
+A raw row (values invented):
+
+    {"id": "v1_7", "question": "Which two boxes come next? Select from A-E", "image": <image>,
+     "answer": "B, D",                # labels joined by ", "; all but four rows have one, one row has a digit
+     "reasoning": "...", "skill": ["inductive"],                       # or deductive, numerical, spatial, mechanical
+     "broad_capability": ["diagram and ocr"], "specific_capability": ["sequence pattern"]}
+
+Traps. v1_382 has neither question nor answer and isn't one of the 447: the row is left out. v1_20 numbers its options, so
+digits are its labels. Two rows have F and G as answers. The released result tables by capability go by other labels
+than the data: give those as the category `capability` to `metrics` to get their figures.
+
+Both official procedures let a language model extract labels from the response. `grade_extraction` is the first-party
+comparison of what was extracted (sorted lower-case lists are equal, so a label named twice is wrong), `toolkit_match`
+the stricter form of a widely used toolkit (an unbroken run of capitals, so v1_20 can't be right). Without an extraction,
+mode "official" reads only responses that are nothing but labels, "(rule-only)", and says "needs a judge" of others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from vpbench import GradingMode, ImageRef, Question, Reference, Source, Task, Verdict
+from vpbench.grade import grade_labels, label_set
+
+MAX_EXTRACTION_CHARACTERS = 20_000
+NO_LABEL = "zzzzz"
+"""What the first-party extraction gives for a response without a label."""
+
+_PAPER = "VisualPRM, arXiv 2503.10291, Tables 2, 6 and 7"
+_OTHER_PROMPT = "another prompt, partly from a public leaderboard; not the mean accuracy of the pool"
+
+
+class LogicVista(Task):
+    """LogicVista, all questions."""
+
+    name = "logicvista"
+    title = "LogicVista"
+    source = Source(
+        hub_id="lscpku/LogicVista",
+        split="test",
+        rows=447,
+        licence="Apache-2.0 (questions and answers); the images are from test vendors' pages",
+        columns=("id", "question", "answer", "skill", "broad_capability"),
+        image_columns=("image",),
+    )
+    references = (
+        Reference("InternVL2.5-8B", "none", 1, 36.0, _PAPER, _OTHER_PROMPT),
+        Reference("InternVL2.5-8B", "self-consistency", 8, 43.0, _PAPER),
+        Reference("InternVL2.5-8B", "VisualORM-8B", 8, 41.8, _PAPER),
+        Reference("InternVL2.5-8B", "VisualPRM-8B", 8, 43.8, _PAPER),
+        Reference("InternVL2.5-8B", "self-consistency", 128, 43.2, _PAPER),
+        Reference("InternVL2.5-8B", "VisualORM-8B", 128, 40.9, _PAPER),
+        Reference("InternVL2.5-8B", "VisualPRM-8B", 128, 45.4, _PAPER),
+        Reference("MiniCPM-V2.6-8B", "none", 1, 27.5, _PAPER, _OTHER_PROMPT),
+        Reference("MiniCPM-V2.6-8B", "VisualPRM-8B", 8, 37.4, _PAPER),
+    )
+
+    def question(self, row: Mapping[str, Any], images: tuple[ImageRef, ...]) -> Question | None:
+        """The question; None for the row that has neither question nor answer."""
+        text, answer = row["question"].strip(), row["answer"].strip()
+        if not text and not answer:
+            return None
+        return Question(
+            task=self.name,
+            id=str(row["id"]),
+            text=text,
+            images=images,
+            answer=answer,
+            answer_type="labels",
+            categories={
+                "skill": list(row["skill"]),
+                "capability": [part for each in row["broad_capability"] for part in each.split(" and ")],
+            },
+        )
+
+    def grade(self, question: Question, response: str, mode: GradingMode) -> Verdict:
+        """Robust, or the first-party comparison where the response is nothing but labels."""
+        if not question.answer:
+            return Verdict(None, None, False, "no gold answer")
+        if mode == "robust":
+            return grade_labels(question, response, question.answer.split(", "))
+        if not response.strip():
+            return Verdict(None, None, False, "empty response")
+        extraction = _extract_by_rule(response)
+        if extraction is None:
+            return Verdict(None, None, False, "needs a judge")
+        verdict = self.grade_extraction(question, extraction)
+        return Verdict(verdict.extracted, verdict.answer_class, verdict.correct, f"{verdict.reason} (rule-only)")
+
+    def grade_extraction(self, question: Question, extraction: str | None) -> Verdict:
+        """The first-party comparison of extracted labels, which are joined by commas."""
+        if extraction is None:
+            return Verdict(None, None, False, "no answer")
+        if len(extraction) > MAX_EXTRACTION_CHARACTERS:
+            return Verdict(None, None, False, "too long")
+        labels = sorted(label.strip(" '\"").lower() for label in extraction.strip("[] ").split(","))
+        name = None if labels in ([NO_LABEL], [""]) else ", ".join(labels)
+        correct = labels == sorted(question.answer.lower().split(", "))
+        reason = "no answer" if name is None else "match" if correct else "different"
+        return Verdict(extraction, name, correct, reason)
+
+
+def toolkit_match(answer: str, judge_output: str) -> tuple[bool, bool]:
+    """Whether the toolkit accepts what its judge replied (letters only, all capitals), and whether it is right."""
+    accepted = judge_output.isalpha() and judge_output.isupper()
+    gold = sorted(letter for letter in answer if letter not in ", ")
+    return accepted, accepted and sorted(judge_output) == gold
+
+
+def _extract_by_rule(response: str) -> str | None:
+    """What the first-party extraction surely gives: no label for a lone sign that is neither a digit nor A to E.
+
+    None for what it would ask its model about, unless the response is nothing but labels.
+    """
+    text = response.rpartition("ASSISTANT:")[2].strip()
+    if len(text) == 1 and not (text in "ABCDEabcde" or text.isdigit()):
+        return NO_LABEL
+    if len(text) == 1:
+        return text
+    labels = label_set(text, "ABCDEFGHI")
+    return ", ".join(sorted(labels)) if labels else None
+
+
+def metrics(questions: Sequence[Question], correct: Sequence[bool]) -> dict[str, float]:
+    """All published figures, as fractions of 1; `correct[i]` is the verdict on `questions[i]`.
+
+    "accuracy" is over the questions that have an answer, "accuracy_all_rows" over all that are given (the tables of the
+    authors count an empty row); "skill/..." and "capability/..." over the questions that name it.
+    """
+    groups: dict[str, list[bool]] = {"accuracy": [], "accuracy_all_rows": []}
+    for question, right in zip(questions, correct, strict=True):
+        names = ["accuracy_all_rows", *(["accuracy"] if question.answer else [])]
+        for kind in ("skill", "capability"):
+            names += [f"{kind}/{label}" for label in question.categories[kind]]
+        for name in names:
+            groups.setdefault(name, []).append(bool(right))
+    return {name: sum(rights) / len(rights) if rights else 0.0 for name, rights in groups.items()}

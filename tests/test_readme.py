@@ -1,0 +1,43 @@
+"""The README's examples run as they stand, and its figures are those the program prints."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from vpbench.cli import main
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+
+
+def test_the_example_task_and_critic_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    task, critic = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert task.count("\n") < 60
+    (tmp_path / "mytask.py").write_text(task)
+    (tmp_path / "shortest.py").write_text(critic)
+    rows = [{"id": 7, "question": "How many?", "picture": None, "answer": "4"}]
+    (tmp_path / "test.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    pool = {"question_id": "7", "candidates": [{"response": "There are 4."}, {"response": "After long thought, 5."}]}
+    (tmp_path / "pool.jsonl").write_text(json.dumps(pool))
+    monkeypatch.chdir(tmp_path)
+    arguments = "run --task ./mytask.py --critic ./shortest.py --critic-args per_line=false --data . --pool pool.jsonl"
+    for grading, value in (("robust", 1.0), ("official", 0.0)):
+        done = CliRunner().invoke(
+            main, [*arguments.split(), "--grading", grading, "--output", grading], catch_exceptions=False
+        )
+        assert done.exit_code == 0, done.output
+        result = json.loads(next(Path(grading, "results").glob("*/result.json")).read_text())
+        assert result["curves"]["critic"][-1] == {"n": 2, "value": value, "low": value, "high": value}
+
+
+def test_the_printed_result_is_what_the_demo_prints(tmp_path: Path) -> None:
+    demo = re.search(r"Its first result is\n\n```\n(.*?)```", README, re.DOTALL)
+    assert demo
+    done = CliRunner().invoke(
+        main, ["run", "--nano", "--task", "mathvista", "--output", str(tmp_path)], catch_exceptions=False
+    )
+    assert demo[1].strip() in done.output
