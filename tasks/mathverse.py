@@ -55,8 +55,11 @@ _UNIT = re.compile(
     re.IGNORECASE,
 )
 _SPELLINGS = (("掳", "°"), ("−", "-"), ("∞", r"\infty"), ("∪", r" \cup "), ("≤", r"\leq "), ("≥", r"\geq "))
-_NAMED = re.compile(r"\s*(?:[A-Za-z][A-Za-z. ]+|\(x, ?y\)|\\mathrm\{[A-Z]+\}|)\s*=(?!.*=)\s*(?=\S)", re.DOTALL)
-_POINT = re.compile(r"[^=]*=.*=\s*(?=\(.*,.*\)\s*\Z)", re.DOTALL)
+_LAYOUT = re.compile(r"\\(?:left|right)(?![a-z])")
+_NAMED = re.compile(r"\s*(?:[A-Za-z][A-Za-z. ]+|\\mathrm\{[A-Z]+\}|)\s*=(?!.*=)\s*(?=\S)", re.DOTALL)
+_NAME_OF_A_POINT = re.compile(
+    r"(?:(?:\\?[A-Za-z][A-Za-z. ]{0,30}|\([xt], ?y\))[\s$]{0,3}=[\s$]{0,3}){1,3}(?=\([^(),=]{1,40},[^(),=]{1,40}\))"
+)
 _LOST_FRACTION = re.compile(r"\A\s*(?=\{\d+\}\{\d+\})")
 
 _END = r"\s{0,3}([-+]?(?:\\infty|\d{1,9}(?:\.\d{1,9})?(?:/[1-9]\d{0,8})?))\s{0,3}"
@@ -172,11 +175,12 @@ def gold_choices(question: Question) -> list[int]:
 def spelled(text: str) -> str:
     """`text` in one spelling of signs, bearings and units, the same for golds and responses.
 
-    Bearings become degrees clockwise from north: "N 34° W" is 326°, "053° T" is 053°. Units in text commands and unit
-    words that formulas end with are left out.
+    Bearings become degrees clockwise from north: "N 34° W" is 326°, "053° T" is 053°. The name in "center = (2, 3)", units
+    in text commands and unit words that formulas end with are left out.
     """
     for old, new in _SPELLINGS:
         text = text.replace(old, new)
+    text = _NAME_OF_A_POINT.sub("", _LAYOUT.sub("", text))
     text = _TRUE_BEARING.sub("°", text)
     for pattern in (_COMPASS_BEARING, _COMPASS_WORDS):
         text = pattern.sub(_true_bearing, text)
@@ -193,9 +197,8 @@ def _true_bearing(match: re.Match[str]) -> str:
 def plain_gold(answer: str) -> str:
     """A free-form gold as a bare value, formula or description: without delimiters, unit and the name it is given."""
     lines = dict.fromkeys(line.strip() for line in spelled(answer).replace("$", " ").strip().splitlines())
-    text = re.sub(r"\\left(?![a-z])|\\right(?![a-z])|\\\[|\\\]", "", " ".join(lines)).strip(" .")
+    text = re.sub(r"\\\[|\\\]", "", " ".join(lines)).strip(" .")
     text = _NAMED.sub("", text, count=1) if _NAMED.match(text) else text
-    text = _POINT.sub("", text, count=1) if _POINT.match(text) else text
     return _LOST_FRACTION.sub(r"\\frac", text).strip()
 
 
@@ -205,7 +208,7 @@ def labelled_sets(text: str) -> dict[str, str]:
     Of two under the same name the last one counts; ends are exact numbers, so that 1/6 and \\frac{1}{6} are the same.
     """
     text = _SIMPLE_FRACTION.sub(r"\1/\2", text[-MAX_CHARACTERS:])
-    text = re.sub(r"\\left(?![a-z])|\\right(?![a-z])|[${}]|\\(?:text|quad)\b", "", text)
+    text = re.sub(r"[${}]|\\(?:text|quad)\b", "", _LAYOUT.sub("", text))
     found = {}
     for match in _SET.finditer(text):
         union = " u ".join(_pair(pair) for pair in _PAIRS.finditer(match[2]))

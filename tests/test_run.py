@@ -194,6 +194,22 @@ def test_a_pool_that_carries_its_questions_needs_no_data(tmp_path: Path) -> None
     ]
 
 
+def test_a_pool_without_images_is_never_scored_as_text_alone(tmp_path: Path) -> None:
+    (tmp_path / "critic.py").write_text(
+        CRITIC.replace("calls = len", "[image.open() for image in question.images]; calls = len")
+    )
+    log = f"log={tmp_path}/log"
+    pool = pool_file(tmp_path, line("1", "4", "5"))
+    arguments = ["run", "--task", "mathvista", "--critic", tmp_path / "critic.py", "--critic-args", log, "--pool", pool]
+    done = vpbench(*arguments, "--output", tmp_path)
+    assert done.exit_code == 3
+    assert "missing image:" in done.output
+    assert "pool.jsonl line 1, images holds none; give data with images by --data DIR" in done.output
+    (tmp_path / "a.png").write_bytes(next(nano_folder("visualprocessbench").glob("images/*.png")).read_bytes())
+    pool_file(tmp_path, line("1", "4", "5", images=["a.png"]))
+    assert vpbench(*arguments, "--output", tmp_path).exit_code == 0
+
+
 def test_scores_from_a_file_name_their_critic(tmp_path: Path) -> None:
     pool = pool_file(tmp_path, line("1", "4", "5"))
     scores = pool_file(

@@ -108,7 +108,7 @@ def plan(found: Found[BaseTask], request: Request) -> Plan:
         )
     pool = read_pool(request.pool)
     if request.data is None and pool.question_fields.keys() >= pool.rows.keys():
-        questions = pool_questions(task, pool.question_fields)
+        questions = pool_questions(task, pool.question_fields, request.pool.parent)
     else:
         questions = load_questions(task, request.data)
     rows, notes = _match(questions, pool, task, request.nano)

@@ -99,7 +99,7 @@ def _find(kind: str, base: type[Plugin], wanted: str) -> Found[Plugin]:
     if wanted in known:
         return known[wanted]
     near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.4)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(sorted(known))}"
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(sorted(known))}."
     raise ConfigError(f"no {kind[:-1]} is called {wanted!r}; {hint} A path to a Python file works too.")
 
 

@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 from vpbench.base import Source, StepTask, Task
 from vpbench.data.folder import read_folder
 from vpbench.data.hub import read_hub
-from vpbench.data.table import Row, Table
+from vpbench.data.table import Row, Table, image_refs
 from vpbench.errors import DataError
-from vpbench.records import LabelledSolution, Question
+from vpbench.records import ImageRef, LabelledSolution, Question
 
 Made = TypeVar("Made")
 
@@ -65,33 +65,44 @@ def load_solutions(task: StepTask, data: Path | None) -> SolutionSet:
     return SolutionSet(solutions, _fingerprint(table, task), table.origin, table.revision)
 
 
-def question_from_fields(task: str, fields: Mapping[str, Any], where: str) -> Question:
-    """A question out of the fields that a pool line carries (`question`, `answer`, `choices`, `precision`, ...)."""
-    for needed in ("question_id", "question", "answer"):
-        if fields.get(needed) is None:
-            raise DataError(f"{where}: no {needed!r}, so the question can't be built from the pool; give --data DIR")
-    precision = fields.get("precision")
-    choices = fields.get("choices")
-    return Question(
-        task=task,
-        id=str(fields["question_id"]),
-        text=str(fields["question"]),
-        choices=tuple(map(str, choices)) if choices else None,
-        answer=str(fields["answer"]),
-        answer_type=str(fields.get("answer_type") or "text"),
-        precision=None if precision is None else int(precision),
-        unit=fields.get("unit"),
-        categories=fields.get("categories") or {},
-    )
+def pool_questions(task: Task, fields: Mapping[str, tuple[Mapping[str, Any], str]], root: Path) -> QuestionSet:
+    """The questions that a pool's lines carry: id to (fields, place of the line); image paths are relative to `root`.
 
-
-def pool_questions(task: Task, fields: Mapping[str, tuple[Mapping[str, Any], str]]) -> QuestionSet:
-    """The questions that a pool's lines carry: id to (fields, place of the line)."""
-    questions = {id: question_from_fields(task.name, row, where) for id, (row, where) in fields.items()}
+    Raises `DataError` for a line that lacks what the task needs.
+    """
+    questions = {id: _from_fields(task, row, where, root) for id, (row, where) in fields.items()}
     content = json.dumps([list(row.items()) for row, _ in fields.values()], sort_keys=True, default=str)
     digest = hashlib.sha256(content.encode()).hexdigest()
     places = {id: where for id, (_, where) in fields.items()}
     return QuestionSet(questions, places, digest, "the pool's own question fields", None)
+
+
+def _from_fields(task: Task, fields: Mapping[str, Any], where: str, root: Path) -> Question:
+    needed = ["question", "answer"]
+    if type(task).group_value is not Task.group_value:
+        needed.append("group")
+    missing = [name for name in needed if fields.get(name) is None]
+    if missing:
+        raise DataError(f"{where}: no {missing[0]!r}, so the question can't be built from the pool; give --data DIR")
+    choices = tuple(map(str, fields.get("choices") or ()))
+    lines = [str(fields["question"]), *(f"({chr(ord('A') + place)}) {text}" for place, text in enumerate(choices))]
+    images: tuple[ImageRef, ...] = ()
+    if task.source.image_columns or fields.get("images"):
+        images = image_refs(fields.get("images"), f"{where}, images", root)
+    precision = fields.get("precision")
+    return Question(
+        task=task.name,
+        id=str(fields["question_id"]),
+        text="\n".join(lines),
+        images=images,
+        choices=choices or None,
+        answer=str(fields["answer"]),
+        answer_type=str(fields.get("answer_type") or "text"),
+        precision=None if precision is None else int(precision),
+        unit=fields.get("unit"),
+        group=fields.get("group"),
+        categories=fields.get("categories") or {},
+    )
 
 
 def _table(source: Source, data: Path | None) -> Table:

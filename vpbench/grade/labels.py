@@ -10,18 +10,20 @@ count where the answer is marked as such, in prose only if the question asks for
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 
 from vpbench.grade.choices import read_choice
 from vpbench.grade.final import final_spans
 from vpbench.grade.numbers import without_markup
 from vpbench.grade.options import options_of
-from vpbench.grade.text import readable
+from vpbench.grade.statements import is_refusal
+from vpbench.grade.text import readable, sentences
 from vpbench.records import Question, Verdict
 
 ALPHABET = "ABCDEFGHIJ"
 MAX_OPTIONS_CHARACTERS = 10_000
+MIN_ECHO_CHARACTERS = 8
 _STYLES = (r"\({}\)", r"(?<![\w(]){}\)", r"(?:(?<=\n)|\A){}[.:．]\s", r"(?:\A|(?<=[;\s])){}[.．](?!\s*(?:;|\Z))")
 _JOIN = r"(?:\s*(?:,|;|&|/|\band\b)\s*)+"
 _STRONG = {"box", "tag", "stated", "whole"}
@@ -29,6 +31,10 @@ _ASKS_SEVERAL = re.compile(
     r"\b(?:which|what) (?:(?:of the |of these )?(?:two|three|four)|choices|options|answers|letters)\b", re.IGNORECASE
 )
 _LEAD = re.compile(r"(?:both |the )?(?:options?|choices?|figures?|answers?|letters?|boxes|labels?)[\s:]+", re.IGNORECASE)
+_ALL_LABELS = re.compile(r"\(?\bA\)?(?:,? ?and | ?, ?)\(?B\)?(?:(?: ?, ?|,? ?(?:and|or) )\(?[C-J]\b\)?)+")
+_UNDETERMINED = re.compile(
+    r"\b(?:impossible|insufficient|not enough)\b|\b(?:can ?not|can't) (?:be )?(?:say|tell|determine)", re.IGNORECASE
+)
 _NONE = re.compile(r"(?:none|neither)(?: of (?:the above|them|these|the options))?", re.IGNORECASE)
 
 
@@ -70,6 +76,7 @@ def grade_labels(question: Question, response: str, gold: Collection[str]) -> Ve
     text = readable(response) if response else ""
     if not text:
         return Verdict(None, None, False, "empty response")
+    text = _without_echo(text, question.text)
     labels = "123456789" if all(label.isdigit() for label in gold) else ALPHABET
     several = _several(text, question.text, labels)
     if several is not None:
@@ -80,12 +87,36 @@ def grade_labels(question: Question, response: str, gold: Collection[str]) -> Ve
     if labels.isdigit():
         return Verdict(None, None, False, "no answer")
     choices = question.choices or listed_options(question.text) or ("",) * len(ALPHABET)
+    text = _ALL_LABELS.sub(" ", text)
     reading = read_choice(text, options_of(choices), question.text)
-    if reading.index is None:
+    index = _undetermined(text, choices) if reading.index is None else reading.index
+    if index is None:
         return Verdict(reading.text, None, False, reading.reason)
-    label = ALPHABET[reading.index] if reading.index < len(ALPHABET) else None
-    correct = frozenset({label}) == frozenset(gold)
-    return Verdict(reading.text, f"labels:{label}", correct, "match" if correct else "different")
+    correct = frozenset({ALPHABET[index : index + 1]}) == frozenset(gold)
+    return Verdict(reading.text, f"labels:{ALPHABET[index : index + 1]}", correct, "match" if correct else "different")
+
+
+def _undetermined(text: str, choices: Sequence[str]) -> int | None:
+    """The only option that says "impossible to tell", if the last sentences of `text` say so too."""
+    saying = [number for number, choice in enumerate(choices) if _UNDETERMINED.search(choice)]
+    return saying[0] if len(saying) == 1 and any(map(is_refusal, sentences(text)[-2:])) else None
+
+
+def _without_echo(text: str, question: str) -> str:
+    """`text` without copies of the question and of its list of options; spaces, punctuation and case don't count."""
+    places = [place for place, sign in enumerate(text) if sign.isalnum()]
+    letters = "".join(text[place].casefold()[:1] for place in places)
+    options = listed_options(question)
+    listed = "".join(f"{label}{option}" for label, option in zip(ALPHABET, options or (), strict=False))
+    kept = list(text)
+    for copied in (question, listed if options and any(options) else ""):
+        wanted = "".join(sign.casefold()[:1] for sign in copied if sign.isalnum())
+        at = letters.find(wanted) if len(wanted) >= MIN_ECHO_CHARACTERS else -1
+        while at >= 0:
+            end = at + len(wanted)
+            kept[places[at] : places[end - 1] + 1] = "\n" + " " * (places[end - 1] - places[at])
+            at = letters.find(wanted, end)
+    return "".join(kept)
 
 
 def _several(text: str, question: str, labels: str) -> tuple[frozenset[str], str] | None:
