@@ -17,6 +17,7 @@ from PIL import Image
 
 from vpbench import DataError, GradingMode, Question, Source, Task, Verdict
 from vpbench.data import load_questions
+from vpbench.data.folder import read_folder
 from vpbench.data.hub import read_hub
 
 SOURCE = Source("org/set", "test", 2, "MIT", ("pid", "question"), image_columns=("decoded_image",))
@@ -191,3 +192,29 @@ def test_the_hub_reader_takes_images_from_an_archive_beside_the_rows(
     assert first.images[0].open().getpixel((0, 0)) == 7
     with pytest.raises(DataError, match=r"missing image: .*row 2.*images/b\.png can't be read from .*images\.zip"):
         second.images[0].open()
+
+
+def test_several_splits_are_read_in_their_order_and_named_in_the_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "cache"))
+    folder = tmp_path / "set"
+    folder.mkdir()
+    for number, row in zip((2, 10), ROWS, strict=True):
+        pq.write_table(pa.Table.from_pylist([row]), folder / f"part{number}-00000-of-00001.parquet")
+    (folder / "README.md").write_text(
+        "---\nconfigs:\n- config_name: default\n  data_files:\n"
+        + "".join(f"  - split: part{number}\n    path: part{number}-*.parquet\n" for number in (2, 10))
+        + "---\n"
+    )
+    source = Source(str(folder), "part2+part10", 2, "MIT", ("pid", "question"))
+    local, hub = read_folder(source, folder), read_hub(source)
+    for table in (local, hub):
+        assert [(row.values["pid"], row.values["__split__"]) for row in table.rows] == [("a", "part2"), ("b", "part10")]
+    pq.write_table(pa.Table.from_pylist([{**ROWS[1], "question": "C?"}]), folder / "part10-00000-of-00001.parquet")
+    assert read_folder(source, folder).fingerprint != local.fingerprint
+    (folder / "part2-00000-of-00001.parquet").unlink()
+    with pytest.raises(DataError, match="no file of split 'part2'"):
+        read_folder(source, folder)
+    with pytest.raises(DataError, match="a file for each of its splits; give their folder"):
+        read_folder(source, folder / "part10-00000-of-00001.parquet")

@@ -49,7 +49,7 @@ def rows_by_system(shared: Path, pattern: str, *needed: str) -> dict[str, list[R
 
 
 def question_of(row: Row) -> Question:
-    return question_from_fields(row["benchmark"], row, f"conformance row {row['question_id']}")
+    return question_from_fields(task(row["benchmark"]), row, f"conformance row {row['question_id']}", Path())
 
 
 def report(system: str, rows: list[Row], off: list[str]) -> str:

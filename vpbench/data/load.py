@@ -70,14 +70,15 @@ def pool_questions(task: Task, fields: Mapping[str, tuple[Mapping[str, Any], str
 
     Raises `DataError` for a line that lacks what the task needs.
     """
-    questions = {id: _from_fields(task, row, where, root) for id, (row, where) in fields.items()}
+    questions = {id: question_from_fields(task, row, where, root) for id, (row, where) in fields.items()}
     content = json.dumps([list(row.items()) for row, _ in fields.values()], sort_keys=True, default=str)
     digest = hashlib.sha256(content.encode()).hexdigest()
     places = {id: where for id, (_, where) in fields.items()}
     return QuestionSet(questions, places, digest, "the pool's own question fields", None)
 
 
-def _from_fields(task: Task, fields: Mapping[str, Any], where: str, root: Path) -> Question:
+def question_from_fields(task: Task, fields: Mapping[str, Any], where: str, root: Path) -> Question:
+    """A question out of the fields that a pool line carries (`question`, `answer`, `choices`, `precision`, ...)."""
     needed = ["question", "answer"]
     if type(task).group_value is not Task.group_value:
         needed.append("group")

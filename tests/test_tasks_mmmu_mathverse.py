@@ -1,0 +1,362 @@
+"""MMMU and MathVerse: rows become questions, and the rules of both gradings (cases by hand from the rules)."""
+
+from __future__ import annotations
+
+import json
+import time
+from io import BytesIO
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from vpbench import DataError, Question, Source
+from vpbench.data import load_questions
+from vpbench.data.hub import read_hub
+from vpbench.plugins import builtin_folder, load_file
+
+PAINTERS = ("Monet", "Manet", "Degas", "E. Hopper")
+HOSTILE = [
+    "(" * 100_000, "9" * 1_000_000, "9," * 300_000, "a=" * 300_000, "\x00\ud800 is \udfff", "is " * 300_000,
+    "\n" * 500_000, "\\boxed{" * 50_000, "9^{9^{9^{9}}}", "[1,2] \\cup " * 50_000, "(1,2)" * 100_000, "-1e" * 200_000,
+    "$=" * 200_000, "domain " * 100_000, "N 3 " * 100_000, "1.1." * 200_000, "<" * 300_000, "Answer:" * 100_000,
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def mmmu() -> ModuleType:
+    return load_file(builtin_folder("tasks") / "mmmu.py")
+
+
+@pytest.fixture(scope="module")
+def mathverse() -> ModuleType:
+    return load_file(builtin_folder("tasks") / "mathverse.py")
+
+
+def png(level: int) -> dict[str, Any]:
+    buffer = BytesIO()
+    Image.new("L", (3, 2), level).save(buffer, "PNG")
+    return {"bytes": buffer.getvalue(), "path": None}
+
+
+def mmmu_row(**changes: Any) -> dict[str, Any]:
+    values = {
+        "id": "validation_Art_Theory_7", "question": "Who painted <image 1>?", "options": str(list(PAINTERS)),
+        "explanation": "", "answer": "B", "question_type": "multiple-choice", "subfield": "Painting",
+        "topic_difficulty": "Easy", "img_type": "['Paintings', 'Photographs']",
+        **dict.fromkeys(f"image_{number}" for number in range(1, 8)),
+    }  # fmt: skip
+    return values | changes
+
+
+def mathverse_row(**changes: Any) -> dict[str, Any]:
+    values = {
+        "sample_index": "31", "problem_index": "7", "problem_version": "Vision Only", "question": "",
+        "question_for_eval": "Find x.\nChoices:\nA:3°\nB:4°", "answer": "B", "question_type": "multi-choice",
+        "metadata": {"split": "testmini", "source": "S", "subject": "Plane Geometry", "subfield": "Angle"},
+        "query_wo": "", "query_cot": "",
+    }  # fmt: skip
+    return values | changes
+
+
+def painter(answer: str = "B") -> Question:
+    return Question("mmmu", "validation_Art_1", "Who?", choices=PAINTERS, answer=answer)
+
+
+def open_question(answer: str) -> Question:
+    return Question("mmmu", "validation_Math_1", "How much?", answer=answer, answer_type="open")
+
+
+def test_an_mmmu_row(mmmu: ModuleType) -> None:
+    question = mmmu.MMMU().question(mmmu_row(), ())
+    assert question.text == "Who painted <image 1>?\n(A) Monet\n(B) Manet\n(C) Degas\n(D) E. Hopper"
+    assert (question.id, question.answer, question.answer_type) == ("validation_Art_Theory_7", "B", "choice")
+    assert question.categories == {
+        "subject": "Art_Theory", "discipline": "Art and Design", "subfield": "Painting", "topic_difficulty": "Easy",
+        "question_type": "multiple-choice", "img_type": ["Paintings", "Photographs"],
+    }  # fmt: skip
+
+
+def test_every_mark_has_an_image(mmmu: ModuleType) -> None:
+    options = str(["<image 2>", "<image 1>"])
+    first, second = mmmu.MMMU().question(mmmu_row(options=options), ()).images
+    with pytest.raises(DataError, match="missing image: .*Art_Theory_7, <image 1>.*--data DIR"):
+        first.open()
+    with pytest.raises(DataError, match="<image 2>"):
+        second.open()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"options": "__import__('os').system('true')"}, "Art_Theory_7: options: not a Python list"),
+        ({"options": "[" * 5_000}, "options: not a Python list"),
+        ({"options": "['a'" + ", 'a'" * 9_000 + "]"}, "longer than"),
+        ({"options": "[['a', 'b']]"}, "flat list"),
+        ({"options": None}, "options: not a Python list"),
+        ({"answer": "E"}, "answer 'E' isn't a letter of its options ABCD"),
+        ({"id": "validation_Astrology_1"}, "no subject"),
+    ],
+)
+def test_bad_mmmu_rows_are_named(mmmu: ModuleType, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        mmmu.MMMU().question(mmmu_row(**changes), ())
+
+
+def write_subject(folder: Path, subject: str, rows: list[dict[str, Any]]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    image = pa.struct({"bytes": pa.binary(), "path": pa.string()})
+    names = [(name, image if name.startswith("image_") else pa.string()) for name in mmmu_row()]
+    pq.write_table(pa.Table.from_pylist(rows, pa.schema(names)), folder / "validation-00000-of-00001.parquet")
+
+
+def test_mmmu_folders_one_per_subject(tmp_path: Path, mmmu: ModuleType) -> None:
+    write_subject(tmp_path / "Music", "Music", [mmmu_row(id="validation_Music_1", image_1=png(7), image_3=png(9))])
+    write_subject(tmp_path / "Art", "Art", [mmmu_row(id="validation_Art_1", image_1=png(5), options="[]", answer="x")])
+    questions = load_questions(mmmu.MMMU(), tmp_path).questions
+    assert list(questions) == ["validation_Art_1", "validation_Music_1"]
+    shades = [[image.open().getpixel((0, 0)) for image in each.images] for each in questions.values()]
+    assert shades == [[5], [7, 9]]
+    assert questions["validation_Art_1"].choices is None
+
+
+def test_the_hub_reader_joins_configurations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "cache"))
+    folder = tmp_path / "set"
+    lines = ["---", "configs:"]
+    import datasets
+
+    for number, name in enumerate(("Art", "Music")):
+        (folder / name).mkdir(parents=True)
+        features = datasets.Features(
+            {"id": datasets.Value("string"), "image_1": datasets.Image(), "image_2": datasets.Image()}
+        )
+        rows = [{"id": name, "image_1": png(number), "image_2": None}]
+        datasets.Dataset.from_list(rows, features).to_parquet(folder / name / "validation-00000-of-00001.parquet")
+        lines += [f"- config_name: {name}", "  data_files:", f"  - {{split: validation, path: {name}/validation-*}}"]
+    (folder / "README.md").write_text("\n".join([*lines, "---", ""]))
+    source = Source(str(folder), "validation", 2, "MIT", ("id",), "Art+Music", None, ("image_1", "image_2"))
+    table = read_hub(source)
+    assert [row.values["id"] for row in table.rows] == ["Art", "Music"]
+    assert [[image.open().getpixel((0, 0)) for image in row.images] for row in table.rows] == [[0], [1]]
+    assert read_hub(source).fingerprint == table.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("response", "validation", "pro"),
+    [
+        ("B", "B", "B"),
+        ("B.", "B", "B"),
+        ("(A) is wrong, so (C)", "C", "C"),
+        ("It is B I think", "B", "B"),
+        ("A painting by C or D maybe", "D", "D"),
+        ("**B**", None, None),
+        ("\\boxed{B}", None, None),
+        ("b", None, None),
+        ("Degas", None, None),
+        ("I would say that this is by manet or degas", "C", "C"),
+        ("Answer: B. Manet", None, "B"),
+        ("Answer: There was an error", None, None),
+        ("Answer: An error", None, "A"),
+        ("Answer: B. Dada", None, "B"),
+        ("Answer: **B**", None, "B"),
+        ("Answer: A or B (C)", "C", "C"),
+        ("FAB. xx", None, "B"),
+        ("", None, None),
+    ],
+)
+def test_the_two_official_letter_parsers(
+    mmmu: ModuleType, response: str, validation: str | None, pro: str | None
+) -> None:
+    assert mmmu.option_letter(response, PAINTERS) == validation
+    assert mmmu.option_letter_pro(response, PAINTERS) == pro
+
+
+def test_the_drawn_letter(mmmu: ModuleType) -> None:
+    task = mmmu.MMMU()
+    verdict = task.grade(painter(), "**B**", "official")
+    assert (verdict.reason, verdict.extracted) == ("random letter", None)
+    assert verdict.answer_class in set("ABCD")
+    assert verdict == task.grade(painter(), "**B**", "official")
+    assert verdict.correct == (verdict.answer_class == "B")
+    drawn = [mmmu.drawn_letter(f"validation_Art_{number}", "?", 4) for number in range(4_000)]
+    assert all(900 < drawn.count(letter) < 1_100 for letter in "ABCD")
+    strict = type("Strict", (mmmu.MMMU,), {"random_letters": False})()
+    silent = strict.grade(painter(), "**B**", "official")
+    assert (silent.answer_class, silent.correct, silent.reason) == (None, False, "no answer")
+
+
+@pytest.mark.parametrize(
+    ("response", "predictions"),
+    [
+        ("24 Ohm.", {24.0, "24 ohm"}),
+        ("So x is 3.\nTherefore it is 4.567 V", {3.0, 4.57, "4.567 v"}),
+        ("x = 2\ny = 3", {3.0}),
+        ("1,200,000 or -3e2", {1_200_000.0, -300.0, 0.0, 2.0, "1,200,000 or -3e2"}),
+        ("C", {" c", "c "}),
+        ("1/64", {1.0, 64.0, "1/64"}),
+        ("the result is :", {"the result is :"}),
+    ],
+)
+def test_predictions_of_open_questions(mmmu: ModuleType, response: str, predictions: set[float | str]) -> None:
+    assert mmmu.open_predictions(response) == predictions
+
+
+@pytest.mark.parametrize(
+    ("answer", "response", "correct"),
+    [
+        ("24", "the answer is 24.004", True),
+        ("24", "the answer is 24.01", False),
+        ("['24/7', '3.429']", "it is 24/7 m", True),
+        ("['24/7', '3.429']", "it is 3.43", True),
+        ("MgS", "The compound is called mgs, I think", True),
+        ("C", "\\boxed{C}", False),
+        ("C", "C", True),
+        ("4", "3 of 4", True),
+    ],
+)
+def test_official_grading_of_open_questions(mmmu: ModuleType, answer: str, response: str, correct: bool) -> None:
+    verdict = mmmu.MMMU().grade(open_question(answer), response, "official")
+    assert (verdict.correct, verdict.reason) == (correct, "match" if correct else "different")
+
+
+def test_official_classes_of_open_answers_are_made_of_what_decides(mmmu: ModuleType) -> None:
+    def name(answer: str, response: str) -> str:
+        return str(mmmu.MMMU().grade(open_question(answer), response, "official").answer_class)
+
+    assert name("24", "it is 24 ohm") == name("7", "it is 24 watts") == "24.0"
+    assert name("MgS", "it is 24 ohm") == "24 ohm"
+
+
+@pytest.mark.parametrize(
+    ("answer", "response", "correct"),
+    [
+        ("6.33", "The answer is 6.333.", True),
+        ("6.333", "The answer is 6.33.", False),
+        ("20", "The answer is 20.4.", False),
+        ("['24/7', '3.429']", "The answer is $\\frac{24}{7}$.", True),
+        ("['Tampa', 'Florida']", "\\boxed{Florida}", True),
+        ("['Tampa', 'Florida']", "\\boxed{Miami}", False),
+        ("C", "The answer is **C**.", True),
+        ("C", "\\boxed{B}", False),
+    ],
+)
+def test_robust_grading_of_open_questions(mmmu: ModuleType, answer: str, response: str, correct: bool) -> None:
+    assert mmmu.MMMU().grade(open_question(answer), response, "robust").correct == correct
+
+
+def test_all_accepted_answers_share_a_class(mmmu: ModuleType) -> None:
+    task, question = mmmu.MMMU(), open_question("['Tampa', 'Florida']")
+    classes = {task.grade(question, f"\\boxed{{{answer}}}", "robust").answer_class for answer in ("Tampa", "Florida")}
+    assert len(classes) == 1 and task.gold_response(question) == "Tampa"
+
+
+def test_letters_as_options_are_read_as_labels(mmmu: ModuleType) -> None:
+    question = Question("mmmu", "validation_Art_1", "Which point?", choices=("C", "A", "D", "B"), answer="A")
+    for mode in ("robust", "official"):
+        assert mmmu.MMMU().grade(question, "Point C it is.\n\nAnswer: A", mode).answer_class in {"choice:A", "A"}
+    assert mmmu.MMMU().grade(question, "The answer is A.", "robust").correct
+
+
+def test_a_mathverse_row(mathverse: ModuleType) -> None:
+    question = mathverse.MathVerse().question(mathverse_row(), ())
+    assert (question.id, question.choices, question.answer) == ("7", ("3°", "4°"), "B")
+    assert "Find" not in question.text and question.text_in_image.startswith("Find x.")
+    assert question.categories == {"subject": "Plane Geometry", "subfield": "Angle"}
+    assert mathverse.MathVerse().question(mathverse_row(problem_version="Text Lite"), ()) is None
+
+
+def test_only_vision_only_rows_are_loaded(tmp_path: Path, mathverse: ModuleType) -> None:
+    versions = ("Text Dominant", "Vision Dominant", "Vision Only")
+    lines = [json.dumps(mathverse_row(problem_version=version)) for version in versions]
+    (tmp_path / "testmini.jsonl").write_text("\n".join(lines))
+    loaded = load_questions(mathverse.MathVerse(), tmp_path)
+    assert list(loaded.where.values()) == [f"{tmp_path / 'testmini.jsonl'} line 3"]
+
+
+def test_a_gold_that_is_no_option_is_an_error(mathverse: ModuleType) -> None:
+    with pytest.raises(DataError, match="question 7: answer 'D' is no option"):
+        mathverse.MathVerse().question(mathverse_row(answer="D"), ())
+
+
+@pytest.mark.parametrize(
+    ("gold", "choices", "response", "correct"),
+    [
+        ("(B)", "A:3\nB:4", "The answer is B.", True),
+        ("(B)", "A:3\nB:4", "\\boxed{3}", False),
+        ("False", "A. False\nB. True", "\\boxed{A}", True),
+        ("False", "A. False\nB. True", "The answer is False.", True),
+        ("090^\\circ T", "A. 041^\\circ T\nB. 090^\\circ T", "The bearing is\n\\boxed{090°T}", True),
+        ("A\nC", "A:1\nB:2\nC:3", "\\boxed{A and C}", True),
+        ("A\nC", "A:1\nB:2\nC:3", "\\boxed{C, A}", True),
+        ("A\nC", "A:1\nB:2\nC:3", "\\boxed{A}", False),
+    ],
+)
+def test_mathverse_choices(mathverse: ModuleType, gold: str, choices: str, response: str, correct: bool) -> None:
+    row = mathverse_row(answer=gold, question_for_eval=f"Which two?\nChoices:\n{choices}")
+    task = mathverse.MathVerse()
+    assert task.grade(task.question(row, ()), response, "robust").correct == correct
+
+
+@pytest.mark.parametrize(
+    ("gold", "right", "wrong"),
+    [
+        ("Area $=9 \\pi \\mathrm{~cm}^{2}$", "9π cm²", "9 cm^2"),
+        ("118掳T", "118°T", "119° T"),
+        ("S 23.5 ^\\circ W", "S23.5°W", "S 23.5° E"),
+        ("S 23.5 ^\\circ W", "south 23.5 degrees west", "N 23.5° W"),
+        ("{8}{5} \\pi", "\\frac{8\\pi}{5}", "8/5"),
+        ("-4.9\n-4.9", "-4.9", "4.9"),
+        ("Center $=(20,10)$", "(20, 10)", "(10, 20)"),
+        ("(-\\infty, 4]", "(-∞, 4]", "(-∞, 4)"),
+        ("$[-5,-3) \\cup(-3,5]$", "[-5,-3) ∪ (-3,5]", "[-5,-3] ∪ [-3,5]"),
+        ("domain: [-4, 0) and range: (-3, \\frac{1}{2}]", "Domain: [-4,0); range: (-3,0.5]",
+         "Domain: [-4,0); range: (-3,1)"),
+        ("Increasing at (2, \\infty) and decreasing at (-\\infty, 2)", "decreasing on (-∞,2), increasing on (2,∞)",
+         "increasing on (-∞,2), decreasing on (2,∞)"),
+        ("$y<2 x+6$", "y < 2x+6", "y > 2x+6"),
+        ("$y \\leq 5$", "y ≤ 5", "y < 5"),
+        ("(x+2)^2+(y-1)^2=9", "(x+2)^2+(y-1)^2=3^2", "(x-2)^2+(y-1)^2=9"),
+        ("$y+3=\\frac{3}{4}(x-2)$", "y=\\frac{3}{4}x-\\frac{9}{2}", "y=\\frac{3}{4}x+\\frac{9}{2}"),
+        ("12x^2+144 \\mathrm{m}^3", "12(x^2+12) \\text{ m}^3", "12x^2-144"),
+        ("1:64", "1 : 64", "64:1"),
+        ("even", "even", "odd"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("form", ["So \\boxed{{{}}}", "We look.\n\nThe answer is {}"])
+def test_mathverse_free_form(mathverse: ModuleType, gold: str, right: str, wrong: str, form: str) -> None:
+    task = mathverse.MathVerse()
+    question = task.question(mathverse_row(answer=gold, question_type="free-form", question_for_eval="Find it."), ())
+    accepted, refused = (task.grade(question, form.format(answer), "robust") for answer in (right, wrong))
+    assert (accepted.correct, refused.correct) == (True, False)
+    assert accepted.answer_class != refused.answer_class
+    assert task.grade(question, form.format(mathverse.plain_gold(gold)), "robust").answer_class == accepted.answer_class
+
+
+def test_mathverse_official_is_the_quick_match(mathverse: ModuleType) -> None:
+    task = mathverse.MathVerse()
+    question = task.question(mathverse_row(), ())
+    found = [(v.correct, v.reason) for v in (task.grade(question, text, "official") for text in ("B", "(B)", ""))]
+    assert found == [(True, "match (rule-only)"), (False, "different (rule-only)"), (False, "empty response")]
+    assert task.grade_extraction(question, "B").correct
+
+
+@pytest.mark.parametrize("response", HOSTILE)
+@pytest.mark.parametrize("mode", ["robust", "official"])
+def test_hostile_responses_get_a_verdict_in_time(
+    mmmu: ModuleType, mathverse: ModuleType, response: str, mode: str
+) -> None:
+    verse = mathverse.MathVerse()
+    rows = [
+        ("B", "multi-choice"), ("(-\\infty, 4]", "free-form"), ("$y<2 x+6$", "free-form"), ("45", "free-form")
+    ]  # fmt: skip
+    asked = [(verse, verse.question(mathverse_row(answer=gold, question_type=kind), ())) for gold, kind in rows]
+    asked += [(mmmu.MMMU(), each) for each in (painter(), open_question("24"), open_question("['24/7', '3.429']"))]
+    for task, question in asked:
+        start = time.perf_counter()
+        assert task.grade(question, response, mode).reason
+        assert time.perf_counter() - start < 2, question.answer
