@@ -1,4 +1,4 @@
-r"""DynaMath: 501 seed questions, each drawn in ten variants with other numbers, figures or colours; worst-case accuracy.
+r"""DynaMath: 501 seed questions in ten variants each, with other numbers, figures or colours; worst-case accuracy.
 
 A raw row of split sample_variant3 (values invented; the variant stands in the split's name only):
 
@@ -21,6 +21,7 @@ the gold text has to be part of the answer, and whatever can't be parsed is wron
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -124,15 +125,11 @@ def toolkit_verdict(question: Question, response: str) -> Verdict:
         return Verdict(None, None, False, "too long")
     prediction = _json_part(response)
     extracted: Any = None
-    try:
+    with contextlib.suppress(ValueError, TypeError, AttributeError, RecursionError):
         extracted = _extracted(json.loads(prediction, strict=False).get(_KEY), question.answer_type)
-    except (ValueError, TypeError, AttributeError, RecursionError):
-        pass
     if extracted is None:
-        try:
+        with contextlib.suppress(ValueError):
             extracted = _extracted(prediction, question.answer_type)
-        except ValueError:
-            pass
     if extracted is None:
         return Verdict(None, None, False, "needs a judge")
     if question.answer_type == "float":

@@ -7,14 +7,15 @@ A raw row (values invented):
      "reasoning": "...", "skill": ["inductive"],                       # or deductive, numerical, spatial, mechanical
      "broad_capability": ["diagram and ocr"], "specific_capability": ["sequence pattern"]}
 
-Traps. v1_382 has neither question nor answer and isn't one of the 447: the row is left out. v1_20 numbers its options, so
-digits are its labels. Two rows have F and G as answers. The released result tables by capability go by other labels
+Traps. v1_382 has neither question nor answer and isn't one of the 447: the row is left out. v1_20 numbers its options,
+so digits are its labels. Two rows have F and G as answers. The released result tables by capability go by other labels
 than the data: give those as the category `capability` to `metrics` to get their figures.
 
 Both official procedures let a language model extract labels from the response. `grade_extraction` is the first-party
 comparison of what was extracted (sorted lower-case lists are equal, so a label named twice is wrong), `toolkit_match`
-the stricter form of a widely used toolkit (an unbroken run of capitals, so v1_20 can't be right). Without an extraction,
-mode "official" reads only responses that are nothing but labels, "(rule-only)", and says "needs a judge" of others.
+the stricter form of a widely used toolkit (an unbroken run of capitals, so v1_20 can't be right). Without an
+extraction, mode "official" reads only responses that are nothing but labels, "(rule-only)", and says "needs a judge"
+of others.
 """
 
 from __future__ import annotations

@@ -54,11 +54,15 @@ _UNIT = re.compile(
     rf"|(?:\b(?:square|cubic) )?\bunits?\b{_POWER}|\blit(?:re|er)s?\b",
     re.IGNORECASE,
 )
-_SPELLINGS = (("掳", "°"), ("−", "-"), ("∞", r"\infty"), ("∪", r" \cup "), ("≤", r"\leq "), ("≥", r"\geq "))
+_SPELLINGS = (("掳", "°"), ("−", "-"), ("∞", r"\infty"), ("∪", r" \cup "), ("≤", "<="), ("≥", ">="))
+_RELATION = re.compile(r"(?P<tag></?[A-Za-z_]{1,20}>|<\|[^|<>]{1,30}\|>)|\\leq?(?![a-z])|\\geq?(?![a-z])|[<>]=?")
+_RELATION_WORDS = {"<": r"\lt ", ">": r"\gt ", "<=": r"\leq ", ">=": r"\geq ", r"\le": r"\leq ", r"\ge": r"\geq "}
+_DESCRIPTION = re.compile(r"[A-Za-z].*?(?<![\\A-Za-z])[A-Za-z]{4}|[A-Za-z]{4}", re.DOTALL)
 _LAYOUT = re.compile(r"\\(?:left|right)(?![a-z])")
 _NAMED = re.compile(r"\s*(?:[A-Za-z][A-Za-z. ]+|\\mathrm\{[A-Z]+\}|)\s*=(?!.*=)\s*(?=\S)", re.DOTALL)
 _NAME_OF_A_POINT = re.compile(
-    r"(?:(?:\\?[A-Za-z][A-Za-z. ]{0,30}|\([xt], ?y\))[\s$]{0,3}=[\s$]{0,3}){1,3}(?=\([^(),=]{1,40},[^(),=]{1,40}\))"
+    r"(?:(?:\\[a-z]{2,6} ?[a-z]|\b(?!(?:answer|is|are)\b)[A-Za-z]{1,12}|\([xt], ?y\))[\s$]{0,3}"
+    r"=[\s$]{0,3}){1,3}(?=\([^(),=]{1,40},[^(),=]{1,40}\))"
 )
 _LOST_FRACTION = re.compile(r"\A\s*(?=\{\d+\}\{\d+\})")
 
@@ -125,7 +129,9 @@ class MathVerse(Task):
         if mode == "official":
             return self.grade_extraction(question, response)
         asked = dataclasses.replace(question, text=question.text_in_image or question.text)
-        choices = question.choices or options(asked.text)
+        choices = question.choices
+        if choices is None and question.answer_type != "open":
+            choices = options(asked.text)
         response = spelled(response)
         if choices or question.answer_type == "choice":
             golds = gold_choices(dataclasses.replace(question, choices=choices))
@@ -137,7 +143,8 @@ class MathVerse(Task):
         sets = labelled_sets(gold) if _UNBOUNDED.search(gold) else {}
         if sets:
             return _grade_sets(sets, response)
-        return grade_answer(dataclasses.replace(asked, answer=gold, answer_type="open"), response)
+        kind = "text" if _DESCRIPTION.match(gold) else "open"
+        return grade_answer(dataclasses.replace(asked, answer=gold, answer_type=kind), response)
 
     def grade_extraction(self, question: Question, extraction: str | None) -> Verdict:
         """The original's quick match: equal strings."""
@@ -175,11 +182,12 @@ def gold_choices(question: Question) -> list[int]:
 def spelled(text: str) -> str:
     """`text` in one spelling of signs, bearings and units, the same for golds and responses.
 
-    Bearings become degrees clockwise from north: "N 34° W" is 326°, "053° T" is 053°. The name in "center = (2, 3)", units
-    in text commands and unit words that formulas end with are left out.
+    Bearings become degrees clockwise from north: "N 34° W" is 326°, "053° T" is 053°. The name in "center = (2, 3)",
+    units in text commands and unit words that formulas end with are left out.
     """
     for old, new in _SPELLINGS:
         text = text.replace(old, new)
+    text = _RELATION.sub(lambda found: found["tag"] or _RELATION_WORDS.get(found[0], found[0]), text)
     text = _NAME_OF_A_POINT.sub("", _LAYOUT.sub("", text))
     text = _TRUE_BEARING.sub("°", text)
     for pattern in (_COMPASS_BEARING, _COMPASS_WORDS):
@@ -195,11 +203,15 @@ def _true_bearing(match: re.Match[str]) -> str:
 
 
 def plain_gold(answer: str) -> str:
-    """A free-form gold as a bare value, formula or description: without delimiters, unit and the name it is given."""
+    """A free-form gold as a bare value, formula or description: without delimiters, unit and the name it is given.
+
+    An equation that begins with a bracket gets a zero before it, so that the grader doesn't take that for a point.
+    """
     lines = dict.fromkeys(line.strip() for line in spelled(answer).replace("$", " ").strip().splitlines())
     text = re.sub(r"\\\[|\\\]", "", " ".join(lines)).strip(" .")
     text = _NAMED.sub("", text, count=1) if _NAMED.match(text) else text
-    return _LOST_FRACTION.sub(r"\\frac", text).strip()
+    text = _LOST_FRACTION.sub(r"\\frac", text).strip()
+    return f"0 + {text}" if text.startswith("(") and "=" in text else text
 
 
 def labelled_sets(text: str) -> dict[str, str]:

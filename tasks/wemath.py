@@ -8,7 +8,8 @@ A raw row (values invented):
      "knowledge concept description": "...", "question number": 7, "image_path": <image>}
 
 Traps. `ID` repeats within a group, and older copies misspell those of three steps, so the role is read from `key`.
-Options are separated by ";" with or without a space, some contain ";" or lack it, one label has a full-width stop.
+Options are separated by ";" with or without a space, some contain ";" or lack it, one label has a full-width stop. In
+some, option texts are letters in another order: a letter in a response means the label.
 
 A group counts as *complete mastery* if all steps and the whole are right, *inadequate generalization* if only the
 whole is wrong, *rote memorization* if the whole is right but not all steps (loosely: no step), *insufficient knowledge*
@@ -20,6 +21,7 @@ The official rule takes the first character after the last "Answer" (with a capi
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -35,35 +37,60 @@ _TEMPLATE_HEAD = re.compile(r"<(Thought process|Answer)>")
 
 DOMAINS = {
     "Angles and Length": (
-        "Understanding Angles (Using a Protractor)", "Understanding Length (Using a Ruler)",
+        "Understanding Angles (Using a Protractor)",
+        "Understanding Length (Using a Ruler)",
     ),
     "Basic Transformations of Figures": (
-        "Axial Symmetry", "Translation", "Rotation",
+        "Axial Symmetry",
+        "Translation",
+        "Rotation",
     ),
     "Calculation of Plane Figures": (
-        "Sum of Interior Angles of Other Polygons", "Sum of Interior Angles of Triangles",
-        "Calculation and Comparison of Angles", "Area of Parallelograms", "Area of Triangles", "Area of Sectors",
-        "Area of Trapezoids", "Area of Circles", "Area of Rectangles", "Area of Squares",
-        "Perimeter of Parallelograms", "Perimeter of Triangles", "Perimeter of Trapezoids",
-        "Circumference of Circles", "Perimeter of Rectangles", "Perimeter of Squares",
+        "Sum of Interior Angles of Other Polygons",
+        "Sum of Interior Angles of Triangles",
+        "Calculation and Comparison of Angles",
+        "Area of Parallelograms",
+        "Area of Triangles",
+        "Area of Sectors",
+        "Area of Trapezoids",
+        "Area of Circles",
+        "Area of Rectangles",
+        "Area of Squares",
+        "Perimeter of Parallelograms",
+        "Perimeter of Triangles",
+        "Perimeter of Trapezoids",
+        "Circumference of Circles",
+        "Perimeter of Rectangles",
+        "Perimeter of Squares",
     ),
     "Calculation of Solid Figures": (
-        "Surface Area of Cylinders", "Surface Area of Rectangular Cuboids", "Surface Area of Cubes",
-        "Volume and Capacity of Cylinders", "Volume and Capacity of Cones",
-        "Volume and Capacity of Rectangular Cuboids", "Volume and Capacity of Cubes",
+        "Surface Area of Cylinders",
+        "Surface Area of Rectangular Cuboids",
+        "Surface Area of Cubes",
+        "Volume and Capacity of Cylinders",
+        "Volume and Capacity of Cones",
+        "Volume and Capacity of Rectangular Cuboids",
+        "Volume and Capacity of Cubes",
     ),
     "Correspondence of Coordinates and Positions": (
-        "Representing Positions Using Ordered Pairs", "Finding Positions Based on Ordered Pairs",
+        "Representing Positions Using Ordered Pairs",
+        "Finding Positions Based on Ordered Pairs",
     ),
     "Cutting and Combining of Figures": (
-        "Combining and Dividing Solids", "Division of Plane Figures", "Combining Plane Figures",
-        "Tessellation of Figures", "Folding Problems of Figures",
+        "Combining and Dividing Solids",
+        "Division of Plane Figures",
+        "Combining Plane Figures",
+        "Tessellation of Figures",
+        "Folding Problems of Figures",
     ),
     "Direction": (
-        "Southeast, Southwest, Northeast, Northwest Directions", "Cardinal Directions (East, South, West, North)",
+        "Southeast, Southwest, Northeast, Northwest Directions",
+        "Cardinal Directions (East, South, West, North)",
     ),
     "Position": (
-        "Front-Back Position", "Up-Down Position", "Left-Right Position",
+        "Front-Back Position",
+        "Up-Down Position",
+        "Left-Right Position",
     ),
     "Route Map": (
         "Determining the Positions of Objects Based on Direction, Angle, and Distance",
@@ -75,17 +102,30 @@ DOMAINS = {
         "Conversion Rates and Calculations Between Length Units",
     ),
     "Understanding of Plane Figures": (
-        "Properties and Understanding of Parallelograms", "Properties and Understanding of Triangles",
-        "Properties and Understanding of Trapezoids", "Properties and Understanding of Rectangles",
-        "Properties and Understanding of Squares", "Understanding Triangular Rulers",
-        "Understanding and Representing Angles", "Distance Between Two Points",
-        "Understanding Line Segments, Lines, and Rays", "perpendicularity", "Parallel", "Understanding Sectors",
-        "Understanding Circles", "Observing Figures",
+        "Properties and Understanding of Parallelograms",
+        "Properties and Understanding of Triangles",
+        "Properties and Understanding of Trapezoids",
+        "Properties and Understanding of Rectangles",
+        "Properties and Understanding of Squares",
+        "Understanding Triangular Rulers",
+        "Understanding and Representing Angles",
+        "Distance Between Two Points",
+        "Understanding Line Segments, Lines, and Rays",
+        "perpendicularity",
+        "Parallel",
+        "Understanding Sectors",
+        "Understanding Circles",
+        "Observing Figures",
     ),
     "Understanding of Solid Figures": (
-        "Expanded View of Cylinders", "Expanded View of Rectangular Cuboids", "Expanded View of Cubes",
-        "Properties of Cylinders", "Properties of Cones", "Properties and Understanding of Rectangular Cuboids",
-        "Properties and Understanding of Cubes", "Observing Objects",
+        "Expanded View of Cylinders",
+        "Expanded View of Rectangular Cuboids",
+        "Expanded View of Cubes",
+        "Properties of Cylinders",
+        "Properties of Cones",
+        "Properties and Understanding of Rectangular Cuboids",
+        "Properties and Understanding of Cubes",
+        "Observing Objects",
     ),
 }
 """The twelve domains and the knowledge concepts that belong to each."""
@@ -135,7 +175,7 @@ class WeMath(Task):
             answer=row["answer"],
             answer_type="choice",
             group=row["ID"],
-            categories={"key": row["key"], "knowledge_concept": row["knowledge concept"]},
+            categories={"knowledge_concept": row["knowledge concept"]},
         )
 
     def grade(self, question: Question, response: str, mode: GradingMode) -> Verdict:
@@ -148,6 +188,7 @@ class WeMath(Task):
         labels = label_set(response.rpartition("Answer")[2].strip(" :：\n"))
         if labels is not None and len(labels) == 1:
             response = f"Answer: {min(labels)}"
+        question = dataclasses.replace(question, choices=_without_labels(question.choices or ()))
         return grade_answer(question, response, gold_choice=ord(question.answer) - ord("A"))
 
     def grade_extraction(self, question: Question, extraction: str | None) -> Verdict:
@@ -179,7 +220,7 @@ def extract(response: str) -> str | None:
 
 def is_composite(question: Question) -> bool:
     """Whether the question asks a problem as a whole."""
-    return bool(question.categories["key"].endswith("multi"))
+    return _role(question).endswith("multi")
 
 
 def metrics(questions: Sequence[Question], correct: Sequence[bool]) -> dict[str, float]:
@@ -227,12 +268,27 @@ def _accuracies(questions: Sequence[Question], correct: Sequence[bool]) -> dict[
             rights["one_step"].append(right)
             concepts.setdefault(question.categories["knowledge_concept"], []).append(right)
         else:
-            rights["two_step" if question.categories["key"].startswith("2") else "three_step"].append(right)
+            rights["two_step" if _role(question).startswith("2") else "three_step"].append(right)
     figures = {name: _share(sum(values), len(values)) for name, values in rights.items()}
     for domain, members in DOMAINS.items():
         shares = [_share(sum(concepts[name]), len(concepts[name])) for name in members if name in concepts]
         figures[f"domain/{domain}"] = _share(sum(shares), len(shares))
     return figures
+
+
+def _role(question: Question) -> str:
+    """The `key` of the row, the second part of the id."""
+    return question.id.rpartition("/")[2]
+
+
+def _without_labels(choices: Sequence[str]) -> tuple[str, ...] | None:
+    """The option texts for reading, those left out that are another option's letter: a letter means the label."""
+    if not choices:
+        return None
+    return tuple(
+        "" if text in _letters(choices) and text != letter else text
+        for letter, text in zip(_letters(choices), choices, strict=True)
+    )
 
 
 def _letters(choices: Sequence[str]) -> str:

@@ -72,6 +72,8 @@ SHAPES = Question("test", "5", "Which are red? (A) B and C (B) C and D (C) D", a
         (ONE, "none", "labels:none", False),
         (ONE, "I can't see it.", None, False),
         (ONE, "The arrow goes from A and B to C. The answer is B.", "labels:B", True),
+        (ONE, "There are three options: A, B, and C. D is the correct answer.", "labels:D", False),
+        (ONE, "The options A, B, C and D differ by colour.", None, False),
         (TWO, "D and B", "labels:B,D", True),
         (TWO, "Final answer: B, D", "labels:B,D", True),
         (TWO, "Boxes B and D have a star; these follow.", "labels:B,D", True),
@@ -83,7 +85,7 @@ SHAPES = Question("test", "5", "Which are red? (A) B and C (B) C and D (C) D", a
         (DIGIT, "C", None, False),
         (LISTED, "It is false.", "labels:B", False),
         (LISTED, "Nothing is said of it. It is not possible to determine whether it is true.", "labels:C", True),
-        (LISTED, "true? select from a, b and c. ( a ) true ( b ) false ( c ) insufficient information. answer : )",
+        (LISTED, "true? select from a, b, c. ( a ) true ( b ) false ( c ) insufficient information. answer : )",
          None, False),
         (LISTED, "A) True\nB) False\nC) Insufficient Information\n\nThe answer is C.", "labels:C", True),
         (SHAPES, "C and D", "labels:B", True),
@@ -108,8 +110,8 @@ def test_grading(question: Question, response: str, answer_class: str | None, co
     ],
 )
 def test_hostile_responses_get_a_verdict_at_once(response: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     for question in (ONE, TWO, DIGIT, LISTED, SHAPES):
         assert grade_labels(question, response, question.answer.split(", ")).reason
     assert listed_options(response) is None or len(response) < 10_000
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2

@@ -1,6 +1,6 @@
 """DynaMath, WeMath and LogicVista: rows, both gradings (cases from their rules, by hand), and grouped metrics.
 
-What Best-of-N is expected to score under a metric of groups is checked against drawing candidates, question by question.
+What Best-of-N is expected to score under a metric of groups is checked against drawing candidates for each question.
 """
 
 from __future__ import annotations
@@ -248,7 +248,8 @@ def test_expected_group_values_equal_drawing() -> None:
         for v in (1, 2, 3)
     ]
     for name, questions, figure in [("wemath", wemath, "score_strict"), ("dynamath", dynamath, "worst_case")]:
-        size, n, draws = 6, 3, 2_000
+        metrics = module(name).metrics
+        size, n, draws = 6, 3, 4_000
         scores, correct = pools(len(questions), size, seed=5)
         expected = np.array([expected_best(s, c) for s, c in zip(scores, correct, strict=True)])
         groups = list(dict.fromkeys(question.group for question in questions))
@@ -260,11 +261,11 @@ def test_expected_group_values_equal_drawing() -> None:
         rows = np.arange(len(questions))
         best = np.argmax(scores[rows[:, None], subsets], axis=2)
         picked = correct[rows, np.take_along_axis(subsets, best[:, :, None], axis=2)[:, :, 0]]
-        drawn = [module(name).metrics(questions, each.tolist())[figure] for each in picked]
+        drawn = [metrics(questions, each.tolist())[figure] for each in picked]
         closed_form = float(np.mean(values, axis=0)[n - 1])
         error = float(np.std(drawn) / np.sqrt(draws))
         assert error > 0 and abs(closed_form - np.mean(drawn)) < 5 * error, name
-        of_means = module(name).metrics(questions, [bool(v > 0.5) for v in expected[:, n - 1]])[figure]
+        of_means = metrics(questions, [bool(v > 0.5) for v in expected[:, n - 1]])[figure]
         assert abs(of_means - closed_form) > 5 * error, "the metric of averages would be another figure"
 
 
@@ -290,7 +291,7 @@ def test_metrics_of_partial_and_empty_data_are_defined() -> None:
      short([1, ["x"]]), short("nan"), short("1" + " " * 500_000), '"short answer": "' * 60_000, "<" * 500_000],
 )  # fmt: skip
 def test_hostile_responses_get_a_verdict_at_once(mode: Any, response: str) -> None:
-    questions = {
+    questions: dict[str, list[Question | None]] = {
         "dynamath": [
             dynamath_question("2.5", "float"), dynamath_question("A", "multiple choice", YES_NO),
             dynamath_question("y = 2", "text"),
@@ -301,8 +302,8 @@ def test_hostile_responses_get_a_verdict_at_once(mode: Any, response: str) -> No
     for name, each in questions.items():
         for question in each:
             assert question is not None
-            start = time.perf_counter()
+            start = time.process_time()
             assert task(name).grade(question, response, mode).reason
             if name == "dynamath":
                 assert module(name).first_party_verdict(question, response).reason
-            assert time.perf_counter() - start < 2
+            assert time.process_time() - start < 2

@@ -163,9 +163,9 @@ def test_robust_grading_knows_the_right_option(task: Task) -> None:
     ],
 )
 def test_hostile_responses_get_a_verdict_at_once(task: Task, response: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     for question in (FREE, choice_question("B")):
         verdict = task.grade(question, response, "official")
         assert not verdict.correct
         assert verdict.reason in {"different", "too long"}
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1

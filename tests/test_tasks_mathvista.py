@@ -144,11 +144,11 @@ def test_robust_grading_knows_the_right_option(task: Task) -> None:
 
 @pytest.mark.parametrize("response", ['The answer is "' * 60_000, "9" * 1_000_000, "\x00\ud800(", "(" * 100_000])
 def test_hostile_responses_get_a_verdict_at_once(task: Task, response: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     for question in (choice_question(), number_question("7", "integer"), number_question("7.1", "float", 1)):
         assert task.grade(question, response, "official").reason
         assert task.grade_extraction(question, response) is not None
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_edit_distance_is_the_textbook_recursion() -> None:

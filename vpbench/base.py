@@ -19,7 +19,7 @@ from vpbench.records import Candidate, GradingMode, LabelledSolution, Question, 
 class Source:
     """Where a task's data comes from.
 
-    `revision` is the pinned commit on the hub (None: not known here, the commit found at load is recorded instead).
+    `split` may name several, joined by "+" ("a+b"). `revision` is the pinned commit on the hub (None: not known here, the commit found at load is recorded instead).
     `rows` is the number of the split's rows that are the task's, checked at load; `columns` are those the task reads.
     `config` joins several configurations by +, "a+b"; a folder may hold the files of each in a folder of its name.
     """

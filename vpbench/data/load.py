@@ -85,7 +85,7 @@ def question_from_fields(task: Task, fields: Mapping[str, Any], where: str, root
     missing = [name for name in needed if fields.get(name) is None]
     if missing:
         raise DataError(f"{where}: no {missing[0]!r}, so the question can't be built from the pool; give --data DIR")
-    choices = tuple(map(str, fields.get("choices") or ()))
+    choices = _choices(fields.get("choices"))
     lines = [str(fields["question"]), *(f"({chr(ord('A') + place)}) {text}" for place, text in enumerate(choices))]
     images: tuple[ImageRef, ...] = ()
     if task.source.image_columns or fields.get("images"):
@@ -104,6 +104,15 @@ def question_from_fields(task: Task, fields: Mapping[str, Any], where: str, root
         group=fields.get("group"),
         categories=fields.get("categories") or {},
     )
+
+
+def _choices(given: Any) -> tuple[str, ...]:
+    """Option texts, whether given as a list or as one string that lists them."""
+    if isinstance(given, str):
+        from vpbench.grade import listed_options
+
+        return listed_options(given) or ()
+    return tuple(map(str, given or ()))
 
 
 def _table(source: Source, data: Path | None) -> Table:

@@ -1,8 +1,8 @@
 """Grading of final answers: what a task file is written with.
 
 `grade_answer` is the robust mode, `grade_labels` that of questions answered by a set of option labels, `label_set`
-and `listed_options` read label lists and option lists. `equal_to_two_decimals` and `nearest_choice` are pieces of official rules. Nothing
-heavy is imported before it is used.
+and `listed_options` read label lists and option lists. `equal_to_two_decimals` and `nearest_choice` are pieces of
+official rules. Nothing heavy is imported before it is used.
 """
 
 from typing import TYPE_CHECKING, Any

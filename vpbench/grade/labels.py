@@ -16,7 +16,7 @@ from functools import lru_cache
 from vpbench.grade.choices import read_choice
 from vpbench.grade.final import final_spans
 from vpbench.grade.numbers import without_markup
-from vpbench.grade.options import options_of
+from vpbench.grade.options import Options, by_text, options_of
 from vpbench.grade.statements import is_refusal
 from vpbench.grade.text import readable, sentences
 from vpbench.records import Question, Verdict
@@ -30,8 +30,12 @@ _STRONG = {"box", "tag", "stated", "whole"}
 _ASKS_SEVERAL = re.compile(
     r"\b(?:which|what) (?:(?:of the |of these )?(?:two|three|four)|choices|options|answers|letters)\b", re.IGNORECASE
 )
-_LEAD = re.compile(r"(?:both |the )?(?:options?|choices?|figures?|answers?|letters?|boxes|labels?)[\s:]+", re.IGNORECASE)
-_ALL_LABELS = re.compile(r"\(?\bA\)?(?:,? ?and | ?, ?)\(?B\)?(?:(?: ?, ?|,? ?(?:and|or) )\(?[C-J]\b\)?)+")
+_LEAD = re.compile(
+    r"(?:both |the )?(?:options?|choices?|figures?|answers?|letters?|boxes|labels?)[\s:]+", re.IGNORECASE
+)
+_ALL_LABELS = re.compile(r"\bA, ?B(?:, ?[C-J])*,? ?(?:and|or|&)? ?[C-J]\b\.?")
+"""All labels listed to choose from; in lower case they aren't read as chosen."""
+_CORRECT = re.compile(r"(?<![\w'-])([A-J])\)? is (?:the )?(?:correct|right|best)\b")
 _UNDETERMINED = re.compile(
     r"\b(?:impossible|insufficient|not enough)\b|\b(?:can ?not|can't) (?:be )?(?:say|tell|determine)", re.IGNORECASE
 )
@@ -78,28 +82,49 @@ def grade_labels(question: Question, response: str, gold: Collection[str]) -> Ve
         return Verdict(None, None, False, "empty response")
     text = _without_echo(text, question.text)
     labels = "123456789" if all(label.isdigit() for label in gold) else ALPHABET
-    several = _several(text, question.text, labels)
+    choices = question.choices or listed_options(question.text) or ("",) * len(ALPHABET)
+    options = options_of(choices)
+    several = _several(text, question.text, labels, options)
     if several is not None:
-        found, said = several
+        found, place = several
         name = "labels:" + (",".join(sorted(found)) or "none")
         correct = found == frozenset(gold)
-        return Verdict(said[:200], name, correct, "match" if correct else "different")
+        return Verdict(place[:200], name, correct, "match" if correct else "different")
     if labels.isdigit():
         return Verdict(None, None, False, "no answer")
-    choices = question.choices or listed_options(question.text) or ("",) * len(ALPHABET)
-    text = _ALL_LABELS.sub(" ", text)
-    reading = read_choice(text, options_of(choices), question.text)
-    index = _undetermined(text, choices) if reading.index is None else reading.index
+    text = _ALL_LABELS.sub(lambda listing: listing.group().lower().replace(".", ","), text)
+    index = None if _is_marked(text) else _called_correct(text)
+    if index is None and not _is_marked(text):
+        index = _undetermined(sentences(text)[-1:], choices)
+    said: str | None = text
     if index is None:
-        return Verdict(reading.text, None, False, reading.reason)
-    correct = frozenset({ALPHABET[index : index + 1]}) == frozenset(gold)
-    return Verdict(reading.text, f"labels:{ALPHABET[index : index + 1]}", correct, "match" if correct else "different")
+        reading = read_choice(text, options, question.text)
+        index, said, reason = reading.index, reading.text, reading.reason
+        if index is None:
+            index = _undetermined(sentences(text)[-2:], choices)
+        if index is None:
+            return Verdict(said, None, False, reason)
+    label = ALPHABET[index : index + 1]
+    correct = frozenset({label}) == frozenset(gold)
+    return Verdict(said and said[:200], f"labels:{label}", correct, "match" if correct else "different")
 
 
-def _undetermined(text: str, choices: Sequence[str]) -> int | None:
-    """The only option that says "impossible to tell", if the last sentences of `text` say so too."""
+def _is_marked(text: str) -> bool:
+    """Whether an answer is marked as such."""
+    return any(span.kind in {"box", "tag", "stated"} for span in final_spans(text))
+
+
+def _called_correct(text: str) -> int | None:
+    """The only label of which `text` says that it is correct."""
+    labels = set(_CORRECT.findall(text))
+    return ALPHABET.index(labels.pop()) if len(labels) == 1 else None
+
+
+def _undetermined(said: Sequence[str], choices: Sequence[str]) -> int | None:
+    """The only option that says "impossible to tell", if a sentence says so too and doesn't speak of an option."""
     saying = [number for number, choice in enumerate(choices) if _UNDETERMINED.search(choice)]
-    return saying[0] if len(saying) == 1 and any(map(is_refusal, sentences(text)[-2:])) else None
+    refuses = any(is_refusal(sentence) and "option" not in sentence.casefold() for sentence in said)
+    return saying[0] if len(saying) == 1 and refuses else None
 
 
 def _without_echo(text: str, question: str) -> str:
@@ -119,12 +144,17 @@ def _without_echo(text: str, question: str) -> str:
     return "".join(kept)
 
 
-def _several(text: str, question: str, labels: str) -> tuple[frozenset[str], str] | None:
-    """The labels of the first place that gives nothing but labels, and that place; None where there is none."""
+def _several(text: str, question: str, labels: str, options: Options) -> tuple[frozenset[str], str] | None:
+    """The labels of the first place that gives nothing but labels, and that place; None where there is none.
+
+    A place that gives the text of an option ("A and C" may be one) isn't read as labels.
+    """
     asks_several = _ASKS_SEVERAL.search(question) is not None
     for span in final_spans(text, question):
         if span.kind in _STRONG:
             said = without_markup(span.text).strip(" \n\"'.,:;")
+            if by_text(said, options) is not None:
+                return None
             found = label_set(said, labels)
             if found is not None:
                 return found, span.text
