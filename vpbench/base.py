@@ -19,9 +19,10 @@ from vpbench.records import Candidate, GradingMode, LabelledSolution, Question, 
 class Source:
     """Where a task's data comes from.
 
-    `split` may name several, joined by "+" ("a+b"). `revision` is the pinned commit on the hub (None: not known here, the commit found at load is recorded instead).
-    `rows` is the number of the split's rows that are the task's, checked at load; `columns` are those the task reads.
-    `config` joins several configurations by +, "a+b"; a folder may hold the files of each in a folder of its name.
+    `split` may name several, joined by "+" ("a+b"), and so may `config`; a folder may hold the files of each
+    configuration in a folder of its name. `revision` is the pinned commit on the hub (None: not known here, the commit
+    found at load is recorded instead). `rows` is the number of the split's rows that are the task's, checked at load;
+    `columns` are those the task reads.
     """
 
     hub_id: str
