@@ -41,7 +41,8 @@ class Counting(Critic):
             os.kill(os.getpid(), signal.SIGKILL)
         if os.environ.get("FAIL") == question.id:
             raise DataError("no picture here")
-        return [Score(len(c.response) / 7 + c.index / 3, (0.5, c.index / 3)) for c in candidates]
+        refused = Score(None, None, "empty response")
+        return [Score(len(c.response) / 7 + c.index / 3, (0.5, c.index / 3)) if c.response else refused for c in candidates]
 """
 
 
@@ -151,6 +152,18 @@ def test_a_failed_row_is_a_row_with_its_reason_and_is_tried_again(tmp_path: Path
     assert calls == ["1", "2", "2", "3", "4"]
     assert vpbench(*arguments).exit_code == 0
     assert "not scored: no picture here" not in results(tmp_path / "runs")[0]["errors"]
+
+
+def test_a_response_the_critic_refused_is_not_owed_again(tmp_path: Path) -> None:
+    (tmp_path / "critic.py").write_text(CRITIC)
+    pool = pool_file(tmp_path, line("1", "4", ""), line("2", "", "5"))
+    arguments = ["run", "--task", "mathvista", "--critic", tmp_path / "critic.py", "--pool", pool, "--critic-args",
+                 f"log={tmp_path}/log", "--output", tmp_path / "runs"]  # fmt: skip
+    for _ in range(2):
+        assert vpbench(*arguments).exit_code == 0
+        assert (tmp_path / "log").read_text() == "1 0 1\n2 0 1\n"
+    (result,) = results(tmp_path / "runs")
+    assert result["errors"] == {"empty response": 2, "not scored: empty response": 2}
 
 
 def test_another_setting_is_another_key(tmp_path: Path) -> None:

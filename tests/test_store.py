@@ -15,7 +15,7 @@ from vpbench.errors import ConfigError, DataError
 from vpbench.store import RowStore, folder_name, key_hash, parquet_bytes, write_atomic
 
 KEY = {"task": "t", "pool": "p"}
-ROW = {"value": 0.1, "steps": (0.1, 0.30000000000000004), "reason": None}
+ROW = {"value": 0.1, "steps": (0.1, 0.30000000000000004), "reason": None, "retry": False}
 
 
 def scores(folder: Path) -> RowStore:
@@ -25,12 +25,12 @@ def scores(folder: Path) -> RowStore:
 def test_rows_survive_a_round_trip_exactly(tmp_path: Path) -> None:
     with scores(tmp_path) as store:
         store.append(("q", 0), ROW)
-        store.append(("q", 1), {"value": None, "steps": None, "reason": "no image"})
+        store.append(("q", 1), {"value": None, "steps": None, "reason": "no image", "retry": True})
     assert not (tmp_path / "journal.jsonl").read_bytes()
     with scores(tmp_path) as store:
         assert store.rows == {
-            ("q", 0): {"value": 0.1, "steps": [0.1, 0.30000000000000004], "reason": None},
-            ("q", 1): {"value": None, "steps": None, "reason": "no image"},
+            ("q", 0): {"value": 0.1, "steps": [0.1, 0.30000000000000004], "reason": None, "retry": False},
+            ("q", 1): {"value": None, "steps": None, "reason": "no image", "retry": True},
         }
 
 
@@ -102,7 +102,7 @@ with RowStore(Path(sys.argv[1]), "scores", {"k": 1}) as store:
     for i in range(200):
         if ("q", i) in store.rows:
             continue
-        store.append(("q", i), {"value": i / 7, "steps": None, "reason": None})
+        store.append(("q", i), {"value": i / 7, "steps": None, "reason": None, "retry": False})
         store.flush()
         if i == int(sys.argv[2]):
             os.kill(os.getpid(), signal.SIGKILL)

@@ -1,7 +1,8 @@
 """The stages between candidates and result: grading and scoring, each over a durable store.
 
-A stage does the rows that are owed and no others. A row that fails is a row with its reason, and is tried again when
-the same command runs again; when more fail than the run allows, the stage stops with everything done so far kept.
+A stage does the rows that are owed and no others. A row that fails is a row with its reason; where the question as a
+whole failed (a missing image, say) its rows are tried again when the same command runs again, where the critic refused
+a response that is final. When more fail than the run allows, the stage stops with everything done so far kept.
 """
 
 from __future__ import annotations
@@ -79,16 +80,20 @@ def score_stage(
     ready = False
     with RowStore(folder, "scores", key) as store, progress(f"scoring ({critic.name})", total) as bar:
         for id, question in questions.items():
-            owed = [each for each in candidates[id] if store.rows.get(each.key, {"value": None})["value"] is None]
+            owed = [each for each in candidates[id] if each.key not in store.rows or store.rows[each.key]["retry"]]
             if owed and not ready:
                 critic.prepare()
                 ready = True
-            for candidate, score in zip(owed, _scores(critic, question, owed), strict=True):
-                store.append(candidate.key, {"value": score.value, "steps": score.steps, "reason": score.reason})
-                if score.value is None and score.reason != EMPTY:
-                    failures.append(f"question {id!r} candidate {candidate.index}: {score.reason}")
+            scores, retry = _scores(critic, question, owed)
+            for candidate, score in zip(owed, scores, strict=True):
+                values = {"value": score.value, "steps": score.steps, "reason": score.reason, "retry": retry}
+                store.append(candidate.key, values)
             store.flush()
             bar.update(len(candidates[id]))
+            for each in candidates[id]:
+                row = store.rows[each.key]
+                if row["value"] is None and row["reason"] != EMPTY:
+                    failures.append(f"question {id!r} candidate {each.index}: {row['reason']}")
             if len(failures) > max_error_rate * total:
                 raise TooManyFailures(
                     f"scoring with {critic.name} stopped: {len(failures)} of {total} rows failed, more than "
@@ -105,19 +110,20 @@ def _grade(task: Task, question: Question, row: PoolRow, mode: GradingMode) -> V
     return verdict or task.grade(question, row.candidate.response, mode)
 
 
-def _scores(critic: Critic, question: Question, candidates: Sequence[Candidate]) -> list[Score]:
+def _scores(critic: Critic, question: Question, candidates: Sequence[Candidate]) -> tuple[list[Score], bool]:
+    """The scores, and whether they are failures that another run may be spared (a missing image, say)."""
     if not candidates:
-        return []
+        return [], False
     try:
         scores = critic.score(question, candidates)
     except (DataError, CriticError) as error:
-        return [Score(None, None, str(error))] * len(candidates)
+        return [Score(None, None, str(error))] * len(candidates), True
     if len(scores) != len(candidates):
         raise CriticError(f"critic {critic.name!r} gave {len(scores)} scores for {len(candidates)} candidates")
     return [
         score if score.value is None or score.value == score.value else Score(None, score.steps, "the score is NaN")
         for score in scores
-    ]
+    ], False
 
 
 def _verdict_values(verdict: Verdict) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 Both sides are evaluated by our own parser. Values are compared exactly (25 digits for irrational ones); a decimal with
 at least two decimals also equals an irrational or periodic gold answer that rounds to it, and then joins its class.
-Formulas are compared by their values at three fixed points per variable; two different formulas that agree there to
-25 digits don't occur in practice. What our parser doesn't know goes to `symbolic`.
+What counts as one value, formula, equation or inequality is said in `forms`; what our parser doesn't know goes to
+`symbolic`. "x = 4" isn't "y = 4": where both sides name a lone x, y or z, it must be the same.
 """
 
 from __future__ import annotations
@@ -14,17 +14,16 @@ from fractions import Fraction
 from functools import lru_cache
 
 from vpbench.grade import expressions
-from vpbench.grade.expressions import NotAnExpression
+from vpbench.grade.forms import Form, class_of, equal_forms, form_of, full_equation
 from vpbench.grade.numbers import value_of, without_markup
 from vpbench.grade.prose import number_in_prose
-from vpbench.grade.values import Value, canonical, divide, real, rounded, same
+from vpbench.grade.relations import ORDER_SIGNS, PROSE, coordinate_named, plain_signs
+from vpbench.grade.values import Value, rounded, same
 
-_POINTS = (Fraction(7, 5), Fraction(19, 8), Fraction(31, 11))
-_BRACKETED_LIST = re.compile(r"\\?([(\[{])(.+)\\?([)\]}])", re.DOTALL)
 _DECIMAL = re.compile(r"\d*\.(\d{2,12})(?!\d)")
-_PROSE = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{4,}|(?<![\\A-Za-z])[A-Za-z]{2,}\s+[A-Za-z]{2,}")
-_OPERATOR = re.compile(r"[-+*/^]|\\frac|\d\s*[A-Za-z]")
-_ARTICLE = re.compile(r"\b(?:[Tt]he|an?|An?(?=\s+[a-z]))\b|[^\w\s.%/+-]")
+_ARTICLE = re.compile(r"\b(?:[Tt]he|an?|An?(?=\s+[a-z]))\b|[^\w\s.%/+<>≤≥∪∞-]")
+_INTERVAL = re.compile(r"([(\[][^()\[\],;]{1,60}[,;][^()\[\],;]{1,60}[)\]])")
+_INFINITY = re.compile(r"\\infty(?![A-Za-z])|\b(?:inf|infinity)\b|\boo\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,75 +34,6 @@ class Reading:
     answer_class: str | None
     correct: bool
     reason: str
-
-
-@lru_cache(maxsize=8_192)
-def form_of(text: str) -> tuple[str, tuple[Value, ...]] | None:
-    """What `text` is, and its values: "number", "set:()" of a tuple, "expr:x,y" or "equation:x,y" at the points."""
-    equation = _equation(without_markup(text).strip(" ."))
-    if equation is not None:
-        return equation
-    value = value_of(text)
-    if value is not None:
-        return "number", (value,)
-    text = without_markup(text).strip(" .")
-    text = re.sub(r"\\left|\\right", "", text)
-    listed = _BRACKETED_LIST.fullmatch(text)
-    inner = listed[2] if listed else text
-    parts = re.split(r"[,;](?!\d{3}(?!\d))|\band\b", inner)
-    if len(parts) > 1:
-        members = [member for part in parts if (member := value_of(part)) is not None]
-        if len(members) == len([part for part in parts if part.strip()]):
-            kind = listed[1] + listed[3] if listed else "()"
-            ordered = sorted(members, key=real) if kind == "{}" else members
-            return f"set:{kind}", tuple(ordered)
-    return _formula(text)
-
-
-def _equation(text: str) -> tuple[str, tuple[Value, ...]] | None:
-    """An equation whose left side is more than a name: left minus right at the points, up to a common factor."""
-    left, equals, right = text.partition("=")
-    if not equals or "=" in right or not _OPERATOR.search(left) or "(" in left[:3] or _PROSE.search(text):
-        return None
-    form = _formula(f"({left})-({right})")
-    if form is None:
-        return None
-    try:
-        scale = next(value for value in form[1] if value != 0)
-        return "equation" + form[0][4:], tuple(divide(value, scale) for value in form[1])
-    except (StopIteration, ArithmeticError):
-        return None
-
-
-def _formula(text: str) -> tuple[str, tuple[Value, ...]] | None:
-    text = text.rpartition("=")[2].strip()
-    if _PROSE.search(text):
-        return None
-    try:
-        found = expressions.tokens(text)
-        names = expressions.variables(found)
-        if not names or (len(found) > 1 and not re.search(r"\d|[-+*/^=\\]", text)):
-            return None
-        points = [{name: point + Fraction(sum(map(ord, name)), 97) for name in names} for point in _POINTS]
-        return f"expr:{','.join(names)}", tuple(expressions.evaluate(found, given) for given in points)
-    except NotAnExpression:
-        return None
-
-
-def class_of(form: tuple[str, tuple[Value, ...]]) -> str:
-    """The answer class of a form."""
-    kind, members = form
-    if kind == "number":
-        return f"number:{canonical(members[0])}"
-    if kind.startswith("set:"):
-        return f"set:{kind[4]}{', '.join(canonical(member) for member in members)}{kind[5]}"
-    if kind.startswith("equation"):
-        kind = f"expr:{kind}"
-    return f"{kind} at fixed points {'; '.join(canonical(member) for member in members)}"
-
-
-def _equal(mine: tuple[str, tuple[Value, ...]], gold: tuple[str, tuple[Value, ...]]) -> bool:
-    return mine[0] == gold[0] and len(mine[1]) == len(gold[1]) and all(map(same, mine[1], gold[1]))
 
 
 def _approximation(written: str, value: Value, gold: Value) -> bool:
@@ -129,9 +59,10 @@ def compare_open(text: str, gold: str, *, strong: bool) -> Reading | None:
     if form is None:
         if normal_words(written) == normal_words(gold):
             return Reading(written, class_of(gold_form) if gold_form else f"expr:{normal_words(gold)}", True, "match")
-        if strong and gold_form is None and not _PROSE.search(without_markup(written)):
+        if strong and gold_form is None and not PROSE.search(without_markup(written)):
             return _symbolic(written, gold)
-        formula = strong and "\\" in without_markup(written) and len(written) < 60
+        plain = without_markup(written)
+        formula = strong and len(written) < 60 and ("\\" in plain or (_has_order(plain) and not PROSE.search(plain)))
         found = None if formula else number_in_prose(written, ())
         if found == "two answers":
             return Reading(written, None, False, "two answers")
@@ -140,12 +71,34 @@ def compare_open(text: str, gold: str, *, strong: bool) -> Reading | None:
         form, written = ("number", (found.value,)), found.text
     if gold_form is None:
         return Reading(written, class_of(form), False, "different")
-    if strong and "=" in written and "=" in gold and form[0] != gold_form[0]:
-        return _symbolic(written, gold)
-    numbers = form[0] == gold_form[0] == "number"
-    if _equal(form, gold_form) or (numbers and _approximation(written, form[1][0], gold_form[1][0])):
+    if _same_answer(written, form, gold, gold_form):
         return Reading(written, class_of(gold_form), True, "match")
-    return Reading(written, class_of(form), False, "different")
+    if strong and "=" in written and "=" in gold and form[0] != gold_form[0] and not _has_order(written + gold):
+        return _symbolic(written, gold)
+    name = coordinate_named(without_markup(written)) if _named_apart(written, gold) else None
+    return Reading(written, f"{name} = {class_of(form)}" if name else class_of(form), False, "different")
+
+
+def _same_answer(written: str, form: Form, gold: str, gold_form: Form) -> bool:
+    """Whether the forms are equal, `written` rounds the gold value, or both are one equation in several variables."""
+    if _named_apart(written, gold):
+        return False
+    numbers = form[0] == gold_form[0] == "number"
+    if equal_forms(form, gold_form) or (numbers and _approximation(written, form[1][0], gold_form[1][0])):
+        return True
+    whole, gold_whole = (full_equation(without_markup(text)) for text in (written, gold))
+    return whole is not None and gold_whole is not None and "," in whole[0] and equal_forms(whole, gold_whole)
+
+
+def _named_apart(written: str, gold: str) -> bool:
+    """Whether two answers give values of different coordinates ("x = 4", "y = 4")."""
+    name, gold_name = coordinate_named(without_markup(written)), coordinate_named(without_markup(gold))
+    return name is not None and gold_name is not None and name != gold_name
+
+
+def _has_order(text: str) -> bool:
+    """Whether `text` has an inequality sign."""
+    return any(sign in ORDER_SIGNS for sign in plain_signs(text))
 
 
 def _words(written: str) -> Reading | None:
@@ -169,8 +122,17 @@ def _symbolic(written: str, gold: str) -> Reading | None:
 
 @lru_cache(maxsize=8_192)
 def normal_words(text: str) -> str:
-    """`text` without markup, articles, punctuation and case: what is compared of an answer in words."""
-    return " ".join(_ARTICLE.sub(" ", without_markup(text)).casefold().split()).strip(" .")
+    """`text` without markup, articles, punctuation and case: what is compared of an answer in words.
+
+    Inequality signs and the brackets of intervals stay.
+    """
+    text = _INFINITY.sub("∞", plain_signs(without_markup(text)).replace("\\cup", "∪"))
+    text = re.sub(r"\\left(?![A-Za-z])|\\right(?![A-Za-z])", "", text)
+    text = re.sub(r"\s*([<>≤≥∪])\s*", r"\1", text)
+    pieces = _INTERVAL.split(text)
+    pieces[::2] = [_ARTICLE.sub(" ", piece) for piece in pieces[::2]]
+    pieces[1::2] = ["".join(piece.split()) for piece in pieces[1::2]]
+    return " ".join("".join(pieces).casefold().split()).strip(" .")
 
 
 def grade_text(text: str, gold: str, *, strong: bool) -> Reading | None:
