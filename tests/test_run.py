@@ -42,7 +42,8 @@ class Counting(Critic):
         if os.environ.get("FAIL") == question.id:
             raise DataError("no picture here")
         refused = Score(None, None, "empty response")
-        return [Score(len(c.response) / 7 + c.index / 3, (0.5, c.index / 3)) if c.response else refused for c in candidates]
+        scores = [Score(len(c.response) / 7 + c.index / 3, (0.5, c.index / 3)) for c in candidates]
+        return [score if c.response else refused for c, score in zip(candidates, scores)]
 """
 
 
