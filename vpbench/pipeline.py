@@ -1,7 +1,7 @@
 """One run, read top to bottom.
 
 Questions and candidates are put together, candidates get verdicts and scores, and statistics turn these into a
-result. `prepare` does what all critics share; `evaluate` does the rest for one of them.
+result. `prepare` does what all critics share, `score` and `use_scores` give what one of them says.
 """
 
 from __future__ import annotations

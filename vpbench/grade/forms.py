@@ -40,6 +40,8 @@ def form_of(text: str) -> Form | None:
     if len(signs) > 1 and (system := _system(plain)) is not None:
         return system
     kept = value_sides(sides)
+    if not kept:
+        return None
     if len(kept) == 1:
         return _value_or_formula(kept[0], kept[0])
     named = any(is_name(side) for side in sides if side)

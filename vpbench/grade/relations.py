@@ -48,7 +48,7 @@ def is_name(side: str) -> bool:
 
 
 def value_sides(sides: list[str]) -> list[str]:
-    """`sides` without the names they begin with, or the one they end with; never empty."""
+    """`sides` without the names they begin with, or the one they end with; empty if all sides are."""
     kept = [side for side in sides if side]
     while len(kept) > 1 and is_name(kept[0]):
         kept = kept[1:]
