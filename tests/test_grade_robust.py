@@ -99,6 +99,7 @@ HOSTILE = {
     "tags": "<answer>" * 50_000, "thoughts": "<think>" * 10_000 + "</think>" * 10_000, "答案": "答案是" * 50_000,
     "macro": "\\def\\a{\\a\\a}\\a", "exponent": "1e999999999", "power": "2^99999999", "division": "0^{-1}",
     "superscripts": "10" + "⁹" * 500, "dashes": "-" * 200_000, "number words": "one " * 50_000,
+    "pairs": "(1,2)" * 100_000, "list of letters": "Z, " * 100_000, "denied": "(Z) is incorrect " * 50_000,
     "units": "5 " + "m s " * 50_000, "integral": "\\boxed{\\int_0^{9999} x^{x^{x}} dx = y}",
 }  # fmt: skip
 TARGETS = [
@@ -118,7 +119,7 @@ def test_hostile_input_gets_a_wrong_verdict_with_a_reason_in_time(
         case = {"question": "Is it so?", "response": HOSTILE[name], **target}
         started = time.process_time()
         verdict = grade(case)
-        assert time.process_time() - started < 2
+        assert time.process_time() - started < 1
         assert verdict.reason and not verdict.correct, target
     assert not list(tmp_path.iterdir())
 

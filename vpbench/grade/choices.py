@@ -42,7 +42,9 @@ def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
     if listed is not None:
         chosen = option_listed_last(listed, options)
         return ChoiceReading(chosen, text[:200], "" if chosen is not None else "two answers")
-    text = without_echo(text, options)
+    text = mentions.without_denied(without_echo(text, options), question)
+    if not text.strip():
+        return ChoiceReading(None, None, "no answer")
     marked = False
     for span in final_spans(text, question):
         if not marked and other is None and span.kind in _UNMARKED:

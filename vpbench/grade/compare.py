@@ -74,7 +74,9 @@ def compare_open(text: str, gold: str, *, strong: bool) -> Reading | None:
     if _same_answer(written, form, gold, gold_form):
         return Reading(written, class_of(gold_form), True, "match")
     if strong and "=" in written and "=" in gold and form[0] != gold_form[0] and not _has_order(written + gold):
-        return _symbolic(written, gold)
+        reading = _symbolic(written, gold)
+        if reading is not None and reading.reason != "different":
+            return reading
     name = coordinate_named(without_markup(written)) if _named_apart(written, gold) else None
     return Reading(written, f"{name} = {class_of(form)}" if name else class_of(form), False, "different")
 

@@ -1,10 +1,11 @@
 """Where a response says its final answer.
 
 `final_spans` lists the places a careful reader would look, strongest first: the last box, an answer tag, the last
-"answer: ..." or "the answer is ...", a reply that is nothing but an answer, the conclusion ("so", "therefore"), the
-sentence that takes up the question's words, the last sentences, the first. Of boxes and statements the last one in the
-text comes first. Of a long reply that breaks off in mid-sentence the last sentences don't count. What a place says is
-read by `choices` and `freeform`; the first place that says something they understand is the answer.
+"answer: ...", "the answer is ..." or "C is the correct answer", a reply that is nothing but an answer, the conclusion
+("so", "therefore"), the sentence that takes up the question's words, the last sentences, the first. Of boxes and
+statements the last one in the text comes first. Of a long reply that breaks off in mid-sentence the last sentences
+don't count. What a place says is read by `choices` and `freeform`; the first place that says something they understand
+is the answer.
 """
 
 from __future__ import annotations
@@ -40,6 +41,14 @@ _STATED = re.compile(
     re.IGNORECASE,
 )
 _CHINESE_STATED = re.compile(r"(?:答案|选项|选择|正确答案|应选|故选)[ ]*(?:是|为|:|：)?[ ]*")
+_CALLED_CORRECT = re.compile(
+    r"(?<![\w'-])((?:[(\[]?[A-Z][)\]]?(?:,\s|\s(?:and|or)\s|,\s(?:and|or)\s)){0,5}[(\[]?[A-Z][)\]]?)\*{0,2}"
+    r"[ \t]+(?:is|would[ \t]+be|must[ \t]+be)[ \t]+(?:(?:indeed|therefore|thus|clearly)[ \t]+)?(?:the[ \t]+)?"
+    r"(?:(?:correct|right|best|final|appropriate)[ \t]+(?:answer|option|choice|one)|answer)\b"
+)
+_DOUBTED = re.compile(
+    r"\b(?:if|whether|why|neither|nor|not|than|suppose|assum\w+)\b[^.;:\n]*\Z|n't\b[^.;:\n]*\Z", re.IGNORECASE
+)
 _CONCLUDING = re.compile(
     r"\b(?:therefore|thus|hence|consequently|in conclusion|in summary|conclude)\b|^\W*(?:so|finally|as a result)\b"
     r"|因此|所以|故|∴|\\therefore",
@@ -111,11 +120,16 @@ def _rest_of_statement(text: str, start: int) -> str:
 
 
 def _statements(text: str) -> list[tuple[int, str]]:
-    """Where each "answer: " or "the answer is " ends, and what follows it, in order; conditions left out."""
+    """Where each "answer: " or "the answer is " ends, and what follows it, in order; conditions left out.
+
+    Of "C is the correct answer" it is the letter before.
+    """
     ends = [match.end() for match in _STATED.finditer(text) if not _is_conditional(text, match.start())]
     if not text.isascii():
         ends += [match.end() for match in _CHINESE_STATED.finditer(text)]
     found = [(end, _rest_of_statement(text, end)) for end in sorted(ends)[-6:]]
+    called = [match for match in _CALLED_CORRECT.finditer(text) if not _DOUBTED.search(text[: match.start()][-80:])]
+    found = sorted(found + [(match.end(), match[1]) for match in called[-6:]])
     return [(end, rest) for end, rest in found if rest and not rest.lower().startswith(("choices", "options"))]
 
 

@@ -1,6 +1,6 @@
 """What an open answer is, and its values: number, tuple or set, formula, equation, inequality.
 
-Formulas are known by their values at three fixed points per variable; two different formulas that agree there to
+Formulas are known by their values at four fixed points per variable; two different formulas that agree there to
 25 digits don't occur in practice. An equation is its left side minus its right side up to a common factor, so its
 sides may be exchanged; an inequality likewise up to a positive factor, with its sign. Equations with several signs are
 a chain: all sides count, unless a name is said to be a computation that ends in a value. Of a name and a value
@@ -13,30 +13,33 @@ import re
 from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
+from zlib import crc32
 
 from vpbench.grade import expressions
 from vpbench.grade.expressions import NotAnExpression
 from vpbench.grade.numbers import value_of, without_markup
-from vpbench.grade.relations import ORDER_SIGNS, PROSE, is_name, split_relation, value_sides
+from vpbench.grade.relations import ORDER_SIGNS, PROSE, is_name, plain_signs, split_relation, value_sides
 from vpbench.grade.values import Value, canonical, divide, real, same
 
 Form = tuple[str, tuple[Value, ...]]
 """Kind and values: "number", "set:()" of a tuple, "system:x,y" of named values, "expr:x", "equation:x,y" ..."""
 
-_POINTS = (Fraction(7, 5), Fraction(19, 8), Fraction(31, 11))
+_POINTS = (Fraction(7, 5), Fraction(19, 8), Fraction(31, 11), Fraction(43, 13))
+_SPREAD = 9973
 _BRACKETED_LIST = re.compile(r"\\?([(\[{])(.+)\\?([)\]}])", re.DOTALL)
-_APPROXIMATE_OR_IMPLIED = re.compile(r"≈|≒|≃|⇒|\\approx\b|\\simeq\b|\\equiv\b")
+_APPROXIMATE = re.compile(r"≈|≒|≃|\\approx\b|\\simeq\b|\\equiv\b")
 
 
 @lru_cache(maxsize=8_192)
 def form_of(text: str) -> Form | None:
     """The form of `text`, None for words and whatever else has none."""
     plain = re.sub(r"\\left(?![A-Za-z])|\\right(?![A-Za-z])", "", without_markup(text)).strip(" .")
+    plain = plain_signs(plain).rpartition("⇒")[2].strip()
     signs, sides = split_relation(plain)
     if any(sign in ORDER_SIGNS for sign in signs):
         return _inequality(signs, sides)
-    if not signs or _APPROXIMATE_OR_IMPLIED.search(plain):
-        return _value_or_formula(text, plain)
+    if not signs or _APPROXIMATE.search(plain):
+        return _value_or_formula(plain, plain)
     if len(signs) > 1 and (system := _system(plain)) is not None:
         return system
     kept = value_sides(sides)
@@ -144,10 +147,15 @@ def _formula(text: str) -> Form | None:
         names = expressions.variables(found)
         if not names or (len(found) > 1 and not re.search(r"\d|[-+*/^=\\]", text)):
             return None
-        points = [{name: point + Fraction(sum(map(ord, name)), 97) for name in names} for point in _POINTS]
+        points = [{name: _at(name, point) for name in names} for point in _POINTS]
         return f"expr:{','.join(names)}", tuple(expressions.evaluate(found, given) for given in points)
     except NotAnExpression:
         return None
+
+
+def _at(name: str, point: Fraction) -> Fraction:
+    """The value of a variable at a point: a checksum's fraction above it, so that no two variables move alike."""
+    return point + Fraction(crc32(f"{name} {point}".encode()) % _SPREAD, _SPREAD)
 
 
 def class_of(form: Form) -> str:

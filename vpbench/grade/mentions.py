@@ -26,13 +26,20 @@ _LEADING = re.compile(
 _BRACKETED = re.compile(r"(?<![\w)])(?:[(\[]\s*([A-Z])\s*[)\]]|(?:^|(?<=\n)|(?<=is )|(?<=: ))([A-Z])\)(?=\s))")
 _NAMED = re.compile(
     r"(?:\b(?:[Oo]ption|[Cc]hoice|[Ll]etter|[Aa]nswer)s?\s*(?:is\s+|:\s*)?|(?:选项|选|答案)[是为:]?\s*)[\"'(\[]?"
-    r"([A-Z])(?![\w'-])(?!\s+(?:or|and)\s+[A-Z]\b)(?!\s+[a-z]{1,20}\s+[a-z])"
+    r"([A-Z])(?![\w'-])(?!(?:\s+(?:or|and)|\s*,(?:\s*(?:or|and))?)\s+[A-Z]\b)(?!\s+[a-z]{1,20}\s+[a-z])"
     r"|(?:选项|选|答案)[是为:]?\s*([A-Z])"
 )
 _BARE = re.compile(r"(?<![\w$\\^_'\"+*/=-])([A-Z])(?![\w'+*/=^_-])(?!\s*[=<>+])")
 _NEGATED_BEFORE = re.compile(
     r"\b(?:not|isn't|rather than|instead of|than|unlike|nor|neither|except)\b[^.,;]{0,20}$", re.IGNORECASE
 )
+_DENIED = re.compile(
+    r"(?<![\w'-])[(\[]?[A-Z][)\]]?(?:(?:\s*,\s*(?:and\s+|or\s+)?|\s+(?:and|or)\s+)[(\[]?[A-Z][)\]]?){0,5}\*{0,2}"
+    r"(?=[ \t]+(?:(?:is|are|was|were|would be|must be|can be)(?:[ \t]+(?:also|clearly|therefore|thus))?[ \t]+"
+    r"(?:incorrect|wrong|not(?:[ \t]+the)?[ \t]+(?:correct|right|answer|best))\b|(?:isn't|aren't)(?:[ \t]+the)?"
+    r"[ \t]+(?:correct|right|answer|best)\b))"
+)
+_ASKS_DENIED = re.compile(r"\b(?:incorrect|wrong|false|untrue|not|except|error|mistake\w*)\b|n't\b", re.IGNORECASE)
 _NEGATION = re.compile(r"\b(?:not|no|nor|neither|never|cannot|without)\b|n't\b", re.IGNORECASE)
 _ANOTHER = re.compile(r"(?:and|or|&)?\s*(?:[(\[]\s*([A-Za-z])\s*[)\]]|([A-Z])(?=[\s,.;)]|$))")
 
@@ -45,6 +52,11 @@ def _index(letter: str, options: Options) -> int | None:
 def only(found: set[int]) -> int | None:
     """The one member; TWO if there are several."""
     return None if not found else found.pop() if len(found) == 1 else TWO
+
+
+def without_denied(text: str, question: str) -> str:
+    """`text` without the letters it calls incorrect ("option (E) is wrong"), unless `question` asks for such."""
+    return text if _ASKS_DENIED.search(question) else _DENIED.sub("", text)
 
 
 def by_letter(text: str, options: Options) -> tuple[int | None, str]:
@@ -61,7 +73,7 @@ def by_letter(text: str, options: Options) -> tuple[int | None, str]:
 def goes_on(rest: str, options: Options, letter: int) -> bool:
     """Whether `rest`, which follows a leading letter, goes on with another one ("A, B", "(a) (b)")."""
     match = _ANOTHER.match(rest)
-    if match is None or options.texts is None or key(rest) == options.keys[letter]:
+    if match is None or (options.texts is not None and key(rest) == options.keys[letter]):
         return False
     return _index(match[1] or match[2], options) not in {None, letter}
 

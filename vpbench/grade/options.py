@@ -77,9 +77,13 @@ def telling_stems(text: str) -> frozenset[str]:
 
 
 def by_text(text: str, options: Options) -> int | None:
-    """The option whose text `text` is."""
+    """The option whose text `text` is.
+
+    A bare capital that is a label of the question is never a text: where the texts are such letters in another order,
+    "A" is the first option. With its brackets the text of an option like "(c)" is repeated as it stands.
+    """
     wanted = key(text)
-    if not wanted:
+    if not wanted or _is_label(text, options):
         return None
     if len(wanted) == 1 and wanted.isalpha() and options.texts is not None:
         named = [number for number, mine in enumerate(options.texts) if mine.strip() == text.strip(" .")]
@@ -88,6 +92,12 @@ def by_text(text: str, options: Options) -> int | None:
     if len(found) > 1:
         found = {number for number in found if options.texts and options.texts[number].strip() == text.strip()} or found
     return min(found) if found else None
+
+
+def _is_label(text: str, options: Options) -> bool:
+    """Whether `text` is one capital among the labels, no other sign apart from a stop."""
+    written = text.strip(" .")
+    return len(written) == 1 and "A" <= written <= "Z" and ord(written) - ord("A") < options.count
 
 
 def by_value(value: Value, options: Options) -> int | None:

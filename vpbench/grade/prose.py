@@ -147,7 +147,9 @@ def _chosen(text: str, found: list[Found], question_numbers: Collection[Value]) 
     if len({number.value for number in found}) == 1:
         return found[0]
     for left, right in zip(found, found[1:], strict=False):
-        ends = _RANGE_START.search(text[: left.start]) and _RANGE_END.fullmatch(text[left.end : right.start])
+        ends = _RANGE_START.search(text[max(0, left.start - 60) : left.start]) and _RANGE_END.fullmatch(
+            text[left.end : right.start]
+        )
         if left.value != right.value and (ends or _ALTERNATIVE.fullmatch(text[left.end : right.start])):
             return "two answers"
     if all(_ENUMERATION.fullmatch(gap) for gap in _gaps(text, found)):

@@ -2,7 +2,8 @@
 
 In "x = 4", "f(2) = 4", "AB = 4" and "total area = 4" the left side names what the right side gives, and may be dropped;
 "(x-1)^2 + y^2 = 4" is an equation, whose sides count both. A side is a name if it is a word or words, or begins with
-a letter and has no operator in it, arguments of a function apart ("x(x+1)" applies no x).
+a letter and has no operator in it, arguments of a function apart ("x(x+1)" applies no x), or
+speaks of angles or lines of a figure ("∠A + ∠B").
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ _SIGNS = (
 )
 _OPERATOR = re.compile(r"[-+*/^×·÷]|\\(?:frac|dfrac|tfrac|sqrt|cdot|times)|\d\s*[A-Za-z]")
 _APPLIED = re.compile(r"(?P<name>[A-Za-z]+)(?:_\w|_\{\w+\}|'|\^\{?-1\}?)*\((?P<argument>.{1,40})\)")
+_FIGURE = re.compile(r"\\(?:angle|overline|triangle|widehat)(?![A-Za-z])|[∠△]")
 _COORDINATE = re.compile(r"[xyz]")
 
 
@@ -38,7 +40,7 @@ def split_relation(text: str) -> tuple[str, list[str]]:
 
 def is_name(side: str) -> bool:
     """Whether one side of an equation only names what the other gives."""
-    if PROSE.search(side):
+    if PROSE.search(side) or _FIGURE.search(side):
         return True
     applied = _APPLIED.fullmatch(side)
     if applied is not None and not re.search(rf"(?<![A-Za-z]){applied['name']}(?![A-Za-z])", applied["argument"]):
