@@ -117,6 +117,8 @@ def _in_span(span: Span, options: Options, question: str) -> int | None:
     if exact is not None:
         return exact
     strong = span.kind in {"box", "tag", "stated", "whole"}
+    if strong and len(text) == 1 and 0 <= ord(text) - ord("a") < options.count:
+        return ord(text) - ord("a")
     letter, rest = mentions.by_letter(text, options)
     if letter is not None and (strong or span.kind == "first" or len(text) < 80):
         return TWO if mentions.goes_on(rest, options, letter) else letter
