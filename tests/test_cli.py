@@ -13,6 +13,7 @@ from vpbench.cli import main
 SURFACE = {
     "check": {"baseline", "result"},
     "compare": {"first", "second"},
+    "conformance": {"folder"},
     "leaderboard": {"output", "site"},
     "list": set(),
     "run": {

@@ -140,6 +140,15 @@ def validate(task: str, data: Path | None, grading: Any) -> None:
 
 
 @main.command()
+@click.argument("folder", type=_path)
+def conformance(folder: Path) -> None:
+    """Grade the conformance files in FOLDER in both modes and compare with the verdicts they carry."""
+    from vpbench.conformance import measure_conformance
+
+    measure_conformance(folder, click.echo)
+
+
+@main.command()
 @click.argument("first", type=_path)
 @click.argument("second", type=_path)
 def compare(first: Path, second: Path) -> None:
