@@ -129,3 +129,10 @@ def test_hostile_input_gets_a_wrong_verdict_with_a_reason_in_time(
 def test_any_text_gets_a_verdict(text: str) -> None:
     for target in TARGETS[:3] + TARGETS[4:]:
         assert grade({"question": "Is it so?", "response": text, **target}).reason
+
+
+@pytest.mark.parametrize("listing", ["", "\n(A) Yes\n(B) No", " Choices: (A) Yes (B) No"])
+def test_options_listed_with_the_question_are_not_its_words(listing: str) -> None:
+    question = Question("test", "1", f"Is the red bar higher than the blue bar?{listing}", choices=("Yes", "No"))
+    for response, index in (("The red bar is higher than the blue bar.", 0), ("The red bar is not higher.", 1)):
+        assert grade_answer(question, response, gold_choice=index).correct

@@ -22,13 +22,15 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from vpbench import Question
-from vpbench.grade import grade_answer
+from vpbench import Task
+from vpbench.data.load import question_from_fields
+from vpbench.plugins import find_task
 
 Row = dict[str, Any]
 Pair = tuple[Row, bool]
@@ -44,22 +46,17 @@ def rows_of(shared: Path, pattern: str) -> list[Row]:
     return [row for row in rows if row["extraction_follows_response"] and not row["guesser"]]
 
 
-def question_of(row: Row) -> tuple[Question, int | None]:
-    choices = tuple(row["choices"]) if row["choices"] else None
-    gold = None
-    if choices is not None:
-        gold = choices.index(row["answer"]) if row["answer_type"] == "text" else ord(row["answer"]) - ord("A")
-    question = Question(
-        task=row["benchmark"], id=row["question_id"], text=row["question"] or "", choices=choices, answer=row["answer"],
-        answer_type=row["answer_type"], precision=None if row["precision"] is None else int(row["precision"]),
-        unit=row["unit"],
-    )  # fmt: skip
-    return question, gold
+@cache
+def task(name: str) -> Task:
+    found = find_task(name).cls()
+    assert isinstance(found, Task)
+    return found
 
 
 def robust_correct(row: Row) -> bool:
-    question, gold = question_of(row)
-    return grade_answer(question, row["response"], gold_choice=gold).correct
+    benchmark = task(row["benchmark"])
+    question = question_from_fields(benchmark, row, f"{row['benchmark']} {row['question_id']}", Path())
+    return benchmark.grade(question, row["response"], "robust").correct
 
 
 def expected(row: Row) -> bool:

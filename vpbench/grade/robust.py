@@ -23,9 +23,17 @@ def grade_answer(question: Question, response: str, *, gold_choice: int | None =
         return Verdict(None, None, False, "empty response")
     if gold_choice is None:
         return grade_freeform(question, text)
-    reading = read_choice(text, options_of(question.choices), question.text)
+    reading = read_choice(text, options_of(question.choices), _stem(question))
     if reading.index is None:
         return Verdict(reading.text, None, False, reading.reason)
     correct = reading.index == gold_choice
     name = f"choice:{chr(ord('A') + reading.index)}"
     return Verdict(reading.text, name, correct, "match" if correct else "different")
+
+
+def _stem(question: Question) -> str:
+    """The question's text without the options it lists, whose words ("No") aren't the question's."""
+    stem = question.text
+    for number, choice in enumerate(question.choices or ()):
+        stem = stem.replace(f"({chr(ord('A') + number)}) {choice}", "")
+    return stem
