@@ -134,7 +134,7 @@ def prepare(found: Found[BaseTask], request: Request, progress: Progress) -> Pre
         folder = request.output / "verdicts" / folder_name(task.name, pool.name, request.grading, key=grade_key)
         verdicts = grade_stage(folder, grade_key, task, questions, rows, request.grading, progress)
     seconds = {"load": loaded - started, "grade": time.perf_counter() - loaded}
-    return Prepared(request, key, planned.questions.origin, planned.questions.revision, planned.total, planned.notes,
+    return Prepared(request, key, _origin(planned.questions.origin, request), planned.questions.revision, planned.total, planned.notes,
                     seconds, task, pool, questions, rows, verdicts)  # fmt: skip
 
 
@@ -151,7 +151,9 @@ def prepare_steps(found: Found[BaseTask], request: Request) -> PreparedSteps:
     total = len(loaded.solutions) if request.nano else task.source.rows
     notes = _size_notes(task.source, len(solutions), total, request.nano)
     seconds = {"load": time.perf_counter() - started}
-    return PreparedSteps(request, key, loaded.origin, loaded.revision, total, notes, seconds, task, solutions)
+    return PreparedSteps(
+        request, key, _origin(loaded.origin, request), loaded.revision, total, notes, seconds, task, solutions
+    )
 
 
 def score(prepared: Prepared | PreparedSteps, critic: Critic, progress: Progress) -> Scored:
@@ -231,6 +233,10 @@ def _match(questions: QuestionSet, pool: Pool, task: Task, nano: bool) -> tuple[
     if absent:
         notes.append(f"{absent} of {len(questions.questions)} questions have no candidates in the pool; left out")
     return rows, notes
+
+
+def _origin(place: str, request: Request) -> str:
+    return "the miniature world" if request.nano else place
 
 
 def _size_notes(source: Source, used: int, total: int, nano: bool) -> list[str]:
