@@ -134,8 +134,9 @@ def prepare(found: Found[BaseTask], request: Request, progress: Progress) -> Pre
         folder = request.output / "verdicts" / folder_name(task.name, pool.name, request.grading, key=grade_key)
         verdicts = grade_stage(folder, grade_key, task, questions, rows, request.grading, progress)
     seconds = {"load": loaded - started, "grade": time.perf_counter() - loaded}
-    return Prepared(request, key, _origin(planned.questions.origin, request), planned.questions.revision, planned.total, planned.notes,
-                    seconds, task, pool, questions, rows, verdicts)  # fmt: skip
+    origin, revision = _origin(planned.questions.origin, request), planned.questions.revision
+    return Prepared(request, key, origin, revision, planned.total, planned.notes, seconds, task, pool, questions, rows,
+                    verdicts)  # fmt: skip
 
 
 def prepare_steps(found: Found[BaseTask], request: Request) -> PreparedSteps:
