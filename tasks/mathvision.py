@@ -99,9 +99,9 @@ class MathVision(Task):
             return grade_answer(question, response, gold_choice=_gold_choice(question))
         if not response.strip():
             return Verdict(None, None, False, "empty response")
-        return self.grade_extraction(question, extract(response))
+        return self.compare(question, extract(response))
 
-    def grade_extraction(self, question: Question, extraction: str | None) -> Verdict:
+    def compare(self, question: Question, extraction: str | None) -> Verdict:
         """The official comparison: with the gold answer or, for a letter, with the text of its option."""
         if not extraction:
             return Verdict(None, None, False, "no answer")

@@ -183,7 +183,7 @@ class WeMath(Task):
         if not response.strip():
             return Verdict(None, None, False, "empty response")
         if mode == "official":
-            return self.grade_extraction(question, extract(response))
+            return self.compare(question, extract(response))
         response = _TEMPLATE_HEAD.sub(r"\1: ", _TEMPLATE_MARK.sub(" ", response))
         labels = label_set(response.rpartition("Answer")[2].strip(" :：\n"))
         if labels is not None and len(labels) == 1:
@@ -191,7 +191,7 @@ class WeMath(Task):
         question = dataclasses.replace(question, choices=_without_labels(question.choices or ()))
         return grade_answer(question, response, gold_choice=ord(question.answer) - ord("A"))
 
-    def grade_extraction(self, question: Question, extraction: str | None) -> Verdict:
+    def compare(self, question: Question, extraction: str | None) -> Verdict:
         """The official comparison of a letter."""
         if not extraction:
             return Verdict(None, None, False, "no answer")

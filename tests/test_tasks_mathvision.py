@@ -127,7 +127,7 @@ def test_options_are_right_by_letter_or_value(task: Task, answer: str, response:
     ],
 )
 def test_comparison_to_two_decimals(task: Task, gold: str, extraction: str, correct: bool) -> None:
-    verdict = task.grade_extraction(Question("mathvision", "1", "?", answer=gold, answer_type="open"), extraction)
+    verdict = task.compare(Question("mathvision", "1", "?", answer=gold, answer_type="open"), extraction)
     assert verdict is not None
     assert verdict.correct == correct
 

@@ -79,7 +79,7 @@ class Task(BaseTask):
         """Read the final answer of `response` and compare it. Never raises for anything a response may hold."""
 
     def grade_extraction(self, question: Question, extraction: str | None) -> Verdict | None:
-        """Official verdict for an answer somebody else extracted; None where the official rule has no such step."""
+        """Official verdict on an answer that a model extracted; None where the official rule extracts by itself."""
         return None
 
     def group_value(self, questions: Sequence[Question], correctness: Any) -> Any:

@@ -34,10 +34,6 @@ class Found(Generic[Plugin]):
     cls: type[Plugin]
     path: Path
 
-    def code_sha256(self) -> str:
-        """Fingerprint of the plugin's file."""
-        return hashlib.sha256(self.path.read_bytes()).hexdigest()
-
 
 def builtin_folder(kind: str) -> Path:
     """The folder of the built-in plugins; `kind` is "tasks" or "critics"."""

@@ -24,7 +24,7 @@ from vpbench.pipeline import (
     prepare_steps,
     score,
     use_scores,
-)  # fmt: skip
+)
 from vpbench.plugins import Found, all_tasks, find_task
 from vpbench.progress import bar
 from vpbench.report.result import Analysis, best_of_n_result

@@ -54,11 +54,12 @@ def _read_split(source: Source) -> Table:
     for number, values in enumerate(texts):
         where = f"{source.hub_id} ({source.split}) row {number + 1}"
         images: list[ImageRef] = []
+        cells = data[number] if several and inline else {}
         for column in source.image_columns:
             name = f"{where}, column {column}"
             if column not in inline:
                 images += [_beside(source, ref) for ref in image_refs(values[column], name, Path("/"))]
-            elif not several or data[number][column] is not None:
+            elif not several or cells[column] is not None:
                 images.append(ImageRef(name, load=functools.partial(_inline, data, number, column, name)))
         rows.append(Row(values, tuple(images), where))
     revision = _commit(parts[0]) or source.revision
