@@ -25,6 +25,7 @@ from vpbench.records import RowKey
 _SEAL_ROWS = 50_000
 _SCHEMAS = {
     "verdicts": {"extracted": "string", "answer_class": "string", "correct": "bool", "reason": "string"},
+    "continuations": {"correct": "bool", "error": "string"},
     "scores": {"value": "double", "steps": "list", "reason": "string", "retry": "bool"},
 }
 

@@ -24,7 +24,10 @@ BACKENDS = {
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of a conversation; its images come before its text."""
+    """One turn of a conversation; its images come before its text.
+
+    Where the last message is the assistant's, the model continues it: `Generation.text` is what comes after.
+    """
 
     role: Literal["system", "user", "assistant"]
     text: str

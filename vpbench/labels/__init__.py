@@ -1,0 +1,1 @@
+"""Step labels: estimated by Monte-Carlo continuation, written and read in the formats the field uses."""

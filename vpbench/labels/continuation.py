@@ -1,0 +1,151 @@
+"""Monte-Carlo estimates: from the end of every step the policy continues, and the outcomes are counted.
+
+Each distinct prefix of a question is continued once, whatever number of solutions share it. The last step needs no
+continuation, the solution's own verdict tells. Outcomes are rows of a durable store, so a run that was stopped
+continues where it was; a continuation that failed is a row with its reason, and is tried again by the next run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from vpbench.base import Task
+from vpbench.generate.generator import Generator, Message, Prompt, Sampling
+from vpbench.labels.rules import StepEstimate
+from vpbench.records import Candidate, GradingMode, Question, RowKey
+from vpbench.store import RowStore
+
+STEP_SEPARATOR = "\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class MonteCarlo:
+    """How to estimate: `continuations` per prefix.
+
+    `early_stop`: after a step worth 0 no later step is continued (they count as worth 0, with no continuation).
+    `early_exit`: a prefix is continued in growing rounds only until one is right, which leaves the labels of the rule
+    mc > 0 as they are and biases mc itself upwards.
+    """
+
+    continuations: int = 16
+    early_stop: bool = False
+    early_exit: bool = False
+    seed: int = 0
+
+    def rounds(self) -> list[int]:
+        """How many continuations each round brings a prefix up to."""
+        if not self.early_exit:
+            return [self.continuations]
+        targets = [1]
+        while targets[-1] < self.continuations:
+            targets.append(min(2 * targets[-1], self.continuations))
+        return targets
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """A policy's solution cut into steps, and whether its final answer is right."""
+
+    question: Question
+    candidate: Candidate
+    steps: tuple[str, ...]
+    correct: bool
+
+    def prefix(self, step: int) -> str:
+        """The text up to and including step number `step` (0-based)."""
+        return STEP_SEPARATOR.join(self.steps[: step + 1])
+
+
+@dataclass(frozen=True)
+class Continuer:
+    """A policy that continues prefixes, with the task that grades what comes out."""
+
+    task: Task
+    grading: GradingMode
+    generator: Generator
+    conversations: Mapping[str, tuple[Message, ...]]
+    sampling: Sampling
+    plan: MonteCarlo
+    store: RowStore
+
+    def estimate(self, solutions: Sequence[Solution]) -> list[tuple[StepEstimate, ...] | None]:
+        """Estimates of every step of every solution, in order; None where a prefix has no outcome at all."""
+        if self.plan.early_stop:
+            for step in range(max((len(each.steps) for each in solutions), default=0) - 1):
+                self._continue([each for each in solutions if not self._stopped(each, step)], [step])
+        else:
+            self._continue(solutions, range(max((len(each.steps) for each in solutions), default=0) - 1))
+        return [self._estimates(each) for each in solutions]
+
+    def _stopped(self, solution: Solution, before: int) -> bool:
+        return any(self._estimate(solution, step).mc == 0 for step in range(min(before, len(solution.steps) - 1)))
+
+    def _continue(self, solutions: Sequence[Solution], steps: Sequence[int]) -> None:
+        prefixes = {
+            (each.question.id, each.prefix(step)): each.question
+            for each in solutions
+            for step in steps
+            if step < len(each.steps) - 1
+        }
+        for target in self.plan.rounds():
+            owed = [
+                (question, prefix, missing)
+                for (id, prefix), question in prefixes.items()
+                if (missing := self._missing(id, prefix, target))
+            ]
+            self._draw(owed)
+
+    def _missing(self, id: str, prefix: str, target: int) -> list[int]:
+        keys = [(number, self._row(id, prefix, number)) for number in range(target)]
+        if self.plan.early_exit and any(row is not None and row["correct"] for _, row in keys):
+            return []
+        return [number for number, row in keys if row is None]
+
+    def _draw(self, owed: Sequence[tuple[Question, str, list[int]]]) -> None:
+        if not owed:
+            return
+        prompts = [self._prompt(question, prefix, missing) for question, prefix, missing in owed]
+        left: list[Iterator[int]] = [iter(missing) for _, _, missing in owed]
+        for place, generation in self.generator.generate(prompts):
+            question, prefix, _ = owed[place]
+            correct = False
+            if generation.error is None:
+                correct = self.task.grade(question, prefix + generation.text, self.grading).correct
+            row = {"correct": correct, "error": generation.error}
+            self.store.append(_key(question.id, prefix, next(left[place])), row)
+            self.store.flush()
+
+    def _prompt(self, question: Question, prefix: str, missing: Sequence[int]) -> Prompt:
+        turn = Message("assistant", prefix)
+        digest = hashlib.sha256(f"{self.plan.seed} {question.id} {missing[0]} {prefix}".encode("utf-8", "replace"))
+        seed = int.from_bytes(digest.digest()[:4], "big")
+        return Prompt((*self.conversations[question.id], turn), self.sampling, len(missing), seed)
+
+    def _row(self, id: str, prefix: str, number: int) -> Mapping[str, object] | None:
+        return self.store.rows.get(_key(id, prefix, number))
+
+    def _estimate(self, solution: Solution, step: int) -> StepEstimate:
+        id, prefix = solution.question.id, solution.prefix(step)
+        rows = [self._row(id, prefix, number) for number in range(self.plan.continuations)]
+        drawn = [row for row in rows if row is not None and row["error"] is None]
+        return StepEstimate(sum(bool(row["correct"]) for row in drawn), len(drawn))
+
+    def _estimates(self, solution: Solution) -> tuple[StepEstimate, ...] | None:
+        estimates: list[StepEstimate] = []
+        for step in range(len(solution.steps) - 1):
+            if self.plan.early_stop and estimates and estimates[-1].mc == 0:
+                estimates.append(StepEstimate(0, 0))
+                continue
+            estimate = self._estimate(solution, step)
+            if not estimate.total:
+                return None
+            estimates.append(estimate)
+        stopped = self.plan.early_stop and estimates and estimates[-1].mc == 0
+        return (*estimates, StepEstimate(0, 0) if stopped else StepEstimate(int(solution.correct), 1))
+
+
+def _key(id: str, prefix: str, number: int) -> RowKey:
+    digest = hashlib.sha256(prefix.encode("utf-8", "replace")).hexdigest()[:16]
+    return (f"{id} {digest}", number)

@@ -1,0 +1,109 @@
+"""Labelled solutions read from the formats in use, one JSON object a line.
+
+The released raw rows (`steps_with_score`, with the counts of Monte-Carlo continuations), the released multi-turn
+conversations (a user turn per step, `+` or `-` as the answer), and TRL's stepwise rows (`prompt`, `completions`,
+`labels`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from vpbench.data.table import image_refs
+from vpbench.errors import DataError
+from vpbench.generate.formats import json_lines, read_bytes
+from vpbench.labels.rules import CORRECT, INCORRECT, NEUTRAL, Rule, StepEstimate, step_labels
+from vpbench.records import Candidate, ImageRef, LabelledSolution, Question
+
+_QUESTION_HEAD, _SOLUTION_HEAD = "### Question:\n", "\n\n### Solution Process:\n"
+_TURN_LABELS = {"+": CORRECT, "=": NEUTRAL, "-": INCORRECT}
+
+
+def read_labelled(path: Path, rule: Rule = "value", threshold: float = 0.0) -> Iterator[LabelledSolution]:
+    """The labelled solutions of a JSONL file (optionally .gz), in order; image paths are relative to its folder.
+
+    `rule` and `threshold` turn the estimates of raw rows into labels (`step_labels`); the other formats hold labels.
+    Raises `DataError` naming the line and what is wrong with it.
+    """
+    for number, (where, row) in enumerate(json_lines(path, read_bytes(path)), 1):
+        if "steps_with_score" in row:
+            text, steps, labels = _raw(row, where, rule, threshold)
+        elif "conversations" in row:
+            text, steps, labels = _conversation(row, where)
+        elif {"prompt", "completions", "labels"} <= row.keys():
+            text, steps, labels = _stepwise(row, where)
+        else:
+            raise DataError(
+                f"{where}: not a labelled solution; expected `steps_with_score`, `conversations`, or `prompt`, "
+                f"`completions` and `labels`; it has {', '.join(row) or 'no fields'}"
+            )
+        if not steps:
+            raise DataError(f"{where}: a solution without steps; remove the line")
+        id = str(row["question_id"]) if "question_id" in row else f"{path.name}:{number}"
+        question = Question(str(row.get("task", "")), id, text, _images(row, where, path.parent))
+        index = row.get("index", 0)
+        candidate = Candidate(id, index, "\n\n".join(steps), str(row.get("policy", "")), steps=tuple(steps))
+        yield LabelledSolution(question, candidate, labels, path.name)
+
+
+def _raw(row: Mapping[str, Any], where: str, rule: Rule, threshold: float) -> tuple[str, list[str], tuple[int, ...]]:
+    steps, estimates = [], []
+    for place, each in enumerate(_list(row, "steps_with_score", where)):
+        try:
+            correct, total = int(each["num_mc_correct"]), int(each["num_mc_total"])
+            steps.append(str(each["step"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(
+                f"{where}, step {place}: needs `step`, `num_mc_correct`, `num_mc_total` ({error})"
+            ) from error
+        if not 0 <= correct <= total:
+            raise DataError(f"{where}, step {place}: {correct} right of {total} continuations can't be")
+        estimates.append(StepEstimate(correct, total))
+    return _text(row, "question", where), steps, step_labels(estimates, rule, threshold, float(row.get("start_mc", 0)))
+
+
+def _conversation(row: Mapping[str, Any], where: str) -> tuple[str, list[str], tuple[int, ...]]:
+    turns = [each for each in _list(row, "conversations", where) if each.get("from") != "system"]
+    users, answers = turns[::2], turns[1::2]
+    speakers = [each.get("from") for each in turns]
+    if speakers != ["human", "gpt"] * (len(turns) // 2):
+        raise DataError(f"{where}: turns must go human, gpt, human, gpt, ... after the system's")
+    labels = [_TURN_LABELS.get(str(each.get("value")).strip()) for each in answers]
+    if None in labels:
+        place = labels.index(None)
+        raise DataError(f"{where}: answer {place} is {answers[place].get('value')!r}, expected + or -")
+    first = str(users[0].get("value")) if users else ""
+    head, sign, step = first.partition(_SOLUTION_HEAD)
+    if not sign:
+        raise DataError(f"{where}: the first human turn lacks {_SOLUTION_HEAD.strip()!r} between question and step")
+    steps = [step, *(str(each.get("value", "")) for each in users[1:])]
+    return head.removeprefix(_QUESTION_HEAD), steps, tuple(label for label in labels if label is not None)
+
+
+def _stepwise(row: Mapping[str, Any], where: str) -> tuple[str, list[str], tuple[int, ...]]:
+    steps, labels = _list(row, "completions", where), _list(row, "labels", where)
+    if len(steps) != len(labels):
+        raise DataError(f"{where}: {len(steps)} completions but {len(labels)} labels")
+    if not all(isinstance(step, str) for step in steps) or not all(label in (True, False) for label in labels):
+        raise DataError(f"{where}: completions must be strings, labels true or false")
+    return _text(row, "prompt", where), list(steps), tuple(CORRECT if label else INCORRECT for label in labels)
+
+
+def _images(row: Mapping[str, Any], where: str, root: Path) -> tuple[ImageRef, ...]:
+    cell = row.get("image", row.get("images"))
+    return () if cell in (None, "", []) else image_refs(cell, f"{where}, image", root)
+
+
+def _text(row: Mapping[str, Any], name: str, where: str) -> str:
+    if not isinstance(row.get(name), str):
+        raise DataError(f"{where}: `{name}` must be a string, is {type(row.get(name)).__name__}")
+    return str(row[name])
+
+
+def _list(row: Mapping[str, Any], name: str, where: str) -> Sequence[Any]:
+    value = row[name]
+    if not isinstance(value, list):
+        raise DataError(f"{where}: `{name}` must be a list, is {type(value).__name__}")
+    return value
