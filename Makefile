@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check bench fuzz clean
+.PHONY: demo test check bench fuzz grading-doc clean
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "vpbench needs Python 3.11 or newer; set PYTHON=")'
@@ -31,6 +31,9 @@ bench: $(READY)
 
 fuzz: $(READY)
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest tests/test_fuzz.py
+
+grading-doc: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python scripts/grading_doc.py $${VPBENCH_SHARED:-../shared}/conformance
 
 clean:
 	rm -rf $(VENV) runs/demo leaderboard/demo

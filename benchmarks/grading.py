@@ -1,7 +1,10 @@
-"""Speed of robust grading: responses per second on real rows, and math-verify's own rate on a sample.
+"""Speed of robust grading on real responses, beside math-verify's own rate on the same mix, in one run.
 
-The rows are those of mathvista*.jsonl.gz and mathvision*.jsonl.gz in $VPBENCH_SHARED/conformance (default ../shared).
-Processor time of one process that starts with empty caches; reading the data isn't counted.
+The rows are those of mathvista.jsonl.gz and mathvision.jsonl.gz in $VPBENCH_SHARED/conformance (default ../shared).
+Our seconds are those of every response, from empty caches, with the processor time of symbolic workers; "no symbolic
+step" are the responses that no worker was asked about. math-verify's are those of reading the gold answer, reading the
+response and comparing them, for a sample drawn evenly over the same rows, scaled to all of them. All is processor time
+of one thread; reading the data and importing the libraries isn't counted, starting a worker is.
 """
 
 from __future__ import annotations
@@ -11,25 +14,24 @@ import json
 import logging
 import os
 import platform
+import resource
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tabulate import tabulate
 
 from vpbench import Question
-from vpbench.grade import grade_answer
+from vpbench.grade import grade_answer, symbolic
 
-SAMPLE = 300
+SAMPLE = 1_000
+Job = tuple[Question, int | None, str]
 
 
-def jobs(path: Path) -> list[tuple[Question, str, int | None]]:
-    found = []
+def jobs(path: Path) -> list[Job]:
     with gzip.open(path, "rt", encoding="utf-8") as lines:
-        for row in map(json.loads, lines):
-            if "response" in row:
-                found.append((*question_of(row), row["response"]))
-    return [(question, response, gold) for question, gold, response in found]
+        return [(*question_of(row), row["response"]) for row in map(json.loads, lines) if "response" in row]
 
 
 def question_of(row: dict[str, Any]) -> tuple[Question, int | None]:
@@ -45,41 +47,63 @@ def question_of(row: dict[str, Any]) -> tuple[Question, int | None]:
     return question, gold
 
 
-def math_verify_rate(work: list[tuple[Question, str, int | None]]) -> float:
+def worker_seconds() -> float:
+    """Processor time of the symbolic workers that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def our_seconds(work: list[Job], asks: Callable[[], int]) -> tuple[float, float, int]:
+    """Seconds for all of `work`; seconds for, and number of, the responses without a symbolic step."""
+    plain, plain_seconds, children = 0, 0.0, worker_seconds()
+    started = last = time.process_time()
+    for question, gold, response in work:
+        before = asks()
+        grade_answer(question, response, gold_choice=gold)
+        now = time.process_time()
+        if asks() == before:
+            plain, plain_seconds = plain + 1, plain_seconds + now - last
+        last = now
+    symbolic.close()
+    return time.process_time() - started + worker_seconds() - children, plain_seconds, plain
+
+
+def math_verify_seconds(work: list[Job]) -> float:
+    """What math-verify needs for all of `work`, from an evenly drawn sample."""
     from math_verify import parse, verify
 
     logging.disable(logging.CRITICAL)
-    free = [(question, response) for question, response, gold in work if gold is None]
-    sample = free[:: max(1, len(free) // SAMPLE)][:SAMPLE]
-    parse("$1$")
+    count = min(SAMPLE, len(work))
+    sample = [work[number * len(work) // count] for number in range(count)]
+    verify(parse("$1$"), parse("$1$"))
     started = time.process_time()
-    for question, response in sample:
-        verify(parse(f"${question.answer}$"), parse(response[-4_000:]))
-    return len(sample) / (time.process_time() - started)
+    for question, _, response in sample:
+        verify(parse(f"${question.answer}$"), parse(response))
+    return (time.process_time() - started) * len(work) / count
 
 
 def main() -> None:
     shared = Path(os.environ.get("VPBENCH_SHARED", Path(__file__).resolve().parents[2] / "shared"))
-    files = [
-        path for name in ("mathvista", "mathvision") for path in sorted(shared.glob(f"conformance/{name}*.jsonl.gz"))
-    ]
-    if not files:
+    files = [shared / "conformance" / f"{name}.jsonl.gz" for name in ("mathvista", "mathvision")]
+    if not all(path.is_file() for path in files):
         print(f"no responses under {shared}; set VPBENCH_SHARED")
         return
-    rows = []
+    asked = symbolic.formulas_equal.cache_info
+    measured = []
     for path in files:
         work = jobs(path)
-        if not work:
-            continue
-        started = time.process_time()
-        for question, response, gold in work:
-            grade_answer(question, response, gold_choice=gold)
-        seconds = time.process_time() - started
-        rate, theirs = len(work) / seconds, math_verify_rate(work)
-        figures = f"{seconds:.2f}", f"{rate:.0f}", f"{theirs:.0f}", f"{rate / theirs:.1f}"
-        rows.append([path.name, len(work), *figures])
-    headers = ["file", "responses", "CPU s", "per s", "math-verify per s", "ratio"]
-    print(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}; one process")
+        ours = our_seconds(work, lambda: asked().misses)
+        measured.append((path.name, len(work), *ours, math_verify_seconds(work)))
+    measured.append(("whole mix", *(sum(column) for column in list(zip(*measured, strict=True))[1:])))
+    rows = [
+        (name, count, f"{seconds:.2f}", f"{count / seconds:.0f}", f"{plain / plain_seconds:.0f} ({plain})",
+         f"{theirs:.1f}", f"{count / theirs:.0f}", f"{theirs / seconds:.1f}")
+        for name, count, seconds, plain_seconds, plain, theirs in measured
+    ]  # fmt: skip
+    headers = [
+        "file", "responses", "CPU s", "per s", "per s, no symbolic step", "math-verify CPU s", "per s", "times faster",
+    ]  # fmt: skip
+    print(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}; one thread")
     print(tabulate(rows, headers, tablefmt="github", disable_numparse=True))
 
 

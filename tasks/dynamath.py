@@ -15,8 +15,8 @@ The benchmark's prompt asks for JSON with the keys "solution" and "short answer"
 Floats are right within 0.001, no relative part (exactly in robust mode, in binary floating point in official mode).
 There are two official rules. `toolkit_verdict`, that of the widely used evaluation toolkit, is what mode "official"
 means: text counts if it is *part of the gold text* (nothing and single characters, too), and what can't be parsed goes
-to a judge model ("needs a judge" here, counted wrong). `first_party_verdict` is the rule of the authors' own scripts:
-the gold text has to be part of the answer, and whatever can't be parsed is wrong.
+to a judge model (`judge`; "needs a judge" and counted wrong without one). `first_party_verdict` is the rule of the
+authors' own scripts: the gold text has to be part of the answer, and whatever can't be parsed is wrong.
 """
 
 from __future__ import annotations
@@ -30,16 +30,33 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from vpbench import DataError, GradingMode, ImageRef, Question, Reference, Source, Task, Verdict
-from vpbench.grade import grade_answer, label_set, listed_options
+from vpbench import (
+    DataError,
+    Dialogue,
+    Drawn,
+    GradingMode,
+    ImageRef,
+    Measure,
+    Question,
+    Reference,
+    Source,
+    Task,
+    Verdict,
+)
+from vpbench.grade import extraction_prompt, grade_answer, label_set, listed_options, read_extraction
 
 TOLERANCE = Fraction(1, 1000)
+NEEDS_JUDGE = "needs a judge"
 VARIANTS = 10
 MAX_RESPONSE_CHARACTERS = 1_000_000
 
 _PAPER = "VisualPRM, arXiv 2503.10291, Tables 2, 6 and 7"
 _OTHER_PROMPT = "another prompt, partly from a public leaderboard; not the mean accuracy of the pool"
 _KEY = "short answer"
+_FORMS = {
+    "float": "a decimal number in digits, without a unit",
+    "multiple choice": "the option's letter alone, such as B",
+}
 _QUOTED_ANSWER = re.compile(rf'"{_KEY}"\s*:\s*"([^"\n]{{1,2000}})"')
 _READ_DECIMALS, _CLASS_DECIMALS = 6, 3
 _MONTH = re.compile(
@@ -59,6 +76,9 @@ class DynaMath(Task):
     name = "dynamath"
     title = "DynaMath (10 variants, worst case)"
     metric = "worst_case_accuracy"
+    breakdowns = ("subject", "knowledge_level", "variant")
+    shown = ("accuracy", "worst_case_accuracy", "reasoning_robustness", "subject", "knowledge_level")
+    nano_kind = "variants"
     source = Source(
         hub_id="DynaMath/DynaMath_Sample",
         split="+".join(f"sample_variant{number}" for number in range(1, VARIANTS + 1)),
@@ -104,13 +124,32 @@ class DynaMath(Task):
         """Robust, or by the toolkit's rule."""
         return toolkit_verdict(question, response) if mode == "official" else _robust(question, response)
 
+    def judge(self, question: Question, response: str, extraction: str | None) -> Dialogue | None:
+        """The judge gives the short answer where the toolkit's rule can't parse the response."""
+        return _short_form(question, response) if toolkit_verdict(question, response).reason == NEEDS_JUDGE else None
+
     def group_value(self, questions: Sequence[Question], correctness: Any) -> Any:
         """All variants of a seed that are there have to be right: the product over them."""
         return correctness.prod(axis=0)
 
+    def measures(self, questions: Sequence[Question], correctness: Any) -> list[Measure]:
+        """The worst case, overall and by category, and reasoning robustness: worst case by average accuracy."""
+        worst_case = Measure.of_groups(self.metric, questions, correctness, self.group_value)
+        robustness = dataclasses.replace(worst_case, name="reasoning_robustness", by=Measure.accuracy(correctness))
+        kinds = ("subject", "knowledge_level")
+        return [worst_case, robustness, *(part for kind in kinds for part in worst_case.by_category(questions, kind))]
+
     def gold_response(self, question: Question) -> str:
         """The gold answer in the JSON form that the benchmark asks for."""
         return json.dumps({"solution": "", _KEY: question.answer}, ensure_ascii=False)
+
+    def nano_row(self, drawn: Drawn, number: int) -> dict[str, Any]:
+        """A row of the variant's own split."""
+        return {
+            "__split__": f"sample_variant{drawn.part}", "id": str(number), "question": drawn.text,
+            "image": f"images/{number}.png", "ground_truth": drawn.answer, "answer_type": "float",
+            "subject": "arithmetic", "knowledge_level": "elementary school",
+        }  # fmt: skip
 
 
 def toolkit_verdict(question: Question, response: str) -> Verdict:
@@ -130,8 +169,11 @@ def toolkit_verdict(question: Question, response: str) -> Verdict:
     if extracted is None:
         with contextlib.suppress(ValueError):
             extracted = _extracted(prediction, question.answer_type)
-    if extracted is None:
-        return Verdict(None, None, False, "needs a judge")
+    return Verdict(None, None, False, NEEDS_JUDGE) if extracted is None else _compared(question, extracted)
+
+
+def _compared(question: Question, extracted: Any) -> Verdict:
+    """The toolkit's comparison of a short answer."""
     if question.answer_type == "float":
         correct = _within_tolerance(extracted, question.answer)
     elif question.answer_type == "multiple choice":
@@ -141,6 +183,17 @@ def toolkit_verdict(question: Question, response: str) -> Verdict:
     else:
         return Verdict(str(extracted)[:200], None, False, "rule raises")
     return Verdict(str(extracted)[:200], str(extracted)[:200], correct, "match" if correct else "different")
+
+
+def _short_form(question: Question, response: str) -> Dialogue:
+    """The toolkit's rule on the short answer that a judge gives; text never needs one, the rule takes any."""
+    short = read_extraction((yield extraction_prompt(question.text, response, _FORMS[question.answer_type])))
+    if short == "":
+        return Verdict(None, None, False, "no answer")
+    extracted: Any = None
+    with contextlib.suppress(ValueError):
+        extracted = None if short is None else _extracted(short, question.answer_type)
+    return None if extracted is None else _compared(question, extracted)
 
 
 def first_party_verdict(question: Question, response: str) -> Verdict:
@@ -273,34 +326,3 @@ def _robust_float(question: Question, response: str) -> Verdict:
     correct = abs(value - gold) <= TOLERANCE
     name = f"number:{float(round(value, _CLASS_DECIMALS)) if abs(value) < 10**12 else value}"
     return Verdict(verdict.extracted, name, correct, "match" if correct else "different")
-
-
-def metrics(questions: Sequence[Question], correct: Sequence[bool]) -> dict[str, float]:
-    """All published figures, as fractions of 1; `correct[i]` is the verdict on `questions[i]`.
-
-    "average" and "worst_case" (a seed counts if all its variants that are there are right), each also "/subject/..."
-    and "/level/..."; "average/variant/<number>"; "reasoning_robustness", worst case by average (0 if nothing is right).
-    """
-    seeds: dict[str, list[bool]] = {}
-    kinds: dict[str, list[str]] = {}
-    for question, right in zip(questions, correct, strict=True):
-        seed = str(question.group)
-        seeds.setdefault(seed, []).append(bool(right))
-        labels = question.categories
-        kinds.setdefault(seed, ["", f"/subject/{labels['subject']}", f"/level/{labels['knowledge_level']}"])
-    figures: dict[str, float] = {}
-    for kind in dict.fromkeys(kind for each in kinds.values() for kind in each):
-        members = [rights for seed, rights in seeds.items() if kind in kinds[seed]]
-        figures[f"average{kind}"] = _mean([right for rights in members for right in rights])
-        figures[f"worst_case{kind}"] = _mean([all(rights) for rights in members])
-    for variant in sorted({question.categories["variant"] for question in questions}):
-        pairs = zip(questions, correct, strict=True)
-        rights = [bool(right) for question, right in pairs if question.categories["variant"] == variant]
-        figures[f"average/variant/{variant}"] = _mean(rights)
-    average = figures.get("average", 0.0)
-    figures["reasoning_robustness"] = figures["worst_case"] / average if average else 0.0
-    return figures
-
-
-def _mean(values: Sequence[bool]) -> float:
-    return sum(values) / len(values) if values else 0.0

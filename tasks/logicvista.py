@@ -9,22 +9,22 @@ A raw row (values invented):
 
 Traps. v1_382 has neither question nor answer and isn't one of the 447: the row is left out. v1_20 numbers its options,
 so digits are its labels. Two rows have F and G as answers. The released result tables by capability go by other labels
-than the data: give those as the category `capability` to `metrics` to get their figures.
+than the data: their figures come out only with those as the category `capability`, and they count the empty row.
 
 Both official procedures let a language model extract labels from the response. `grade_extraction` is the first-party
 comparison of what was extracted (sorted lower-case lists are equal, so a label named twice is wrong), `toolkit_match`
-the stricter form of a widely used toolkit (an unbroken run of capitals, so v1_20 can't be right). Without an
-extraction, mode "official" reads only responses that are nothing but labels, "(rule-only)", and says "needs a judge"
-of others.
+the stricter form of a widely used toolkit (an unbroken run of capitals, so v1_20 can't be right). The extraction is the
+pool's, else a judge's (`judge`). Without one, mode "official" reads only responses that are nothing but labels,
+"(rule-only)", and says "needs a judge" of others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from vpbench import GradingMode, ImageRef, Question, Reference, Source, Task, Verdict
-from vpbench.grade import grade_labels, label_set
+from vpbench import Dialogue, Drawn, GradingMode, ImageRef, Question, Reference, Source, Task, Verdict
+from vpbench.grade import extraction_prompt, grade_labels, label_set, read_extraction
 
 MAX_EXTRACTION_CHARACTERS = 20_000
 NO_LABEL = "zzzzz"
@@ -39,6 +39,9 @@ class LogicVista(Task):
 
     name = "logicvista"
     title = "LogicVista"
+    breakdowns = ("skill", "capability")
+    shown = ("skill", "capability")
+    nano_kind = "labels"
     source = Source(
         hub_id="lscpku/LogicVista",
         split="test",
@@ -91,6 +94,17 @@ class LogicVista(Task):
         verdict = self.grade_extraction(question, extraction)
         return Verdict(verdict.extracted, verdict.answer_class, verdict.correct, f"{verdict.reason} (rule-only)")
 
+    def judge(self, question: Question, response: str, extraction: str | None) -> Dialogue | None:
+        """The judge extracts the labels of a response that is more than labels."""
+        if extraction is not None or not response.strip() or _extract_by_rule(response) is not None:
+            return None
+        return self._extracted(question, response)
+
+    def _extracted(self, question: Question, response: str) -> Dialogue:
+        form = "the labels of the chosen options, joined by commas if there are several, such as B, D"
+        extraction = read_extraction((yield extraction_prompt(question.text, response, form)))
+        return None if extraction is None else self.grade_extraction(question, extraction or NO_LABEL)
+
     def grade_extraction(self, question: Question, extraction: str | None) -> Verdict:
         """The first-party comparison of extracted labels, which are joined by commas."""
         if extraction is None:
@@ -102,6 +116,13 @@ class LogicVista(Task):
         correct = labels == sorted(question.answer.lower().split(", "))
         reason = "no answer" if name is None else "match" if correct else "different"
         return Verdict(extraction, name, correct, reason)
+
+    def nano_row(self, drawn: Drawn, number: int) -> dict[str, Any]:
+        """A row with one to three labels."""
+        return {
+            "id": f"v1_{number}", "question": drawn.text, "answer": drawn.answer, "reasoning": "",
+            "skill": ["numerical"], "broad_capability": ["ocr"], "specific_capability": ["comparison"],
+        }  # fmt: skip
 
 
 def toolkit_match(answer: str, judge_output: str) -> tuple[bool, bool]:
@@ -123,19 +144,3 @@ def _extract_by_rule(response: str) -> str | None:
         return text
     labels = label_set(text, "ABCDEFGHI")
     return ", ".join(sorted(labels)) if labels else None
-
-
-def metrics(questions: Sequence[Question], correct: Sequence[bool]) -> dict[str, float]:
-    """All published figures, as fractions of 1; `correct[i]` is the verdict on `questions[i]`.
-
-    "accuracy" is over the questions that have an answer, "accuracy_all_rows" over all that are given (the tables of the
-    authors count an empty row); "skill/..." and "capability/..." over the questions that name it.
-    """
-    groups: dict[str, list[bool]] = {"accuracy": [], "accuracy_all_rows": []}
-    for question, right in zip(questions, correct, strict=True):
-        names = ["accuracy_all_rows", *(["accuracy"] if question.answer else [])]
-        for kind in ("skill", "capability"):
-            names += [f"{kind}/{label}" for label in question.categories[kind]]
-        for name in names:
-            groups.setdefault(name, []).append(bool(right))
-    return {name: sum(rights) / len(rights) if rights else 0.0 for name, rights in groups.items()}

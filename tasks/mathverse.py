@@ -15,7 +15,7 @@ Traps. Golds of multiple choice are letters, but also "(C)", two letters on two 
 bearing). Free-form golds come as "Area $=9 \pi \mathrm{cm}^{2}$", "118掳T" (a broken degree sign), "{8}{5} \pi" (a lost
 \frac), intervals, inequalities, equations, or descriptions in words; docs/grading.md names those nobody can match.
 
-Officially a language model extracts the answer and another judges it. Without them the official mode is the exact
+Officially a language model extracts the answer and judges it (`judge`). Without one the official mode is the exact
 comparison that the original code offers as its quick match; its reasons say "rule-only".
 """
 
@@ -27,8 +27,15 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from vpbench import DataError, GradingMode, ImageRef, Question, Reference, Source, Task, Verdict
-from vpbench.grade import grade_answer, grade_labels
+from vpbench import DataError, Dialogue, Drawn, GradingMode, ImageRef, Question, Reference, Source, Task, Verdict
+from vpbench.grade import (
+    comparison_prompt,
+    extraction_prompt,
+    grade_answer,
+    grade_labels,
+    read_comparison,
+    read_extraction,
+)
 
 TEXT = "Answer the question that is shown in the image."
 VERSION = "Vision Only"
@@ -83,6 +90,9 @@ class MathVerse(Task):
 
     name = "mathverse"
     title = "MathVerse (testmini, Vision Only)"
+    breakdowns = ("subject", "subfield")
+    shown = ("subject", "subfield")
+    nano_kind = "shown"
     source = Source(
         hub_id="AI4Math/MathVerse",
         split="testmini",
@@ -146,6 +156,26 @@ class MathVerse(Task):
         kind = "text" if _DESCRIPTION.match(gold) else "open"
         return grade_answer(dataclasses.replace(asked, answer=gold, answer_type=kind), response)
 
+    def judge(self, question: Question, response: str, extraction: str | None) -> Dialogue | None:
+        """The judge extracts the answer and compares it, unless it is the gold answer to the letter."""
+        given = response if extraction is None else extraction
+        return self._judged(question, response, extraction) if given.strip() else None
+
+    def _judged(self, question: Question, response: str, extraction: str | None) -> Dialogue:
+        asked = question.text_in_image or question.text
+        if extraction is None:
+            form = "briefly as it stands there: an option's letter if it chooses one, else the value or expression"
+            extraction = read_extraction((yield extraction_prompt(asked, response, form)))
+        if not extraction:
+            return None if extraction is None else Verdict(None, None, False, "no answer")
+        correct: bool | None = extraction == question.answer
+        if not correct:
+            correct = read_comparison((yield comparison_prompt(asked, question.answer, extraction)))
+        if correct is None:
+            return None
+        name = question.answer if correct else extraction
+        return Verdict(extraction[:200], name[:200], correct, "match" if correct else "different")
+
     def grade_extraction(self, question: Question, extraction: str | None) -> Verdict:
         """The original's quick match: equal strings."""
         if not extraction:
@@ -155,6 +185,15 @@ class MathVerse(Task):
         if len(extraction) > MAX_CHARACTERS:
             return Verdict(extraction[:200], None, False, "too long")
         return Verdict(extraction[:200], extraction, correct, reason)
+
+    def nano_row(self, drawn: Drawn, number: int) -> dict[str, Any]:
+        """A free-form Vision Only row: the picture asks."""
+        return {
+            "sample_index": str(number), "problem_index": str(number), "problem_version": VERSION, "question": "",
+            "question_for_eval": drawn.text, "answer": drawn.answer, "question_type": "free-form",
+            "metadata": {"split": "testmini", "source": "nano", "subject": "Functions", "subfield": "Expression"},
+            "query_wo": "", "query_cot": "",
+        }  # fmt: skip
 
 
 def options(text: str) -> tuple[str, ...] | None:

@@ -22,7 +22,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from vpbench import DataError, GradingMode, ImageRef, Question, Reference, Source, Task, Verdict
+from vpbench import DataError, Drawn, GradingMode, ImageRef, Question, Reference, Source, Task, Verdict
 from vpbench.grade import grade_answer
 from vpbench.grade.official import equal_to_two_decimals
 
@@ -53,6 +53,9 @@ class MathVision(Task):
 
     name = "mathvision"
     title = "MATH-Vision (test)"
+    breakdowns = ("subject", "level")
+    shown = ("subject",)
+    nano_kind = "ratio"
     source = Source(
         hub_id="MathLLMs/MathVision",
         split="test",
@@ -113,6 +116,13 @@ class MathVision(Task):
             golds.append(question.choices[choice])
         correct = any(equal_to_two_decimals(extraction, gold) for gold in golds)
         return Verdict(extraction, extraction, correct, "match" if correct else "different")
+
+    def nano_row(self, drawn: Drawn, number: int) -> dict[str, Any]:
+        """A free-form row."""
+        return {
+            "id": str(number), "question": drawn.text, "options": [], "image": f"images/{number}.jpg",
+            "answer": drawn.answer, "solution": None, "level": 1, "subject": "counting",
+        }  # fmt: skip
 
 
 def extract(response: str) -> str:

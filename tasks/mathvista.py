@@ -17,9 +17,9 @@ Traps. Some `query` texts were made with other distractors than `choices` has, s
 A float `precision` makes Python's round() raise. Three rows have duplicate options (the right one is unique), and in
 two the option texts are letters in another order. Labels under "grade" and "skills" changed after publication.
 
-Official grading takes an answer that a language model extracted (`grade_extraction`); without one, the rule-based part
-of the extraction is applied and the reason says "rule-only". Its scoring picks the option nearest by edit distance
-where it finds no letter, even for no answer at all: about a third of such picks are right.
+Official grading takes an answer that a language model extracted: the pool's, else a judge's (`judge`). With neither,
+the rule-based part of the extraction is applied and the reason says "rule-only". Its scoring picks the option nearest
+by edit distance where it finds no letter, even for no answer at all: about a third of such picks are right.
 """
 
 from __future__ import annotations
@@ -29,14 +29,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from vpbench import DataError, GradingMode, ImageRef, Question, Reference, Source, Task, Verdict
-from vpbench.grade import grade_answer
+from vpbench import DataError, Dialogue, Drawn, GradingMode, ImageRef, Question, Reference, Source, Task, Verdict
+from vpbench.grade import extraction_prompt, grade_answer, read_extraction
 from vpbench.grade.official import nearest_choice
 
 MAX_EXTRACTION_CHARACTERS = 20_000
 
 _PAPER = "VisualPRM, arXiv 2503.10291, Tables 2, 6 and 7"
 _OTHER_PROMPT = "another prompt, partly from a public leaderboard; not the mean accuracy of the pool"
+_METADATA = ("language", "source", "category", "task", "context", "grade", "skills")
 _LETTER = re.compile(r"\(([a-zA-Z])\)")
 _QUOTE, _UNQUOTE = 'The answer is "', '".'
 
@@ -46,6 +47,9 @@ class MathVista(Task):
 
     name = "mathvista"
     title = "MathVista (testmini)"
+    breakdowns = ("question_type", "answer_type", *_METADATA)
+    shown = ("task", "skills")
+    nano_kind = "decimal"
     source = Source(
         hub_id="AI4Math/MathVista",
         split="testmini",
@@ -97,9 +101,7 @@ class MathVista(Task):
             categories={
                 "question_type": row["question_type"],
                 "answer_type": row["answer_type"],
-                **{
-                    key: labels[key] for key in ("language", "source", "category", "task", "context", "grade", "skills")
-                },
+                **{key: labels[key] for key in _METADATA},
             },
         )
 
@@ -109,11 +111,21 @@ class MathVista(Task):
             choices = question.choices or ()
             gold_choice = choices.index(question.answer) if question.answer in choices else None
             return grade_answer(question, response, gold_choice=gold_choice)
-        extraction = _extract_by_rule(question, response)
+        extraction = _shortcut(question, response) or _quoted(response)
         if extraction is not None:
             return self.grade_extraction(question, extraction)
         reason = "no answer (rule-only)" if response else "empty response"
         return dataclasses.replace(self.grade_extraction(question, ""), reason=reason)
+
+    def judge(self, question: Question, response: str, extraction: str | None) -> Dialogue | None:
+        """The judge extracts the answer of a response that isn't just the answer (the quick match is optional)."""
+        if extraction is not None or not response or _shortcut(question, response) is not None:
+            return None
+        return self._extracted(question, response)
+
+    def _extracted(self, question: Question, response: str) -> Dialogue:
+        extraction = read_extraction((yield extraction_prompt(question.text, response, _form(question))))
+        return None if extraction is None else self.grade_extraction(question, extraction)
 
     def grade_extraction(self, question: Question, extraction: str | None) -> Verdict:
         """The official scoring of an extracted answer; the answer class is the value that it compares.
@@ -140,6 +152,20 @@ class MathVista(Task):
             reason = "match" if correct else "different"
         return Verdict(extraction, prediction, correct, reason)
 
+    def nano_row(self, drawn: Drawn, number: int) -> dict[str, Any]:
+        """A free-form row: an integer, or a number with one decimal."""
+        decimals = len(drawn.answer.partition(".")[2])
+        metadata = {
+            "category": "math-targeted-vqa", "context": "bar chart", "grade": "elementary school",
+            "img_height": 64, "img_width": 64, "language": "english", "skills": ["arithmetic reasoning"],
+            "source": "nano", "split": "testmini", "task": "figure question answering",
+        }  # fmt: skip
+        return {
+            "pid": str(number), "question": drawn.text, "image": f"images/{number}.png", "choices": None, "unit": None,
+            "precision": float(decimals) if decimals else None, "answer": drawn.answer, "question_type": "free_form",
+            "answer_type": "float" if decimals else "integer", "metadata": metadata, "query": "",
+        }  # fmt: skip
+
 
 def _text(question: str, unit: str | None, choices: tuple[str, ...] | None) -> str:
     lines = [f"{question} (unit: {unit})" if unit else question]
@@ -147,8 +173,8 @@ def _text(question: str, unit: str | None, choices: tuple[str, ...] | None) -> s
     return "\n".join(lines)
 
 
-def _extract_by_rule(question: Question, response: str) -> str | None:
-    """The official shortcuts that need no language model; None where it would ask one."""
+def _shortcut(question: Question, response: str) -> str | None:
+    """The extraction where the response is nothing but an option or a number."""
     if question.choices and response in question.choices:
         return response
     try:
@@ -158,12 +184,28 @@ def _extract_by_rule(question: Question, response: str) -> str | None:
             return str(float(response))
     except ValueError:
         pass
+    return None
+
+
+def _quoted(response: str) -> str | None:
+    """The extraction of the official quick match, which is optional and needs no language model."""
     for line in response.split("\n"):
         start = line.find(_QUOTE) + len(_QUOTE)
         end = line.rfind(_UNQUOTE)
         if len(_QUOTE) <= start <= end:
             return line[start:end]
     return None
+
+
+def _form(question: Question) -> str:
+    """The form in which the official scoring reads an extracted answer."""
+    if question.choices:
+        return "the option's letter in round brackets, such as (B)"
+    if question.answer_type == "integer":
+        return "a whole number in digits, without a unit"
+    if question.answer_type == "float":
+        return f"a number in digits with {question.precision or 1} decimals, without a unit"
+    return "a list in square brackets with a blank after each comma, such as [3, 7]"
 
 
 def _choose(extraction: str, choices: tuple[str, ...]) -> tuple[str, bool]:

@@ -26,7 +26,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from vpbench import DataError, GradingMode, ImageRef, Question, Reference, Source, Task, Verdict
+from vpbench import DataError, Drawn, GradingMode, ImageRef, Question, Reference, Source, Task, Verdict
 from vpbench.grade import grade_answer
 
 SUBJECTS = {
@@ -68,6 +68,9 @@ class MMMU(Task):
     title = "MMMU (validation)"
     random_letters: ClassVar[bool] = True
     """Whether official grading draws a letter where it finds none; else such a response has no answer."""
+    breakdowns = ("discipline", "subject", "topic_difficulty", "question_type", "img_type")
+    shown = ("discipline",)
+    nano_kind = "options"
     source = Source(
         hub_id="MMMU/MMMU",
         split="validation",
@@ -130,12 +133,16 @@ class MMMU(Task):
             return self._official_choice(question, question.choices, response)
         return _robust_open(question, response) if mode == "robust" else _official_open(question, response)
 
+    def other_rules(self) -> Mapping[str, Task]:
+        """MMMU-Pro has a parser of its own; "mmmu_rules" are others' questions with this parser's verdicts."""
+        return {"mmmu_pro": _MMMUPro(), "mmmu_rules": self}
+
     def gold_response(self, question: Question) -> str:
         """The letter, or the first of the accepted answers."""
         return _accepted(question.answer)[0]
 
     def _official_choice(self, question: Question, choices: tuple[str, ...], response: str) -> Verdict:
-        letter = option_letter(response, choices)
+        letter = self._option_letter(response, choices)
         if letter is not None:
             correct = letter == question.answer
             return Verdict(letter, letter, correct, "match" if correct else "different")
@@ -143,6 +150,25 @@ class MMMU(Task):
             return Verdict(None, None, False, "no answer")
         letter = drawn_letter(question.id, response, len(choices))
         return Verdict(None, letter, letter == question.answer, "random letter")
+
+    def nano_row(self, drawn: Drawn, number: int) -> dict[str, Any]:
+        """A multiple-choice row of the subject Math."""
+        return {
+            "id": f"validation_Math_{number}", "question": f"{drawn.text} <image 1>",
+            "options": str(list(drawn.options or ())), "explanation": "", "topic_difficulty": "Easy",
+            "question_type": "multiple-choice", "subfield": "Arithmetic", "img_type": "['Tables']",
+            "answer": drawn.letter,
+        }  # fmt: skip
+
+    def _option_letter(self, response: str, choices: tuple[str, ...]) -> str | None:
+        return option_letter(response, choices)
+
+
+class _MMMUPro(MMMU):
+    """The same task by the parser of MMMU-Pro."""
+
+    def _option_letter(self, response: str, choices: tuple[str, ...]) -> str | None:
+        return option_letter_pro(response, choices)
 
 
 def option_letter(response: str, choices: tuple[str, ...]) -> str | None:

@@ -17,7 +17,7 @@ that fits the paper's table.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vpbench import Candidate, DataError, ImageRef, LabelledSolution, Question, Reference, Source, StepTask
@@ -34,6 +34,7 @@ class VisualProcessBench(StepTask):
 
     name = "visualprocessbench"
     title = "VisualProcessBench"
+    nano_kind = "solutions"
     source = Source(
         hub_id="OpenGVLab/VisualProcessBench",
         split="test",
@@ -75,3 +76,12 @@ class VisualProcessBench(StepTask):
         )
         candidate = Candidate(question.id, 0, "\n\n".join(steps), policy=policy, steps=steps)
         return LabelledSolution(question, candidate, labels, source)
+
+    def nano_row(
+        self, image: str, text: str, answer: str, steps: Sequence[str], labels: Sequence[int], source: str, policy: str
+    ) -> dict[str, Any]:
+        """A row whose labels are true."""
+        return {
+            "image": [image], "question": text, "answer": answer, "policy_model": policy, "data_source": source,
+            "response": {"steps": list(steps), "process_correctness": list(labels)},
+        }  # fmt: skip

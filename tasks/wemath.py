@@ -23,10 +23,11 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vpbench import DataError, GradingMode, ImageRef, Question, Reference, Source, Task, Verdict
+from vpbench import DataError, Drawn, GradingMode, ImageRef, Measure, Question, Reference, Source, Task, Verdict
 from vpbench.grade import grade_answer, label_set, listed_options
 
 _PAPER = "VisualPRM, arXiv 2503.10291, Tables 2, 6 and 7"
@@ -35,6 +36,16 @@ _WITHOUT_MARKS = str.maketrans("", "", "<>:.")
 _TEMPLATE_MARK = re.compile(r"<<|>>|</[^<>\n]{1,20}>")
 _TEMPLATE_HEAD = re.compile(r"<(Thought process|Answer)>")
 
+STATES = (
+    "insufficient_knowledge",
+    "inadequate_generalization",
+    "complete_mastery_strict",
+    "rote_memorization_strict",
+    "complete_mastery_loose",
+    "rote_memorization_loose",
+)
+"""What a group can show; the first two are the same strictly and loosely."""
+SCORES = ("score_strict", "score_loose")
 DOMAINS = {
     "Angles and Length": (
         "Understanding Angles (Using a Protractor)",
@@ -137,6 +148,9 @@ class WeMath(Task):
     name = "wemath"
     title = "WeMath (testmini, strict score)"
     metric = "score_strict"
+    breakdowns = ("steps",)
+    shown = (*SCORES, *(f"{state}_rate" for state in STATES), "steps", "domain")
+    nano_kind = "groups"
     source = Source(
         hub_id="We-Math/We-Math",
         split="testmini",
@@ -175,7 +189,7 @@ class WeMath(Task):
             answer=row["answer"],
             answer_type="choice",
             group=row["ID"],
-            categories={"knowledge_concept": row["knowledge concept"]},
+            categories={"knowledge_concept": row["knowledge concept"], "steps": _steps(row["key"])},
         )
 
     def grade(self, question: Question, response: str, mode: GradingMode) -> Verdict:
@@ -203,13 +217,40 @@ class WeMath(Task):
 
         A whole that isn't there counts as wrong; steps that aren't there don't count.
         """
-        whole = [is_composite(question) for question in questions]
-        steps = correctness[[not each for each in whole]].prod(axis=0)
-        return steps * (1 + correctness[whole].sum(axis=0)) / 2
+        return _every_step(questions, correctness) * (1 + _whole(questions, correctness)) / 2
+
+    def measures(self, questions: Sequence[Question], correctness: Any) -> list[Measure]:
+        """Both scores, the rates of the states, and the accuracy on each domain's steps.
+
+        Rates are by the number of groups, those of rote memorization by the groups whose whole is right. A domain's
+        accuracy is the plain mean of its concepts' accuracies.
+        """
+        every, none, whole = (
+            Measure.of_groups("", questions, correctness, value) for value in (_every_step, _no_step, _whole)
+        )
+        figures = mastery(every.values, none.values, whole.values)
+        return [
+            *(dataclasses.replace(whole, name=name, values=figures[name]) for name in SCORES),
+            *(
+                Measure(f"{state}_rate", figures[state], whole.weights, by=whole if state.startswith("rote") else None)
+                for state in STATES
+            ),
+            *_domains(questions, correctness),
+        ]
 
     def gold_response(self, question: Question) -> str:
         """The gold letter in the benchmark's form."""
         return f"Answer: {question.answer}"
+
+    def nano_row(self, drawn: Drawn, number: int) -> dict[str, Any]:
+        """A step or the whole of a problem."""
+        options = [f"{letter}. {text}" for letter, text in zip("ABCD", drawn.options or (), strict=True)]
+        concept = DOMAINS["Calculation of Plane Figures"][5]
+        return {
+            "ID": f"{drawn.part.partition('_')[0]}_{number}", "split": "testmini", "key": drawn.part,
+            "question": drawn.text, "option": "; ".join(options), "answer": drawn.letter, "knowledge concept": concept,
+            "knowledge concept description": "", "question number": number,
+        }  # fmt: skip
 
 
 def extract(response: str) -> str | None:
@@ -223,57 +264,54 @@ def is_composite(question: Question) -> bool:
     return _role(question).endswith("multi")
 
 
-def metrics(questions: Sequence[Question], correct: Sequence[bool]) -> dict[str, float]:
-    """All published figures: counts of groups, and rates, scores and accuracies as fractions of 1.
+def mastery(every: Any, none: Any, whole: Any) -> dict[str, Any]:
+    """The probability of each state of a group, and its part in the scores.
 
-    `correct[i]` is the verdict on `questions[i]`. Rates are by the number of groups, that of rote memorization by the
-    groups whose whole is right (0 if there are none, where the original fails). "one_step", "two_step", "three_step":
-    mean accuracy of the steps and of the wholes of so many steps; "domain/...": plain mean of its concepts' accuracies.
-    A group without a whole or without steps is treated as in `WeMath.group_value`.
+    Given are the probabilities that every step is right, that none is, and that the whole is.
     """
-    steps: dict[str, list[bool]] = {}
-    whole: dict[str, bool] = {}
-    for question, right in zip(questions, correct, strict=True):
-        group = str(question.group)
-        steps.setdefault(group, [])
-        if is_composite(question):
-            whole[group] = bool(right)
-        else:
-            steps[group].append(bool(right))
-    states = [(all(rights), any(rights), whole.get(group, False)) for group, rights in steps.items()]
-    counts = {
-        "inadequate_generalization": sum(every and not right for every, _, right in states),
-        "insufficient_knowledge": sum(not every and not right for every, _, right in states),
-        "complete_mastery_strict": sum(every and right for every, _, right in states),
-        "complete_mastery_loose": sum(some and right for _, some, right in states),
-        "rote_memorization_strict": sum(not every and right for every, _, right in states),
-        "rote_memorization_loose": sum(not some and right for _, some, right in states),
+    states = {
+        "insufficient_knowledge": (1 - every) * (1 - whole),
+        "inadequate_generalization": every * (1 - whole),
+        "complete_mastery_strict": every * whole,
+        "rote_memorization_strict": (1 - every) * whole,
+        "complete_mastery_loose": (1 - none) * whole,
+        "rote_memorization_loose": none * whole,
     }
-    total, solved = len(states), sum(right for _, _, right in states)
-    figures = {f"{name}_count": float(count) for name, count in counts.items()}
-    for name, count in counts.items():
-        figures[f"{name}_rate"] = _share(count, solved if name.startswith("rote") else total)
-    for mode in ("strict", "loose"):
-        mastered = counts[f"complete_mastery_{mode}"] + counts["inadequate_generalization"] / 2
-        figures[f"score_{mode}"] = _share(mastered, total)
-    return figures | _accuracies(questions, correct)
+    half = states["inadequate_generalization"] / 2
+    return states | {f"score_{mode}": states[f"complete_mastery_{mode}"] + half for mode in ("strict", "loose")}
 
 
-def _accuracies(questions: Sequence[Question], correct: Sequence[bool]) -> dict[str, float]:
-    rights: dict[str, list[bool]] = {"mean_accuracy": [], "one_step": [], "two_step": [], "three_step": []}
-    concepts: dict[str, list[bool]] = {}
-    for question, right in zip(questions, correct, strict=True):
-        rights["mean_accuracy"].append(right)
-        if not is_composite(question):
-            rights["one_step"].append(right)
-            concepts.setdefault(question.categories["knowledge_concept"], []).append(right)
-        else:
-            rights["two_step" if _role(question).startswith("2") else "three_step"].append(right)
-    figures = {name: _share(sum(values), len(values)) for name, values in rights.items()}
+def _every_step(questions: Sequence[Question], correctness: Any) -> Any:
+    return correctness[[not is_composite(question) for question in questions]].prod(axis=0)
+
+
+def _no_step(questions: Sequence[Question], correctness: Any) -> Any:
+    return _every_step(questions, 1 - correctness)
+
+
+def _whole(questions: Sequence[Question], correctness: Any) -> Any:
+    return correctness[[is_composite(question) for question in questions]].sum(axis=0)
+
+
+def _domains(questions: Sequence[Question], correctness: Any) -> list[Measure]:
+    """The accuracy on the steps of each domain, every concept with the same weight."""
+    import numpy as np
+
+    concepts = [
+        None if is_composite(question) else question.categories.get("knowledge_concept") for question in questions
+    ]
+    sizes = Counter(concepts)
+    found = []
     for domain, members in DOMAINS.items():
-        shares = [_share(sum(concepts[name]), len(concepts[name])) for name in members if name in concepts]
-        figures[f"domain/{domain}"] = _share(sum(shares), len(shares))
-    return figures
+        weights = np.array([1 / sizes[concept] if concept in members else 0.0 for concept in concepts])
+        if weights.any():
+            found.append(Measure("accuracy", correctness, weights, category="domain", label=domain))
+    return found
+
+
+def _steps(key: str) -> str:
+    """What a row asks: one step (the benchmark's S1), or a whole of two (S2) or three (S3)."""
+    return "one step" if not key.endswith("multi") else "two steps" if key.startswith("2") else "three steps"
 
 
 def _role(question: Question) -> str:
@@ -293,7 +331,3 @@ def _without_labels(choices: Sequence[str]) -> tuple[str, ...] | None:
 
 def _letters(choices: Sequence[str]) -> str:
     return "ABCDEFGHIJ"[: len(choices)]
-
-
-def _share(count: float, total: int) -> float:
-    return count / total if total else 0.0

@@ -18,35 +18,41 @@ from transformers import (
 )
 
 SPECIAL = ("<|im_start|>", "<|im_end|>", "<img>", "</img>", "<IMG_CONTEXT>")
+RENAMED = ("\u2603", "\u2604")
 SIDE, PATCH, TOKENS_PER_TILE = 56, 14, 4
 HEADS, KV_HEADS, HIDDEN = 6, 2, 24
 BYTES = [*range(33, 127), *range(161, 173), *range(174, 256)]
 
 
-def write_bpe(folder: Path) -> int:
-    """Byte-level BPE without merges. Returns the number of ids."""
+def write_bpe(folder: Path, extra: tuple[str, ...] = ()) -> int:
+    """Byte-level BPE without merges, `extra` tokens behind. Returns the number of ids."""
     symbols = [chr(byte) for byte in BYTES] + [chr(256 + i) for i in range(256 - len(BYTES))]
     folder.joinpath("vocab.json").write_text(json.dumps({symbol: i for i, symbol in enumerate(symbols)}))
     folder.joinpath("merges.txt").write_text("#version: 0.2\n")
     _write_tokenizer_config(
-        folder, dict(enumerate(SPECIAL, start=256)), tokenizer_class="Qwen2Tokenizer", unk_token=None
+        folder, dict(enumerate((*SPECIAL, *extra), start=256)), tokenizer_class="Qwen2Tokenizer", unk_token=None
     )
-    return 256 + len(SPECIAL)
+    return 256 + len(SPECIAL) + len(extra)
 
 
-def write_sentencepiece(folder: Path) -> int:
-    """A byte-fallback SentencePiece model without dummy prefix, its last two pieces renamed as InternLM2 does."""
+def write_sentencepiece(folder: Path, extra: tuple[str, ...] = ()) -> int:
+    """A byte-fallback SentencePiece model without dummy prefix, its last two pieces renamed as InternLM2 does.
+
+    These two are the rarest characters, `RENAMED`.
+    """
     sentences = folder / "sentences"
-    sentences.write_text("question solution process assistant user system step one two three + - =\n" * 20)
+    words = "question solution process assistant user system step one two three + - =\n" * 20
+    sentences.write_text(words + "".join(RENAMED))
     sentencepiece.SentencePieceTrainer.train(
         input=str(sentences), model_prefix=str(folder / "tokenizer"), vocab_size=310, model_type="bpe",
-        byte_fallback=True, add_dummy_prefix=False, remove_extra_whitespaces=False, normalization_rule_name="identity",
-        user_defined_symbols=["\n", "+", "-"], hard_vocab_limit=False, minloglevel=2,
+        byte_fallback=True, character_coverage=1.0, add_dummy_prefix=False, remove_extra_whitespaces=False,
+        normalization_rule_name="identity", user_defined_symbols=["\n", "+", "-"], hard_vocab_limit=False,
+        minloglevel=2,
     )  # fmt: skip
     size = sentencepiece.SentencePieceProcessor(model_file=str(folder / "tokenizer.model")).get_piece_size()
-    ids = dict(zip(range(size - 2, size + 3), SPECIAL, strict=True)) | {0: "<unk>", 1: "<s>", 2: "</s>"}
+    ids = dict(enumerate((*SPECIAL, *extra), start=size - 2)) | {0: "<unk>", 1: "<s>", 2: "</s>"}
     _write_tokenizer_config(folder, ids, tokenizer_class="InternLM2Tokenizer", bos_token="<s>")
-    return size + 3
+    return size + 3 + len(extra)
 
 
 def _write_tokenizer_config(folder: Path, ids: dict[int, str], **settings: Any) -> None:
@@ -145,11 +151,11 @@ def _original_name(name: str, kind: str) -> str:
 
 
 def write_original(
-    folder: Path, kind: str, parts: int = 1, large_vision: bool = False
+    folder: Path, kind: str, parts: int = 1, large_vision: bool = False, extra: tuple[str, ...] = ()
 ) -> InternVLForConditionalGeneration:
     """A whole checkpoint folder in the released layout, in `parts` weight files. Returns the same model, native."""
     folder.mkdir(parents=True, exist_ok=True)
-    vocabulary = (write_bpe if kind == "qwen2" else write_sentencepiece)(folder)
+    vocabulary = (write_bpe if kind == "qwen2" else write_sentencepiece)(folder, extra)
     model = native_model(kind, vocabulary, large_vision)
     folder.joinpath("config.json").write_text(json.dumps(original_config(kind, vocabulary, large_vision)))
     weights = {name: tensor.contiguous() for name, tensor in original_weights(model, kind).items()}

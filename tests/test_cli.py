@@ -10,16 +10,26 @@ from click.testing import CliRunner
 
 from vpbench.cli import main
 
+DRAWING = {"policy_args", "samples", "temperature", "top_p", "max_tokens", "first_greedy", "prompt"}
 SURFACE = {
     "check": {"baseline", "result"},
     "compare": {"first", "second"},
     "conformance": {"folder"},
+    "label": {
+        "tasks", "policy", "policy_args", "solutions", "continuations", "max_steps", "rule", "threshold", "early_stop",
+        "early_exit", "temperature", "top_p", "max_tokens", "prompt", "data", "grading", "limit", "seed",
+        "max_error_rate", "output", "export", "nano",
+    },
     "leaderboard": {"output", "site"},
     "list": set(),
     "run": {
-        "tasks", "critics", "critic_model", "critic_args", "pool", "scores", "data", "grading", "trust_verdicts",
+        "tasks", "critics", "critic_model", "critic_args", "released_tokenization", "pool", "policy", *DRAWING, "scores", "data", "grading",
+        "judge", "judge_args", "trust_verdicts",
         "selection", "estimator", "aggregate", "ns", "threshold", "limit", "seed", "resamples", "max_error_rate",
         "output", "nano", "dry_run",
+    },
+    "sample": {
+        "tasks", "policy", *DRAWING, "data", "limit", "seed", "max_error_rate", "output", "export", "nano", "dry_run",
     },
     "show": {"name"},
     "validate": {"task", "data", "grading"},

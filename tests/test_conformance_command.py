@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +29,16 @@ def conformance(folder: Path, *rows: dict[str, Any], name: str = "rows.jsonl") -
 
 def cells(result: Result, *starts: str) -> list[str]:
     """The remaining cells of the only line that starts with these cells."""
-    lines = [re.split(" {2,}", line.strip()) for line in result.output.splitlines()]
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in result.output.splitlines()]
     found = [line[len(starts) :] for line in lines if tuple(line[: len(starts)]) == starts]
     assert len(found) == 1, result.output
     return found[0]
+
+
+def agreement(result: Result, *starts: str) -> list[str]:
+    """The figures of a system: rows, agreement and kappa of official grading, then of robust grading."""
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in result.output.splitlines()]
+    return next(line[len(starts) :] for line in lines if tuple(line[: len(starts)]) == starts)
 
 
 def test_kappa_by_hand() -> None:
@@ -52,11 +57,15 @@ def test_both_modes_per_system_and_the_disagreements(tmp_path: Path, name: str) 
     ]  # fmt: skip
     result = conformance(tmp_path, *rows, name=name)
     assert result.exit_code == 0, result.output
-    assert cells(result, "mathvista", "made-up") == ["4", "100.00%", "1.000", "75.00%", "0.500"]
-    assert cells(result, "mathvista", "other") == ["1", "100.00%", "-", "100.00%", "-"]
-    assert cells(result, "mathvista", "all systems") == ["5", "100.00%", "1.000", "80.00%", "0.615"]
-    assert cells(result, "mathvista", "no answer") == ["right", "1"]
-    assert "not graded" not in result.output
+    assert agreement(result, "mathvista", "made-up") == ["4", "100.00%", "1.000", "4", "75.00%", "0.500"]
+    assert agreement(result, "mathvista", "other") == ["1", "100.00%", "-", "1", "100.00%", "-"]
+    assert agreement(result, "mathvista", "all systems") == ["5", "100.00%", "1.000", "5", "80.00%", "0.615"]
+    assert cells(result, "benchmark", "robust grading differs: system") == ["rows", "no answer, officially right"]
+    table = result.output[result.output.index("robust grading differs") :]
+    lines = [[cell.strip() for cell in line.split("|")[2:-1]] for line in table.splitlines() if "mathvista" in line]
+    assert lines == [["made-up", "1", "1"], ["all systems", "1", "1"]]
+    assert not any(words in result.output for words in ("not graded", "official grading differs"))
+    assert f"### {name}\n\n5 rows, sha256 " in result.output
 
 
 def test_official_grading_reads_the_extraction_where_it_is_given(tmp_path: Path) -> None:
@@ -67,8 +76,8 @@ def test_official_grading_reads_the_extraction_where_it_is_given(tmp_path: Path)
         "official_extraction": None,
     }  # fmt: skip
     result = conformance(tmp_path, stored, by_rule)
-    assert cells(result, "mathvista", "made-up")[1:4:2] == ["100.00%", "0.00%"]
-    assert cells(result, "mmmu", "made-up")[1:4:2] == ["100.00%", "100.00%"]
+    assert agreement(result, "mathvista", "made-up")[1::3] == ["100.00%", "0.00%"]
+    assert agreement(result, "mmmu", "made-up")[1::3] == ["100.00%", "100.00%"]
 
 
 def test_rows_as_their_sources_have_them(tmp_path: Path) -> None:
@@ -82,27 +91,60 @@ def test_rows_as_their_sources_have_them(tmp_path: Path) -> None:
          "response": '{"short answer": "A"}'},
     )  # fmt: skip
     for benchmark in ("mmmu", "wemath", "logicvista", "dynamath"):
-        assert cells(result, benchmark, "made-up") == ["1", "100.00%", "-", "100.00%", "-"]
+        assert agreement(result, benchmark, "made-up") == ["1", "100.00%", "-", "1", "100.00%", "-"]
     assert "not usable" not in result.output
 
 
 def test_rows_without_a_verdict_on_a_response_are_left_out_and_counted(tmp_path: Path) -> None:
+    unread = {"extraction_follows_response": False, "response": "print(4)"}
     result = conformance(
-        tmp_path, {}, {"response": None}, {"official_correct": None}, {"guesser": True}, {"guesser": True},
-        {"extraction_follows_response": False}, {"random_fallback": True}, {"extraction_follows_response": True},
+        tmp_path, {}, {"response": None}, {"official_correct": None}, {"random_fallback": True},
+        {"guesser": True, "response": "4"}, {"guesser": True, "response": "4"}, unread, {**unread, **WRONG},
+        {"official_correct": None, "needs_judge_model": True}, {"official_correct": None, "raises": "KeyError"},
+        {"extraction_follows_response": True},
     )  # fmt: skip
-    assert cells(result, "mathvista", "made-up")[0] == "2"
-    assert cells(result, "left out", "a guesser, not a model") == ["2"]
-    for reason in ("no response", "no verdict", "the extraction isn't of this response"):
-        assert cells(result, "left out", reason) == ["1"]
-    assert cells(result, "left out", "the official answer was drawn at random") == ["1"]
+    assert agreement(result, "mathvista", "made-up") == ["6", "100.00%", "1.000", "2", "100.00%", "-"]
+    assert cells(result, "official grading only", "a guesser, not a model") == ["2"]
+    assert cells(result, "official grading only", "the extraction isn't of this response") == ["2"]
+    for reason in ("no response", "no verdict", "the official answer was drawn at random",
+                   "the official rule asks a judge model", "the official rule raises KeyError"):  # fmt: skip
+        assert cells(result, "not compared", reason) == ["1"]
+
+
+def test_rows_whose_official_verdict_is_not_reproduced_are_listed(tmp_path: Path) -> None:
+    result = conformance(tmp_path, {}, {"question_id": "q|2", "official_extraction": "5"})
+    assert agreement(result, "mathvista", "made-up")[1] == "50.00%"
+    assert r"| made-up" in result.output and "(1 rows)" in result.output
+    line = next(line for line in result.output.splitlines() if r"q\|2" in line)
+    assert [cell.strip() for cell in line.split("|")[-4:-1]] == ["right", "wrong", "different"]
+
+
+def test_robust_grading_is_compared_with_a_judge_where_the_source_says_so(tmp_path: Path) -> None:
+    judged = {"official_correct": True, "rerun_correct": False, "official_extraction": "4"}
+    result = conformance(tmp_path, judged, {**judged, "verdict_source": "third_party_judge", "system": "judged"})
+    assert agreement(result, "mathvista", "made-up")[1::3] == ["100.00%", "0.00%"]
+    assert agreement(result, "mathvista", "judged")[1::3] == ["100.00%", "100.00%"]
+
+
+def test_rules_of_a_task_that_go_by_other_names(tmp_path: Path) -> None:
+    """The parser of MMMU finds nothing in "Answer: A.", that of MMMU-Pro the letter; each counts for its own rows."""
+    colours = ["red", "blue", "grey", "pink", "black", "white", "gold"]
+    row = {"question": None, "choices": colours, "answer": "A", "answer_type": "choice", "response": "Answer: A.",
+           "official_extraction": None}  # fmt: skip
+    result = conformance(
+        tmp_path, {**row, "benchmark": "mmmu_pro"}, {**row, "benchmark": "mmmu_rules", "response": "(A)"},
+        {**row, "benchmark": "mmmu_pro", "answer": "H"},
+    )  # fmt: skip
+    assert agreement(result, "mmmu_pro", "made-up") == ["2", "50.00%", "0.000", "1", "100.00%", "-"]
+    assert agreement(result, "mmmu_rules", "made-up") == ["1", "100.00%", "-", "1", "100.00%", "-"]
+    assert cells(result, "official grading only", "answer 'H' isn't a letter of its options ABCDEFG") == ["1"]
 
 
 def test_a_second_line_where_the_extraction_is_in_the_response(tmp_path: Path) -> None:
     silent = {"response": "I can't see the picture.", "extraction_in_response": False}
     result = conformance(tmp_path, {"extraction_in_response": True}, silent)
-    assert cells(result, "mathvista", "made-up")[:4:3] == ["2", "50.00%"]
-    assert cells(result, "mathvista", "made-up, extraction in response")[:4:3] == ["1", "100.00%"]
+    assert agreement(result, "mathvista", "made-up")[3:5] == ["2", "50.00%"]
+    assert agreement(result, "mathvista", "made-up, extraction in response")[3:5] == ["1", "100.00%"]
 
 
 def test_rows_whose_question_cannot_be_built_are_counted_by_reason(tmp_path: Path) -> None:
@@ -111,10 +153,10 @@ def test_rows_whose_question_cannot_be_built_are_counted_by_reason(tmp_path: Pat
         tmp_path, {}, {"answer": ""}, {"answer": None}, {**beyond, "question_id": "q8"}, {**beyond, "question_id": "q9"}
     )
     assert result.exit_code == 0, result.output
-    assert cells(result, "mathvista", "made-up")[0] == "1"
+    assert agreement(result, "mathvista", "made-up")[0] == "1"
     assert cells(result, "not usable", "no gold answer") == ["1"]
     assert "no 'answer'" in result.output
-    assert cells(result, "not usable", "answer 'C' isn't a letter of its options AB") == ["2"]
+    assert cells(result, "official grading only", "answer 'C' isn't a letter of its options AB") == ["2"]
 
 
 def test_files_that_name_no_task_are_passed_over(tmp_path: Path) -> None:

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from click.testing import CliRunner
 from scipy.stats import binom
 
 from vpbench import Candidate, DataError, GradingMode, Question, Source, Task, Verdict
+from vpbench.cli import main
 from vpbench.generate.generator import Generation, Generator, Message, Prompt, Sampling
 from vpbench.labels.continuation import Continuer, MonteCarlo, Solution
 from vpbench.labels.read import read_labelled
@@ -67,7 +69,7 @@ class Biased(Generator):
     backend: ClassVar[str] = "test"
     model: str = ""
     fail: float = 0.0
-    asked: Counter[str] = field(default_factory=Counter)
+    asked: Counter[str] = field(default_factory=Counter, compare=False)
 
     def generate(self, prompts: Sequence[Prompt]) -> Iterator[tuple[int, Generation]]:
         for place, prompt in enumerate(prompts):
@@ -194,3 +196,45 @@ def test_every_format_reads_as_the_same_solution(tmp_path: Path, row: Mapping[st
 def test_a_bad_line_is_named_with_its_remedy(tmp_path: Path, row: Mapping[str, Any], message: str) -> None:
     with pytest.raises(DataError, match=message):
         list(read_labelled(write(tmp_path / "rows.jsonl", row)))
+
+
+class Labeller(Biased):
+    """A policy whose solutions are right on even seeds and whose continuations have known odds."""
+
+    def generate(self, prompts: Sequence[Prompt]) -> Iterator[tuple[int, Generation]]:
+        for place, prompt in enumerate(prompts):
+            if prompt.messages[-1].role == "assistant":
+                yield from ((place, each) for _, each in super().generate([prompt]))
+                continue
+            for number in range(prompt.count):
+                right = (prompt.seed + number) % 2 == 0
+                yield place, Generation(f"Look. 0.5\n\n{'Good. 1.0' if right else 'Bad. 0.0'}\n\nAnswer: 7", "stop")
+
+
+def test_the_command_labels_writes_and_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = Labeller()
+    monkeypatch.setattr("vpbench.sample.load_generator", lambda spec, settings: policy)
+    command = ["label", "--nano", "--task", "mathvista", "--policy", "some/model", "--limit", "3", "--continuations",
+               "8", "--output", str(tmp_path / "runs"), "--export", str(tmp_path / "out" / "rows.jsonl")]  # fmt: skip
+    done = CliRunner().invoke(main, command, catch_exceptions=False)
+    assert done.exit_code == 0 and "12, " in done.output
+    rows = [json.loads(text) for text in (tmp_path / "out" / "rows.jsonl").read_text().splitlines()]
+    assert len(rows) == 12 and {row["num_mc_sequences"] for row in rows} == {8}
+    for row in rows:
+        counts = [(step["num_mc_correct"], step["num_mc_total"]) for step in row["steps_with_score"]]
+        assert [total for _, total in counts] == [8, 8, 1]
+        assert all(step["low"] <= step["score"] <= step["high"] for step in row["steps_with_score"])
+    found = list(read_labelled(tmp_path / "out" / "rows.jsonl"))
+    assert [list(each.labels) for each in found] == [[s["label"] for s in row["steps_with_score"]] for row in rows]
+    assert found[0].question.images[0].open().size[0] > 0
+    asked = sum(policy.asked.values())
+    again = CliRunner().invoke(main, command, catch_exceptions=False)
+    assert again.exit_code == 0 and sum(policy.asked.values()) == asked
+    assert [json.loads(text) for text in (tmp_path / "out" / "rows.jsonl").read_text().splitlines()] == rows
+
+
+def test_early_exit_is_refused_where_it_would_change_the_labels() -> None:
+    done = CliRunner().invoke(
+        main, ["label", "--task", "mathvista", "--policy", "m", "--early-exit", "--rule", "advantage"]
+    )
+    assert done.exit_code == 2 and "--early-exit biases mc" in done.output

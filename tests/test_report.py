@@ -11,10 +11,11 @@ from click.testing import CliRunner
 
 from vpbench.cli import main
 from vpbench.report.leaderboard import build_leaderboard
+from vpbench.report.plots import best_of_n_plot, critics_plot
 from vpbench.report.text import printable, table
 from vpbench.report.write import write_atomic
 
-HOSTILE = "<script>alert(1)</script></td>\x1b[31m"
+HOSTILE = "<script>alert(1)</script></td>$\\frac{\x1b[31m"
 
 
 def vpbench(*arguments: object) -> tuple[int, str]:
@@ -91,15 +92,45 @@ def test_the_page_shows_every_result_and_escapes_what_data_says(runs: dict[str, 
         "complete": False,
     }
     write_atomic(copy / "result.json", json.dumps(result).encode())
+    assert critics_plot([{**result, "name": HOSTILE}])["png"] and best_of_n_plot(result)["svg"]
     page, count = build_leaderboard(tmp_path / "runs", tmp_path / "site")
     html = page.read_text()
     assert count == len(runs)
     assert html.count("<tr>") > count
+    assert html.count("by category") + html.count("by source") == count
     assert "<script" not in html
     assert "&lt;script&gt;alert(1)" in html
     assert "default-src 'none'" in html
     for source in re.findall(r'src="([^"]+)"', html):
         assert (page.parent / source).is_file()
+
+
+def test_results_that_can_be_compared_share_a_picture_and_tell_their_settings(
+    runs: dict[str, Path], tmp_path: Path
+) -> None:
+    for name in ("prm", "last", "part"):
+        copy = tmp_path / "runs" / "results" / name
+        copy.mkdir(parents=True)
+        for file in ("result.json", "curve.svg"):
+            (copy / file).write_bytes((runs[name] / file).read_bytes())
+    page, _ = build_leaderboard(tmp_path / "runs", tmp_path / "site")
+    shared, alone = re.findall(r'src="([^"]+)"', page.read_text())
+    assert (page.parent / alone).read_bytes() == (runs["part"] / "curve.svg").read_bytes()
+    picture = (page.parent / shared).read_text()
+    for aggregate in ("mean", "last"):
+        assert f"simulated-prm (aggregate {aggregate})" in page.read_text()
+        assert f"<!-- simulated-prm (aggregate {aggregate}), best -->" in picture
+    assert picture != (runs["prm"] / "curve.svg").read_text()
+
+
+def test_a_result_of_an_unknown_version_is_named(runs: dict[str, Path], tmp_path: Path) -> None:
+    copy = tmp_path / "results" / "newer"
+    copy.mkdir(parents=True)
+    result = json.loads((runs["prm"] / "result.json").read_text())
+    write_atomic(copy / "result.json", json.dumps({**result, "schema_version": 99}).encode())
+    code, text = vpbench("leaderboard", "--output", tmp_path, "--site", tmp_path / "site")
+    assert code == 2
+    assert f"{copy}: schema version 99" in text
 
 
 def test_no_results_is_a_clear_error(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import io
 import sys
@@ -57,14 +58,34 @@ def responses(*texts: str) -> list[Candidate]:
 def test_one_score_per_candidate_in_order(critic: Critic) -> None:
     texts = ["a\n\nb", " \n\n", "c<IMG_CONTEXT>", "", "a\n\nb", "\n\n".join("abcdefghijklm")]
     scores = critic.score(question(), responses(*texts))
-    assert [None if score.steps is None else len(score.steps) for score in scores] == [2, None, None, None, 2, 7]
+    assert [None if score.steps is None else len(score.steps) for score in scores] == [2, None, 1, None, 2, 7]
     assert scores[0].steps is not None
     assert scores[0].value == pytest.approx(sum(scores[0].steps) / 2)
     assert scores[0].reason is None
     assert [scores[index].reason for index in (1, 3)] == ["empty response"] * 2
-    assert scores[2].value is None
-    assert str(scores[2].reason).startswith("image token in the text")
+    assert scores[2].reason == "held special tokens, neutralised"
     assert scores[0] == scores[4] != scores[5]
+
+
+def test_released_tokenization(critic: Critic) -> None:
+    released = dataclasses.replace(critic, released_tokenization=True)  # type: ignore[type-var]
+    (good, bad) = released.score(question(), responses("a", "c<IMG_CONTEXT>"))
+    assert good == critic.score(question(), responses("a"))[0]
+    assert bad.value is None
+    assert str(bad.reason).startswith("image token in the text")
+    with pytest.raises(CriticError, match="2 markers"):
+        released.score(question(1, "<image> <image>"), responses("a"))
+
+
+def test_splitters(critic: Critic, plugin: Any) -> None:
+    tolerant = dataclasses.replace(critic, splitter="tolerant")  # type: ignore[type-var]
+    texts = responses("a\r\n\r\nb", "1. a\n2. b\n3. c")
+    assert [len(score.steps or ()) for score in critic.score(question(), texts)] == [1, 1]
+    assert [len(score.steps or ()) for score in tolerant.score(question(), texts)] == [2, 3]
+    given = [Candidate("q", 0, "1. a\n2. b", steps=("1. a\n2. b\n\nc",))]
+    assert tolerant.score(question(), given) == critic.score(question(), given)
+    with pytest.raises(ConfigError, match="released, tolerant"):
+        plugin.VisualPRM(splitter="other")
 
 
 def test_given_steps_are_used_as_they_are(critic: Critic) -> None:
@@ -80,8 +101,9 @@ def test_images_of_the_question(critic: Critic) -> None:
     values = [critic.score(question(n), responses("a"))[0].value for n in range(3)]
     assert len({round(value, 6) for value in values if value is not None}) == 3
     assert critic.score(question(1, "<image>\nQ"), responses("a")) == critic.score(question(1), responses("a"))
-    with pytest.raises(CriticError, match="2 markers"):
-        critic.score(question(1, "<image> <image>"), responses("a"))
+    (score,) = critic.score(question(1, "<image> <image>"), responses("a"))
+    assert score.value is not None
+    assert score.reason == "held special tokens, neutralised"
     with pytest.raises(DataError, match="lost"):
         critic.score(Question("t", "q", "Q", (ImageRef("lost"),)), responses("a"))
 

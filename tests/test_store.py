@@ -15,7 +15,7 @@ from vpbench.errors import ConfigError, DataError
 from vpbench.store import RowStore, folder_name, key_hash, parquet_bytes, write_atomic
 
 KEY = {"task": "t", "pool": "p"}
-ROW = {"value": 0.1, "steps": (0.1, 0.30000000000000004), "reason": None, "retry": False}
+ROW = {"value": 0.1, "steps": (0.1, 0.30000000000000004), "reason": None, "retry": False, "content": "c1"}
 
 
 def scores(folder: Path) -> RowStore:
@@ -25,12 +25,18 @@ def scores(folder: Path) -> RowStore:
 def test_rows_survive_a_round_trip_exactly(tmp_path: Path) -> None:
     with scores(tmp_path) as store:
         store.append(("q", 0), ROW)
-        store.append(("q", 1), {"value": None, "steps": None, "reason": "no image", "retry": True})
+        store.append(("q", 1), {"value": None, "steps": None, "reason": "no image", "retry": True, "content": "c1"})
     assert not (tmp_path / "journal.jsonl").read_bytes()
     with scores(tmp_path) as store:
         assert store.rows == {
-            ("q", 0): {"value": 0.1, "steps": [0.1, 0.30000000000000004], "reason": None, "retry": False},
-            ("q", 1): {"value": None, "steps": None, "reason": "no image", "retry": True},
+            ("q", 0): {
+                "value": 0.1,
+                "steps": [0.1, 0.30000000000000004],
+                "reason": None,
+                "retry": False,
+                "content": "c1",
+            },
+            ("q", 1): {"value": None, "steps": None, "reason": "no image", "retry": True, "content": "c1"},
         }
 
 
@@ -87,7 +93,10 @@ def test_two_writers_of_one_folder_are_refused(tmp_path: Path) -> None:
 
 def test_text_that_is_not_unicode_is_stored(tmp_path: Path) -> None:
     with RowStore(tmp_path, "verdicts", KEY) as store:
-        store.append(("q", 0), {"extracted": "a\ud800b\x00", "answer_class": None, "correct": False, "reason": "r"})
+        store.append(
+            ("q", 0),
+            {"extracted": "a\ud800b\x00", "answer_class": None, "correct": False, "reason": "r", "content": "c1"},
+        )
     with RowStore(tmp_path, "verdicts", KEY) as store:
         assert store.rows[("q", 0)]["extracted"] == "a?b\x00"
 
@@ -102,7 +111,7 @@ with RowStore(Path(sys.argv[1]), "scores", {"k": 1}) as store:
     for i in range(200):
         if ("q", i) in store.rows:
             continue
-        store.append(("q", i), {"value": i / 7, "steps": None, "reason": None, "retry": False})
+        store.append(("q", i), {"value": i / 7, "steps": None, "reason": None, "retry": False, "content": "c1"})
         store.flush()
         if i == int(sys.argv[2]):
             os.kill(os.getpid(), signal.SIGKILL)

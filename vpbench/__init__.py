@@ -4,8 +4,10 @@ These are the names a task or a critic plugin is written against; `vpbench.grade
 pieces that graders and step-scoring critics are made of.
 """
 
-from vpbench.base import Critic, Reference, Source, StepTask, Task
+from vpbench.base import Critic, Dialogue, Reference, Source, StepTask, Task
 from vpbench.errors import ConfigError, CriticError, DataError, GradeError, TooManyFailures, VpbenchError
+from vpbench.measures import Measure
+from vpbench.nano.drawn import Drawn
 from vpbench.records import (
     Candidate,
     GradingMode,
@@ -26,10 +28,13 @@ __all__ = [
     "Critic",
     "CriticError",
     "DataError",
+    "Dialogue",
+    "Drawn",
     "GradeError",
     "GradingMode",
     "ImageRef",
     "LabelledSolution",
+    "Measure",
     "Question",
     "Reference",
     "RowKey",

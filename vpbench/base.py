@@ -8,11 +8,16 @@ be read without side effects; `vpbench.plugins` finds the classes.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from vpbench.measures import Measure
+from vpbench.nano.drawn import Drawn
 from vpbench.records import Candidate, GradingMode, LabelledSolution, Question, Score, Selection, Verdict
+
+Dialogue = Generator[str, str, Verdict | None]
+"""A conversation with a judge model: yields prompts, is sent their replies; returns None if it can't read a reply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +65,18 @@ class BaseTask(ABC):
     version: ClassVar[int] = 1
     source: ClassVar[Source]
     references: ClassVar[tuple[Reference, ...]] = ()
+    nano_kind: ClassVar[str | None] = None
+    """Which kind of the miniature world's questions stands for the task's own (`vpbench.nano.families.KINDS`)."""
 
 
 class Task(BaseTask):
     """A Best-of-N benchmark: questions, and a grader for free-form responses."""
 
     metric: ClassVar[str] = "accuracy"
+    breakdowns: ClassVar[tuple[str, ...]] = ()
+    """The keys of `Question.categories` by which accuracy is reported."""
+    shown: ClassVar[tuple[str, ...]] = ()
+    """Names of measures and categories that the benchmark's own leaderboard shows; the summary shows these."""
 
     @abstractmethod
     def question(self, row: Mapping[str, Any], images: tuple[Any, ...]) -> Question | None:
@@ -74,12 +85,26 @@ class Task(BaseTask):
         Raises KeyError for a missing column.
         """
 
+    def prompt(self, question: Question) -> str:
+        """What a policy is asked, its images aside; by default to reason in steps and to end with an answer line."""
+        from vpbench.generate.prompts import chain_of_thought
+
+        return chain_of_thought(question)
+
     @abstractmethod
     def grade(self, question: Question, response: str, mode: GradingMode) -> Verdict:
         """Read the final answer of `response` and compare it. Never raises for anything a response may hold."""
 
     def grade_extraction(self, question: Question, extraction: str | None) -> Verdict | None:
         """Official verdict on an answer that a model extracted; None where the official rule extracts by itself."""
+        return None
+
+    def judge(self, question: Question, response: str, extraction: str | None) -> Dialogue | None:
+        """How the official rule asks a language model about this row; None where it decides by itself (the default).
+
+        `extraction` is the answer that a model has extracted already. Without a judge, or when a reply can't be read,
+        `grade_extraction` and `grade` decide.
+        """
         return None
 
     def group_value(self, questions: Sequence[Question], correctness: Any) -> Any:
@@ -91,9 +116,24 @@ class Task(BaseTask):
         """
         return None
 
+    def measures(self, questions: Sequence[Question], correctness: Any) -> Sequence[Measure]:
+        """Named figures beside accuracy and its breakdowns, of all questions; `correctness` as in `group_value`."""
+        return ()
+
+    def other_rules(self) -> Mapping[str, Task]:
+        """Graders for conformance rows that go by another benchmark's name and are graded by rules of this task."""
+        return {}
+
     def gold_response(self, question: Question) -> str:
         """A response that gives the gold answer, for `vpbench validate`."""
         return question.answer
+
+    def nano_row(self, drawn: Drawn, number: int) -> dict[str, Any]:
+        """A drawn question as a row of the data set, its images left out; of a group all have the same `number`.
+
+        Of a source with several splits, `__split__` names the row's.
+        """
+        raise NotImplementedError(f"task {self.name!r} has a nano_kind but no nano_row")
 
 
 class StepTask(BaseTask):
@@ -105,6 +145,12 @@ class StepTask(BaseTask):
     def solution(self, row: Mapping[str, Any], images: tuple[Any, ...], index: int) -> LabelledSolution:
         """The labelled solution of row number `index`. Raises KeyError for a missing column."""
 
+    def nano_row(
+        self, image: str, text: str, answer: str, steps: Sequence[str], labels: Sequence[int], source: str, policy: str
+    ) -> dict[str, Any]:
+        """A solution of the miniature world as a row of the data set; `image` is a relative path, `source` a task."""
+        raise NotImplementedError(f"task {self.name!r} has no nano_row")
+
 
 class Critic(ABC):
     """Scores the candidates of one question. Subclasses are frozen dataclasses; their fields are their settings."""
@@ -114,7 +160,11 @@ class Critic(ABC):
     version: ClassVar[int] = 1
     selection: ClassVar[Selection] = "best"
     needs_images: ClassVar[bool] = True
+    questions_at_once: ClassVar[int] = 1
+    """How many questions `score_questions` is given at a time."""
     step_threshold: ClassVar[float] = 0.5
+    nano_settings: ClassVar[Mapping[str, str]] = {}
+    """Settings for the miniature world; `model` is one of its checkpoints: "policy", "prm" or "orm"."""
 
     @abstractmethod
     def score(self, question: Question, candidates: Sequence[Candidate]) -> list[Score]:
@@ -124,8 +174,29 @@ class Critic(ABC):
         (a missing image, say) may be raised as `DataError` or `CriticError`.
         """
 
+    def score_questions(
+        self, work: Sequence[tuple[Question, Sequence[Candidate]]]
+    ) -> Iterator[tuple[int, list[Score]]]:
+        """As `score` for several questions, each with its position in `work` as it is done; raises nothing for a row.
+
+        Used where `questions_at_once` is more than 1: by a critic that gains from having many requests in hand.
+        """
+        for position, (question, candidates) in enumerate(work):
+            yield position, self.score(question, candidates)
+
     def prepare(self) -> None:  # noqa: B027
         """Make ready to score: load what is needed. Called once before the first `score`; raises `CriticError`."""
+
+    def prefetch(self, question: Question) -> None:  # noqa: B027
+        """Do early what `score` needs of a question and no model: decode and cut its images, say.
+
+        Called in another thread after `prepare`, for the question scored next, while the present one is scored. What
+        can't be done is left to `score`.
+        """
+
+    def usage(self) -> Mapping[str, float]:
+        """What scoring used so far (requests, tokens, cost in US dollars), where something is paid or counted."""
+        return {}
 
     def revision(self) -> str:
         """What identifies the critic beyond its settings: a checkpoint's fingerprint, say."""

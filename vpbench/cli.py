@@ -70,22 +70,54 @@ def main() -> None:
 
 
 _path = click.Path(path_type=Path)
-_data = _option("--data", type=_path, help="Folder with the data set's own files, instead of the hub.")
+_data = _option("--data", type=_path,
+                help="Folder with the data set's own files, not the hub; `all`: one for each task in it.")  # fmt: skip
 _grading = _option("--grading", type=click.Choice(["robust", "official"]), default="robust", show_default=True,
                    help="robust: as a careful person reads; official: the benchmark's own rule.")  # fmt: skip
 _output = _option("--output", type=_path, default=Path("runs"), show_default=True, help="Where runs are kept.")
+_tasks = _option("--task", "tasks", multiple=True, required=True, callback=_words,
+                 help="Task name or ./file.py; repeat, give a list, or `all`.")  # fmt: skip
+_limit = _option("--limit", type=click.IntRange(1), help="Only the first K questions.")
+_max_error_rate = _option("--max-error-rate", type=click.FloatRange(0, 1), default=0.1, show_default=True,
+                          help="Stop when more than this share of rows can't be drawn, judged or scored.")  # fmt: skip
+_nano = _option("--nano", is_flag=True,
+                help="The miniature world instead of the benchmark's data; needs nothing else.")  # fmt: skip
+_dry_run = _option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+_DRAWING = (
+    _option("--policy-args", multiple=True, callback=_settings, help="The policy's settings, name=value,..."),
+    _option("--samples", type=click.IntRange(1),
+            help="Candidates per question; default: 128, for `run` the largest of --n where that is given."),
+    _option("--temperature", type=click.FloatRange(0), default=0.7, show_default=True, help="0: greedy."),
+    _option("--top-p", type=click.FloatRange(0, 1, min_open=True), default=0.95, show_default=True,
+            help="Draw from the likeliest tokens of this total probability."),
+    _option("--max-tokens", type=click.IntRange(1), default=4096, show_default=True, help="Longest response."),
+    _option("--first-greedy", is_flag=True, help="Candidate 0 is the greedy response."),
+    _option("--prompt", type=click.Choice(["chain-of-thought", "question"]), default="chain-of-thought",
+            show_default=True, help="Ask for steps and an answer line, or put the bare question."),
+)  # fmt: skip
+
+
+def _drawing(command: Command) -> Command:
+    for option in reversed(_DRAWING):
+        command = option(command)
+    return command
 
 
 @main.command()
-@_option("--task", "tasks", multiple=True, required=True, callback=_words,
-         help="Task name or ./file.py; repeat, give a list, or `all`.")  # fmt: skip
+@_tasks
 @_option("--critic", "critics", multiple=True, callback=_words, help="Critic name or ./file.py; repeat or give a list.")
 @_option("--critic-model", help="The critic's checkpoint: a folder or a hub id.")
 @_option("--critic-args", multiple=True, callback=_settings, help="The critic's settings, name=value,...")
+@_option("--released-tokenization", is_flag=True,
+         help="Let special tokens typed in questions and responses act, as released scorers do.")  # fmt: skip
 @_option("--pool", type=_path, help="Candidates: JSONL (.gz), or another tool's file.")
+@_option("--policy", help="Draw the candidates: BACKEND:MODEL, or a folder or hub id for transformers.")
+@_drawing
 @_option("--scores", type=_path, help="Scores from a file, instead of running a critic.")
 @_data
 @_grading
+@_option("--judge", help="Official grading: the language model to ask where the rule asks one, BACKEND:MODEL.")
+@_option("--judge-args", multiple=True, callback=_settings, help="The judge's settings, name=value,...")
 @_option("--trust-verdicts", is_flag=True, help="Use the pool's own `correct` and `prediction` instead of grading.")
 @_option("--selection", type=click.Choice(["best", "vote", "weighted-vote"]), help="Default: the critic's own.")
 @_option("--estimator", type=click.Choice(["expected", "prefix"]), default="expected", show_default=True,
@@ -93,14 +125,13 @@ _output = _option("--output", type=_path, default=Path("runs"), show_default=Tru
 @_option("--aggregate", default="mean", show_default=True, help="How step scores become one score.")
 @_option("--n", "ns", callback=_numbers, help="Values of N, such as 1,2,4,8; default: powers of two and the pool size.")
 @_option("--threshold", type=float, help="Step detection: a step is correct above it. Default: the critic's own.")
-@_option("--limit", type=click.IntRange(1), help="Only the first K questions.")
-@_option("--seed", type=int, default=0, show_default=True, help="Seed of resampling and of drawn subsets.")
+@_limit
+@_option("--seed", type=int, default=0, show_default=True, help="Seed of drawing, resampling and drawn subsets.")
 @_option("--resamples", type=click.IntRange(100), default=10_000, show_default=True, help="Bootstrap resamples.")
-@_option("--max-error-rate", type=click.FloatRange(0, 1), default=0.1, show_default=True,
-         help="Stop when more than this share of rows can't be scored.")  # fmt: skip
+@_max_error_rate
 @_output
-@_option("--nano", is_flag=True, help="The miniature world instead of the benchmark's data; needs nothing else.")
-@_option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+@_nano
+@_dry_run
 def run(**options: Any) -> None:
     """Run critics on tasks: grade, score, select, and report with intervals."""
     from vpbench.runner import run_all
@@ -108,6 +139,57 @@ def run(**options: Any) -> None:
     results = run_all(**options)
     if not options["dry_run"]:
         click.echo(f"\n{len(results)} result{'s' * (len(results) != 1)} under {options['output']}/results")
+
+
+@main.command()
+@_tasks
+@_option("--policy", required=True, help="BACKEND:MODEL, or a folder or hub id for transformers.")
+@_drawing
+@_data
+@_limit
+@_option("--seed", type=int, default=0, show_default=True, help="Seed of drawing.")
+@_max_error_rate
+@_output
+@_option("--export", type=_path, help="Write the candidates to this file too: JSONL (.gz), as --pool reads it.")
+@_nano
+@_dry_run
+def sample(**options: Any) -> None:
+    """Draw candidates from a policy; the same command continues what was stopped, and adds samples."""
+    from vpbench.runner import sample_all
+
+    sample_all(**options)
+
+
+@main.command()
+@_tasks
+@_option("--policy", required=True, help="BACKEND:MODEL, or a folder or hub id for transformers.")
+@_option("--policy-args", multiple=True, callback=_settings, help="The policy's settings, name=value,...")
+@_option("--solutions", type=click.IntRange(1), default=4, show_default=True, help="Solutions per question.")
+@_option("--continuations", type=click.IntRange(1), default=16, show_default=True, help="Per distinct step prefix.")
+@_option("--max-steps", type=click.IntRange(1), default=12, show_default=True, help="Merge solutions to so many steps.")
+@_option("--rule", type=click.Choice(["value", "advantage"]), default="value", show_default=True,
+         help="value: correct where mc > threshold; advantage: by the sign of the change of mc.")  # fmt: skip
+@_option("--mc-threshold", "threshold", type=click.FloatRange(0, 1), default=0.0, show_default=True)
+@_option("--early-stop", is_flag=True, help="Continue nothing after a step worth 0.")
+@_option("--early-exit", is_flag=True, help="Continue a prefix only until it is right once; biases mc, not mc > 0.")
+@_option("--temperature", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True)
+@_option("--top-p", type=click.FloatRange(0, 1, min_open=True), default=1.0, show_default=True)
+@_option("--max-tokens", type=click.IntRange(1), default=4096, show_default=True, help="Longest response.")
+@_option("--prompt", type=click.Choice(["chain-of-thought", "question"]), default="chain-of-thought",
+         show_default=True, help="Ask for steps and an answer line, or put the bare question.")  # fmt: skip
+@_data
+@_grading
+@_limit
+@_option("--seed", type=int, default=0, show_default=True, help="Seed of drawing.")
+@_max_error_rate
+@_output
+@_option("--export", type=_path, help="The file to write; default: solutions.jsonl in a folder under --output.")
+@_nano
+def label(**options: Any) -> None:
+    """Label the steps of a policy's solutions by Monte-Carlo continuation, as raw rows for training."""
+    from vpbench.runner import label_all
+
+    label_all(**options)
 
 
 @main.command(name="list")

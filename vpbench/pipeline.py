@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,12 @@ from vpbench.data import QuestionSet, load_questions, load_solutions
 from vpbench.data.load import pool_questions
 from vpbench.errors import ConfigError, DataError
 from vpbench.generate import Pool, PoolRow, read_pool
+from vpbench.generate.sampling import Drawing, sample_notes, sampled_pool
+from vpbench.judging import JudgeStage, judge_facts, judge_notes, load_judge, rows_to_judge
+from vpbench.nano import nano_settings
 from vpbench.plugins import Found, critic_settings, find_critic, make_critic
 from vpbench.records import GradingMode, LabelledSolution, Question, RowKey, Score, Selection, Verdict
+from vpbench.sample import SamplePlan, draw, plan_sample
 from vpbench.scoring.given import GivenScores
 from vpbench.stages import Progress, given_verdicts, grade_stage, score_stage
 from vpbench.store import folder_name
@@ -31,7 +35,10 @@ class Request:
 
     data: Path | None = None
     pool: Path | None = None
+    drawing: Drawing | None = None
     grading: GradingMode = "robust"
+    judge: str | None = None
+    judge_args: Mapping[str, str] = field(default_factory=dict)
     trust_verdicts: bool = False
     limit: int | None = None
     nano: bool = False
@@ -66,13 +73,14 @@ class Common:
 
 @dataclass(frozen=True)
 class Prepared(Common):
-    """A Best-of-N task's questions, candidates and verdicts."""
+    """A Best-of-N task's questions, candidates and verdicts; what the judge is and used, if there is one."""
 
     task: Task
     pool: Pool
     questions: dict[str, Question]
     rows: dict[str, list[PoolRow]]
     verdicts: dict[RowKey, Verdict]
+    judge: dict[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -95,16 +103,38 @@ class Scored:
     scores: dict[RowKey, Score]
     key: dict[str, Any]
     seconds: float
+    usage: Mapping[str, float] = field(default_factory=dict)
 
 
-def plan(found: Found[BaseTask], request: Request) -> Plan:
-    """Put questions and candidates together; `--dry-run` shows it. Raises `DataError`, `ConfigError`."""
+def best_of_n_task(found: Found[BaseTask]) -> Task:
+    """The task, which has to be one that takes candidates. Raises `ConfigError`."""
     task = found.cls()
     if not isinstance(task, Task):
         raise ConfigError(f"task {task.name!r} is a step-detection task; it has no pools")
+    return task
+
+
+def plan_drawing(found: Found[BaseTask], request: Request) -> SamplePlan | None:
+    """What a run that draws its candidates draws; None for one that is given them. Raises as `plan_sample` does."""
+    if request.drawing is None:
+        return None
+    if request.pool is not None:
+        raise ConfigError("--policy draws candidates and --pool brings them; give one of the two")
+    return plan_sample(best_of_n_task(found), request.data, request.limit, request.drawing, request.output)
+
+
+def plan(found: Found[BaseTask], request: Request, progress: Progress) -> Plan:
+    """Put questions and candidates together, drawing what is to be drawn. Raises `DataError`, `ConfigError`."""
+    task = best_of_n_task(found)
+    if request.judge is not None and (request.grading != "official" or request.trust_verdicts):
+        raise ConfigError("--judge is for --grading official; leave it out, or grade so")
+    drawing = plan_drawing(found, request)
+    if drawing is not None:
+        return _drawn(task, drawing, request, progress)
     if request.pool is None:
         raise ConfigError(
-            f"task {task.name!r} needs candidates: --pool FILE (JSONL of {{question_id, candidates: [{{response}}]}})"
+            f"task {task.name!r} needs candidates: --pool FILE (JSONL of {{question_id, candidates: [{{response}}]}}) "
+            "or --policy MODEL"
         )
     pool = read_pool(request.pool)
     if request.data is None and pool.question_fields.keys() >= pool.rows.keys():
@@ -119,24 +149,55 @@ def plan(found: Found[BaseTask], request: Request) -> Plan:
     return Plan(task, questions, pool, rows, total, notes)
 
 
+def _drawn(task: Task, drawing: SamplePlan, request: Request, progress: Progress) -> Plan:
+    drawn = draw(drawing, request.max_error_rate, progress)
+    pool = sampled_pool(drawing.key, drawing.drawing, drawn)
+    total = len(drawing.questions.questions) if request.nano else task.source.rows
+    notes = _size_notes(task.source, len(pool.rows), total, request.nano) + sample_notes(drawn)
+    return Plan(task, drawing.questions, pool, pool.rows, total, notes + _empty_notes(pool.rows))
+
+
 def prepare(found: Found[BaseTask], request: Request, progress: Progress) -> Prepared:
     """Load questions and candidates and grade them. Raises `DataError`, `ConfigError`."""
     started = time.perf_counter()
-    planned = plan(found, request)
+    planned = plan(found, request, progress)
     loaded = time.perf_counter()
     task, pool, rows = planned.task, planned.pool, planned.rows
-    key = {"task": task.name, "task_version": task.version, "data": planned.questions.fingerprint, "pool": pool.sha256}
+    about = {"task": task.name, "task_version": task.version, "data": planned.questions.fingerprint}
+    key = {**about, "pool": dict(pool.key)}
     questions = {id: planned.questions.questions[id] for id in rows}
-    if request.trust_verdicts:
-        verdicts = given_verdicts(rows, list(questions))
-    else:
-        grade_key = {**key, "grading": request.grading, "grader_code": _grader_code(found)}
-        folder = request.output / "verdicts" / folder_name(task.name, pool.name, request.grading, key=grade_key)
-        verdicts = grade_stage(folder, grade_key, task, questions, rows, request.grading, progress)
+    verdicts, judge, notes = _verdicts(found, planned, questions, key, request, progress)
     seconds = {"load": loaded - started, "grade": time.perf_counter() - loaded}
     origin, revision = _origin(planned.questions.origin, request), planned.questions.revision
-    return Prepared(request, key, origin, revision, planned.total, planned.notes, seconds, task, pool, questions, rows,
-                    verdicts)  # fmt: skip
+    return Prepared(request, key, origin, revision, planned.total, planned.notes + notes, seconds, task, pool,
+                    questions, rows, verdicts, judge)  # fmt: skip
+
+
+def _verdicts(
+    found: Found[BaseTask],
+    planned: Plan,
+    questions: Mapping[str, Question],
+    key: Mapping[str, Any],
+    request: Request,
+    progress: Progress,
+) -> tuple[dict[RowKey, Verdict], dict[str, Any] | None, list[str]]:
+    """The verdicts, the facts of the judge if it had a part in them, and notes on its part."""
+    task, pool, rows = planned.task, planned.pool, planned.rows
+    if request.trust_verdicts:
+        return given_verdicts(rows, list(questions)), None, []
+    asked = rows_to_judge(task, questions, rows) if request.grading == "official" else []
+    grade_key = {**key, "grading": request.grading, "grader_code": grader_code(found)}
+    judge = stage = None
+    if request.judge is not None and asked:
+        judge = load_judge(request.judge, request.judge_args)
+        grade_key["judge"] = judge.identity()
+        allowed = request.max_error_rate * sum(map(len, rows.values()))
+        stage = JudgeStage(judge, request.output, task.name, pool.name, allowed)
+    folder = request.output / "verdicts" / folder_name(task.name, pool.name, request.grading, key=grade_key)
+    before = judge.generator.usage() if judge else {}
+    verdicts = grade_stage(folder, grade_key, task, dict(questions), rows, request.grading, progress, stage)
+    facts = judge_facts(judge, before, len(asked)) if judge else None
+    return verdicts, facts, judge_notes(asked, verdicts, judge)
 
 
 def prepare_steps(found: Found[BaseTask], request: Request) -> PreparedSteps:
@@ -146,6 +207,8 @@ def prepare_steps(found: Found[BaseTask], request: Request) -> PreparedSteps:
     assert isinstance(task, StepTask)
     if request.pool is not None:
         raise ConfigError(f"task {task.name!r} brings its own solutions; leave --pool out")
+    if request.drawing is not None:
+        raise ConfigError(f"task {task.name!r} brings its own solutions; leave --policy out")
     loaded = load_solutions(task, request.data)
     solutions = loaded.solutions[: request.limit]
     key = {"task": task.name, "task_version": task.version, "data": loaded.fingerprint}
@@ -161,13 +224,14 @@ def score(prepared: Prepared | PreparedSteps, critic: Critic, progress: Progress
     """Score every prepared row with `critic`. Raises `CriticError`, `TooManyFailures`."""
     started = time.perf_counter()
     settings: dict[str, Any] = asdict(critic) if is_dataclass(critic) else {}
+    compared: list[str] = [each.name for each in fields(critic) if each.compare] if is_dataclass(critic) else []
     revision = critic.revision()
     key = {
         **prepared.key,
         "critic": critic.name,
         "critic_version": critic.version,
         "critic_revision": revision,
-        "settings": settings,
+        "settings": {name: settings[name] for name in compared},
     }
     origin = prepared.pool.name if isinstance(prepared, Prepared) else "steps"
     folder = prepared.request.output / "scores" / folder_name(prepared.task.name, origin, critic.name, key=key)
@@ -179,7 +243,8 @@ def score(prepared: Prepared | PreparedSteps, critic: Critic, progress: Progress
         candidates = {each.question.id: [each.candidate] for each in prepared.solutions}
     scores = score_stage(folder, key, critic, questions, candidates, prepared.request.max_error_rate, progress)
     seconds = time.perf_counter() - started
-    return Scored(critic.name, critic.selection, critic.step_threshold, settings, revision, scores, key, seconds)
+    return Scored(critic.name, critic.selection, critic.step_threshold, settings, revision, scores, key, seconds,
+                  critic.usage())  # fmt: skip
 
 
 def use_scores(prepared: Prepared | PreparedSteps, given: GivenScores, name: str) -> Scored:
@@ -200,8 +265,8 @@ def use_scores(prepared: Prepared | PreparedSteps, given: GivenScores, name: str
     return Scored(name, "best", Critic.step_threshold, {}, given.sha256, scores, key, 0.0)
 
 
-def build_critics(names: Sequence[str], settings: Mapping[str, str]) -> list[Critic]:
-    """The critics called `names`, each with those of the settings that it has.
+def build_critics(names: Sequence[str], settings: Mapping[str, str], nano: bool = False) -> list[Critic]:
+    """The critics called `names`, each with those of the settings that it has; with `nano` over its `nano_settings`.
 
     Raises `ConfigError` for an unknown critic, and for a setting that none of them has.
     """
@@ -211,10 +276,11 @@ def build_critics(names: Sequence[str], settings: Mapping[str, str]) -> list[Cri
         if found and name not in known:
             have = ", ".join(sorted(known)) or "none"
             raise ConfigError(f"critic {', '.join(names)}: no setting {name!r}; there are: {have}")
-    return [
-        make_critic(each.cls, {name: text for name, text in settings.items() if name in critic_settings(each.cls)})
-        for each in found
-    ]
+    critics = []
+    for each in found:
+        own = {name: text for name, text in settings.items() if name in critic_settings(each.cls)}
+        critics.append(make_critic(each.cls, {**nano_settings(each.cls), **own} if nano else own))
+    return critics
 
 
 def _match(questions: QuestionSet, pool: Pool, task: Task, nano: bool) -> tuple[dict[str, list[PoolRow]], list[str]]:
@@ -255,7 +321,8 @@ def _empty_notes(rows: Mapping[str, list[PoolRow]]) -> list[str]:
     return [f"{len(empty)} responses are empty, the first at {empty[0]}; they count as wrong and give no vote"]
 
 
-def _grader_code(found: Found[BaseTask]) -> str:
+def grader_code(found: Found[BaseTask]) -> str:
+    """What identifies the code that grades for a task."""
     digest = hashlib.sha256(found.path.read_bytes())
     for path in sorted((Path(__file__).parent / "grade").glob("*.py")):
         digest.update(path.read_bytes())

@@ -121,12 +121,14 @@ class Verdict:
 class Score:
     """What a critic says of a response: `value` (higher is better), and one value per step for critics that have them.
 
-    `value` is None where scoring failed; `reason` then says why.
+    `value` is None where scoring failed; `reason` then says why, and `retry` whether another run may do better. Beside
+    a value, `reason` is a remark on the row; a result counts them.
     """
 
     value: float | None
     steps: tuple[float, ...] | None = None
     reason: str | None = None
+    retry: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,19 @@ a response that is final. When more fail than the run allows, the stage stops wi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from vpbench.base import Critic, Task
+from vpbench.ahead import Ahead
+from vpbench.base import Critic, Dialogue, Task
 from vpbench.errors import CriticError, DataError, TooManyFailures
 from vpbench.generate import PoolRow
+from vpbench.judging import FAILED, UNREADABLE, JudgeStage
 from vpbench.records import Candidate, GradingMode, Question, RowKey, Score, Verdict
-from vpbench.store import RowStore
+from vpbench.store import RowStore, content_hash
 
 
 class Bar(Protocol):
@@ -40,18 +43,40 @@ def grade_stage(
     rows: Mapping[str, Sequence[PoolRow]],
     mode: GradingMode,
     progress: Progress,
+    judge: JudgeStage | None = None,
 ) -> dict[RowKey, Verdict]:
-    """A verdict for every row."""
-    wanted = [row for id in questions for row in rows[id]]
+    """A verdict for every row; where the rule asks a language model, from the judge if there is one.
+
+    A row to which the judge gave no reply is wrong, with the reason, and owed again.
+    """
+    wanted = {row.candidate.key: row for id in questions for row in rows[id]}
+    dialogues: dict[RowKey, Dialogue] = {}
+    failed: dict[RowKey, Verdict] = {}
     with RowStore(folder, "verdicts", key) as store, progress("grading", len(wanted)) as bar:
-        for done, row in enumerate(wanted):
-            if row.candidate.key not in store.rows:
-                verdict = _grade(task, questions[row.candidate.question_id], row, mode)
-                store.append(row.candidate.key, _verdict_values(verdict))
+        for done, (id, row) in enumerate(wanted.items()):
+            content = content_hash(row.candidate.response, row.extraction)
+            if store.rows.get(id, {}).get("content") != content:
+                question = questions[row.candidate.question_id]
+                dialogue = task.judge(question, row.candidate.response, row.extraction) if judge else None
+                if dialogue is None:
+                    verdict = _grade(task, question, row, mode)
+                    store.append(id, {**_verdict_values(verdict), "content": content})
+                else:
+                    dialogues[id] = dialogue
             if done % 64 == 63:
                 store.flush()
                 bar.update(64)
-        return {row.candidate.key: Verdict(**store.rows[row.candidate.key]) for row in wanted}
+        with progress("judging", len(dialogues)) as bar:
+            for id, end in judge.hold(dialogues) if judge and dialogues else ():
+                row = wanted[id]
+                if isinstance(end, str):
+                    failed[id] = Verdict(None, None, False, f"{FAILED}: {end}")
+                else:
+                    verdict = end or _by_rule(_grade(task, questions[row.candidate.question_id], row, mode))
+                    content = content_hash(row.candidate.response, row.extraction)
+                    store.append(id, {**_verdict_values(verdict), "content": content})
+                bar.update(1)
+        return {id: failed.get(id) or _verdict(store.rows[id]) for id in wanted}
 
 
 def given_verdicts(rows: Mapping[str, Sequence[PoolRow]], ids: Sequence[str]) -> dict[RowKey, Verdict]:
@@ -78,22 +103,32 @@ def score_stage(
     total = sum(len(candidates[id]) for id in questions)
     failures: list[str] = []
     ready = False
-    with RowStore(folder, "scores", key) as store, progress(f"scoring ({critic.name})", total) as bar:
-        for id, question in questions.items():
-            owed = [each for each in candidates[id] if each.key not in store.rows or store.rows[each.key]["retry"]]
-            if owed and not ready:
+    with (
+        RowStore(folder, "scores", key) as store,
+        progress(f"scoring ({critic.name})", total) as bar,
+        Ahead(critic) as ahead,
+    ):
+        ids = list(questions)
+        for start in range(0, len(ids), critic.questions_at_once):
+            chunk = ids[start : start + critic.questions_at_once]
+            owed = {id: [each for each in candidates[id] if _owed(each, store.rows.get(each.key))] for id in chunk}
+            work = [(questions[id], rows) for id, rows in owed.items() if rows]
+            if work and not ready:
                 critic.prepare()
                 ready = True
-            scores, retry = _scores(critic, question, owed)
-            for candidate, score in zip(owed, scores, strict=True):
-                values = {"value": score.value, "steps": score.steps, "reason": score.reason, "retry": retry}
-                store.append(candidate.key, values)
-            store.flush()
-            bar.update(len(candidates[id]))
-            for each in candidates[id]:
+            ahead.wait()
+            following = ids[start + 1 : start + 2]
+            if work and any(_owed(each, store.rows.get(each.key)) for id in following for each in candidates[id]):
+                ahead.start(questions[following[0]])
+            for position, scores in _scored(critic, work):
+                for each, score in zip(work[position][1], scores, strict=True):
+                    store.append(each.key, {**asdict(score), "content": content_hash(each.response, each.steps)})
+                store.flush()
+            for each in (each for id in chunk for each in candidates[id]):
+                bar.update(1)
                 row = store.rows[each.key]
                 if row["value"] is None and row["reason"] != EMPTY:
-                    failures.append(f"question {id!r} candidate {each.index}: {row['reason']}")
+                    failures.append(f"question {each.question_id!r} candidate {each.index}: {row['reason']}")
             if len(failures) > max_error_rate * total:
                 raise TooManyFailures(
                     f"scoring with {critic.name} stopped: {len(failures)} of {total} rows failed, more than "
@@ -110,20 +145,44 @@ def _grade(task: Task, question: Question, row: PoolRow, mode: GradingMode) -> V
     return verdict or task.grade(question, row.candidate.response, mode)
 
 
-def _scores(critic: Critic, question: Question, candidates: Sequence[Candidate]) -> tuple[list[Score], bool]:
-    """The scores, and whether they are failures that another run may be spared (a missing image, say)."""
-    if not candidates:
-        return [], False
+def _by_rule(verdict: Verdict) -> Verdict:
+    """The rule's verdict on a row whose judge's reply can't be read."""
+    return replace(verdict, reason=f"{UNREADABLE}: {verdict.reason}")
+
+
+def _scored(critic: Critic, work: Sequence[tuple[Question, Sequence[Candidate]]]) -> Iterator[tuple[int, list[Score]]]:
+    """The scores of every question, each with its position in `work`, as they are done."""
+    done: Iterable[tuple[int, list[Score]]]
+    if critic.questions_at_once == 1:
+        done = enumerate(_scores(critic, question, candidates) for question, candidates in work)
+    else:
+        done = critic.score_questions(work)
+    for position, scores in done:
+        expected = len(work[position][1])
+        if len(scores) != expected:
+            raise CriticError(f"critic {critic.name!r} gave {len(scores)} scores for {expected} candidates")
+        yield position, [_without_nan(score) for score in scores]
+
+
+def _scores(critic: Critic, question: Question, candidates: Sequence[Candidate]) -> list[Score]:
+    """The scores; where the question as a whole failed, failures that another run may be spared."""
     try:
-        scores = critic.score(question, candidates)
+        return critic.score(question, candidates)
     except (DataError, CriticError) as error:
-        return [Score(None, None, str(error))] * len(candidates), True
-    if len(scores) != len(candidates):
-        raise CriticError(f"critic {critic.name!r} gave {len(scores)} scores for {len(candidates)} candidates")
-    return [
-        score if score.value is None or score.value == score.value else Score(None, score.steps, "the score is NaN")
-        for score in scores
-    ], False
+        return [Score(None, None, str(error), retry=True)] * len(candidates)
+
+
+def _without_nan(score: Score) -> Score:
+    return score if score.value is None or score.value == score.value else Score(None, score.steps, "the score is NaN")
+
+
+def _owed(candidate: Candidate, row: Mapping[str, Any] | None) -> bool:
+    """Whether there is no score of this very response, or one that failed for a reason that may be gone."""
+    return row is None or row["retry"] or row.get("content") != content_hash(candidate.response, candidate.steps)
+
+
+def _verdict(row: Mapping[str, Any]) -> Verdict:
+    return Verdict(row["extracted"], row["answer_class"], row["correct"], row["reason"])
 
 
 def _verdict_values(verdict: Verdict) -> dict[str, Any]:

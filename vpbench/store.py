@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -24,10 +24,19 @@ from vpbench.records import RowKey
 
 _SEAL_ROWS = 50_000
 _SCHEMAS = {
-    "verdicts": {"extracted": "string", "answer_class": "string", "correct": "bool", "reason": "string"},
+    "candidates": {"response": "string", "finish_reason": "string", "tokens": "integer", "error": "string"},
+    "verdicts": {
+        "extracted": "string", "answer_class": "string", "correct": "bool", "reason": "string", "content": "string",
+    },
     "continuations": {"correct": "bool", "error": "string"},
-    "scores": {"value": "double", "steps": "list", "reason": "string", "retry": "bool"},
-}
+    "replies": {"text": "string"},
+    "scores": {"value": "double", "steps": "list", "reason": "string", "retry": "bool", "content": "string"},
+}  # fmt: skip
+
+
+def content_hash(*parts: Any) -> str:
+    """What a row was made of, in 16 hexadecimal digits: a row about another content is none."""
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
 def key_hash(key: Mapping[str, Any]) -> str:
@@ -57,8 +66,8 @@ def write_atomic(path: Path, data: bytes) -> None:
 class RowStore:
     """The rows of one stage under one key; a context manager that holds the folder's lock.
 
-    `kind` is "verdicts" or "scores" and fixes the columns. Raises `ConfigError` if another run is writing the folder
-    or it can't be written, `DataError` if a part is damaged.
+    `kind` ("verdicts", "scores", ...) fixes the columns. Raises `ConfigError` if another run is writing the folder or
+    it can't be written, `DataError` if a part is damaged.
     """
 
     def __init__(self, folder: Path, kind: str, key: Mapping[str, Any]) -> None:
@@ -101,6 +110,11 @@ class RowStore:
         line = json.dumps({"question_id": _clean(key[0]), "index": key[1], **values}, separators=(",", ":"))
         self._journal.write(line.encode() + b"\n")
         self.rows[key] = self._unsealed[key] = values
+
+    def forget(self, keys: Iterable[RowKey]) -> None:
+        """Let rows be owed again; they stay on disk until rows with the same keys replace them."""
+        for key in list(keys):
+            del self.rows[key]
 
     def flush(self) -> None:
         """Hand the appended rows to the operating system, and seal them once they are many."""
@@ -157,7 +171,8 @@ def parquet_bytes(
     """Rows as one Parquet file, in the mapping's order; the same rows give the same bytes."""
     import pyarrow as pa
 
-    types = {"string": pa.string(), "bool": pa.bool_(), "double": pa.float64(), "list": pa.list_(pa.float64())}
+    types = {"string": pa.string(), "bool": pa.bool_(), "double": pa.float64(), "list": pa.list_(pa.float64()),
+             "integer": pa.int64()}  # fmt: skip
     columns = columns or _SCHEMAS[kind]
     data: dict[str, Any] = {
         "question_id": pa.array([key[0] for key in rows], pa.string()),

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from vpbench.base import StepTask, Task
-from vpbench.data import load_questions, load_solutions
-from vpbench.errors import ConfigError
+from vpbench.data import load_questions, load_solutions, task_places
 from vpbench.plugins import all_tasks, find_task
 from vpbench.records import GradingMode
 from vpbench.report.text import printable
@@ -15,10 +14,8 @@ from vpbench.report.text import printable
 
 def validate_tasks(wanted: str, data: Path | None, mode: GradingMode, echo: Callable[[str], None]) -> bool:
     """Validate the task called `wanted`, or all; whether every gold answer is accepted. Raises `ConfigError`."""
-    if wanted == "all" and data is not None:
-        raise ConfigError("--data is one task's folder; validate tasks one by one with it")
-    names = sorted(all_tasks()) if wanted == "all" else [wanted]
-    accepted = [_validate(name, data, mode, echo) for name in names]
+    places = task_places(data, sorted(all_tasks()), echo) if wanted == "all" else {wanted: data}
+    accepted = [_validate(name, place, mode, echo) for name, place in places.items()]
     return all(accepted)
 
 

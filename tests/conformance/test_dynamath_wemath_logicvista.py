@@ -21,11 +21,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
-from vpbench import Question, Task
+from vpbench import Measure, Question, Task
 from vpbench.grade import listed_options
 from vpbench.plugins import find_task
+from vpbench.report.measures import measures_of
 
 Row = dict[str, Any]
 Judged = list[tuple[Row, bool]]
@@ -257,52 +259,70 @@ def test_robust_grading_of_logicvista(shared: Path) -> None:
     assert share >= 0.99
 
 
+def figures(name: str, questions: list[Question], correct: list[bool]) -> dict[str, Measure]:
+    """What the report says of given verdicts, by "measure", or by "measure/category/label"."""
+    found = measures_of(task(name), questions, np.array([correct], dtype=float).T)
+    return {"/".join(filter(None, (each.name, each.category, each.label))): each for each in found}
+
+
+def values(measures: dict[str, Measure]) -> dict[str, float]:
+    return {name: float(each.figure()[0]) for name, each in measures.items()}
+
+
 def test_dynamath_figures(shared: Path) -> None:
     given = vectors(shared, "dynamath_metrics.json")
-    metrics = module("dynamath").metrics
     labels = zip(given["question_ids"], given["subject"], given["knowledge_level"], strict=True)
     seeds = [(str(seed), {"subject": subject, "knowledge_level": level}) for seed, subject, level in labels]
+    names = {"Overall": "", "Subject-": "/subject/", "Level-": "/knowledge_level/"}
+    questions = [
+        Question("dynamath", f"{seed}/variant{variant}", "", group=seed, categories={**kinds, "variant": variant})
+        for seed, kinds in seeds
+        for variant in range(1, 11)
+    ]
     for system in given["systems"].values():
-        questions, correct = [], []
-        for (seed, kinds), rights in zip(seeds, system["correct"], strict=True):
-            for variant, right in enumerate(rights, 1):
-                id = f"{seed}/variant{variant}"
-                questions.append(Question("dynamath", id, "", group=seed, categories={**kinds, "variant": variant}))
-                correct.append(right == "1")
-        mine, expected = metrics(questions, correct), system["expected"]
+        correct = [right == "1" for rights in system["correct"] for right in rights]
+        expected = system["expected"]
         wanted = {"reasoning_robustness": expected["reasoning_robustness"] or 0.0}
-        for kind in ("average", "worst_case"):
+        for measure, kind in (("accuracy", "average"), ("worst_case_accuracy", "worst_case")):
             for name, value in expected[kind].items():
-                where = name.replace("Overall", "").replace("Subject-", "/subject/").replace("Level-", "/level/")
-                wanted[kind + where] = value
+                start = next(start for start in names if name.startswith(start))
+                wanted[measure + names[start] + name.removeprefix(start)] = value
         for variant, value in enumerate(expected["per_variant_accuracy"], 1):
-            wanted[f"average/variant/{variant}"] = value
-        assert mine == pytest.approx(wanted, abs=1e-9)
+            wanted[f"accuracy/variant/{variant}"] = value
+        assert values(figures("dynamath", questions, correct)) == pytest.approx(wanted, abs=1e-9)
 
 
 def test_wemath_figures(shared: Path) -> None:
     given = vectors(shared, "wemath_metrics.json")
-    metrics, domains = module("wemath").metrics, module("wemath").DOMAINS
-    assert {name: domain for domain, names in domains.items() for name in names} == given["domain_of_concept"]
-    questions = [
-        Question("wemath", f"{row['id']}/{row['key']}", "", group=row["id"],
-                 categories={"knowledge_concept": row["knowledge_concept"]})
+    wemath = module("wemath")
+    assert {name: domain for domain, names in wemath.DOMAINS.items() for name in names} == given["domain_of_concept"]
+    options = "; ".join(f"{letter}. {letter}" for letter in "ABCDEFGH")
+    rows = [
+        {**row, "ID": row["id"], "knowledge concept": row["knowledge_concept"], "question": "", "option": options}
         for row in given["rows"]
-    ]  # fmt: skip
+    ]
+    questions = [question for row in rows if (question := task("wemath").question(row, ()))]
+    assert len(questions) == len(rows)
     for vector in given["vectors"].values():
-        mine, expected = metrics(questions, [sign == "1" for sign in vector["correct"]]), vector["expected"]
+        measures, expected = (
+            figures("wemath", questions, [sign == "1" for sign in vector["correct"]]),
+            vector["expected"],
+        )
+        mine = values(measures)
         for name, count in expected["counts"].items():
-            assert mine[snake(name) + "_count"] == count
+            measure = measures[f"{snake(name)}_rate"]
+            assert measure.weights @ measure.values[:, 0] == pytest.approx(count, abs=1e-9)
         if isinstance(expected["rates"], dict):
             rates = {snake(name.removesuffix("_rate")) + "_rate": text for name, text in expected["rates"].items()}
             rates |= {f"score_{mode.lower()}": expected["four_dimensional"][f"Score ({mode})"]
                       for mode in ("Strict", "Loose")}  # fmt: skip
         else:
             rates = {"rote_memorization_strict_rate": "0.00%", "rote_memorization_loose_rate": "0.00%"}
-        steps = {"One-step(S1)": "one_step", "Two-step(S2)": "two_step", "Three-step(S3)": "three_step"}
-        rates |= {steps.get(name, f"domain/{name}"): text for name, text in expected["accuracy"].items()}
+        steps = {"One-step(S1)": "one step", "Two-step(S2)": "two steps", "Three-step(S3)": "three steps"}
+        for name, text in expected["accuracy"].items():
+            rates[f"accuracy/steps/{steps[name]}" if name in steps else f"accuracy/domain/{name}"] = text
         assert {name: f"{mine[name]:.2%}" for name in rates} == rates
-        assert mine["mean_accuracy"] == pytest.approx(expected["mean_accuracy"], abs=1e-9)
+        assert mine["accuracy"] == pytest.approx(expected["mean_accuracy"], abs=1e-9)
 
 
 def snake(name: str) -> str:
@@ -317,14 +337,17 @@ def test_logicvista_figures(shared: Path) -> None:
     compared = [name for name in given if name in systems]
     assert compared
     for name in compared:
-        rows = systems[name]
-        mine = module("logicvista").metrics(
-            [question_of(row) for row in rows], [row["official_correct"] for row in rows]
+        graded = [(question_of(row), row["official_correct"]) for row in systems[name]]
+        every, answered = (
+            values(figures("logicvista", [question for question, _ in kept], [correct for _, correct in kept]))
+            for kept in (graded, [pair for pair in graded if pair[0].answer])
         )
-        wanted = {}
         for key, value in given[name].items():
             if key.startswith("overall"):
-                wanted["accuracy" if "without" in key else "accuracy_all_rows"] = value["accuracy_percent"] / 100
+                mine = (answered if "without" in key else every)["accuracy"]
+                assert mine == pytest.approx(value["accuracy_percent"] / 100, abs=1e-9)
             else:
-                wanted |= {f"{key}/{label}": each["accuracy_percent"] / 100 for label, each in value.items()}
-        assert mine == pytest.approx(wanted, abs=1e-9)
+                wanted = {label: each["accuracy_percent"] / 100 for label, each in value.items()}
+                start = f"accuracy/{key}/"
+                mine = {label.removeprefix(start): share for label, share in every.items() if label.startswith(start)}
+                assert mine == pytest.approx(wanted, abs=1e-9)

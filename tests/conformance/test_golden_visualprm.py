@@ -6,6 +6,7 @@ scores within 2e-5 in float32, the tolerances that the data's own README gives f
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib.util
 import json
@@ -24,10 +25,13 @@ from PIL import Image
 
 from vpbench import Candidate, Critic, CriticError, ImageRef, Question
 from vpbench.scoring import load_step_scorer, split_steps
-from vpbench.scoring.step_scorer import LABEL_WEIGHTS, StepScorer, StepScores
+from vpbench.scoring.step_format import LABEL_WEIGHTS
+from vpbench.scoring.step_scorer import StepScorer, StepScores
 from vpbench.scoring.tiles import cut_tiles, pixel_values, tile_grid
+from vpbench.scoring.typed_text import Shield
 
 LOGIT_TOLERANCE, SCORE_TOLERANCE = 1e-4, 2e-5
+pytestmark = pytest.mark.filterwarnings("error:the shared-prefix engine")
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("VPBENCH_SHARED", ROOT.parent / "shared"))  # known before the fixture: cases are tests
 FOLDERS = sorted(
@@ -56,7 +60,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def _scorer(folder: Path, case: dict[str, Any]) -> StepScorer:
-    return _load(folder / case["variant"], case["system_message"])
+    return dataclasses.replace(_load(folder / case["variant"], case["system_message"]), released_tokenization=True)
 
 
 @lru_cache
@@ -115,6 +119,25 @@ def test_scores(folder: Path, case: dict[str, Any]) -> None:
     assert labels == case.get("check_correctness_0.8", labels)
 
 
+@pytest.mark.parametrize(("folder", "case"), SCORED)
+def test_default_tokenization(folder: Path, case: dict[str, Any]) -> None:
+    """Prompts without typed special tokens are the released scorer's, even when every one is tokenised as if it held
+    some; a prompt that holds some keeps its text and its steps."""
+    scorer = dataclasses.replace(_scorer(folder, case), released_tokenization=False)
+    counts = case["num_patches_list"] or [sum(case["tiles"])] * bool(case["images"])
+    for steps, golden in zip(_solutions(case), case["candidates"], strict=True):
+        prompt = scorer.prompt(case["question"], steps, counts)
+        assert len(prompt.readouts) == len(golden["readout_positions"])
+        if prompt.neutralised:
+            typed = [case["question"], *steps]
+            assert any(token in text for text in typed for token in (*scorer.tokenizer.special_tokens, "<image>"))
+            assert _sha(prompt.text.encode("utf-8")) == golden["prompt_sha256"]
+            continue
+        assert _sha(",".join(map(str, prompt.ids)).encode()) == golden["input_ids_sha256"]
+        always = Shield(scorer.tokenizer.special_tokens, "\ufdd0")
+        assert always.encode(scorer.tokenizer, prompt.text) == list(prompt.ids)
+
+
 def _check_prompt(result: StepScores, golden: dict[str, Any]) -> None:
     prompt = result.prompt
     assert list(prompt.steps) == golden["steps"]
@@ -153,7 +176,7 @@ def test_the_critic(folder: Path, case: dict[str, Any]) -> None:
 def _critic(checkpoint: Path, max_tiles: int, max_steps: int, system_message: str | None) -> Critic:
     return _visualprm()(
         model=str(checkpoint), max_tiles=max_tiles, max_steps=max_steps, dtype="float32", device="cpu",
-        system_message=system_message,
+        system_message=system_message, released_tokenization=True,
     )  # fmt: skip
 
 

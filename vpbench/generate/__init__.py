@@ -1,5 +1,16 @@
-"""Candidates: read from pools that already exist."""
+"""Candidates and what generates text: pools that already exist, and models behind one interface."""
 
+from vpbench.generate.generator import Generation, Generator, Message, Prompt, Sampling, load_generator
 from vpbench.generate.pools import Pool, PoolRow, read_pool
 
-__all__ = ["Pool", "PoolRow", "read_pool"]
+__all__ = [
+    "Generation",
+    "Generator",
+    "Message",
+    "Pool",
+    "PoolRow",
+    "Prompt",
+    "Sampling",
+    "load_generator",
+    "read_pool",
+]

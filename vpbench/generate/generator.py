@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib import import_module
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from vpbench.plugins import parse_settings
 from vpbench.records import ImageRef
@@ -45,12 +45,16 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """`count` samples wanted of one conversation; equal prompts with other seeds give other samples."""
+    """`count` samples wanted of one conversation; equal prompts with other seeds give other samples.
+
+    `first_token_logprobs` asks for `Generation.first_token_logprobs`; a backend that can't give them leaves them out.
+    """
 
     messages: tuple[Message, ...]
     sampling: Sampling
     count: int = 1
     seed: int = 0
+    first_token_logprobs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,15 @@ class Generator(ABC):
     def revision(self) -> str:
         """What identifies the model beyond the settings: a checkpoint's fingerprint, say."""
         return ""
+
+    def identity(self) -> dict[str, Any]:
+        """What determines the samples: backend, revision and every setting that dataclass comparison looks at.
+
+        A setting that changes no sample (how many requests at once, say) is a field with `compare=False`.
+        """
+        compared = [each.name for each in fields(self) if each.compare]  # type: ignore[arg-type]
+        settings = {name: getattr(self, name) for name in compared}
+        return {"backend": self.backend, "revision": self.revision(), **settings}
 
     def usage(self) -> Mapping[str, float]:
         """What was used so far: requests, prompt_tokens, completion_tokens, cost (US dollars), as far as known."""

@@ -29,9 +29,13 @@ class PoolRow:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """All candidates by question id, in index order; `question_fields` where lines carry their question's fields."""
+    """All candidates by question id, in index order; `question_fields` where lines carry their question's fields.
+
+    `key` says where the candidates come from, and stays when more are added; `sha256` is of all their content.
+    """
 
     name: str
+    key: Mapping[str, Any]
     sha256: str
     rows: dict[str, list[PoolRow]]
     question_fields: dict[str, tuple[Mapping[str, Any], str]]
@@ -61,7 +65,7 @@ def read_pool(path: Path) -> Pool:
         raise DataError(f"{path}: no candidates; expected one JSON object per line")
     stem = path.name.removesuffix(".gz").rsplit(".", 1)[0]
     ordered = {id: [known[index] for index in sorted(known)] for id, known in rows.items()}
-    return Pool(stem, hashlib.sha256(data).hexdigest(), ordered, fields)
+    return Pool(stem, {"file": str(path.resolve())}, hashlib.sha256(data).hexdigest(), ordered, fields)
 
 
 def _row(id: str, index: int, raw: Mapping[str, Any], where: str) -> PoolRow:

@@ -45,8 +45,10 @@ def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
     text = mentions.without_denied(without_echo(text, options), question)
     if not text.strip():
         return ChoiceReading(None, None, "no answer")
-    marked = False
+    marked = contested = False
     for span in final_spans(text, question):
+        if contested and span.kind != "conclusion":
+            break
         if not marked and other is None and span.kind in _UNMARKED:
             marked = True
             if _says_none_fits(text, options):
@@ -64,7 +66,8 @@ def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
             continue
         if found == TWO:
             two = two or span.text
-            if span.kind in {"box", "tag", "stated", "whole"}:
+            contested = span.kind == "whole" and len(sentences(text)) > 1
+            if not contested and span.kind in {"box", "tag", "stated", "whole"}:
                 break
         elif found is not None:
             return ChoiceReading(found, span.text[:200], "")
@@ -112,13 +115,14 @@ def _in_span(span: Span, options: Options, question: str) -> int | None:
     """The option that `span` names, None, or TWO."""
     if span.kind == "box" and (said := statements(span.text)):
         span = Span(said[-1], "box")
-    text = without_markup(span.text).strip(" \n\"'.,:;")
+    text = without_markup(span.text).strip(" \n\"'.,:;*")
     exact = by_text(text, options)
     if exact is not None:
         return exact
     strong = span.kind in {"box", "tag", "stated", "whole"}
-    if strong and len(text) == 1 and 0 <= ord(text) - ord("a") < options.count:
-        return ord(text) - ord("a")
+    small = text.removesuffix(")")
+    if strong and len(small) == 1 and 0 <= ord(small) - ord("a") < options.count:
+        return ord(small) - ord("a")
     letter, rest = mentions.by_letter(text, options)
     if letter is not None and (strong or span.kind == "first" or len(text) < 80):
         return TWO if mentions.goes_on(rest, options, letter) else letter

@@ -14,7 +14,8 @@ from fractions import Fraction
 from functools import lru_cache
 
 from vpbench.grade import expressions
-from vpbench.grade.forms import Form, class_of, equal_forms, form_of, full_equation
+from vpbench.grade.forms import Form, class_of, equal_forms, form_of, formula_at_end, full_equation
+from vpbench.grade.intervals import like_gold
 from vpbench.grade.numbers import value_of, without_markup
 from vpbench.grade.prose import number_in_prose
 from vpbench.grade.relations import ORDER_SIGNS, PROSE, coordinate_named, plain_signs
@@ -23,6 +24,8 @@ from vpbench.grade.values import Value, rounded, same
 _DECIMAL = re.compile(r"\d*\.(\d{2,12})(?!\d)")
 _ARTICLE = re.compile(r"\b(?:[Tt]he|an?|An?(?=\s+[a-z]))\b|[^\w\s.%/+<>≤≥∪∞-]")
 _INTERVAL = re.compile(r"([(\[][^()\[\],;]{1,60}[,;][^()\[\],;]{1,60}[)\]])")
+_COPULA = re.compile(r"\b(?:is|are)\b")
+_NEGATED = re.compile(r"\b(?:not?|none|neither|nor|never|whether|if)\b|n't\b", re.IGNORECASE)
 _INFINITY = re.compile(r"\\infty(?![A-Za-z])|\b(?:inf|infinity)\b|\boo\b")
 
 
@@ -51,18 +54,20 @@ def compare_open(text: str, gold: str, *, strong: bool) -> Reading | None:
 
     `strong`: the span is marked as the answer, so what isn't understood is an answer too, in words.
     """
+    gold_form = form_of(gold)
     written = text.strip()
+    if gold_form is None or gold_form[0] != "number":
+        written = like_gold(formula_at_end(written) or written, gold)
     form = form_of(written) if len(written) <= expressions.MAX_CHARACTERS else None
     if form is not None and not strong and form[0].startswith("expr"):
         form = None
-    gold_form = form_of(gold)
     if form is None:
-        if normal_words(written) == normal_words(gold):
+        if normal_words(written) == normal_words(gold) or (gold_form is None and _said_at_end(written, gold)):
             return Reading(written, class_of(gold_form) if gold_form else f"expr:{normal_words(gold)}", True, "match")
         if strong and gold_form is None and not PROSE.search(without_markup(written)):
             return _symbolic(written, gold)
         plain = without_markup(written)
-        formula = strong and len(written) < 60 and ("\\" in plain or (_has_order(plain) and not PROSE.search(plain)))
+        formula = strong and len(written) < 60 and ("\\" in plain or _has_order(plain)) and not PROSE.search(plain)
         found = None if formula else number_in_prose(written, ())
         if found == "two answers":
             return Reading(written, None, False, "two answers")
@@ -85,15 +90,21 @@ def _same_answer(written: str, form: Form, gold: str, gold_form: Form) -> bool:
     """Whether the forms are equal, `written` rounds the gold value, or both are one equation in several variables."""
     if _named_apart(written, gold):
         return False
+    if form[0] in {"system:x,y", "system:x,y,z"} and gold_form[0] == "set:()":
+        return all(map(same, form[1], gold_form[1]))
     numbers = form[0] == gold_form[0] == "number"
     if equal_forms(form, gold_form) or (numbers and _approximation(written, form[1][0], gold_form[1][0])):
         return True
+    if "=" not in written or "=" not in gold:
+        return False
     whole, gold_whole = (full_equation(without_markup(text)) for text in (written, gold))
     return whole is not None and gold_whole is not None and "," in whole[0] and equal_forms(whole, gold_whole)
 
 
 def _named_apart(written: str, gold: str) -> bool:
     """Whether two answers give values of different coordinates ("x = 4", "y = 4")."""
+    if "=" not in written or "=" not in gold:
+        return False
     name, gold_name = coordinate_named(without_markup(written)), coordinate_named(without_markup(gold))
     return name is not None and gold_name is not None and name != gold_name
 
@@ -101,6 +112,12 @@ def _named_apart(written: str, gold: str) -> bool:
 def _has_order(text: str) -> bool:
     """Whether `text` has an inequality sign."""
     return any(sign in ORDER_SIGNS for sign in plain_signs(text))
+
+
+def _said_at_end(sentence: str, gold: str) -> bool:
+    """Whether `sentence` affirms of something that it is `gold` ("the function is odd")."""
+    said = _COPULA.split(sentence)
+    return len(said) > 1 and not _NEGATED.search(sentence) and normal_words(said[-1]) == normal_words(gold)
 
 
 def _words(written: str) -> Reading | None:

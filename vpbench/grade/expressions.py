@@ -24,7 +24,7 @@ MAX_NUMBER_DIGITS = 400
 _TOKEN = re.compile(
     r"\s+|(?P<number>\d{1,3}(?:(?:,|\{,\})\d{3})+(?![\d])(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
     r"|(?P<command>\\[a-zA-Z]+)|(?P<word>arcsin|arccos|arctan|sqrt|sin|cos|tan|log|ln|exp|pi)(?![a-z])"
-    r"|(?P<letter>[a-zA-Zα-ωΑ-ΩπθΔ](?:_(?:\{\w{1,4}\}|\w))?)|(?P<sign>\*\*|[-+*/^(){}\[\]|!%°√∛π²³⁴·×÷⋅∙⁄])"
+    r"|(?P<letter>[a-zA-Zα-ωΑ-ΩπθΔ](?:_(?:\{\w{1,4}\}|\w))?)|(?P<sign>\*\*|[-+*/^_(){}\[\]|!%°√∛π²³⁴·×÷⋅∙⁄])"
 )
 _SKIPPED = {"\\left", "\\right", "\\displaystyle", "\\limits", "\\big", "\\Big", "\\bigl", "\\bigr"}
 _ALIASES = {
@@ -234,11 +234,15 @@ class _Reader:
         name = token.lstrip("\\")
         if name in _FUNCTIONS:
             self.degrees = False
+            base = self.argument(depth) if name == "log" and self.take("_") else None
             exponent = self.argument(depth, signed=True) if self.take("^") else Fraction(1)
             if exponent == -1 and name in {"sin", "cos", "tan"}:
                 name, exponent = "arc" + name, Fraction(1)
             argument = self.power(depth)
             if self.degrees:
                 argument = values.divide(values.multiply(argument, values.constant("pi")), Fraction(180))
-            return values.power(values.function(name, argument), exponent)
+            value = values.function(name, argument)
+            if base is not None:
+                value = values.divide(value, values.function("log", base))
+            return values.power(value, exponent)
         raise NotAnExpression(f"unknown name {token}")

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from typing import Literal
 
@@ -31,7 +32,7 @@ _STATED = re.compile(
     r"(?:option|choice|statement|result|value|letter|one)"
     r"|(?:option|choice)(?=[ \t]+letter))"
     r"(?:[ \t]+(?:option|choice|letter|value|number|here|therefore|then))*"
-    r"(?:[ \t]+(?:to|for|of|from|among)[ \t]+(?:[\w'.,()+=$-]+[ \t]+){0,12}?[\w'?]+)?"
+    r"(?:[ \t]+(?:to|for|of|from|among)[ \t]+(?!\([A-Z]\))(?:[\w'.,()+=$-]+[ \t]+){0,12}?[\w'?]+)?"
     r"[ \t]*(?:\*\*|\")?[ \t]*"
     r"(?:\b(?:is|are|was|be|being|would[ \t]+be|should[ \t]+be|must[ \t]+be|will[ \t]+be|"
     r"comes?[ \t]+out[ \t]+to[ \t]+be)\b"
@@ -40,12 +41,21 @@ _STATED = re.compile(
     r"[ \t]*(?:\*\*)?",
     re.IGNORECASE,
 )
+_STATED_HEAD = re.compile(r"answer|correct|right|best|final|appropriate|closest|option|choice")
+"""What `_STATED` begins with, in lower case: finding these first is several times faster."""
 _CHINESE_STATED = re.compile(r"(?:答案|选项|选择|正确答案|应选|故选)[ ]*(?:是|为|:|：)?[ ]*")
 _CALLED_CORRECT = re.compile(
     r"(?<![\w'-])((?:[(\[]?[A-Z][)\]]?(?:,\s|\s(?:and|or)\s|,\s(?:and|or)\s)){0,5}[(\[]?[A-Z][)\]]?)\*{0,2}"
     r"[ \t]+(?:is|would[ \t]+be|must[ \t]+be)[ \t]+(?:(?:indeed|therefore|thus|clearly)[ \t]+)?(?:the[ \t]+)?"
     r"(?:(?:correct|right|best|final|appropriate)[ \t]+(?:answer|option|choice|one)|answer)\b"
 )
+_LABELLED = re.compile(r"\([A-Z]\)")
+_CALLED_HINT = re.compile(
+    r"(?:is|be)[ \t]+(?:(?:indeed|therefore|thus|clearly)[ \t]+)?(?:the[ \t]+)?"
+    r"(?:correct|right|best|final|appropriate|answer)\b"
+)
+_SENTENCE_BREAK = re.compile(r"[.!?]\s+|\n")
+_IF = re.compile(r"\W*(?:if|when)\b", re.IGNORECASE)
 _DOUBTED = re.compile(
     r"\b(?:if|whether|why|neither|nor|not|than|suppose|assum\w+)\b[^.;:\n]*\Z|n't\b[^.;:\n]*\Z", re.IGNORECASE
 )
@@ -59,6 +69,10 @@ _CONCLUDING = re.compile(
 _CLOSING = re.compile(
     r"\b(?:hope|let me know|feel free|other questions|anything else|do you (?:want|have))\b", re.IGNORECASE
 )
+
+
+_GENERAL = re.compile(r"\W{0,3}(?:an?|any|every)\b.{1,200}\b(?:would|if|when)\b", re.IGNORECASE)
+"""Says something of all things of a kind, not of the one that is asked about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,22 +101,22 @@ def braced(text: str, start: int) -> tuple[str, int]:
 def boxes(text: str) -> list[tuple[str, int, int]]:
     """Content, beginning and end of the outermost boxes, in order."""
     found: list[tuple[str, int, int]] = []
-    at = 0
-    while (match := _BOX.search(text, at)) is not None:
-        content, at = braced(text, match.end())
-        found.append((content, match.start(), at))
+    end = 0
+    while (at := text.find("box", end)) >= 0 and (match := _BOX.search(text, max(end, at - 2))) is not None:
+        content, end = braced(text, match.end())
+        found.append((content, match.start(), end))
     return found
 
 
-def last_box(text: str) -> str | None:
-    """The content of the last box; None without one. Two boxes joined by "or" are given as "first or second"."""
-    found = boxes(text) if "box" in text else []
+def last_box(text: str) -> tuple[str, int] | None:
+    """Content and end of the last box; None without one. Two boxes joined by "or" are given as "first or second"."""
+    found = boxes(text)
     if not found:
         return None
     content = found[-1][0]
     if len(found) > 1 and re.fullmatch(r"[\s$,]*or[\s$]*", text[found[-2][2] : found[-1][1]]):
         content = f"{found[-2][0]} or {content}"
-    return content.strip()
+    return content.strip(), found[-1][2]
 
 
 def _rest_of_statement(text: str, start: int) -> str:
@@ -115,8 +129,8 @@ def _rest_of_statement(text: str, start: int) -> str:
     parts = sentences(rest)
     if not parts:
         return ""
-    lettered = re.fullmatch(r"\(?[A-Z]\)?[.:]", parts[0])
-    return f"{parts[0]} {parts[1]}" if lettered and len(parts) > 1 and len(parts[1]) < 80 else parts[0]
+    lettered = len(parts) > 1 and len(parts[1]) < 80 and re.fullmatch(r"\(?[A-Z]\)?[.:]", parts[0])
+    return f"{parts[0]} {parts[1]}" if lettered and not _LABELLED.match(parts[1]) else parts[0]
 
 
 def _statements(text: str) -> list[tuple[int, str]]:
@@ -124,19 +138,34 @@ def _statements(text: str) -> list[tuple[int, str]]:
 
     Of "C is the correct answer" it is the letter before.
     """
-    ends = [match.end() for match in _STATED.finditer(text) if not _is_conditional(text, match.start())]
+    ends = [match.end() for match in _stated(text) if not _is_conditional(text, match.start())]
     if not text.isascii():
         ends += [match.end() for match in _CHINESE_STATED.finditer(text)]
     found = [(end, _rest_of_statement(text, end)) for end in sorted(ends)[-6:]]
-    called = [match for match in _CALLED_CORRECT.finditer(text) if not _DOUBTED.search(text[: match.start()][-80:])]
-    found = sorted(found + [(match.end(), match[1]) for match in called[-6:]])
+    if _CALLED_HINT.search(text):
+        called = _CALLED_CORRECT.finditer(text)
+        sure = [match for match in called if not _DOUBTED.search(text[max(0, match.start() - 80) : match.start()])]
+        found = sorted(found + [(match.end(), match[1]) for match in sure[-6:]])
     return [(end, rest) for end, rest in found if rest and not rest.lower().startswith(("choices", "options"))]
+
+
+def _stated(text: str) -> Iterator[re.Match[str]]:
+    """The matches of `_STATED` in order, none within another."""
+    lowered = text.lower()
+    if len(lowered) != len(text):
+        yield from _STATED.finditer(text)
+        return
+    end = 0
+    for head in _STATED_HEAD.finditer(lowered):
+        if head.start() >= end and (match := _STATED.match(text, head.start())) is not None:
+            end = match.end()
+            yield match
 
 
 def _is_conditional(text: str, at: int) -> bool:
     """Whether the sentence around `at` begins with "if" or "when"."""
-    before = re.split(r"[.!?]\s+|\n", text[max(0, at - 250) : at])
-    return re.match(r"\W*(?:if|when)\b", before[-1], re.IGNORECASE) is not None
+    before = _SENTENCE_BREAK.split(text[max(0, at - 250) : at])
+    return _IF.match(before[-1]) is not None
 
 
 def statements(text: str) -> list[str]:
@@ -144,6 +173,7 @@ def statements(text: str) -> list[str]:
     return [rest for _, rest in _statements(text)]
 
 
+@lru_cache(maxsize=8_192)
 def asked_part(question: str) -> str:
     """The last sentence of a question that asks something, or the last one."""
     parts = sentences(question[-600:])
@@ -151,7 +181,7 @@ def asked_part(question: str) -> str:
     return (asking or parts or [""])[-1]
 
 
-def _restating(parts: list[str], question: str) -> str | None:
+def _restating(parts: tuple[str, ...], question: str) -> str | None:
     """The sentence that repeats most of the words asked for, at least half of them.
 
     Of several the last; of several that repeat all of them, the one that says least else.
@@ -162,7 +192,11 @@ def _restating(parts: list[str], question: str) -> str | None:
     if len(parts) < 2 or len(wanted) < 2:
         return None
     given = question.casefold()
-    answering = [part for part in parts[:60] if len(part) < 500 and "?" not in part and part.casefold() not in given]
+    answering = [
+        part
+        for part in parts[:60]
+        if len(part) < 500 and "?" not in part and part.casefold() not in given and not _GENERAL.match(part)
+    ]
     shares = {part: len(wanted & content_stems(part)) for part in answering}
     best = max(shares.values(), default=0)
     if 2 * best < len(wanted):
@@ -175,8 +209,8 @@ def _marked(text: str) -> list[Span]:
     """Boxes and statements, the one that stands last first."""
     spans = [(end, Span(rest, "stated")) for end, rest in _statements(text)]
     box = last_box(text)
-    if box:
-        spans.append((boxes(text)[-1][2], Span(box, "box")))
+    if box and box[0]:
+        spans.append((box[1], Span(box[0], "box")))
         spans = [(end, span) for end, span in spans if span.kind == "box" or not _BOX.search(span.text)]
     return [span for _, span in sorted(spans, key=lambda pair: -pair[0])]
 
@@ -209,7 +243,7 @@ def _unmarked(text: str, question: str) -> Iterator[Span]:
         restating = _restating(parts, question)
         if restating is not None:
             yield Span(restating, "sentence")
-        said = [part for part in parts[-4:] if not _CLOSING.search(part)]
+        said = [part for part in parts[-4:] if not _CLOSING.search(part) and not _GENERAL.match(part)]
         yield from (Span(part, "sentence") for part in reversed(said[-LAST_SENTENCES:]))
     if parts:
         yield Span(parts[0], "first")

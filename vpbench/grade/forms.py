@@ -27,6 +27,9 @@ Form = tuple[str, tuple[Value, ...]]
 _POINTS = (Fraction(7, 5), Fraction(19, 8), Fraction(31, 11), Fraction(43, 13))
 _SPREAD = 9973
 _BRACKETED_LIST = re.compile(r"\\?([(\[{])(.+)\\?([)\]}])", re.DOTALL)
+MAX_SENTENCE_CHARACTERS = 300
+_MATH_AT_END = re.compile(r"[^$\\]*(?:\$|\\\()([^$]+?)(?:\$|\\\))[\s.*]*")
+_COPULA = re.compile(r"\b(?:is|are)\b|:\s")
 _APPROXIMATE = re.compile(r"≈|≒|≃|\\approx\b|\\simeq\b|\\equiv\b")
 
 
@@ -52,6 +55,15 @@ def form_of(text: str) -> Form | None:
     if ending is not None and (named or not any(map(_names_in, kept[:-1]))):
         return "number", (ending,)
     return _chain(kept) if named or len(kept) > 2 else full_equation(plain)
+
+
+def formula_at_end(sentence: str) -> str | None:
+    """The only formula of `sentence`, at its end: between math signs, or what follows its "is", "are" or colon."""
+    if len(sentence) > MAX_SENTENCE_CHARACTERS or PROSE.search(sentence) is None:
+        return None
+    match = _MATH_AT_END.fullmatch(sentence)
+    said = [match[1]] if match else _COPULA.split(sentence)[1:]
+    return said[0] if len(said) == 1 and form_of(said[0]) is not None else None
 
 
 def _value_or_formula(text: str, plain: str) -> Form | None:

@@ -89,13 +89,15 @@ def _grade_number(question: Question, text: str) -> Verdict:
     scaled = not _BIG_WORD.search(question.text)
 
     repeated = False
+    passed_over = False
 
     def read(span: Span) -> Reading | None:
+        nonlocal passed_over
         value = value_of(_unstated(span)) if len(span.text) < 100 else None
         written = span.text
         if value is None:
             clause = main_clause(span.text)
-            if span.kind == "first" or (is_unsure(clause) and span.kind not in _STRONG):
+            if span.kind == "first" or (span.kind not in _STRONG and is_unsure(clause)):
                 return None
             found = number_in_prose(clause, mentioned, scaled=scaled, asked=asked)
             if found is None and clause != span.text:
@@ -106,13 +108,14 @@ def _grade_number(question: Question, text: str) -> Verdict:
                 return Reading(span.text, None, False, "two answers")
             value, written = found.value, found.text
             if span.kind in {"sentence", "first"} and value in mentioned and not repeated:
+                passed_over = True
                 return None
         value = _whole(value) if decimals is None else rounded(value, decimals)
         correct = gold is not None and bool(value == gold)
         return Reading(written, f"number:{canonical(value)}", correct, "match" if correct else "different")
 
     verdict = _first(text, read, question.text)
-    if verdict.reason == "no answer":
+    if verdict.reason == "no answer" and passed_over:
         repeated = True
         verdict = _first(text, read, question.text)
     return verdict

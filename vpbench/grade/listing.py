@@ -18,10 +18,16 @@ LABEL = re.compile(r"\(([A-Z]{1,2})\)?")
 
 
 def labelled_lines(text: str) -> list[tuple[str, str]] | None:
-    """Label and text of each line of `text`, if it does nothing but list options under two labels or more."""
+    """Label and text of each line of `text`, if it does nothing but list options under two labels or more.
+
+    A label alone on the first line is an answer, with what follows.
+    """
     lines = [line.strip() for line in text[:2_000].splitlines() if line.strip()]
     found = [(match[1], line[match.end() :]) for line in lines if (match := LABEL.match(line))]
-    return found if len(found) == len(lines) and len({label for label, _ in found}) > 1 else None
+    if len(found) < len(lines) or len({label for label, _ in found}) < 2:
+        return None
+    bare = [not said.strip(" .") for _, said in found]
+    return None if bare[0] and not any(bare[1:]) else found
 
 
 def option_listed_last(listed: list[tuple[str, str]], options: Options) -> int | None:

@@ -10,10 +10,11 @@ way to the words after it; then the words; then the value. Two different options
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
-from vpbench.grade.numbers import without_markup
-from vpbench.grade.options import Options, by_text, by_value, key, telling_stems
+from vpbench.grade.options import Options, by_text, by_value, key, prose_form, telling_stems
 from vpbench.grade.prose import number_in_prose
+from vpbench.grade.text import STOP
 
 TWO = -1
 """Stands for two different options."""
@@ -25,10 +26,12 @@ _LEADING = re.compile(
 )
 _BRACKETED = re.compile(r"(?<![\w)])(?:[(\[]\s*([A-Z])\s*[)\]]|(?:^|(?<=\n)|(?<=is )|(?<=: ))([A-Z])\)(?=\s))")
 _NAMED = re.compile(
-    r"(?:\b(?:[Oo]ption|[Cc]hoice|[Ll]etter|[Aa]nswer)s?\s*(?:is\s+|:\s*)?|(?:选项|选|答案)[是为:]?\s*)[\"'(\[]?"
-    r"([A-Z])(?![\w'-])(?!(?:\s+(?:or|and)|\s*,(?:\s*(?:or|and))?)\s+[A-Z]\b)(?!\s+[a-z]{1,20}\s+[a-z])"
+    r"(?:(?<!For )\b(?:[Oo]ption|[Cc]hoice|[Ll]etter|[Aa]nswer)s?\s*(?:is\s+|:\s*)?|(?:选项|选|答案)[是为:]?\s*)"
+    r"[\"'(\[]?([A-Z])(?![\w'-])(?!(?:\s+(?:or|and)|\s*,(?:\s*(?:or|and))?)\s+[A-Z]\b)(?!\s+[a-z]{1,20}\s+[a-z])"
     r"|(?:选项|选|答案)[是为:]?\s*([A-Z])"
 )
+_NAMING = re.compile(r"ption|hoice|etter|nswer|选|答案")
+"""A part of what every match of `_NAMED` begins with."""
 _BARE = re.compile(r"(?<![\w$\\^_'\"+*/=-])([A-Z])(?![\w'+*/=^_-])(?!\s*[=<>+])")
 _NEGATED_BEFORE = re.compile(
     r"\b(?:not|isn't|rather than|instead of|than|unlike|nor|neither|except)\b[^.,;]{0,20}$", re.IGNORECASE
@@ -39,9 +42,14 @@ _DENIED = re.compile(
     r"(?:incorrect|wrong|not(?:[ \t]+the)?[ \t]+(?:correct|right|answer|best))\b|(?:isn't|aren't)(?:[ \t]+the)?"
     r"[ \t]+(?:correct|right|answer|best)\b))"
 )
+_DENIAL = re.compile(r"(?:incorrect|wrong|not|isn't|aren't)\b")
+"""What every text of `_DENIED` goes on with."""
 _ASKS_DENIED = re.compile(r"\b(?:incorrect|wrong|false|untrue|not|except|error|mistake\w*)\b|n't\b", re.IGNORECASE)
 _NEGATION = re.compile(r"\b(?:not|no|nor|neither|never|cannot|without)\b|n't\b", re.IGNORECASE)
-_ANOTHER = re.compile(r"(?:and|or|&)?\s*(?:[(\[]\s*([A-Za-z])\s*[)\]]|([A-Z])(?=[\s,.;)]|$))")
+_ANOTHER = re.compile(
+    r"(?:and|or|&)?\s*(?:[(\[]\s*([A-Za-z])\s*[)\]]|([A-Z])(?=[\s,.;)]|$))"
+    r"(?!\s+(?:is|isn't|was|has|does|would|can|cannot|shows)\b)"
+)
 
 
 def _index(letter: str, options: Options) -> int | None:
@@ -56,7 +64,9 @@ def only(found: set[int]) -> int | None:
 
 def without_denied(text: str, question: str) -> str:
     """`text` without the letters it calls incorrect ("option (E) is wrong"), unless `question` asks for such."""
-    return text if _ASKS_DENIED.search(question) else _DENIED.sub("", text)
+    if _DENIAL.search(text) is None or _ASKS_DENIED.search(question):
+        return text
+    return _DENIED.sub("", text)
 
 
 def by_letter(text: str, options: Options) -> tuple[int | None, str]:
@@ -82,11 +92,11 @@ def by_bracket(text: str, options: Options) -> int | None:
     """The option of the bracketed letters in `text`; those after "not" or "than" don't count."""
     found = {
         number
-        for match in _BRACKETED.finditer(text)
+        for match in (_BRACKETED.finditer(text) if ")" in text or "]" in text else ())
         if (number := _index(match[1] or match[2], options)) is not None
         and not _NEGATED_BEFORE.search(text[max(0, match.start() - 40) : match.start()])
     }
-    if not found:
+    if not found and _NAMING.search(text) is not None:
         found = {
             number for match in _NAMED.finditer(text) if (number := _index(match[1] or match[2], options)) is not None
         }
@@ -94,22 +104,34 @@ def by_bracket(text: str, options: Options) -> int | None:
 
 
 def by_bare_letter(text: str, options: Options) -> int | None:
-    """The option of a capital that stands alone in `text`; a leading article "A" doesn't count."""
+    """The option of a capital that stands alone in `text`; a leading article "A" and "Solution C" don't count."""
     found = {
         number
         for match in _BARE.finditer(text)
         if (number := _index(match[1], options)) is not None
+        and not _names_a_thing(text[: match.start()], options)
         and not (match[1] in "AI" and re.match(r"\s+(?!or |and )[a-z]", text[match.end() : match.end() + 8]))
     }
     return only(found)
+
+
+def _names_a_thing(before: str, options: Options) -> bool:
+    """Whether `before`, the text before a letter, ends on a word of the options ("Solution", before C)."""
+    word = before.rstrip()[-20:].rpartition(" ")[2].casefold()
+    return len(word) > 2 and word not in STOP and any(word in mine.casefold().split() for mine in options.texts or ())
+
+
+@lru_cache(maxsize=8_192)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
 
 
 def by_words(text: str, options: Options) -> int | None:
     """The option whose words occur in `text`; a longer option's words aren't also those of a shorter one."""
     if options.words is None:
         return None
-    said = " ".join(without_markup(text).casefold().split())
-    matches = list(options.words.finditer(said))
+    said = prose_form(text)
+    matches = list(_compiled(options.words).finditer(said))
     kept = [match for match in matches if not _NEGATED_BEFORE.search(said[max(0, match.start() - 40) : match.start()])]
     found = {by_text(match.group(), options) for match in kept}
     return only({number for number in found if number is not None})

@@ -42,7 +42,8 @@ _NOT_A_UNIT = {
     "hundred", "thousand", "million", "billion", "trillion", "millions", "billions",
 }  # fmt: skip
 _SCIENTIFIC = re.compile(r"(\d(?:\.\d+)?)\s*(?:[eE]([-+]?\d{1,3})\b|x\s*10\s*\^\s*\{?([-+]?\d{1,3})\}?)")
-_EQUALS = re.compile(r"=|≈|≒|≃|\\approx\b|\\simeq\b|\\equiv\b|\\Rightarrow\b|⇒")
+_REPEATING = re.compile(r"(\d{0,9})\.(\d{0,9})\\(?:overline|bar|dot)\s*\{(\d{1,9})\}")
+_EQUALS = re.compile(r"(?<![<>])=(?![<>])|≈|≒|≃|\\approx\b|\\simeq\b|\\equiv\b|\\Rightarrow\b|⇒")
 
 
 def plain_number(text: str) -> Fraction | None:
@@ -56,7 +57,7 @@ def without_markup(text: str) -> str:
     """`text` without math delimiters, bold marks and LaTeX spacing; text commands give way to their content."""
     if "\\" in text or "$" in text or "*" in text or "~" in text or "`" in text:
         text = _DELIMITERS.sub(" ", text)
-        for _ in range(3):
+        for _ in range(3 if "{" in text else 0):
             unwrapped = _TEXT_COMMAND.sub(r" \1 ", text)
             if unwrapped == text:
                 break
@@ -72,7 +73,7 @@ def value_of(text: str) -> Value | None:
     plain = plain_number(text)
     if plain is not None:
         return plain
-    if not text or len(text) > expressions.MAX_CHARACTERS or _SENTENCE.search(text):
+    if not text or len(text) > expressions.MAX_CHARACTERS or _SENTENCE.search(text) or SEVERAL_VALUES.search(text):
         return None
     boxed = _BOXED.fullmatch(text)
     text = without_markup(boxed[1] if boxed else text).rstrip(".,;: ").lstrip(":,; ")
@@ -91,6 +92,7 @@ def value_of(text: str) -> Value | None:
 def _value_of_side(text: str) -> Value | None:
     if not any(sign.isdigit() for sign in text) and "pi" not in text and "π" not in text:
         return Fraction(NUMBER_WORDS[text.casefold()]) if text.casefold() in NUMBER_WORDS else None
+    text = _REPEATING.sub(_repeated, text)
     text = _SCIENTIFIC.sub(lambda m: f"({m.group(1)}*10^({m.group(2) or m.group(3)}))", text)
     stripped = without_unit(text)
     for candidate in dict.fromkeys((stripped, text)):
@@ -108,6 +110,13 @@ def _value_of_side(text: str) -> Value | None:
     return None
 
 
+def _repeated(match: re.Match[str]) -> str:
+    """A repeating decimal as a fraction: 0.1\\overline{6} is 1/10 + 6/90."""
+    whole, fixed, again = match[1] or "0", match[2], match[3]
+    scale = 10 ** len(fixed)
+    return f"({whole}+({fixed or 0}/{scale})+({again}/({scale * (10 ** len(again) - 1)})))"
+
+
 def without_unit(text: str) -> str:
     """`text` without degrees, a leading currency sign and trailing unit words."""
     if not _TRIG.search(text):
@@ -122,6 +131,10 @@ def without_unit(text: str) -> str:
 
 
 _RANGE = re.compile(r"\d+(?:\.\d+)?\s*-\s*\d+(?:\.\d+)?")
+SEVERAL_VALUES = re.compile(
+    r"\b([A-Za-z])\s*=\s*-?\d[\d.]*(?:(?:\s*,\s*|\s*,?\s+(?:and|or)\s+)\1\s*=\s*-?\d[\d.]*\b)+"
+)
+"""Several values of one name: "x = 1 and x = 3"."""
 _SENTENCE = re.compile(r"(?:\b[A-Za-z]{2,15},? ){4}")
 _LETTER_OR_SIGN = re.compile(r"[^\d\s+*/^().,-]")
 _BOXED = re.compile(r"\$?\\boxed\{(.*)\}\$?", re.DOTALL)

@@ -12,15 +12,18 @@ from fractions import Fraction
 from functools import lru_cache
 
 from vpbench.grade.numbers import value_of, without_markup
+from vpbench.grade.relations import split_relation, value_sides
 from vpbench.grade.text import STOP, plain_characters, words_of
 from vpbench.grade.values import Value, close, rounded, same
 
 DEFAULT_OPTIONS = 8
 _FORMAL = re.compile(r"[\d\\^_=<>+*/$]")
+_DECIMALS = re.compile(r"\.(\d+)")
 _NEAR = Fraction(1, 10)
+_SPACED_SIGN = re.compile(r" ?([^\w ]) ?")
 _SPACES = re.compile(r"[\s{}$\\,;]+")
 _COMMON = frozenset(
-    ("will", "would", "could", "might", "also", "likely", "most", "they", "become", "becomes", "happen")
+    ("will", "would", "could", "might", "also", "likely", "most", "they", "their", "become", "becomes", "happen")
 )
 
 
@@ -28,15 +31,16 @@ _COMMON = frozenset(
 class Options:
     """The options of a question, prepared for reading: `texts` is None where only letters are known.
 
-    `words` finds the texts of options that are no values. `stems` holds the `telling_stems` of each option, none of
-    those with digits or signs of formulas, which are told apart by these.
+    `words` is the pattern that finds the texts of options that are no values. `stems` holds the `telling_stems` of each
+    option (of "neither; they are the same" those of its longer part); none of those with digits or signs of formulas,
+    which are told apart by these, and none that two options share.
     """
 
     count: int
     texts: tuple[str, ...] | None
     keys: tuple[str, ...]
     values: tuple[Value | None, ...]
-    words: re.Pattern[str] | None
+    words: str | None
     stems: tuple[frozenset[str], ...] = ()
 
 
@@ -46,8 +50,9 @@ def key(text: str) -> str:
     return _SPACES.sub("", text.replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac")).casefold()
 
 
-def _prose_form(text: str) -> str:
-    return " ".join(without_markup(plain_characters(text)).strip(" .,;:\"'").casefold().split())
+def prose_form(text: str) -> str:
+    """What is searched for in prose and as which prose is searched: spaces count between words only."""
+    return _SPACED_SIGN.sub(r"\1", " ".join(without_markup(plain_characters(text)).casefold().split()))
 
 
 @lru_cache(maxsize=8_192)
@@ -56,18 +61,36 @@ def options_of(choices: tuple[str, ...] | None) -> Options:
     if not choices:
         return Options(DEFAULT_OPTIONS, None, (), (), None)
     keys = tuple(key(choice) for choice in choices)
-    values = tuple(value_of(plain_characters(choice)) for choice in choices)
+    values = tuple(map(_option_value, choices))
+    forms = [prose_form(choice).strip(" .,;:\"'") for choice in choices]
     searchable = {
-        form for form, value in zip(map(_prose_form, choices), values, strict=True)
+        form for form, value in zip(forms, values, strict=True)
         if value is None and (len(form) > 1 or (len(form) == 1 and not form.isascii())) and len(form) < 200
     }  # fmt: skip
-    pattern = "|".join(re.escape(form).replace(r"\ ", r"\s+") for form in sorted(searchable, key=len, reverse=True))
-    words = re.compile(rf"(?<!\w)(?:{pattern})(?!\w)") if pattern else None
-    stems = tuple(
-        telling_stems(form) if value is None and len(form) < 200 and not _FORMAL.search(form) else frozenset()
-        for form, value in zip(map(_prose_form, choices), values, strict=True)
-    )
-    return Options(len(choices), choices, keys, values, words, stems)
+    words = "|".join(map(_as_pattern, sorted(searchable, key=len, reverse=True))) or None
+    stems = [
+        telling_stems(max(form.split(";"), key=len))
+        if value is None and len(form) < 200 and not _FORMAL.search(form)
+        else frozenset()
+        for form, value in zip(forms, values, strict=True)
+    ]
+    told_apart = tuple(mine if stems.count(mine) == 1 else frozenset() for mine in stems)
+    return Options(len(choices), choices, keys, values, words, told_apart)
+
+
+def _as_pattern(form: str) -> str:
+    """Where `form` stands as a whole, not as a part of a word."""
+    before, after = (r"(?<!\w)" if form[0].isalnum() else ""), (r"(?!\w)" if form[-1].isalnum() else "")
+    return f"{before}{re.escape(form)}{after}"
+
+
+def _option_value(choice: str) -> Value | None:
+    """The value of an option's text; none if it is an equation or inequality, which isn't its right side alone."""
+    text = plain_characters(choice)
+    signs, sides = split_relation(without_markup(text))
+    if set(signs) - {"="} or len(value_sides(sides)) > 1:
+        return None
+    return value_of(text)
 
 
 def telling_stems(text: str) -> frozenset[str]:
@@ -106,14 +129,17 @@ def by_value(value: Value, options: Options) -> int | None:
     if not found:
         near = [number for number, mine in enumerate(options.values) if mine is not None and close(mine, value, _NEAR)]
         for number in near:
-            if any(_approximates(value, options.values[number], decimals) for decimals in (1, 2, 3, 4)):
+            if any(_approximates(value, options, number, decimals) for decimals in (1, 2, 3, 4)):
                 found.add(number)
     return found.pop() if len(found) == 1 else None
 
 
-def _approximates(value: Value, option: Value, decimals: int) -> bool:
-    """Whether one is the other rounded to `decimals` decimals, and that many are really written."""
-    exact, scale = rounded(value, decimals), 10 ** (decimals - 1)
+def _approximates(value: Value, options: Options, number: int, decimals: int) -> bool:
+    """Whether `value` or the option is the other rounded to `decimals` decimals, and that many are really written."""
+    exact, scale, option = rounded(value, decimals), 10 ** (decimals - 1), options.values[number]
     if (exact * scale).denominator == 1:
         return False
-    return (same(exact, value) and decimals > 1 and rounded(option, decimals) == exact) or same(exact, option)
+    if same(exact, value) and decimals > 1 and rounded(option, decimals) == exact:
+        return True
+    written = _DECIMALS.search(options.texts[number]) if options.texts else None
+    return written is not None and len(written[1]) == decimals and same(exact, option)

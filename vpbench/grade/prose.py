@@ -15,13 +15,19 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from vpbench.grade.numbers import NUMBER_WORDS, value_of, without_markup
+from vpbench.grade.numbers import NUMBER_WORDS, SEVERAL_VALUES, value_of, without_markup
 from vpbench.grade.values import Value, multiply
 
 _WORDS = "|".join(sorted((re.escape(word) for word in NUMBER_WORDS), key=len, reverse=True))
 _DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d{1,400})(?:\.\d{1,400})?|\.\d{1,400}"
+_PI = r"(?:\\pi(?![A-Za-z])|π)"
+_LATEX = (
+    r"-?(?:\d{0,9}\s{0,3}(?:\\[dt]?frac\s*\{[^{}]{1,60}\}\s*\{[^{}]{1,60}\}|\\sqrt\s*\{[^{}]{1,60}\}|√\d{1,9})"
+    rf"(?:\s{{0,3}}{_PI})?|\d{{1,9}}(?:\.\d{{1,9}})?\s{{0,3}}{_PI})"
+)
 NUMBER = re.compile(
-    rf"(?<![\w.^_/])(?<!\^\{{)(?P<sign>[-+](?=[\d.$]))?\$?(?P<digits>{_DIGITS})"
+    rf"(?P<latex>(?<![\w.^_/]){_LATEX})"
+    rf"|(?<![\w.^_/])(?<!\^\{{)(?P<sign>[-+](?=[\d.$]))?\$?(?P<digits>{_DIGITS})"
     rf"(?P<fraction>(?:\s+\d{{1,6}})?\s*/\s*\d{{1,9}}(?!\.?\d)|:\d{{1,9}}(?![.:]?\d))?"
     r"(?P<power>\s*(?:x|×|\\times|\*)\s*10\s*\^\s*\{?-?\d{1,3}\}?|[eE][-+]?\d{1,3}\b|\^\{?\d{1,3}\}?)?"
     r"(?:\s+(?P<scale>hundred|thousand|million|billion|trillion)s?\b)?"
@@ -29,22 +35,22 @@ NUMBER = re.compile(
     rf"|\b(?P<word>{_WORDS})\b(?!-)",
     re.IGNORECASE,
 )
-_LATEX_VALUE = re.compile(
-    r"-?\d{0,9}\s*(?:\\[dt]?frac\s*\{[^{}]{1,60}\}\s*\{[^{}]{1,60}\}|\\sqrt\s*\{[^{}]{1,60}\}|√\d{1,9})"
-)
+_LATEX_VALUE = re.compile(_LATEX)
 _BOLD = re.compile(r"\*\*([^*\n]{1,80})\*\*")
 _COPULA = re.compile(
     r"(?:\b(?:is|are|was|were|be|equals?|has|have|had|shows?|contains?|containing|costs?|gives?|get|left with|"
-    r"there're|reads|answer|result|total of|value of|score of|by)\b|[=≈:])"
+    r"there're|there's|that's|it's|reads|answer|result|total of|value of|score of|by)\b|[=≈:])"
     r"(?:\s+(?:to|us|you|equal to|about|approximately|around|only|exactly|a|an|the|total of|total|of|at|roughly|"
     r"still|now|also|therefore|thus|then|just|simply|indeed|actually|estimated|to be)\b){0,4}[\s*$\\(\[:]*$",
     re.IGNORECASE,
 )
 _VERB = re.compile(r"\b(?:is|are|was|were|be|equals?|approximately|about)\b|[=≈]|\\approx\b|:\s")
+_EQUAL = re.compile(r"=|≈|\\approx")
 _SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 _NOTHING = re.compile(
-    r"\bthere (?:are|is|were|was|would be|will be) (?:no|not any|none)\b"
-    r"(?! (?:information|way|image|data|need|text|specific|option))",
+    r"(?:\bthere (?:are|is|were|was|would be|will be) (?:no|not any|none)\b"
+    r"|\A\W{0,3}(?:(?:so|thus|therefore|hence),?\s+)?no\b(?= [^.,;]{2,40}? (?:is|are|was|were|has|have|had|can)\b))"
+    r"(?! (?:\w+ )?(?:information|way|image|data|need|text|specific|option|one|other|more|further|answer))",
     re.IGNORECASE,
 )
 _ALTERNATIVE = re.compile(r"[\s*$]*(?:\w+\s+)?or\s+[\s*$]*|-", re.IGNORECASE)
@@ -84,6 +90,8 @@ def numbers_in(text: str, *, scaled: bool = True) -> list[Found]:
 
 
 def _value(match: re.Match[str], scaled: bool) -> Value | None:
+    if match["latex"]:
+        return value_of(match["latex"])
     if match["word"]:
         return Fraction(NUMBER_WORDS[match["word"].lower()])
     written = (match["sign"] or "") + match["digits"]
@@ -106,12 +114,16 @@ def number_in_prose(
         if (value := value_of(bold)) is not None or (len(inner := numbers_in(bold, scaled=scaled)) == 1):
             return Found(value, bold, 0, 0) if value is not None else inner[0]
     text = _BETWEEN.sub(" ", without_markup(text))
+    if (several := SEVERAL_VALUES.search(text)) is not None:
+        text = text[: several.start()] + " " + text[several.end() :]
+        if not numbers_in(text, scaled=scaled):
+            return "two answers"
     if asked is not None and (named := _asked_for(text, asked, scaled)) is not None:
         return named
     said = _VERB.split(text)[-1].strip(" .$")
     if len(said) < 60 and (value := value_of(said)) is not None:
         return Found(value, said, 0, 0)
-    for side in reversed(re.split(r"=|≈|\\approx", text)[1:]):
+    for side in reversed(_EQUAL.split(text)[1:]):
         value = value_of(side.strip().rstrip("."))
         if value is not None:
             return Found(value, side.strip(), 0, 0)
@@ -121,8 +133,13 @@ def number_in_prose(
         if latex := _latex(side):
             return latex
     found = numbers_in(text, scaled=scaled)
+    if not found and (latex := _latex(text)) is not None:
+        return latex
+    nothing = _NOTHING.search(text)
+    if nothing and all(number.value in question_numbers and number.start >= nothing.end() for number in found):
+        return Found(Fraction(0), "no", 0, 0)
     if not found:
-        return _latex(text) or (Found(Fraction(0), "no", 0, 0) if _NOTHING.search(text) else None)
+        return None
     return _chosen(text, found, question_numbers)
 
 

@@ -19,6 +19,8 @@ _SIGNS = (
     (re.compile(r"\\lt(?![A-Za-z])"), "<"),
     (re.compile(r"\\gt(?![A-Za-z])"), ">"),
 )
+_REWRITTEN = re.compile(r"\\[lgLR]|=[<>]|[<>]=|[⩽⩾]")
+_SIGN = re.compile(r"([=<>≤≥])")
 _OPERATOR = re.compile(r"[-+*/^×·÷]|\\(?:frac|dfrac|tfrac|sqrt|cdot|times)|\d\s*[A-Za-z]")
 _APPLIED = re.compile(r"(?P<name>[A-Za-z]+)(?:_\w|_\{\w+\}|'|\^\{?-1\}?)*\((?P<argument>.{1,40})\)")
 _FIGURE = re.compile(r"\\(?:angle|overline|triangle|widehat)(?![A-Za-z])|[∠△]")
@@ -27,6 +29,8 @@ _COORDINATE = re.compile(r"[xyz]")
 
 def plain_signs(text: str) -> str:
     """`text` with one way to write each of ≤, ≥, <, > and ⇒."""
+    if _REWRITTEN.search(text) is None:
+        return text
     for pattern, sign in _SIGNS:
         text = pattern.sub(sign, text)
     return text
@@ -34,7 +38,7 @@ def plain_signs(text: str) -> str:
 
 def split_relation(text: str) -> tuple[str, list[str]]:
     """The signs of relations in `text`, in order, and the sides between them."""
-    pieces = re.split(r"([=<>≤≥])", plain_signs(text))
+    pieces = _SIGN.split(plain_signs(text))
     return "".join(pieces[1::2]), [side.strip() for side in pieces[::2]]
 
 

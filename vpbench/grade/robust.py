@@ -1,11 +1,14 @@
 """Robust grading: reads the final answer the way a careful person would.
 
-Multiple choice is decided by the identity of the option, numbers by value at the precision the question states, free
-expressions by value or as formulas. Nothing is guessed: no edit distance, no random letter; a response without a
-final answer, or with two, gets no class and is wrong. Nothing raises for anything a response may hold.
+Multiple choice is decided by the identity of the option (by its text where the data set's answer is a text, so that
+two options that read alike are one), numbers by value at the precision the question states, free expressions by value
+or as formulas. Nothing is guessed: no edit distance, no random letter; a response without a final answer, or with two,
+gets no class and is wrong. Nothing raises for anything a response may hold.
 """
 
 from __future__ import annotations
+
+from functools import lru_cache
 
 from vpbench.grade.choices import read_choice
 from vpbench.grade.freeform import grade_freeform
@@ -23,17 +26,22 @@ def grade_answer(question: Question, response: str, *, gold_choice: int | None =
         return Verdict(None, None, False, "empty response")
     if gold_choice is None:
         return grade_freeform(question, text)
-    reading = read_choice(text, options_of(question.choices), _stem(question))
+    reading = read_choice(text, options_of(question.choices), _stem(question.text, question.choices))
     if reading.index is None:
         return Verdict(reading.text, None, False, reading.reason)
-    correct = reading.index == gold_choice
-    name = f"choice:{chr(ord('A') + reading.index)}"
+    index = reading.index
+    if question.choices and question.choices[gold_choice] == question.answer:
+        index = question.choices.index(question.choices[index])
+        gold_choice = question.choices.index(question.answer)
+    correct = index == gold_choice
+    name = f"choice:{chr(ord('A') + index)}"
     return Verdict(reading.text, name, correct, "match" if correct else "different")
 
 
-def _stem(question: Question) -> str:
-    """The question's text without the options it lists, whose words ("No") aren't the question's."""
-    stem = question.text
-    for number, choice in enumerate(question.choices or ()):
+@lru_cache(maxsize=8_192)
+def _stem(text: str, choices: tuple[str, ...] | None) -> str:
+    """A question's text without the options it lists, whose words ("No") aren't the question's."""
+    stem = text
+    for number, choice in enumerate(choices or ()):
         stem = stem.replace(f"({chr(ord('A') + number)}) {choice}", "")
     return stem

@@ -32,7 +32,7 @@ _UNSURE = re.compile(
     r"|(?:I|we) (?:do not|don't) (?:know|have)\b"
     r"|(?:not|don't|doesn't|didn't) have (?:\w+ ){0,3}(?:information|context|details|data|access)\b"
     r"|(?:can)?not (?:provide|given|enough|clear|specif)"
-    r"|insufficient\b|mistake\b|contradict|inconsisten|please\b|sorry\b)",
+    r"|insufficient\b|mistake\b|contradict|inconsisten|please\b|sorry\b|need (?:more|additional|further)\b)",
     re.IGNORECASE,
 )
 _REFUSAL = re.compile(
@@ -47,6 +47,7 @@ _NO_OPTION = re.compile(
     r"|\b(?:option|answer) is not (?:provided|available|given|listed)\b",
     re.IGNORECASE,
 )
+_DENYING = ("not", "none", "n't", "unable", "impossible", "insufficient", "no information", "no context", "no data")
 _OPPOSITES = [
     ({"less", "fewer", "smaller", "lower", "shorter", "under", "below", "minority"},
      {"more", "greater", "larger", "bigger", "higher", "taller", "longer", "over", "above", "exceeds", "majority"}),
@@ -73,12 +74,18 @@ def is_open(text: str) -> bool:
 
 def is_refusal(text: str) -> bool:
     """Whether `text` says that the question can't be answered."""
-    return bool(_REFUSAL.search(text)) or denies_options(text)
+    return _may_deny(text) and (bool(_REFUSAL.search(text)) or denies_options(text))
 
 
 def denies_options(text: str) -> bool:
     """Whether `text` says that the answer isn't among the options."""
-    return bool(_NO_OPTION.search(text))
+    return _may_deny(text) and bool(_NO_OPTION.search(text))
+
+
+def _may_deny(text: str) -> bool:
+    """Whether `text` holds a part of a word that every refusal has."""
+    lowered = text.lower()
+    return any(part in lowered for part in _DENYING)
 
 
 def said_outright(text: str) -> bool | None:
@@ -102,12 +109,13 @@ def polarity(text: str, question: str) -> bool | None:
         return outright
     if any(not _begins_a_word(doubt.group(), question) for doubt in _UNSURE.finditer(text)):
         return None
-    asked, said = words_of(question[-300:]), words_of(text[:600])
-    wanted = content_stems(question[-300:])
+    question, text = (_in_words(part) for part in (question[-300:], text[:600]))
+    asked, said = words_of(question), words_of(text)
+    wanted = content_stems(question)
     if not wanted or ((value := _VALUE.search(text)) is not None and value[1] not in question):
         return None
     opposite = _opposite(asked, said)
-    shared = len(wanted & content_stems(text[:600])) + (1 if opposite else 0)
+    shared = len(wanted & content_stems(text)) + (1 if opposite else 0)
     if shared < 0.5 * len(wanted) or shared < min(2, len(wanted)):
         return None
     if _EQUAL & said and not _EQUAL & asked:
@@ -116,13 +124,18 @@ def polarity(text: str, question: str) -> bool | None:
     return (negated + opposite + _swapped(text, question)) % 2 == 0
 
 
+def _in_words(text: str) -> str:
+    """`text` with "greater than" and "less than" for > and <."""
+    return text.replace(">", " greater than ").replace("<", " less than ")
+
+
 def _begins_a_word(start: str, text: str) -> bool:
     return re.search(rf"\b{re.escape(start)}", text, re.IGNORECASE) is not None
 
 
 def _swapped(text: str, question: str) -> bool:
     """Whether the statement says of B and A what the question asks of A and B ("more B than A")."""
-    sides = [part.partition(" than ") for part in (question[-300:], text[:600])]
+    sides = [part.partition(" than ") for part in (question, text)]
     if not all(than for _, than, _ in sides):
         return False
     (first, second), (left, right) = ((content_stems(before), content_stems(after)) for before, _, after in sides)

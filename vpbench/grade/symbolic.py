@@ -116,5 +116,10 @@ class _Worker:
             self._stop()
 
 
+def close() -> None:
+    """End the worker if there is one; the next comparison starts another."""
+    _WORKER.close()
+
+
 _WORKER = _Worker()
-atexit.register(_WORKER.close)
+atexit.register(close)

@@ -1,16 +1,20 @@
 """The process that compares two formulas with math-verify: reads a JSON pair per line, answers true, false or null.
 
 Run as a script in isolated mode by `symbolic`, which kills it when it takes too long. It bounds its own memory and
-processor time first. Only math-verify's LaTeX reader is used; its reader for plain expressions would execute code.
+processor time first, and ends by an alarm where nobody is left to kill it. Only math-verify's LaTeX reader is used; its
+reader for plain expressions would execute code.
 null: one of the two wasn't understood.
 """
 
 import json
 import resource
+import signal
 import sys
 
 MEMORY_BYTES = 2 * 1024**3
 PROCESSOR_SECONDS = 600
+FIRST_REQUEST_SECONDS = 60
+REQUEST_SECONDS = 5
 
 
 def equal(gold: str, answer: str) -> bool | None:
@@ -31,12 +35,16 @@ def main() -> None:
     """Answer requests until the input ends."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_SECONDS, PROCESSOR_SECONDS))
+    seconds = FIRST_REQUEST_SECONDS
     for line in sys.stdin:
+        signal.alarm(seconds)
         gold, answer = json.loads(line)
         try:
             verdict = equal(gold, answer)
         except (Exception, RecursionError, MemoryError):
             verdict = None
+        signal.alarm(0)
+        seconds = REQUEST_SECONDS
         sys.stdout.write(json.dumps(verdict) + "\n")
         sys.stdout.flush()
 

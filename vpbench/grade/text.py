@@ -20,15 +20,20 @@ _NEW_QUESTION = re.compile(
     r"[ \t]*\d{0,3}[ \t]*(?:\*\*)?[:：]",
     re.IGNORECASE,
 )
-_SENTENCE_END = re.compile(r"(?<=[.!?;])(?<!\b[A-Z]\.)(?<!Fig\.)(?<!fig\.)(?<!vs\.)(?<!e\.g\.)(?<!i\.e\.)\s+|\n+")
+_SENTENCE_END = re.compile(
+    r"\s(?:(?<=[.!?;]\s)(?<!\b[A-Z]\.\s)(?<!Fig\.\s)(?<!fig\.\s)(?<!vs\.\s)(?<!e\.g\.\s)(?<!i\.e\.\s)\s*|(?<=\n)\n*)"
+)
+_ODD_CHARACTER = re.compile(r"[^\n\x20-\x7e]")
 _TERMINAL_ESCAPE = re.compile(r"\x1b\[[0-9;?]{0,20}[ -/]?[@-~]")
 _SUPERSCRIPT = re.compile("[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _SUPERSCRIPT_DIGITS = str.maketrans("⁻⁺⁰¹²³⁴⁵⁶⁷⁸⁹", "-+0123456789")
 _CONDITION = re.compile(
     r"\A\W{0,3}(?:(?:so|therefore|thus|hence|(?:based on|according to|in|on|from|for) [^,\n]{3,80}),?\s+)?"
-    r"(?:if|when|since|because|given|assuming|suppose|as)\b[^,\n]{3,200},\s*(?:then\s+)?",
+    r"(?:if|when|since|because|given|assuming|suppose|as|once|out of|after\s+\w{2,20}ing)\b[^,\n]{3,200},\s*"
+    r"(?:then\s+)?",
     re.IGNORECASE,
 )
+_REASON_WORD = re.compile(r"\s(?:if|because|since|given|as)\b", re.IGNORECASE)
 _REASON = re.compile(r",?\s+(?:if|because|since|given that)\b.*$|,\s+as\b.*$", re.IGNORECASE | re.DOTALL)
 _LEAD_IN = re.compile(r"[^\d()]{0,60}[:.!]?\s*", re.IGNORECASE)
 
@@ -63,7 +68,7 @@ def _character_table() -> dict[int, str | None]:
 
 def plain_characters(text: str) -> str:
     """`text` with the character table applied."""
-    if text.isascii() and text.isprintable():
+    if _ODD_CHARACTER.search(text) is None:
         return text
     text = _TERMINAL_ESCAPE.sub("", text).translate(_character_table())
     return text if text.isascii() else _SUPERSCRIPT.sub(_as_power, text)
@@ -101,14 +106,18 @@ def readable(response: str) -> str:
     return text
 
 
-def sentences(text: str) -> list[str]:
+@lru_cache(maxsize=64)
+def sentences(text: str) -> tuple[str, ...]:
     """The sentences and lines of `text`, in order, blank ones left out. Decimal points and initials don't end one."""
-    return [part for part in (piece.strip() for piece in _SENTENCE_END.split(text)) if part]
+    return tuple(part for part in map(str.strip, _SENTENCE_END.split(text)) if part)
 
 
 def main_clause(sentence: str) -> str:
     """`sentence` without the condition or reason it begins or ends with ("if ...,", "..., because ...")."""
-    kept = _REASON.sub("", _CONDITION.sub("", sentence, count=1)).strip()
+    kept = _CONDITION.sub("", sentence, count=1)
+    if _REASON_WORD.search(kept):
+        kept = _REASON.sub("", kept)
+    kept = kept.strip()
     return kept or sentence
 
 

@@ -24,6 +24,7 @@ DIGITS = 40
 MAX_BITS = 10_000
 _SNAP_DENOMINATOR = 10_000
 _EQUAL = 1e-25
+_APART = 1e-9
 
 
 class ValueTooLarge(ArithmeticError):
@@ -54,8 +55,22 @@ def _snapped(value: Value) -> Value:
     """The fraction with a small denominator that `value` is to about thirty digits, else `value`."""
     if abs(value) > 1e12:
         return value
-    nearest = Fraction(float(value)).limit_denominator(_SNAP_DENOMINATOR)
-    return nearest if abs(value - real(nearest)) < 1e-30 * max(1, abs(value)) else value
+    nearest = _convergent(float(value))
+    return nearest if nearest is not None and abs(value - real(nearest)) < 1e-30 * max(1, abs(value)) else value
+
+
+def _convergent(value: float) -> Fraction | None:
+    """The fraction that `value` is to floating-point precision, None beyond _SNAP_DENOMINATOR."""
+    whole = math.floor(value)
+    top, above, bottom, below = whole, 1, 1, 0
+    rest = value - whole
+    while abs(top / bottom - value) > 8 * math.ulp(value):
+        term = math.floor(1 / rest) if rest else _SNAP_DENOMINATOR + 1
+        top, above, bottom, below = term * top + above, top, term * bottom + below, bottom
+        if bottom > _SNAP_DENOMINATOR:
+            return None
+        rest = 1 / rest - term
+    return Fraction(top, bottom)
 
 
 def real(value: Value) -> Value:
@@ -130,10 +145,21 @@ def constant(name: str) -> Value:
     return +(mpmath.pi if name == "pi" else mpmath.e)
 
 
+def _far_apart(left: Value, right: Value, distance: float) -> bool:
+    """Whether two values differ by clearly more than `distance`, as floating-point numbers already tell."""
+    try:
+        first, second = float(left), float(right)
+    except OverflowError:
+        return False
+    return abs(first - second) > distance * (1 + _APART) + _APART * (1 + abs(first))
+
+
 def same(left: Value, right: Value) -> bool:
     """Whether two values are equal: exactly where both are rational, else to about 25 digits."""
     if isinstance(left, Fraction) and isinstance(right, Fraction):
         return left == right
+    if _far_apart(left, right, 0.0):
+        return False
     return bool(abs(real(left) - real(right)) <= _EQUAL * max(1, abs(real(left))))
 
 
@@ -141,6 +167,8 @@ def close(left: Value, right: Value, distance: Fraction) -> bool:
     """Whether two values differ by at most `distance`."""
     if isinstance(left, Fraction) and isinstance(right, Fraction):
         return abs(left - right) <= distance
+    if _far_apart(left, right, float(distance)):
+        return False
     return bool(abs(real(left) - real(right)) <= real(distance))
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Any
+
+from vpbench.report.text import printable
 
 _STYLE = {
     "oracle": ("#9a9a9a", "--", "oracle (pass@N)"),
@@ -13,6 +15,7 @@ _STYLE = {
     "random": ("#444444", ":", "random pick"),
     "first": ("#8a6d1d", "-.", "first candidate"),
 }
+_COLOURS = ("#b3261e", "#2e7d32", "#7b3fa0", "#d9822b", "#00838f", "#ad1457", "#5d4037", "#827717")
 
 
 def best_of_n_plot(result: Mapping[str, Any]) -> dict[str, bytes]:
@@ -22,23 +25,57 @@ def best_of_n_plot(result: Mapping[str, Any]) -> dict[str, bytes]:
     for name, (colour, line, label) in _STYLE.items():
         if name == "vote" and result["selection"] == "vote":
             continue
-        ns = [point["n"] for point in curves[name]]
-        values = [100 * point["value"] for point in curves[name]]
-        axes.plot(ns, values, line, color=colour, label=label or result["critic"], marker="o", markersize=3)
+        ns, values = _ns(curves[name]), _percent(curves[name])
+        axes.plot(ns, values, line, color=colour, label=label or _plain(result["critic"]), marker="o", markersize=3)
         if name in ("critic", "vote"):
-            low = [100 * point["low"] for point in curves[name]]
-            high = [100 * point["high"] for point in curves[name]]
+            low, high = (_percent(curves[name], end) for end in ("low", "high"))
             axes.fill_between(ns, low, high, color=colour, alpha=0.13, linewidth=0)
+    _finish(axes, result)
+    return _bytes(figure)
+
+
+def critics_plot(results: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
+    """Several critics on the same candidates and grading: a line each, its 95% interval at the largest N, controls.
+
+    Each result has a `name` for the legend.
+    """
+    figure, axes = _figure()
+    for name in ("oracle", "vote", "random"):
+        colour, line, label = _STYLE[name]
+        curve = results[0]["curves"][name]
+        axes.plot(_ns(curve), _percent(curve), line, color=colour, label=label, linewidth=1)
+    for place, result in enumerate(results):
+        curve = result["curves"]["critic"]
+        colour = _COLOURS[place % len(_COLOURS)]
+        label = _plain(f"{result['name']}, {result['selection']}")
+        axes.plot(_ns(curve), _percent(curve), color=colour, label=label, marker="o", markersize=3)
+        ends = [_percent(curve, end)[-1] for end in ("low", "high")]
+        axes.plot([_ns(curve)[-1] * 1.03 ** (place + 1)] * 2, ends, color=colour, alpha=0.6, linewidth=2)
+    _finish(axes, results[0])
+    return _bytes(figure)
+
+
+def _ns(curve: Sequence[Mapping[str, float]]) -> list[float]:
+    return [point["n"] for point in curve]
+
+
+def _percent(curve: Sequence[Mapping[str, float]], name: str = "value") -> list[float]:
+    return [100 * point[name] for point in curve]
+
+
+def _finish(axes: Any, result: Mapping[str, Any]) -> None:
+    """The axes, title and legend of a Best-of-N picture."""
     axes.set_xscale("log", base=2)
-    ns = [point["n"] for point in curves["critic"]]
+    ns = _ns(result["curves"]["critic"])
     axes.set_xticks(ns, [str(n) for n in ns])
     axes.minorticks_off()
     axes.set_xlabel("N (candidates to choose from)")
-    axes.set_ylabel(f"{result['metric']} (%)")
+    axes.set_ylabel(f"{result['metric'].replace('_', ' ')} (%)")
     share = "" if result["complete"] else f" of {result['questions_in_task']}"
-    axes.set_title(f"{_name(result)}: {result['questions']}{share} questions, pool {result['policy']}", fontsize=9)
+    grading = "the pool's own verdicts" if result["grading"] == "given" else f"{result['grading']} grading"
+    title = f"{_name(result)}: {result['questions']}{share} questions, pool {result['policy']}, {grading}"
+    axes.set_title(_plain(title), fontsize=9)
     axes.legend(fontsize=8, frameon=False)
-    return _bytes(figure)
 
 
 def step_plot(result: Mapping[str, Any]) -> dict[str, bytes]:
@@ -54,9 +91,8 @@ def step_plot(result: Mapping[str, Any]) -> dict[str, bytes]:
     axes.set_xticks(list(places), [f"{name}\n{part['steps']} steps" for name, part in named.items()], fontsize=7)
     axes.set_ylim(0, 100)
     axes.set_ylabel("%")
-    axes.set_title(
-        f"{_name(result)}: step detection by {result['critic']}, threshold {report['threshold']}", fontsize=9
-    )
+    title = f"{_name(result)}: step detection by {result['critic']}, threshold {report['threshold']}"
+    axes.set_title(_plain(title), fontsize=9)
     axes.legend(fontsize=8, frameon=False)
     return _bytes(figure)
 
@@ -81,6 +117,11 @@ def _bytes(figure: Any) -> dict[str, bytes]:
             figure.savefig(buffer, format=suffix, dpi=130, metadata=metadata)
             images[suffix] = buffer.getvalue()
     return images
+
+
+def _plain(text: str) -> str:
+    """The text as it is, without control characters: a dollar sign doesn't begin a formula."""
+    return printable(text).replace("$", r"\$")
 
 
 def _name(result: Mapping[str, Any]) -> str:

@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Any, Literal
 from vpbench.pipeline import Common, Prepared, Scored
 from vpbench.records import Score, Selection
 from vpbench.report.provenance import provenance
+from vpbench.report.scored_rows import remarks, steps_per_response
 
 if TYPE_CHECKING:
     from vpbench.report.units import Units
     from vpbench.stats import QuestionPool
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+READABLE_VERSIONS = (1, 2)
+"""Version 1 has no `measures`."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
     Raises `ConfigError` if an n exceeds the pool.
     """
     from vpbench import stats
+    from vpbench.report.measures import measure_rows
     from vpbench.report.units import CURVES, units_of
 
     pools = [_pool(prepared, scored, analysis, id) for id in prepared.questions]
@@ -59,8 +63,10 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
     selection = analysis.selection or scored.selection
     curves = stats.curves(pools, selection, analysis.estimator, analysis.ns or default_ns(pool_size), analysis.seed)
     assert curves.critic is not None
-    units = units_of(prepared.task, list(prepared.questions.values()), curves)
+    questions = list(prepared.questions.values())
+    units = units_of(prepared.task, questions, curves)
     scores = [[scored.scores[row.candidate.key] for row in rows] for rows in prepared.rows.values()]
+    counts = steps_per_response(scored.scores.values())
     result = {
         "schema_version": SCHEMA_VERSION,
         "task": prepared.task.name,
@@ -74,15 +80,18 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
         "metric": prepared.task.metric,
         "nano": prepared.request.nano,
         "grading": "given" if prepared.request.trust_verdicts else prepared.request.grading,
+        **({"judge": prepared.judge["judge"]} if prepared.judge else {}),
         "selection": selection,
         "estimator": analysis.estimator,
         "aggregate": analysis.aggregate,
         "units": len(units.names),
         "curves": {name: _curve(units, name, analysis) for name in CURVES},
         "gains": {f"over_{control}": _gains(units, control, analysis) for control in ("random", "vote")},
+        "measures": measure_rows(prepared.task, questions, curves, analysis.resamples, analysis.seed),
         "drawing_standard_error": [float(error) for error in curves.drawing_standard_error],
         "errors": _errors(prepared, scored),
-        "notes": prepared.notes,
+        "notes": [*prepared.notes, *remarks(scored.scores.values())],
+        **({} if counts is None else {"steps_per_response": counts}),
         "diagnosis": stats.diagnose(
             pools,
             selection,
@@ -121,10 +130,10 @@ def _curve(units: Units, name: str, analysis: Analysis) -> list[dict[str, Any]]:
     matrix = units.values[name]
     low, high = bootstrap_intervals(matrix, units.clusters, analysis.resamples, analysis.seed)
     columns = zip(units.ns, matrix.mean(axis=0), low, high, strict=True)
-    return [{"n": n, "value": _fraction(v), "low": _fraction(a), "high": _fraction(b)} for n, v, a, b in columns]
+    return [{"n": n, "value": fraction(v), "low": fraction(a), "high": fraction(b)} for n, v, a, b in columns]
 
 
-def _fraction(value: float) -> float:
+def fraction(value: float) -> float:
     """The value without what rounding left outside 0..1."""
     return min(max(float(value), 0.0), 1.0)
 
@@ -142,7 +151,8 @@ def _gains(units: Units, control: str, analysis: Analysis) -> list[dict[str, Any
 
 
 def _errors(prepared: Prepared, scored: Scored) -> dict[str, int]:
-    reasons = Counter(each.reason for each in prepared.verdicts.values() if each.answer_class is None)
+    verdicts = prepared.verdicts.values()
+    reasons = Counter(each.reason.split(":")[0] for each in verdicts if each.answer_class is None)
     return {**reasons, **score_errors(scored)}
 
 
@@ -162,8 +172,11 @@ def run_provenance(prepared: Common, scored: Scored, analysis: Analysis) -> dict
             "revision": prepared.data_revision,
             "fingerprint": prepared.key["data"],
         },
-        "pool_sha256": prepared.key.get("pool"),
+        "pool": prepared.key.get("pool"),
+        "pool_sha256": prepared.pool.sha256 if isinstance(prepared, Prepared) else None,
+        "judge": prepared.judge if isinstance(prepared, Prepared) else None,
         "critic_settings": scored.settings,
+        "critic_used_in_this_run": dict(scored.usage),
         "critic_revision": scored.revision,
         "seed": analysis.seed,
         "resamples": analysis.resamples,

@@ -8,6 +8,7 @@ from typing import Any
 
 from vpbench.pipeline import PreparedSteps, Scored
 from vpbench.report.result import SCHEMA_VERSION, Analysis, run_provenance, score_errors
+from vpbench.report.scored_rows import remarks, steps_per_response
 
 FOLDS = 5
 
@@ -19,6 +20,7 @@ def step_result(prepared: PreparedSteps, scored: Scored, analysis: Analysis) -> 
     labels = [each.labels for each in prepared.solutions]
     values = [step_scores(scored.scores[each.candidate.key].steps, len(each.labels)) for each in prepared.solutions]
     threshold = scored.step_threshold if analysis.threshold is None else analysis.threshold
+    counts = steps_per_response(scored.scores.values())
     return {
         "schema_version": SCHEMA_VERSION,
         "task": prepared.task.name,
@@ -33,7 +35,8 @@ def step_result(prepared: PreparedSteps, scored: Scored, analysis: Analysis) -> 
         "nano": prepared.request.nano,
         "step_f1": _step_f1(prepared, labels, values, threshold, analysis),
         "errors": score_errors(scored),
-        "notes": prepared.notes,
+        "notes": [*prepared.notes, *remarks(scored.scores.values())],
+        **({} if counts is None else {"steps_per_response": counts}),
         "diagnosis": diagnose_steps(labels, values, threshold),
         "provenance": run_provenance(prepared, scored, analysis),
     }

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vpbench.errors import ConfigError
-from vpbench.report.result import SCHEMA_VERSION
+from vpbench.report.result import READABLE_VERSIONS, SCHEMA_VERSION
 from vpbench.report.units import Units, read_units
 
 
@@ -22,9 +22,23 @@ class StoredResult:
 
     @property
     def name(self) -> str:
-        """Critic, selection and grading in one line."""
-        parts = [self.result["critic"], self.result.get("selection"), self.result.get("grading")]
+        """Critic, selection, grading and judge in one line."""
+        judge = f"judge {self.result['judge']}" if "judge" in self.result else None
+        parts = [self.result["critic"], self.result.get("selection"), self.result.get("grading"), judge]
         return ", ".join(part for part in parts if part)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A `result.json`. Raises `ConfigError` if it isn't one, or of a version that can't be read."""
+    try:
+        result: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path.parent}: not a result folder with result.json ({error})") from error
+    if result.get("schema_version") not in READABLE_VERSIONS:
+        raise ConfigError(
+            f"{path.parent}: schema version {result.get('schema_version')}, expected {SCHEMA_VERSION}; run it again"
+        )
+    return result
 
 
 def read_result(path: Path) -> StoredResult:
@@ -32,12 +46,8 @@ def read_result(path: Path) -> StoredResult:
     import pyarrow.parquet as pq
 
     folder = path.parent if path.name == "result.json" else path
+    result = read_json(folder / "result.json")
     try:
-        result = json.loads((folder / "result.json").read_text())
-        if result.get("schema_version") != SCHEMA_VERSION:
-            raise ConfigError(
-                f"{folder}: schema version {result.get('schema_version')}, expected {SCHEMA_VERSION}; run it again"
-            )
         if "curves" in result:
             return StoredResult(result, read_units(pq.read_table(folder / "units.parquet")), {})
         rows = pq.read_table(folder / "rows.parquet").to_pylist()

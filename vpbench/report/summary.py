@@ -16,16 +16,35 @@ def summary(result: Mapping[str, Any]) -> str:
         groups = "" if result["units"] == result["questions"] else f" in {result['units']} groups"
         head.append(
             f"{size} questions{groups}, pool {result['policy']} ({result['pool_size']} candidates per question), "
-            f"grading {result['grading']}, selection {result['selection']}, estimator {result['estimator']}"
+            f"grading {result['grading']}{_by_judge(result)}, selection {result['selection']}, "
+            f"estimator {result['estimator']}"
         )
-        body = _curves(result)
+        body = "\n\n".join(part for part in (_curves(result), _measures(result)) if part)
     else:
         head.append(f"{size} solutions")
         body = _steps(result["step_f1"])
     tail = [f"without answer or score: {count} ({printable(why)})" for why, count in sorted(result["errors"].items())]
-    tail += [f"note: {note}" for note in result["notes"]]
+    if "steps_per_response" in result:
+        tail.append(_step_counts(result["steps_per_response"]))
+    tail += [f"note: {printable(note)}" for note in result["notes"]]
+    tail += _used(result["provenance"])
     tail += [f"diagnosis: {line}" for line in result["diagnosis"]]
     return "\n".join(["", *map(printable, head), "", body, *([""] if tail else []), *tail])
+
+
+def _by_judge(result: Mapping[str, Any]) -> str:
+    return f" by rule and judge {result['judge']}" if "judge" in result else ""
+
+
+def _used(provenance: Mapping[str, Any]) -> list[str]:
+    """Requests, tokens and cost of judge and critic in this run, where something was asked."""
+    judge, lines = provenance.get("judge") or {}, []
+    for who, used in (("judge", judge.get("used_in_this_run")), ("critic", provenance.get("critic_used_in_this_run"))):
+        if used:
+            known = [f"{used[name]:,.0f} {name.replace('_', ' ')}" for name in used if name != "cost"]
+            known += [f"${used['cost']:.4f}"] if "cost" in used else []
+            lines.append(f"used by the {who} in this run: {', '.join(known)}")
+    return lines
 
 
 def _curves(result: Mapping[str, Any]) -> str:
@@ -43,6 +62,30 @@ def _curves(result: Mapping[str, Any]) -> str:
     return table(rows, headers)
 
 
+def _measures(result: Mapping[str, Any]) -> str:
+    """What the benchmark's own leaderboard shows beside the headline, at the largest N."""
+    headers = ["", "count", f"{result['critic']} %", "95% interval", "vote", "random", "first", "oracle"]
+    rows = []
+    for measure in result["measures"]:
+        last = measure["points"][-1]
+        if measure["shown"]:
+            rows.append([
+                measure_name(measure), measure["count"], _percent(last["critic"]),
+                "n/a" if last["low"] is None else f"{_percent(last['low'])} .. {_percent(last['high'])}",
+                *(_percent(last[name]) for name in ("vote", "random", "first", "oracle")),
+            ])  # fmt: skip
+    return f"at N = {result['curves']['critic'][-1]['n']}\n\n{table(rows, headers)}" if rows else ""
+
+
+def measure_name(measure: Mapping[str, Any]) -> str:
+    """A measure in words: "accuracy", "task: geometry", "worst case accuracy, subject: algebra"."""
+    name = measure["measure"].replace("_", " ")
+    if measure["category"] is None:
+        return str(name)
+    part = f"{measure['category'].replace('_', ' ')}: {measure['label']}"
+    return part if name == "accuracy" else f"{name}, {part}"
+
+
 def _steps(report: Mapping[str, Any]) -> str:
     headers = ["", "macro-F1 %", "F1 correct", "F1 incorrect", "steps"]
     named = [("pooled", report["pooled"]), ("step-weighted mean", report["step_weighted_mean"]),
@@ -55,6 +98,13 @@ def _steps(report: Mapping[str, Any]) -> str:
             part["steps"],
         ])  # fmt: skip
     return f"threshold {report['threshold']}\n\n{table(rows, headers)}"
+
+
+def _step_counts(counts: Mapping[str, Any]) -> str:
+    return (
+        f"steps per response: {counts['mean']:.1f} on average, at most {counts['max']}, one alone in "
+        f"{_percent(counts['one_step_share'])}% of responses"
+    )
 
 
 def _percent(value: float | None) -> str:

@@ -27,6 +27,14 @@ def table(rows: Sequence[Sequence[Any]], headers: list[str]) -> str:
     return tabulate(cells, headers, tablefmt="simple", disable_numparse=True)
 
 
+def markdown_table(rows: Sequence[Sequence[Any]], headers: list[str]) -> str:
+    """A table for a Markdown page."""
+    from tabulate import tabulate
+
+    cells = [[printable(str(cell)).replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows]
+    return tabulate(cells, headers, tablefmt="github", disable_numparse=True)
+
+
 def plugin_table() -> str:
     """The tasks and critics there are."""
     tasks = [

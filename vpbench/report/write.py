@@ -36,7 +36,9 @@ def write_result(
     key: dict[str, Any] = {**scored.key, "critic": scored.critic, "analysis": asdict(analysis)}
     names = [prepared.task.name, scored.critic]
     if isinstance(prepared, Prepared):
-        key |= {"grading": result["grading"], "questions": sorted(prepared.questions)}
+        key |= {"grading": result["grading"], "questions": sorted(prepared.questions), "sha256": prepared.pool.sha256}
+        if prepared.judge is not None:
+            key["judge"] = prepared.judge["identity"]
         names = [prepared.task.name, prepared.pool.name, scored.critic, result["selection"], result["grading"]]
         rows, columns = _rows(prepared, scored), _ROWS
     else:

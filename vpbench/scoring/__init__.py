@@ -4,15 +4,31 @@ These names are what a step-scoring critic is made of. Importing them loads neit
 """
 
 from vpbench.scoring.checkpoint import checkpoint_fingerprint, checkpoint_folder
-from vpbench.scoring.conversation import split_steps
+from vpbench.scoring.critic import CheckpointCritic, ResponseCritic, StepCritic, TextStepCritic
+from vpbench.scoring.likelihood import LikelihoodCritic
 from vpbench.scoring.load import load_step_scorer
+from vpbench.scoring.splitting import split_steps, splitter
+from vpbench.scoring.step_format import ChatFormat, MarkerFormat, StepFormat, TurnFormat
 from vpbench.scoring.step_scorer import StepScorer, StepScores
+from vpbench.scoring.verdicts import step_verdicts, yes_probability
 
 __all__ = [
+    "ChatFormat",
+    "CheckpointCritic",
+    "LikelihoodCritic",
+    "MarkerFormat",
+    "ResponseCritic",
+    "StepCritic",
+    "StepFormat",
     "StepScorer",
     "StepScores",
+    "TextStepCritic",
+    "TurnFormat",
     "checkpoint_fingerprint",
     "checkpoint_folder",
     "load_step_scorer",
     "split_steps",
+    "splitter",
+    "step_verdicts",
+    "yes_probability",
 ]

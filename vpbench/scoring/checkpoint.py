@@ -14,7 +14,7 @@ from typing import Any
 
 from vpbench.errors import CriticError
 
-FETCHED = ("*.safetensors", "*.json", "merges.txt", "tokenizer.model", "conversation.py")
+FETCHED = ("*.safetensors", "*.json", "merges.txt", "tokenizer.model", "conversation.py", "*.jinja")
 WHOLE_HASH_BYTES = 64 * 2**20
 SAMPLES, SAMPLE_BYTES = 64, 2**16
 

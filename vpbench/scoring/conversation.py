@@ -26,21 +26,6 @@ IMAGE_START, IMAGE_CONTEXT, IMAGE_END = "<img>", "<IMG_CONTEXT>", "</img>"
 SPECIAL_TOKENS = ("<|im_start|>", "<|im_end|>", IMAGE_START, IMAGE_CONTEXT, IMAGE_END)
 
 
-def split_steps(response: str, max_steps: int | None = None) -> tuple[str, ...]:
-    """The steps of a response: its parts between blank lines ("\\n\\n"), at most `max_steps` of them.
-
-    Empty parts count and nothing is stripped. Where there are more than `max_steps` parts, every ceil(n / max_steps)
-    neighbours are joined again, so 13 parts become 7 steps under a limit of 12. None means no limit.
-    """
-    parts = response.split("\n\n")
-    if max_steps is None:
-        return tuple(parts)
-    if max_steps < 1:
-        raise CriticError(f"max_steps is {max_steps}; give at least 1")
-    size = -(-len(parts) // max_steps)
-    return tuple("\n\n".join(parts[start : start + size]) for start in range(0, len(parts), size))
-
-
 def mark_images(question: str, images: int) -> str:
     """The question with one `<image>` marker per image: its own, or else one line each put in front.
 

@@ -1,48 +1,88 @@
-"""The label logits at the read-out positions: one plain forward for each prompt.
+"""The label logits at the read-out positions, and the plain way to get there: one forward for each prompt.
 
-This is the reference way, and the only place that runs the language model. An engine that runs the shared prefix once
-has the same signature, takes the same prompts and image features, and is checked against this one.
+An engine says what the language model's last layer holds where a prompt is read; the head then runs on those places
+and those labels alone, in float32. The plain engine here is the reference. One that runs the shared prefix once has
+the same signature, takes the same prompts and image features, and is checked against this one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True)
 class StepPrompt:
     """One solution ready to be scored.
 
-    `text` is the whole chat, `ids` its tokens, `readouts` the positions (0-based) whose logits predict the labels,
-    one per step.
+    `text` is the whole chat, `ids` its tokens, `readouts` the positions (0-based, ascending) whose logits predict the
+    labels, one per step. `neutralised`: special tokens typed in question or solution were read as text.
     """
 
     steps: tuple[str, ...]
     text: str
     ids: tuple[int, ...]
     readouts: tuple[int, ...]
+    neutralised: bool = False
 
 
-def plain_label_logits(
-    model: Any, prompts: Sequence[StepPrompt], features: Any | None, image_token_id: int, label_ids: Sequence[int]
-) -> list[Any]:
-    """Logits of the labels for each prompt: float32 tensors on the CPU of shape (steps, labels).
+class Engine(Protocol):
+    """Runs the language model of a `PreTrainedModel` with a decoder and a head."""
 
-    `model` is an `InternVLForConditionalGeneration`; `features` are the image features (tiles, tokens per tile,
-    hidden size) that all prompts share, or None for text alone. The head runs at the read-out positions only.
-    """
+    def __call__(
+        self, model: Any, prompts: Sequence[StepPrompt], features: Any | None, image_token_id: int
+    ) -> Iterator[tuple[int, Any]]:
+        """For each prompt, in any order, its index and the normalised last layer [readouts, hidden size] there.
+
+        `features` are the image features (tiles, tokens per tile, hidden size) that all prompts share, put where
+        `image_token_id` stands, or None for text alone.
+        """
+
+
+def plain_engine(
+    model: Any, prompts: Sequence[StepPrompt], features: Any | None, image_token_id: int
+) -> Iterator[tuple[int, Any]]:
+    """The reference `Engine`: image and prompt run through the model's own forward, one prompt at a time."""
     import torch
 
-    logits = []
+    rows = None if features is None else features.flatten(0, 1)
+    for index, prompt in enumerate(prompts):
+        with torch.inference_mode():
+            embeddings = embed(model, prompt.ids, rows, image_token_id)
+            output = model.base_model(inputs_embeds=embeddings[None], use_cache=False).last_hidden_state
+            states = output[0, list(prompt.readouts)]
+        yield index, states
+
+
+def embed(model: Any, ids: Sequence[int], rows: Any | None, image_token_id: int) -> Any:
+    """Embeddings of tokens [tokens, hidden size], image tokens in turn replaced by `rows` [image tokens, hidden]."""
+    import torch
+
+    tokens = torch.tensor(ids, device=model.device)
+    embeddings = model.get_input_embeddings()(tokens)
+    if rows is not None:
+        embeddings[tokens == image_token_id] = rows.to(embeddings.dtype)
+    return embeddings
+
+
+def label_logits(
+    engine: Engine,
+    model: Any,
+    prompts: Sequence[StepPrompt],
+    features: Any | None,
+    image_token_id: int,
+    label_ids: Sequence[int],
+) -> list[Any]:
+    """Logits of the labels for each prompt, in order: float32 tensors on the CPU of shape (readouts, labels)."""
+    import torch
+
+    head = model.get_output_embeddings()
+    labels = list(label_ids)
+    logits: dict[int, Any] = {}
     with torch.inference_mode():
-        for prompt in prompts:
-            ids = torch.tensor([prompt.ids], device=model.device)
-            embeddings = model.get_input_embeddings()(ids)
-            if features is not None:
-                embeddings[ids == image_token_id] = features.flatten(0, 1).to(embeddings.dtype)
-            readouts = torch.tensor(prompt.readouts, device=model.device)
-            output = model(inputs_embeds=embeddings, logits_to_keep=readouts, use_cache=False)
-            logits.append(output.logits[0][:, list(label_ids)].float().cpu())
-    return logits
+        weight = head.weight[labels].float()
+        bias = None if head.bias is None else head.bias[labels].float()
+        for index, states in engine(model, prompts, features, image_token_id):
+            logits[index] = torch.nn.functional.linear(states.float(), weight, bias)
+        return [logits[index].cpu() for index in range(len(prompts))]

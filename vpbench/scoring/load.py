@@ -16,6 +16,7 @@ from vpbench.scoring.chat_config import empty_native_model
 from vpbench.scoring.chat_weights import fill_native_model
 from vpbench.scoring.checkpoint import checkpoint_folder, read_json, weight_files
 from vpbench.scoring.conversation import IMAGE_CONTEXT, SPECIAL_TOKENS
+from vpbench.scoring.shared_prefix import engine_for
 from vpbench.scoring.step_scorer import StepScorer
 from vpbench.scoring.system_message import system_message as system_message_of
 from vpbench.scoring.tiles import CHANNEL_MEAN, CHANNEL_STD
@@ -47,7 +48,7 @@ def load_step_scorer(
             "give an InternVL checkpoint"
         )
     _check_normalisation(folder)
-    torch_dtype, torch_device = _torch_settings(dtype, device)
+    torch_dtype, torch_device = torch_settings(dtype, device)
     tokenizer = load_tokenizer(folder, original=layout == ORIGINAL)
     special = _special_ids(tokenizer, folder)
     if layout == ORIGINAL:
@@ -69,6 +70,7 @@ def load_step_scorer(
         image_size=side,
         tokens_per_tile=int(side // patch * config.downsample_ratio) ** 2,
         max_tokens=config.text_config.max_position_embeddings,
+        engine=engine_for(loaded),
     )
 
 
@@ -100,7 +102,7 @@ def _load_native_model(folder: Path, dtype: Any, device: Any) -> Any:
     return model.to(device)
 
 
-def _torch_settings(dtype: str, device: str) -> tuple[Any, Any]:
+def torch_settings(dtype: str, device: str) -> tuple[Any, Any]:
     """The torch dtype (None for auto) and device."""
     import torch
 

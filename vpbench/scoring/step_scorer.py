@@ -9,27 +9,23 @@ long) is returned in its place; what is wrong with the question is raised.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from vpbench.errors import CriticError
-from vpbench.scoring.conversation import (
-    ASSISTANT_ROLE,
-    IMAGE_CONTEXT,
-    LABEL_TURN,
-    find_readouts,
-    mark_images,
-    place_images,
-    render,
-)
-from vpbench.scoring.label_logits import StepPrompt, plain_label_logits
+from vpbench.scoring.conversation import IMAGE_CONTEXT, mark_images, place_images
+from vpbench.scoring.label_logits import Engine, StepPrompt, label_logits, plain_engine
+from vpbench.scoring.step_format import ChatFormat, StepFormat
 from vpbench.scoring.tiles import cut_tiles, pixel_values
 from vpbench.scoring.tokenizer import Tokenizer
+from vpbench.scoring.typed_text import cover_typed
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-LABEL_WEIGHTS: Mapping[str, float] = {"+": 1.0, "-": 0.0}
+TILES_AT_ONCE = 16
+"""Tiles that the vision tower sees at once, so that its memory doesn't grow with the number of images."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +44,11 @@ class StepScores:
 
 @dataclass(frozen=True)
 class StepScorer:
-    """A loaded checkpoint. `max_tokens` is the longest sequence it may see; `image_size` is a tile's side in pixels."""
+    """A loaded checkpoint. `max_tokens` is the longest sequence it may see; `image_size` is a tile's side in pixels.
+
+    `format` is how prompts are written. `released_tokenization` lets special tokens typed in a question or solution
+    act as such, as the released scorers do; else they are read as text.
+    """
 
     model: Any
     tokenizer: Tokenizer
@@ -56,6 +56,9 @@ class StepScorer:
     image_size: int
     tokens_per_tile: int
     max_tokens: int
+    engine: Engine = plain_engine
+    format: StepFormat = field(default_factory=ChatFormat)
+    released_tokenization: bool = False
 
     def tiles(self, images: Sequence[Image], max_tiles: int) -> tuple[Any | None, list[int]]:
         """Pixel values of all images, (tiles, 3, side, side), or None without images; and the tiles of each image."""
@@ -68,30 +71,38 @@ class StepScorer:
         import torch
 
         with torch.inference_mode():
-            features = self.model.get_image_features(pixels.to(self.model.device), return_dict=True)
-        return features.pooler_output
+            parts = [
+                self.model.get_image_features(tiles.to(self.model.device), return_dict=True).pooler_output
+                for tiles in pixels.split(TILES_AT_ONCE)
+            ]
+        return torch.cat(parts)
 
     def prompt(self, question: str, steps: Sequence[str], tiles_per_image: Sequence[int]) -> StepPrompt:
-        """The tokenised chat of one solution; `question` has its image markers already.
+        """The tokenised prompt of one solution; a question without image markers gets them in front.
 
-        Raises `CriticError` where the released scorer fails as well: other than one read-out per step (a step that
-        forges a turn), or image tokens written in the text.
+        Raises `CriticError` for a prompt that is too long, and where typed special tokens act as such: for other than
+        one read-out per step (a solution that forges a turn) and for image tokens in the text.
         """
-        text = place_images(render(self.system_message, question, steps), tiles_per_image, self.tokens_per_tile)
-        ids = self.tokenizer.encode(text)
+        images, shield = len(tiles_per_image), None
+        asked, solution = question, list(steps)
+        if not self.released_tokenization:
+            asked, solution, shield = cover_typed(question, steps, images, self.tokenizer.special_tokens)
+        text = self.format.text(self.tokenizer, self.system_message, asked, solution, images)
+        text = place_images(text, tiles_per_image, self.tokens_per_tile)
+        encode = self.tokenizer.encode if shield is None else partial(shield.encode, self.tokenizer)
+        ids = encode(text, with_special=self.format.with_special)
+        text = text if shield is None else shield.uncover(text)
         if len(ids) > self.max_tokens:
             raise CriticError(f"too long: {len(ids)} tokens, the model takes {self.max_tokens}; lower max_tiles")
         if ids.count(self.image_token_id) != sum(tiles_per_image) * self.tokens_per_tile:
             raise CriticError(f"image token in the text: it holds {IMAGE_CONTEXT} itself; remove it")
-        turn = self.tokenizer.encode(LABEL_TURN, with_special=False)
-        role = self.tokenizer.encode(ASSISTANT_ROLE, with_special=False)
-        readouts = find_readouts(ids, turn, len(role))
+        readouts = self.format.readouts(self.tokenizer, ids)
         if len(readouts) != len(steps):
             raise CriticError(
-                f"forged turn: {len(readouts)} label turns {LABEL_TURN!r} for {len(steps)} steps; remove the special "
-                "tokens from the text"
+                f"forged turn: {len(readouts)} label turns for {len(steps)} steps; remove the special tokens from the "
+                "text"
             )
-        return StepPrompt(tuple(steps), text, tuple(ids), readouts)
+        return StepPrompt(tuple(steps), text, tuple(ids), readouts, shield is not None)
 
     def score(
         self,
@@ -99,26 +110,27 @@ class StepScorer:
         solutions: Sequence[Sequence[str]],
         pixels: Any | None = None,
         tiles_per_image: Sequence[int] | None = None,
-        weights: Mapping[str, float] = LABEL_WEIGHTS,
+        weights: Mapping[str, float] | None = None,
     ) -> list[StepScores | CriticError]:
         """Scores of each solution (a sequence of steps), or the error that kept it from being scored, in order.
 
         `pixels` are the tiles of all the question's images, (tiles, 3, side, side); `tiles_per_image` splits them
-        (None: they are one image). `weights` maps label tokens to their worth. Raises `CriticError` if tiles, images
-        and the question's markers don't agree.
+        (None: they are one image). `weights` maps label tokens to their worth (None: the format's). Raises
+        `CriticError` if tiles and images don't agree, nor, with released tokenization, the question's markers.
         """
         counts = self._tiles_per_image(pixels, tiles_per_image)
-        marked = mark_images(question, len(counts))
+        if self.released_tokenization:
+            mark_images(question, len(counts))
+        weights = self.format.weights if weights is None else weights
         label_ids = [self._label_id(label) for label in weights]
         prompts: list[StepPrompt | CriticError] = []
         for steps in solutions:
             try:
-                prompts.append(self.prompt(marked, steps, counts))
+                prompts.append(self.prompt(question, steps, counts))
             except CriticError as error:
                 prompts.append(error)
         unique = {prompt.ids: prompt for prompt in prompts if isinstance(prompt, StepPrompt)}
-        features = self.image_features(pixels) if pixels is not None and unique else None
-        logits = plain_label_logits(self.model, list(unique.values()), features, self.image_token_id, label_ids)
+        logits = self.label_logits(list(unique.values()), pixels, counts, label_ids)
         by_ids = dict(zip(unique, logits, strict=True))
         worth = list(weights.values())
         return [
@@ -126,10 +138,21 @@ class StepScorer:
             for prompt in prompts
         ]
 
+    def label_logits(
+        self,
+        prompts: Sequence[StepPrompt],
+        pixels: Any | None,
+        tiles_per_image: Sequence[int],
+        label_ids: Sequence[int],
+    ) -> list[Any]:
+        """Logits of the labels for each of the different prompts, in order: float32 tensors (steps, labels)."""
+        features = self.image_features(pixels) if pixels is not None and prompts else None
+        return label_logits(self.engine, self.model, prompts, features, self.image_token_id, label_ids)
+
     @property
     def image_token_id(self) -> int:
-        """Id of the token whose embedding is replaced by image features."""
-        return self._label_id(IMAGE_CONTEXT)
+        """Id of the token whose embedding is replaced by image features; -1 for a model that sees no images."""
+        return self._label_id(IMAGE_CONTEXT) if self.tokens_per_tile else -1
 
     def _label_id(self, token: str) -> int:
         found = self.tokenizer.token_id(token)

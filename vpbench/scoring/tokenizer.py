@@ -8,8 +8,9 @@ here, since transformers' conversions give its renamed special tokens new ids: t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,8 +24,26 @@ class Tokenizer(Protocol):
     def encode(self, text: str, *, with_special: bool = True) -> list[int]:
         """Token ids; `with_special` adds what the tokenizer puts around a text, such as BOS."""
 
+    def encode_plain(self, text: str) -> list[int]:
+        """Token ids of a text in which special tokens are words like any other; nothing is put around it."""
+
     def token_id(self, token: str) -> int | None:
         """The id of one token, None if the vocabulary lacks it."""
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of token ids, special tokens left out."""
+
+    @property
+    def special_ids(self) -> frozenset[int]:
+        """The ids that no text stands behind: special and control tokens."""
+
+    @property
+    def special_tokens(self) -> tuple[str, ...]:
+        """The texts that `encode` turns into special tokens."""
+
+    @property
+    def size(self) -> int:
+        """The number of ids; a model may have more rows than that."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +56,46 @@ class TransformersTokenizer:
         """See `Tokenizer`."""
         return list(self.inner(text, add_special_tokens=with_special, verbose=False)["input_ids"])
 
+    def encode_plain(self, text: str) -> list[int]:
+        """See `Tokenizer`. Raises `CriticError` for a tokenizer that isn't one of the library tokenizers'."""
+        return list(self._plain.encode(text, add_special_tokens=False).ids)
+
+    @cached_property
+    def _plain(self) -> Any:
+        from tokenizers import Tokenizer as Backend
+
+        backend = getattr(self.inner, "backend_tokenizer", None)
+        if backend is None:
+            raise CriticError("special tokens can't be read as text by this kind of tokenizer; add a tokenizer.json")
+        plain = Backend.from_str(backend.to_str())
+        plain.encode_special_tokens = True
+        return plain
+
     def token_id(self, token: str) -> int | None:
         """See `Tokenizer`."""
         found = self.inner.convert_tokens_to_ids(token)
         return None if found is None or found == self.inner.unk_token_id else int(found)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """See `Tokenizer`."""
+        return str(self.inner.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
+
+    @property
+    def special_ids(self) -> frozenset[int]:
+        """See `Tokenizer`."""
+        added = (id for id, token in self.inner.added_tokens_decoder.items() if token.special)
+        return frozenset((*self.inner.all_special_ids, *added))
+
+    @cached_property
+    def special_tokens(self) -> tuple[str, ...]:
+        """See `Tokenizer`."""
+        added = (token.content for token in self.inner.added_tokens_decoder.values() if token.special)
+        return tuple(dict.fromkeys((*self.inner.all_special_tokens, *added)))
+
+    @property
+    def size(self) -> int:
+        """See `Tokenizer`."""
+        return len(self.inner)
 
 
 @dataclass(frozen=True)
@@ -62,12 +117,52 @@ class SentencePieceTokenizer:
                 ids.extend(self.processor.encode(part))
         return ids
 
+    def encode_plain(self, text: str) -> list[int]:
+        """See `Tokenizer`. A piece whose id an added token took over is spelt in bytes.
+
+        Raises `CriticError` if the model has no pieces for bytes.
+        """
+        taken = set(self.added.values()) - {self.processor.unk_id()}
+        ids: list[int] = []
+        for id in self.processor.encode(text):
+            ids += [id] if id not in taken else self._bytes_of(self.processor.id_to_piece(id).replace("\u2581", " "))
+        return ids
+
+    def _bytes_of(self, text: str) -> list[int]:
+        ids = [self.token_id(f"<0x{byte:02X}>") for byte in text.encode()]
+        if None in ids:
+            raise CriticError("special tokens can't be read as text: the SentencePiece model has no pieces for bytes")
+        return [id for id in ids if id is not None]
+
     def token_id(self, token: str) -> int | None:
         """See `Tokenizer`."""
         if token in self.added:
             return self.added[token]
         found = int(self.processor.piece_to_id(token))
         return None if found == self.processor.unk_id() else found
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """See `Tokenizer`."""
+        return str(self.processor.decode([id for id in ids if id not in self.special_ids]))
+
+    @cached_property
+    def special_ids(self) -> frozenset[int]:
+        """See `Tokenizer`."""
+        pieces = range(self.processor.get_piece_size())
+        controls = (id for id in pieces if self.processor.is_control(id) or self.processor.is_unknown(id))
+        return frozenset((*self.added.values(), *controls))
+
+    @cached_property
+    def special_tokens(self) -> tuple[str, ...]:
+        """See `Tokenizer`; with them the pieces whose ids added tokens took over, as far as text gives them."""
+        inside = [id for id in self.added.values() if id < self.processor.get_piece_size()]
+        pieces = {id: self.processor.id_to_piece(id).replace("\u2581", " ") for id in inside}
+        return (*self.added, *(text for id, text in pieces.items() if id in self.processor.encode(text)))
+
+    @property
+    def size(self) -> int:
+        """See `Tokenizer`."""
+        return max(int(self.processor.get_piece_size()), 1 + max(self.added.values(), default=0))
 
 
 def load_tokenizer(folder: Path, original: bool) -> Tokenizer:

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from vpbench.stats.steps import StepF1 as StepF1
     from vpbench.stats.steps import step_f1 as step_f1
     from vpbench.stats.voting import expected_vote as expected_vote
+    from vpbench.stats.weighted_means import resampled_weighted_means as resampled_weighted_means
     from vpbench.stats.weighted_vote import DrawnVotes as DrawnVotes
     from vpbench.stats.weighted_vote import expected_weighted_vote as expected_weighted_vote
     from vpbench.stats.weighted_vote import weighted_votes as weighted_votes
@@ -66,6 +67,7 @@ _HOME = {
     "step_threshold": ("CrossFitted", "cross_fitted_threshold"),
     "steps": ("StepDetection", "StepF1", "step_f1"),
     "voting": ("expected_vote",),
+    "weighted_means": ("resampled_weighted_means",),
     "weighted_vote": ("DrawnVotes", "expected_weighted_vote", "weighted_votes"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

@@ -1,0 +1,170 @@
+"""The tiny models: the training code computes what transformers computes, and is trained on what a run asks."""
+
+import random
+
+import pytest
+import torch
+
+from vpbench.generate import Message
+from vpbench.generate.chat import load_chat
+from vpbench.nano.architecture import CRITIC_LAYERS, POLICY_LAYERS, empty_model, save
+from vpbench.nano.conversations import Conversations, nano_tasks
+from vpbench.nano.families import draw_mixed
+from vpbench.nano.language import SPECIAL, Words, read_ids, vocabulary, world_texts, write_tokenizer
+from vpbench.nano.lean import LanguageModel
+from vpbench.nano.optimiser import FlatAdamW
+from vpbench.nano.sampler import draw
+from vpbench.nano.truth import expected, slip, step_labels
+from vpbench.nano.tuning import padded
+from vpbench.nano.verification import judged, with_judging_layers
+from vpbench.nano.vision import features
+from vpbench.records import ImageRef
+from vpbench.scoring import load_step_scorer
+from vpbench.scoring.conversation import mark_images
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """A random checkpoint with the world's tokenizer: (folder, native model, conversations)."""
+    folder = tmp_path_factory.mktemp("nano")
+    tasks = nano_tasks()
+    bare = [
+        task.question(task.nano_row(each, 0), ()).text
+        for kind, task in tasks.items()
+        for each in draw_mixed(random.Random(1), 30, {kind: 1})
+    ]
+    write_tokenizer(folder, vocabulary(world_texts(bare)))
+    ids = read_ids(folder)
+    native = empty_model(POLICY_LAYERS, ids, seed=2).eval()
+    for parameter in native.parameters():
+        torch.nn.init.normal_(parameter, std=0.15)
+    save(folder, native.state_dict(), POLICY_LAYERS, ids)
+    return folder, native.to(torch.bfloat16), Conversations(Words(ids), tasks)
+
+
+def test_nothing_the_world_says_is_unknown_to_the_tokenizer_and_nothing_is_lost(world):
+    folder, _, talk = world
+    general = load_step_scorer(str(folder)).tokenizer
+    for drawn in draw_mixed(random.Random(8), 140):
+        for text in (talk.text(drawn), "\n\n".join(drawn.solution)):
+            ids = talk.words.encode(text)
+            assert general.encode(text, with_special=False) == ids
+            assert talk.words.ids["<unk>"] not in ids
+            assert talk.words.decode(ids) == text == general.inner.decode(ids)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_critics_are_trained_on_the_prompts_that_scoring_writes(world, whole):
+    folder, _, talk = world
+    scorer = load_step_scorer(str(folder))
+    rng = random.Random(3)
+    for drawn in draw_mixed(rng, 35):
+        steps = slip(drawn, rng)
+        labels = [True] if whole else step_labels(drawn, steps)
+        sequence = judged(talk, drawn, 0, steps, labels, whole=whole, dense=False)
+        turns = ("\n\n".join(steps),) if whole else steps
+        prompt = scorer.prompt(mark_images(talk.text(drawn), 1), turns, [1])
+        assert list(prompt.ids) == sequence.ids
+        assert [(place, int(label)) for place, label in zip(prompt.readouts, labels, strict=True)] == sequence.labels
+
+
+def test_the_policy_is_trained_on_the_prompts_that_sampling_writes(world):
+    folder, _, talk = world
+    chat = load_chat(str(folder), None, "auto", "cpu", None, False)
+    for drawn in draw_mixed(random.Random(3), 20):
+        message = Message("user", talk.text(drawn), (ImageRef("picture", load=drawn.picture.png),))
+        text = chat.text((message,), images=True).replace("<image>", "<img>" + "<IMG_CONTEXT>" * 16 + "</img>", 1)
+        assert chat.tokenizer.encode(text, with_special=False) == talk.asked(drawn)
+
+
+def test_dense_labels_and_next_tokens_follow_the_reference(world):
+    *_, talk = world
+    (drawn,) = draw_mixed(random.Random(1), 1, {"decimal": 1})
+    steps = (drawn.steps[0], drawn.steps[1].replace(" ", " 9"), *drawn.steps[2:], drawn.solution[-1])
+    sequence = judged(talk, drawn, 0, steps, step_labels(drawn, steps), whole=False, dense=True)
+    said = [(talk.words.decode([sequence.ids[place]]), label) for place, label in sequence.labels]
+    colour, equals, wrong = talk.words.encode(steps[1])[:3]
+    start = next(at for at in range(len(sequence.ids)) if sequence.ids[at : at + 3] == [colour, equals, wrong])
+    by_place = dict(sequence.labels)
+    assert (by_place[start + 1], by_place[start + 2], by_place[start + 3]) == (1, 0, 0)
+    assert start not in by_place
+    true = talk.words.encode(expected(drawn, steps)[1])
+    follow = dict(sequence.following)
+    assert [follow[start - 1], follow[start], follow[start + 1]] == true[:3]
+    assert start + 2 not in follow
+    assert [label for text, label in said if text == "<|im_start|>assistant\n"] == [1, 0, 1, 1]
+
+
+def test_the_lean_language_model_is_transformers_own(world):
+    _, native, talk = world
+    lean = LanguageModel(POLICY_LAYERS, native.config.text_config.vocab_size).to(torch.bfloat16)
+    lean.load(native.state_dict())
+    drawn = draw_mixed(random.Random(6), 4)
+    visual = features(native, [each.picture.pixels for each in drawn])
+    asked = [talk.asked(each) + talk.answered(each.solution) for each in drawn]
+    hidden, middle = lean(lean.embed(padded(asked, 0), visual, talk.words.ids["<IMG_CONTEXT>"]), 2)
+    assert middle is not None
+    for row, (ids, each) in enumerate(zip(asked, visual, strict=True)):
+        embedded = native.get_input_embeddings()(torch.tensor([ids]))
+        embedded[torch.tensor([ids]) == talk.words.ids["<IMG_CONTEXT>"]] = each
+        with torch.no_grad():
+            expected_logits = native(inputs_embeds=embedded).logits[0].float()
+            double = native.float()(inputs_embeds=embedded.float()).logits[0]
+            native.to(torch.bfloat16)
+        found = lean.head(hidden[row, : len(ids)]).float()
+        own_error = (expected_logits - double).abs().max()
+        assert (found - double).abs().max() < 2 * own_error
+    stored = lean.native()
+    assert all(torch.equal(stored[name], native.state_dict()[name]) for name in stored)
+
+
+def test_added_judging_layers_change_nothing_at_first(world):
+    _, native, talk = world
+    base = LanguageModel(POLICY_LAYERS, native.config.text_config.vocab_size).to(torch.bfloat16)
+    base.load(native.state_dict())
+    critic = with_judging_layers(base, seed=1)
+    embedded = base.embedding(torch.tensor([talk.words.encode("red 5\n\nAnswer: 5")]))
+    assert len(critic.layers) == CRITIC_LAYERS
+    assert torch.equal(critic(embedded)[0], base(embedded)[0])
+
+
+def test_sampling_at_low_temperature_is_the_likeliest_continuation_and_never_a_special_token(world):
+    _, native, talk = world
+    lean = LanguageModel(POLICY_LAYERS, native.config.text_config.vocab_size).to(torch.bfloat16)
+    lean.load(native.state_dict())
+    drawn = draw_mixed(random.Random(9), 6)
+    visual = features(native, [each.picture.pixels for each in drawn])
+    prompts = [talk.asked(each) for each in drawn]
+    with torch.no_grad():
+        texts = draw(lean, talk, prompts, visual, 2, 1e-4, torch.Generator().manual_seed(0))
+        for prompt, own, seen in zip(prompts, texts, visual, strict=True):
+            hidden, _ = lean(lean.embed(torch.tensor([prompt]), seen[None], talk.words.ids["<IMG_CONTEXT>"]))
+            logits = lean.head(hidden[0, -1]).float()
+            logits[
+                [i for token, i in talk.words.ids.items() if token in SPECIAL and token != "<|im_end|>"]
+            ] = -torch.inf
+            likeliest = (logits[: len(talk.words.ids)] >= logits[: len(talk.words.ids)].max() - 0.05).nonzero()[:, 0]
+            starts = [talk.words.decode([i]).replace("<|im_end|>", "") for i in likeliest.tolist()]
+            assert all(any(text.startswith(start) for start in starts) for text in own)
+    hot = draw(lean, talk, prompts, visual, 4, 5.0, torch.Generator().manual_seed(0))
+    assert not any("<|" in text or "<IMG" in text for own in hot for text in own)
+
+
+def test_the_flat_optimiser_is_adamw():
+    torch.manual_seed(0)
+    ours = [
+        torch.nn.Parameter(torch.randn(5, 3).to(torch.bfloat16)),
+        torch.nn.Parameter(torch.randn(4).to(torch.bfloat16)),
+    ]
+    theirs = [torch.nn.Parameter(each.detach().float()) for each in ours]
+    flat = FlatAdamW(ours, weight_decay=0.1, clip=1e9)
+    adamw = torch.optim.AdamW(theirs, lr=1e-2, betas=(0.9, 0.98), eps=1e-8, weight_decay=0.1)
+    for _ in range(20):
+        for mine, other in zip(ours, theirs, strict=True):
+            gradient = torch.randn(mine.shape).to(torch.bfloat16)
+            mine.grad.copy_(gradient)
+            other.grad = gradient.float()
+        flat.step(1e-2)
+        adamw.step()
+    for mine, other in zip(ours, theirs, strict=True):
+        assert torch.equal(mine, other.to(torch.bfloat16)) or torch.allclose(mine.float(), other, atol=1e-2)

@@ -1,0 +1,74 @@
+"""The chat-completions protocol's forms: a message as a request carries it, samples as a reply holds them.
+
+A reply is read as whatever JSON it is, since servers differ in what they leave out.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from io import BytesIO
+from typing import Any
+
+from vpbench.generate.generator import Generation, Message
+from vpbench.records import ImageRef
+
+_SENDABLE = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg"}
+
+
+def message_body(message: Message) -> dict[str, Any]:
+    """The message with its images as data URLs before its text, lone surrogates as "?".
+
+    Raises `DataError` for an image that can't be read.
+    """
+    text = message.text.encode("utf-8", "replace").decode()
+    if not message.images:
+        return {"role": message.role, "content": text}
+    images = [{"type": "image_url", "image_url": {"url": data_url(each)}} for each in message.images]
+    return {"role": message.role, "content": [*images, {"type": "text", "text": text}]}
+
+
+def data_url(image: ImageRef) -> str:
+    """PNG and JPEG as they are; other formats, which servers needn't know, as PNG. Raises `DataError`."""
+    data = image.read()
+    kind = next((kind for magic, kind in _SENDABLE.items() if data.startswith(magic)), None)
+    if kind is None:
+        buffer = BytesIO()
+        image.open().convert("RGB").save(buffer, "PNG")
+        kind, data = "png", buffer.getvalue()
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def token_counts(reply: Mapping[str, Any]) -> dict[str, int]:
+    """What the reply says of `prompt_tokens` and `completion_tokens`, all its samples together."""
+    told = reply.get("usage")
+    if not isinstance(told, Mapping):
+        return {}
+    counts = {name: told.get(name) for name in ("prompt_tokens", "completion_tokens")}
+    return {name: count for name, count in counts.items() if isinstance(count, int)}
+
+
+def generations(reply: Mapping[str, Any], completion_tokens: int | None) -> list[Generation]:
+    """The reply's samples; `completion_tokens` are those of a single one."""
+    choices = reply.get("choices")
+    if not isinstance(choices, list):
+        return []
+    tokens = completion_tokens if len(choices) == 1 else None
+    return [_generation(each, tokens) for each in choices if isinstance(each, Mapping)]
+
+
+def _generation(choice: Mapping[str, Any], tokens: int | None) -> Generation:
+    message, reason = choice.get("message"), choice.get("finish_reason")
+    message = message if isinstance(message, Mapping) else {}
+    text = message.get("content")
+    if reason == "content_filter" or not (isinstance(text, str) or reason == "length"):
+        return Generation("", error=f"no text in the reply: {message.get('refusal') or reason}")
+    known = reason if reason in ("stop", "length") else None
+    return Generation(text or "", known, tokens, _first_token_logprobs(choice.get("logprobs")))
+
+
+def _first_token_logprobs(told: Any) -> dict[str, float] | None:
+    try:
+        return {str(each["token"]): float(each["logprob"]) for each in told["content"][0]["top_logprobs"]}
+    except (TypeError, KeyError, IndexError, ValueError):
+        return None

@@ -1,0 +1,156 @@
+"""What advances many rows by a token at a time, from prompts that were run once.
+
+`SharedPrefix` keeps a prompt's keys and values once, whatever the number of rows that continue it: a row attends to
+its prompt's and to its own in two parts, and nothing is copied but a row's own tokens. It calls the layers by hand, as
+`vpbench.scoring.decoder` does. `OwnForward` runs any other language model by its own forward, the prompts' keys and
+values copied to every row.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from vpbench.scoring.decoder import keys_and_values, queries, rest_of_layer, rotary_at, why_not_by_hand
+
+ROOM_TOKENS = 64
+"""How many tokens a buffer grows by."""
+
+
+class Decoder(Protocol):
+    """Rows that each continue a prompt; before the first `keep` they are the prompts themselves."""
+
+    first: Any
+    """Logits of the first token, (prompts, vocabulary)."""
+
+    started: bool
+    """Whether `keep` was called, which has to come before the first `step`."""
+
+    def keep(self, rows: Any) -> None:
+        """Go on with the rows at these places, in this order; a place named several times becomes several rows."""
+
+    def step(self, tokens: Any) -> Any:
+        """Append one token id to each row; the logits of the next ones, (rows, vocabulary)."""
+
+
+def decoder_for(model: Any, embeddings: Any) -> Decoder:
+    """Run the prompts, (prompts, tokens, hidden size)."""
+    by_hand = why_not_by_hand(model.config.get_text_config()) is None
+    return SharedPrefix(model, embeddings) if by_hand else OwnForward(model, embeddings)
+
+
+def _prefill(model: Any, embeddings: Any) -> tuple[Any, Any]:
+    """The cache of transformers and the logits after the last token, (prompts, vocabulary)."""
+    from transformers import DynamicCache
+
+    cache = DynamicCache(config=model.config.get_text_config())
+    output = model(inputs_embeds=embeddings, past_key_values=cache, use_cache=True, logits_to_keep=1)
+    return cache, output.logits[:, -1]
+
+
+class OwnForward:
+    """The model's own forward."""
+
+    def __init__(self, model: Any, embeddings: Any) -> None:
+        self._model, self.started = model, False
+        self._cache, self.first = _prefill(model, embeddings)
+
+    def step(self, tokens: Any) -> Any:
+        """See `Decoder`."""
+        return self._model(
+            input_ids=tokens[:, None], past_key_values=self._cache, use_cache=True, logits_to_keep=1
+        ).logits[:, -1]  # fmt: skip
+
+    def keep(self, rows: Any) -> None:
+        """See `Decoder`."""
+        self.started = True
+        self._cache.batch_select_indices(rows)
+
+
+class SharedPrefix:
+    """Rows [R] over prompts [B] of P tokens; K key/value heads of G query heads each, D features of a head."""
+
+    def __init__(self, model: Any, embeddings: Any) -> None:
+        import torch
+
+        self._model, self._decoder, self.started = model, model.get_decoder(), False
+        cache, self.first = _prefill(model, embeddings)
+        self._prefix = [(layer.keys, layer.values) for layer in cache.layers]
+        self._own: list[tuple[Any, Any]] = []
+        self._length, self._past = 0, embeddings.shape[1]
+        self._of_prompt = torch.arange(len(embeddings), device=embeddings.device)
+
+    def step(self, tokens: Any) -> Any:
+        """See `Decoder`."""
+        import torch
+
+        if not self._own or self._length == self._own[0][1].shape[2]:
+            self._own = self._buffers(torch.arange(len(tokens), device=tokens.device))
+        hidden = self._model.get_input_embeddings()(tokens)
+        rotary = rotary_at(self._decoder, hidden, [self._past + self._length], [1])
+        self._length += 1
+        for layer, prefix, own in zip(self._decoder.layers, self._prefix, self._own, strict=True):
+            attention, normed = layer.self_attn, layer.input_layernorm(hidden)
+            key, value = keys_and_values(attention, normed, rotary)
+            own[0][..., self._length - 1] = key
+            own[1][:, :, self._length - 1] = value
+            query = queries(attention, normed, rotary).unflatten(1, (key.shape[1], -1)) * attention.scaling
+            hidden = rest_of_layer(layer, hidden, self._attend(query, prefix, own).flatten(1, 2))
+        return self._model.lm_head(self._decoder.norm(hidden))
+
+    def keep(self, rows: Any) -> None:
+        """See `Decoder`."""
+        self.started = True
+        self._own = self._buffers(rows)
+        self._arrange(self._of_prompt[rows])
+
+    def _attend(self, query: Any, prefix: tuple[Any, Any], own: tuple[Any, Any]) -> Any:
+        """Attention of one scaled query per row, [R, K, G, D], to prefix [B, K, P, D] and own; [R, K, G, D]."""
+        import torch
+
+        prompts, columns = self._grid.shape
+        group = query.shape[2]
+        grid = query[self._grid.flatten()].unflatten(0, (prompts, columns)).transpose(1, 2).flatten(2, 3)
+        scores = (grid @ prefix[0].transpose(-1, -2)).float()
+        own_scores = (query @ own[0][..., : self._length]).float()
+        total = self._rows(scores.logsumexp(-1, keepdim=True), group)
+        own_total = own_scores.logsumexp(-1, keepdim=True)
+        shared = self._rows(scores.softmax(-1).to(query.dtype) @ prefix[1], group)
+        mixed = own_scores.softmax(-1).to(query.dtype) @ own[1][:, :, : self._length]
+        return torch.lerp(shared, mixed, torch.sigmoid(own_total - total).to(query.dtype))
+
+    def _rows(self, grid: Any, group: int) -> Any:
+        """[B, K, C * G, X] of the grid as [R, K, G, X] of the rows."""
+        return grid.unflatten(2, (-1, group)).transpose(1, 2).flatten(0, 1)[self._place]
+
+    def _arrange(self, of_prompt: Any) -> None:
+        """Lay the rows out as prompts x columns: `_grid` [B, C] the row at each place, `_place` [R] each row's place.
+
+        Prompts without a row left go; free places repeat row 0.
+        """
+        import torch
+
+        used, prompt, counts = torch.unique(of_prompt, return_inverse=True, return_counts=True)
+        if len(used) < len(self._prefix[0][0]):
+            self._prefix = [(key[used], value[used]) for key, value in self._prefix]
+        columns = int(counts.max())
+        order = prompt.argsort(stable=True)
+        column = torch.arange(len(order), device=order.device) - (counts.cumsum(0) - counts)[prompt[order]]
+        self._place = torch.empty_like(order)
+        self._place[order] = prompt[order] * columns + column
+        self._grid = torch.zeros(len(used) * columns, dtype=torch.long, device=order.device)
+        self._grid[self._place] = torch.arange(len(order), device=order.device)
+        self._grid = self._grid.unflatten(0, (len(used), columns))
+        self._of_prompt = prompt
+
+    def _buffers(self, rows: Any) -> list[tuple[Any, Any]]:
+        """What these rows have said, with room for more: keys [R, K, D, S] and values [R, K, S, D] of every layer."""
+        buffers = []
+        for index, (key, _) in enumerate(self._prefix):
+            heads, width, size = key.shape[1], key.shape[3], self._length + ROOM_TOKENS
+            keys = key.new_empty((len(rows), heads, width, size))
+            values = key.new_empty((len(rows), heads, size, width))
+            if self._length:
+                keys[..., : self._length] = self._own[index][0][rows, ..., : self._length]
+                values[:, :, : self._length] = self._own[index][1][rows, :, : self._length]
+            buffers.append((keys, values))
+        return buffers

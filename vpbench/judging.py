@@ -1,0 +1,168 @@
+"""Official grading by a judge model: the conversations that a task's rule holds, many at a time.
+
+All conversations go on in rounds: the prompts that are open are asked together, so that a backend can run them
+concurrently or in one batch, and equal prompts once. Every reply is kept as it comes, keyed by judge and prompt, so
+that nothing is asked twice, whatever stops a run or changes in the grader's code. A prompt that got no reply is a
+failed row with its reason, and is asked again when the same command runs again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from vpbench.base import Dialogue, Task
+from vpbench.errors import TooManyFailures
+from vpbench.generate import Generation, Generator, Message, PoolRow, Prompt, Sampling, load_generator
+from vpbench.records import Question, RowKey, Verdict
+from vpbench.store import RowStore, folder_name
+
+ROWS_AT_ONCE = 4096
+SAMPLING = Sampling(temperature=0.0, top_p=1.0, max_tokens=4096)
+FAILED = "judge failed"
+UNREADABLE = "judge's reply can't be read"
+
+
+@dataclass
+class Judge:
+    """A generator that answers graders' prompts, greedily; `spec` is what the user calls it."""
+
+    spec: str
+    generator: Generator
+    _ready: bool = field(default=False, init=False)
+
+    def identity(self) -> dict[str, Any]:
+        """What determines its replies."""
+        return {**self.generator.identity(), "max_tokens": SAMPLING.max_tokens}
+
+    def replies(self, prompts: Sequence[str]) -> Iterator[tuple[int, Generation]]:
+        """One reply per prompt, with the prompt's position, as they come. Raises `ConfigError`."""
+        if not self._ready:
+            self.generator.prepare()
+            self._ready = True
+        return self.generator.generate([Prompt((Message("user", text),), SAMPLING) for text in prompts])
+
+
+@lru_cache(maxsize=1)
+def _loaded(spec: str, settings: tuple[tuple[str, str], ...]) -> Judge:
+    return Judge(spec, load_generator(spec, dict(settings)))
+
+
+def load_judge(spec: str, settings: Mapping[str, str]) -> Judge:
+    """The judge that `spec` names (BACKEND:MODEL), the same one as long as it is asked for. Raises `ConfigError`."""
+    return _loaded(spec, tuple(sorted(settings.items())))
+
+
+@dataclass(frozen=True)
+class JudgeStage:
+    """A judge at work on one task's candidates of one pool; `max_failures` are the rows that may go without reply."""
+
+    judge: Judge
+    output: Path
+    task: str
+    pool: str
+    max_failures: float
+
+    def hold(self, dialogues: Mapping[RowKey, Dialogue]) -> Iterator[tuple[RowKey, Verdict | str | None]]:
+        """How each conversation ends, as it ends: a verdict, None for an unreadable reply, or why there is no reply.
+
+        Raises `TooManyFailures`; the replies that came are kept.
+        """
+        key = {"task": self.task, "pool": self.pool, "judge": self.judge.identity()}
+        folder = self.output / "judge" / folder_name(self.task, self.pool, self.judge.spec, key=key)
+        rows, failed = list(dialogues), 0
+        with RowStore(folder, "replies", key) as store:
+            for start in range(0, len(rows), ROWS_AT_ONCE):
+                for row, end in self._rounds(
+                    {row: dialogues[row] for row in rows[start : start + ROWS_AT_ONCE]}, store
+                ):
+                    failed += isinstance(end, str)
+                    if failed > self.max_failures:
+                        raise TooManyFailures(
+                            f"grading with judge {self.judge.spec} stopped: {failed} rows got no reply, more than "
+                            f"--max-error-rate allows; what is done is kept. The last: {end}"
+                        )
+                    yield row, end
+
+    def _rounds(
+        self, dialogues: Mapping[RowKey, Dialogue], store: RowStore
+    ) -> Iterator[tuple[RowKey, Verdict | str | None]]:
+        asked: dict[str, list[RowKey]] = {}
+        for row, dialogue in dialogues.items():
+            yield from _continue(dialogue, None, row, asked)
+        while asked:
+            following: dict[str, list[RowKey]] = {}
+            for prompt, reply in self._answers(list(asked), store):
+                for row in asked[prompt]:
+                    if isinstance(reply, str):
+                        yield from _continue(dialogues[row], reply, row, following)
+                    else:
+                        yield row, str(reply.error)
+            asked = following
+
+    def _answers(self, prompts: Sequence[str], store: RowStore) -> Iterator[tuple[str, str | Generation]]:
+        """Every prompt with its reply, kept or new; where there is none, with the generation that failed."""
+        keys = {prompt: (hashlib.sha256(prompt.encode("utf-8", "replace")).hexdigest(), 0) for prompt in prompts}
+        owed = [prompt for prompt in prompts if keys[prompt] not in store.rows]
+        for prompt in prompts:
+            if keys[prompt] in store.rows:
+                yield prompt, store.rows[keys[prompt]]["text"]
+        for position, reply in self.judge.replies(owed) if owed else ():
+            prompt = owed[position]
+            if reply.error is None:
+                store.append(keys[prompt], {"text": reply.text})
+                store.flush()
+            yield prompt, reply.text if reply.error is None else reply
+
+
+def rows_to_judge(task: Task, questions: Mapping[str, Question], rows: Mapping[str, Sequence[PoolRow]]) -> list[RowKey]:
+    """The rows about which the task's official rule asks a language model."""
+    if type(task).judge is Task.judge:
+        return []
+    return [
+        row.candidate.key
+        for id, candidates in rows.items()
+        for row in candidates
+        if task.judge(questions[id], row.candidate.response, row.extraction) is not None
+    ]
+
+
+def judge_facts(judge: Judge, used_before: Mapping[str, float], rows: int) -> dict[str, Any]:
+    """What a result says of its judge; what was used in this run alone, kept replies cost nothing."""
+    used = {name: number - used_before.get(name, 0) for name, number in judge.generator.usage().items()}
+    return {"judge": judge.spec, "identity": judge.identity(), "rows": rows, "used_in_this_run": used}
+
+
+def judge_notes(asked: Sequence[RowKey], verdicts: Mapping[RowKey, Verdict], judge: Judge | None) -> list[str]:
+    """What a reader of the result has to know of the rows in `asked`, those that need a judge."""
+    if not asked:
+        return []
+    if judge is None:
+        return [
+            f"{len(asked)} of {len(verdicts)} verdicts are rule-only: there the official rule asks a language model; "
+            "give one by --judge"
+        ]
+    notes = [f"{len(asked)} of {len(verdicts)} verdicts by judge {judge.spec}, asked in vpbench's own words"]
+    reasons = [verdicts[row].reason for row in asked]
+    unread, failed = (sum(reason.startswith(head) for reason in reasons) for head in (UNREADABLE, FAILED))
+    if unread:
+        notes.append(f"{unread} replies of the judge can't be read; these rows are graded by rule")
+    if failed:
+        notes.append(f"{failed} rows got no reply from the judge and count as wrong; the same command asks again")
+    return notes
+
+
+def _continue(
+    dialogue: Dialogue, reply: str | None, row: RowKey, asked: dict[str, list[RowKey]]
+) -> Iterator[tuple[RowKey, Verdict | None]]:
+    """Go on with a conversation up to its next prompt, which joins `asked`, or to its end, which is yielded."""
+    try:
+        prompt = next(dialogue) if reply is None else dialogue.send(reply)
+    except StopIteration as end:
+        yield row, end.value
+    else:
+        asked.setdefault(prompt, []).append(row)

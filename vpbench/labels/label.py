@@ -1,0 +1,134 @@
+"""What `vpbench label` does: solutions drawn and graded, their steps estimated by continuation, rows written.
+
+Solutions are the policy's candidates, the same rows that `vpbench sample` keeps; continuations have a store of their
+own. Everything resumes, and raising the number of solutions or continuations draws the missing ones only.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vpbench.base import Task
+from vpbench.errors import TooManyFailures
+from vpbench.generate.sampling import sampled_pool
+from vpbench.labels.continuation import Continuer, MonteCarlo, Solution
+from vpbench.labels.rules import Rule, StepEstimate
+from vpbench.labels.write import raw_row, write_rows
+from vpbench.records import GradingMode
+from vpbench.sample import SamplePlan, draw
+from vpbench.scoring.splitting import split_steps
+from vpbench.stages import Progress
+from vpbench.store import RowStore, folder_name
+
+_QUESTIONS_AT_ONCE = 32
+
+
+@dataclass(frozen=True)
+class Labelling:
+    """How steps get their labels. A solution is merged to at most `max_steps` steps; `rule` and `threshold` are those
+    of `step_labels`."""
+
+    monte_carlo: MonteCarlo
+    max_steps: int = 12
+    rule: Rule = "value"
+    threshold: float = 0.0
+    grading: GradingMode = "robust"
+
+
+def label_task(
+    task: Task, planned: SamplePlan, labelling: Labelling, grader: str, max_error_rate: float, output: Path,
+    progress: Progress, echo: Callable[[str], None], export: Path | None = None,
+) -> Path:  # fmt: skip
+    """Label the solutions of `planned` and write them; the file's path. `grader` identifies the grading code.
+
+    Raises `TooManyFailures` where more solutions than allowed have a step without a single continuation.
+    """
+    solutions = _solutions(task, planned, labelling, max_error_rate, progress)
+    monte_carlo = labelling.monte_carlo
+    key = {**planned.key, "grading": labelling.grading, "grader_code": grader, "continuation_seed": monte_carlo.seed}
+    name = folder_name(task.name, planned.drawing.name, key=key)
+    with RowStore(output / "continuations" / name, "continuations", key) as store:
+        store.forget([each for each, row in store.rows.items() if row["error"] is not None])
+        continuer = Continuer(
+            task, labelling.grading, planned.generator, planned.conversations, planned.drawing.sampling, monte_carlo,
+            store,
+        )  # fmt: skip
+        estimated = list(_estimated(solutions, continuer, progress))
+        drawn = len(store.rows)
+    labels = {"rule": labelling.rule, "threshold": labelling.threshold, "max_steps": labelling.max_steps,
+              **dataclasses.asdict(monte_carlo)}  # fmt: skip
+    path = (
+        export
+        or output / "labels" / folder_name(task.name, planned.drawing.name, key={**key, **labels}) / "solutions.jsonl"
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = _rows(estimated, labelling, path.parent / "images")
+    write_rows(path, rows)
+    _report(rows, estimated, drawn, echo)
+    failed = sum(estimates is None for _, estimates in estimated)
+    if failed > max_error_rate * len(estimated):
+        raise TooManyFailures(
+            f"{failed} of {len(estimated)} solutions have a step that no continuation could be drawn for, more than "
+            f"--max-error-rate {max_error_rate:g} allows; the others are in {path}, the same command tries them again"
+        )
+    return path
+
+
+def _solutions(
+    task: Task, planned: SamplePlan, labelling: Labelling, max_error_rate: float, progress: Progress
+) -> dict[str, list[Solution]]:
+    rows = draw(planned, max_error_rate, progress)
+    pool = sampled_pool(planned.key, planned.drawing, rows)
+    solutions: dict[str, list[Solution]] = {}
+    for id, candidates in pool.rows.items():
+        question = planned.questions.questions[id]
+        for candidate in (row.candidate for row in candidates if row.candidate.response.strip()):
+            verdict = task.grade(question, candidate.response, labelling.grading)
+            steps = split_steps(candidate.response, labelling.max_steps)
+            solutions.setdefault(id, []).append(Solution(question, candidate, steps, verdict.correct))
+    return solutions
+
+
+Estimated = tuple[Solution, tuple[StepEstimate, ...] | None]
+
+
+def _estimated(solutions: dict[str, list[Solution]], continuer: Continuer, progress: Progress) -> Iterator[Estimated]:
+    ids = list(solutions)
+    if ids:
+        continuer.generator.prepare()
+    with progress("continuing steps", sum(map(len, solutions.values()))) as bar:
+        for start in range(0, len(ids), _QUESTIONS_AT_ONCE):
+            group = [each for id in ids[start : start + _QUESTIONS_AT_ONCE] for each in solutions[id]]
+            yield from zip(group, continuer.estimate(group), strict=True)
+            bar.update(len(group))
+
+
+def _rows(estimated: Iterable[Estimated], labelling: Labelling, images: Path) -> list[dict[str, Any]]:
+    outcomes: dict[str, list[bool]] = {}
+    for solution, _ in estimated:
+        outcomes.setdefault(solution.question.id, []).append(solution.correct)
+    start = {id: sum(each) / len(each) for id, each in outcomes.items()}
+    return [
+        raw_row(each, estimates, labelling.monte_carlo, labelling.rule, labelling.threshold, start[each.question.id],
+                images)
+        for each, estimates in estimated
+        if estimates is not None
+    ]  # fmt: skip
+
+
+def _report(
+    rows: Sequence[dict[str, Any]], estimated: Sequence[Estimated], drawn: int, echo: Callable[[str], None]
+) -> None:
+    steps = [step for row in rows for step in row["steps_with_score"]]
+    labels = Counter(step["label"] for step in steps)
+    right = sum(solution.correct for solution, _ in estimated)
+    echo(f"solutions      {len(estimated)}, {right} with the right answer, {len(rows)} labelled")
+    echo(f"steps          {len(steps)}, by {drawn} continuations of distinct prefixes")
+    if steps:
+        mean = sum(step["score"] for step in steps) / len(steps)
+        echo(f"labels         {labels[1]} correct, {labels[0]} neutral, {labels[-1]} incorrect; mean mc {mean:.3f}")

@@ -1,0 +1,90 @@
+"""Labelled solutions written as raw rows: JSONL in the columns of the released raw data, images beside it.
+
+A row holds `image`, `question`, `answer`, `response` and `steps_with_score` (each `step`, `score`, `num_mc_correct`,
+`num_mc_total`); beyond those the exact interval and the label of each step, the policy, and how the estimates were
+made, so that a biased estimate can be told. `question` is the question's text as critics see it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from vpbench.labels.continuation import MonteCarlo, Solution
+from vpbench.labels.rules import Rule, StepEstimate, step_labels
+from vpbench.records import ImageRef
+from vpbench.store import write_atomic
+
+
+def raw_row(
+    solution: Solution,
+    estimates: Sequence[StepEstimate],
+    plan: MonteCarlo,
+    rule: Rule,
+    threshold: float,
+    start_mc: float,
+    images: Path,
+) -> dict[str, Any]:
+    """One row; the images are saved in the folder `images`. Raises `DataError` for an image that can't be read.
+
+    `start_mc` is the policy's accuracy on the question, which the advantage of the first step is measured against.
+    """
+    question, candidate = solution.question, solution.candidate
+    labels = step_labels(estimates, rule, threshold, start_mc)
+    saved = [_save(image, images) for image in question.images]
+    return {
+        "task": question.task,
+        "question_id": question.id,
+        "index": candidate.index,
+        "policy": candidate.policy,
+        "image": saved[0] if len(saved) == 1 else saved,
+        "question": question.text,
+        "answer": question.answer,
+        "response": candidate.response,
+        "steps_with_score": [
+            _step(*each) for each in zip(solution.steps, estimates, labels, strict=True)
+        ],
+        "num_mc_sequences": plan.continuations,
+        "start_mc": start_mc,
+        "label_rule": rule,
+        "mc_threshold": threshold,
+        "early_stop": plan.early_stop,
+        "mc_biased_by_early_exit": plan.early_exit,
+    }  # fmt: skip
+
+
+def _step(text: str, estimate: StepEstimate, label: int) -> dict[str, Any]:
+    low, high = estimate.interval() if estimate.total > 1 else (estimate.mc, estimate.mc)
+    return {
+        "step": text,
+        "score": estimate.mc,
+        "num_mc_correct": estimate.correct,
+        "num_mc_total": estimate.total,
+        "low": low,
+        "high": high,
+        "label": label,
+    }
+
+
+def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """All rows as JSONL; the file is the old or the new one, never half of it."""
+    lines = (json.dumps(row, ensure_ascii=False) for row in rows)
+    write_atomic(path, "".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
+
+
+def _save(image: ImageRef, folder: Path) -> str:
+    """The image's path relative to the folder above `folder`; its bytes as they are."""
+    from PIL import Image
+
+    data = image.read()
+    image.open()
+    kind = (Image.open(BytesIO(data)).format or "png").lower()
+    path = folder / f"{hashlib.sha256(data).hexdigest()[:16]}.{kind}"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, data)
+    return f"{folder.name}/{path.name}"

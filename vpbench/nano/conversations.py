@@ -1,0 +1,66 @@
+"""Token sequences: a question for the policy, and a solution as critics are shown it.
+
+The policy's conversation is what its own chat template makes of one user message with a picture; the critics' is the
+one that `vpbench.scoring` writes, one user turn per step for a process reward model, one for the whole response for an
+outcome reward model. Question texts come from the tasks, so the models are trained on exactly what a run asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from vpbench.base import Task
+from vpbench.nano.architecture import SYSTEM_MESSAGE, VISUAL_TOKENS
+from vpbench.nano.drawn import Drawn
+from vpbench.nano.language import Words
+from vpbench.plugins import all_tasks
+from vpbench.scoring.conversation import (
+    ASSISTANT_ROLE,
+    IMAGE_MARKER,
+    SEPARATOR,
+    USER_ROLE,
+    mark_images,
+    place_images,
+    render,
+)
+
+
+def nano_tasks() -> dict[str, Task]:
+    """The tasks that have a counterpart in the miniature world, by the kind of question they take."""
+    tasks = (found.cls() for found in all_tasks().values() if found.cls.nano_kind)
+    return {str(task.nano_kind): task for task in tasks if isinstance(task, Task)}
+
+
+@dataclass(frozen=True)
+class Conversations:
+    """Writes token sequences with one tokenizer, for the questions of `tasks` (by kind)."""
+
+    words: Words
+    tasks: Mapping[str, Task]
+
+    def text(self, drawn: Drawn) -> str:
+        """The question as its task asks it."""
+        task = self.tasks[drawn.kind]
+        question = task.question(task.nano_row(drawn, 0), ())
+        assert question is not None
+        return question.text
+
+    def shown(self) -> list[int]:
+        """A prompt that is a picture and nothing else."""
+        user = place_images(f"{IMAGE_MARKER}\n", [1], VISUAL_TOKENS)
+        return self.words.encode(USER_ROLE + user + SEPARATOR + ASSISTANT_ROLE)
+
+    def asked(self, drawn: Drawn) -> list[int]:
+        """The policy's prompt, up to where its answer starts."""
+        user = place_images(f"{IMAGE_MARKER}\n{self.text(drawn)}", [1], VISUAL_TOKENS)
+        return self.words.encode(USER_ROLE + user + SEPARATOR + ASSISTANT_ROLE)
+
+    def answered(self, steps: Sequence[str]) -> list[int]:
+        """The policy's response with its end."""
+        return self.words.encode("\n\n".join(steps) + "<|im_end|>")
+
+    def judged(self, drawn: Drawn, steps: Sequence[str]) -> list[int]:
+        """The critics' conversation over `steps`, with a label in each assistant turn."""
+        chat = render(SYSTEM_MESSAGE, mark_images(self.text(drawn), 1), steps)
+        return self.words.encode(place_images(chat, [1], VISUAL_TOKENS))

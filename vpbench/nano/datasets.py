@@ -1,0 +1,71 @@
+"""Data sets of drawn questions, in the form in which each benchmark's own files come.
+
+Questions go through `Task.nano_row` into Parquet files named by split, pictures inline; labelled solutions go through
+`StepTask.nano_row` into JSONL with the pictures beside it. The readers of `vpbench.data` can't tell the difference.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vpbench.base import StepTask, Task
+from vpbench.nano.drawn import Drawn
+from vpbench.nano.families import KINDS
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A solution with the truth about each step; `text` is the question as its task asks it."""
+
+    drawn: Drawn
+    text: str
+    source: str
+    steps: Sequence[str]
+    labels: Sequence[bool]
+
+
+def draw_questions(kind: str, seed: int, count: int) -> list[tuple[int, Drawn]]:
+    """At least `count` questions of one kind in whole groups, each with its group's number, which starts at 1."""
+    rng = random.Random(f"{kind} {seed}")
+    drawn: list[tuple[int, Drawn]] = []
+    number = 0
+    while len(drawn) < count:
+        number += 1
+        drawn += [(number, each) for each in KINDS[kind](rng)]
+    return drawn
+
+
+def write_questions(folder: Path, task: Task, seed: int, count: int) -> None:
+    """Write `count` (or a few more, to complete a group) questions of the task's kind, one file per split."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from vpbench.data.table import SPLIT
+
+    splits: dict[str, list[dict[str, Any]]] = {}
+    for number, drawn in draw_questions(str(task.nano_kind), seed, count):
+        row = task.nano_row(drawn, number)
+        split = row.pop(SPLIT, task.source.split)
+        image = {"bytes": drawn.picture.png(), "path": f"{number}{drawn.part}.png"}
+        splits.setdefault(split, []).append({**row, task.source.image_columns[0]: image})
+    folder.mkdir(parents=True, exist_ok=True)
+    for split, rows in splits.items():
+        pq.write_table(pa.Table.from_pylist(rows), folder / f"{split}.parquet", compression="zstd")
+
+
+def write_solutions(folder: Path, task: StepTask, solutions: Sequence[Labelled], policy: str) -> None:
+    """Write labelled solutions and their pictures."""
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    lines = []
+    for number, each in enumerate(solutions):
+        image = f"images/{number:03d}.png"
+        (folder / image).write_bytes(each.drawn.picture.png())
+        signs = [1 if right else -1 for right in each.labels]
+        row = task.nano_row(image, each.text, each.drawn.answer, each.steps, signs, each.source, policy)
+        lines.append(json.dumps(row) + "\n")
+    (folder / f"{task.source.split}.jsonl").write_text("".join(lines), encoding="utf-8")

@@ -1,0 +1,203 @@
+"""Questions of the miniature world, each with its picture and the one reference solution.
+
+There are seven kinds, one for each form of answer that benchmarks have. A solution's steps are short statements, one
+fact or one operation each, the last step gives the answer; a step that somebody else writes is right if it states what
+the reference states in its place. Nothing here knows benchmarks: a task turns a `Drawn` into a row of its own.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from math import gcd
+
+from vpbench.nano.drawn import LETTERS, Drawn
+from vpbench.nano.pictures import CELLS, COLOURS, SHAPES, Picture
+
+NONE = "none"
+
+
+def _options(rng: random.Random, answer: int) -> tuple[str, tuple[str, ...]]:
+    """The right option, and three numbers near each other with `NONE` last; once in ten times that is the right one."""
+    near = rng.sample([value for value in range(max(0, answer - 6), answer + 7) if value != answer], 3)
+    if rng.random() < 0.1:
+        return NONE, (*map(str, near), NONE)
+    return str(answer), (*map(str, rng.sample([answer, *near[:2]], 3)), NONE)
+
+
+def _numbers(rng: random.Random, colours: Sequence[str], low: int = 1, high: int = 9) -> tuple[Picture, dict[str, int]]:
+    """A picture with one number on a ground of each colour, and the numbers."""
+    picture = Picture(rng)
+    values = {colour: rng.randint(low, high) for colour in colours}
+    for cell, (colour, value) in zip(rng.sample(range(CELLS**2), len(values)), values.items(), strict=True):
+        picture.fill(cell, colour)
+        picture.write(cell, str(value))
+    return picture, values
+
+
+def _said(values: Mapping[str, int]) -> tuple[str, ...]:
+    return tuple(f"{colour} {value}" for colour, value in values.items())
+
+
+def bars(rng: random.Random) -> list[Drawn]:
+    """Bars to be read off and combined: a mean (one decimal) or a difference (an integer)."""
+    picture, colours = Picture(rng), rng.sample(list(COLOURS), CELLS)
+    heights = dict(zip(colours, (rng.randint(1, 8) for _ in colours), strict=True))
+    for column, (colour, height) in enumerate(heights.items()):
+        picture.bar(column, height, colour)
+    one, two = rng.sample(colours, 2)
+    if rng.random() < 0.5:
+        text = f"What is the mean height of the {one} bar and the {two} bar?"
+        a, b = heights[one], heights[two]
+        answer = f"{(a + b) / 2:.1f}"
+        last = f"({a}+{b})/2={answer}"
+    else:
+        one, two = sorted((one, two), key=lambda colour: -heights[colour])
+        text = f"How much higher is the {one} bar than the {two} bar?"
+        answer = str(heights[one] - heights[two])
+        last = f"{heights[one]}-{heights[two]}={answer}"
+    steps = (f"{one} {heights[one]}", f"{two} {heights[two]}", last)
+    return [Drawn("decimal", text, picture, _said(heights), steps, answer)]
+
+
+def table(rng: random.Random) -> list[Drawn]:
+    """A price and, right of it, a quantity on each colour; the cost of two of them, to be chosen from options."""
+    picture, colours = Picture(rng), rng.sample(list(COLOURS), CELLS)
+    start = rng.randint(0, 2)
+    cells = {}
+    for row, colour in enumerate(colours):
+        price, quantity = cells[colour] = (rng.randint(1, 9), rng.randint(1, 5))
+        for column, value in ((start, price), (start + 1, quantity)):
+            picture.fill(row * CELLS + column, colour)
+            picture.write(row * CELLS + column, str(value))
+    one, two = rng.sample(colours, 2)
+    (a, b), (c, d) = cells[one], cells[two]
+    total = a * b + c * d
+    steps = (f"{one} {a}*{b}={a * b}", f"{two} {c}*{d}={c * d}", f"{a * b}+{c * d}={total}")
+    text = f"What do the {one} goods and the {two} goods cost together?"
+    facts = tuple(f"{colour} {price}*{quantity}" for colour, (price, quantity) in cells.items())
+    return [Drawn("options", text, picture, facts, steps, *_options(rng, total))]
+
+
+def shown(rng: random.Random) -> list[Drawn]:
+    """A term that only the picture shows: two operations on three digits."""
+    picture = Picture(rng)
+    while True:
+        a, b, c = (rng.randint(1, 9) for _ in range(3))
+        first, second = rng.choice("+-*"), rng.choice("+-")
+        middle = {"+": a + b, "-": a - b, "*": a * b}[first]
+        result = middle + c if second == "+" else middle - c
+        if middle >= 0 and result >= 0:
+            break
+    start = rng.randint(0, 2) * CELLS
+    for cell, char in enumerate((str(a), first, str(b), second, str(c)), start):
+        picture.write(cell, char)
+    steps = (f"{a}{first}{b}{second}{c}", f"{a}{first}{b}={middle}", f"{middle}{second}{c}={result}")
+    return [Drawn("shown", f"How much is {steps[0]}?", picture, steps[:1], steps, str(result))]
+
+
+def ratio(rng: random.Random) -> list[Drawn]:
+    """Shapes to be counted; how many of one kind there are to another, as a ratio in lowest terms."""
+    picture = Picture(rng)
+    counts = [rng.randint(1, 6) for _ in SHAPES]
+    kinds = [kind for kind, count in zip(SHAPES, counts, strict=True) for _ in range(count)]
+    for cell, kind in zip(rng.sample(range(CELLS**2), len(kinds)), kinds, strict=True):
+        picture.place(cell, kind, rng.choice(list(COLOURS)))
+    order = rng.choice((0, 1))
+    one, two = SHAPES[order], SHAPES[1 - order]
+    a, b = counts[order], counts[1 - order]
+    answer = f"{a // gcd(a, b)}:{b // gcd(a, b)}"
+    text = f"What is the ratio of {one}s to {two}s?"
+    facts = (f"{one}s {a}", f"{two}s {b}")
+    return [Drawn("ratio", text, picture, facts, (*facts, f"{a}:{b}={answer}"), answer)]
+
+
+def variants(rng: random.Random, count: int = 10) -> list[Drawn]:
+    """One question asked of `count` pictures with other numbers: a multiple of one number, and another one."""
+    one, two, *others = rng.sample(list(COLOURS), 5)
+    factor, plus = rng.randint(2, 5), rng.random() < 0.5
+    text = f"What is {factor} times the {one} number {'plus' if plus else 'minus'} the {two} number?"
+    drawn = []
+    for number in range(1, count + 1):
+        while True:
+            picture, values = _numbers(rng, [one, two, *others])
+            product = factor * values[one]
+            result = product + values[two] if plus else product - values[two]
+            if result >= 0:
+                break
+        sign = "+" if plus else "-"
+        steps = (f"{one} {values[one]}", f"{factor}*{values[one]}={product}", f"{two} {values[two]}",
+                 f"{product}{sign}{values[two]}={result}")  # fmt: skip
+        drawn.append(Drawn("variants", text, picture, _said(values), steps, str(result), part=str(number)))
+    return drawn
+
+
+def chain(rng: random.Random) -> list[Drawn]:
+    """A problem of two or three operations on numbers of the picture, asked step by step and as a whole."""
+    colours = rng.sample(list(COLOURS), 5)
+    one, two, three, four = colours[:4]
+    long = rng.random() < 0.5
+    while True:
+        picture, values = _numbers(rng, colours)
+        product = values[one] * values[two]
+        total = product + values[three]
+        if not long or total >= values[four]:
+            break
+    group = "3steps" if long else "2steps"
+    read = [f"{one} {values[one]}", f"{two} {values[two]}", f"{values[one]}*{values[two]}={product}"]
+    add = [f"{three} {values[three]}", f"{product}+{values[three]}={total}"]
+    take = [f"{four} {values[four]}", f"{total}-{values[four]}={total - values[four]}"]
+    whole = f"What is the {one} number times the {two} number, plus the {three} number"
+    parts = [
+        (f"{group}_1", f"What is the {one} number times the {two} number?", read, product),
+        (f"{group}_2", f"What is {product} plus the {three} number?", add, total),
+    ]
+    if long:
+        parts.append((f"{group}_3", f"What is {total} minus the {four} number?", take, total - values[four]))
+        whole += f", minus the {four} number"
+    end = total - values[four] if long else total
+    parts.append((f"{group}_multi", whole + "?", [*read, *add, *(take if long else [])], end))
+    return [
+        Drawn("groups", text, picture, _said(values), tuple(steps), *_options(rng, value), part)
+        for part, text, steps, value in parts
+    ]
+
+
+def labels(rng: random.Random) -> list[Drawn]:
+    """Columns A to D of two numbers each: in which is the upper one larger? One to three labels."""
+    while True:
+        picture = Picture(rng)
+        top = rng.randint(0, 2)
+        pairs = [rng.sample(range(10), 2) for _ in LETTERS]
+        chosen = [letter for letter, (upper, lower) in zip(LETTERS, pairs, strict=True) if upper > lower]
+        if 1 <= len(chosen) <= 3:
+            break
+    for column, pair in enumerate(pairs):
+        for row, value in enumerate(pair, top):
+            picture.write(row * CELLS + column, str(value))
+    steps = tuple(
+        f"{letter} {upper},{lower} {'yes' if upper > lower else 'no'}"
+        for letter, (upper, lower) in zip(LETTERS, pairs, strict=True)
+    )
+    text = "In which columns is the upper number larger? Select from A-D"
+    facts = tuple(step.rpartition(" ")[0] for step in steps)
+    return [Drawn("labels", text, picture, facts, steps, ", ".join(chosen))]
+
+
+KINDS: Mapping[str, Callable[[random.Random], list[Drawn]]] = {
+    "options": table,
+    "decimal": bars,
+    "shown": shown,
+    "ratio": ratio,
+    "variants": variants,
+    "groups": chain,
+    "labels": labels,
+}
+
+
+def draw_mixed(rng: random.Random, count: int, shares: Mapping[str, int] | None = None) -> list[Drawn]:
+    """`count` questions, kinds in the given shares (default: equal); of a group one member."""
+    kinds = list(KINDS) if shares is None else [kind for kind, share in shares.items() for _ in range(share)]
+    chosen = [kinds[place % len(kinds)] for place in range(count)]
+    rng.shuffle(chosen)
+    return [variants(rng, 1)[0] if kind == "variants" else rng.choice(KINDS[kind](rng)) for kind in chosen]

@@ -1,0 +1,60 @@
+"""True labels of solutions, and the slips that solutions can have.
+
+A step is right if it says what the reference says in its place; the answer line, wherever it stands, if it gives the
+right answer. `slip` makes rare mistakes on purpose: one token of a reference solution is changed, as a policy does once
+in a hundred samples, so that critics see such solutions, too.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from vpbench.nano.drawn import LETTERS, Drawn
+
+ANSWER = "Answer: "
+LAST_STEP, AFTER_EQUALS = 0.4, 0.75
+
+
+def expected(drawn: Drawn, steps: Sequence[str]) -> list[str]:
+    """For each step what the reference says in its place ("" beyond its end)."""
+    reference = drawn.solution
+    return [
+        reference[-1] if step.startswith(ANSWER) else reference[place] if place < len(reference) - 1 else ""
+        for place, step in enumerate(steps)
+    ]
+
+
+def step_labels(drawn: Drawn, steps: Sequence[str]) -> list[bool]:
+    """Whether each step is right."""
+    return [step == wanted for step, wanted in zip(steps, expected(drawn, steps), strict=True)]
+
+
+def outcome(drawn: Drawn, steps: Sequence[str]) -> bool:
+    """Whether the last step gives the right answer."""
+    return bool(steps) and steps[-1] == drawn.solution[-1]
+
+
+def slip(drawn: Drawn, rng: random.Random) -> tuple[str, ...]:
+    """The reference solution with one sign of one step changed; the answer follows where the last result changed."""
+    steps = list(drawn.solution)
+    last = len(steps) - 2
+    place = last if rng.random() < LAST_STEP else rng.randrange(len(steps))
+    step = steps[place]
+    digits = [at for at, sign in enumerate(step) if sign.isdigit()]
+    results = [at for at in digits if at > step.find("=") >= 0]
+    letters = [at for at, sign in enumerate(step) if sign in LETTERS and place == len(steps) - 1 and at >= len(ANSWER)]
+    if letters:
+        at = rng.choice(letters)
+        new = rng.choice([letter for letter in LETTERS if letter != step[at]])
+    elif not digits:
+        return tuple(steps)
+    else:
+        at = rng.choice(results) if results and rng.random() < AFTER_EQUALS else rng.choice(digits)
+        value = int(step[at])
+        near = [value - 1, value + 1, value - 2, value + 2, rng.randrange(10)]
+        new = str(rng.choice([other for other in near if 0 <= other <= 9 and other != value] or [(value + 1) % 10]))
+    steps[place] = step[:at] + new + step[at + 1 :]
+    if place == last and not drawn.options and "=" in step and at > step.rfind("="):
+        steps[-1] = ANSWER + steps[place].rpartition("=")[2]
+    return tuple(steps)

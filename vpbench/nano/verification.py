@@ -1,0 +1,192 @@
+"""Verification pre-training: from a fine-tuned language model to one that judges steps.
+
+The critic is the base with two more layers that start as identity. Each sequence is a solution in the critics' own
+conversation, and one forward serves three losses: the label where critics are read (and, for a process reward model, on
+every token of a step: is it still on the reference?); the next token of the reference, read after the base's layers,
+so that these go on predicting what is true while the two upper layers compare it with what is written; and a small one
+that makes the plain softmax answer with a label, too. Labels come from reference solutions: this is the part of the
+critics' training that a large model has from elsewhere. Fine-tuning on Monte-Carlo labels follows it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from vpbench.nano.architecture import CRITIC_LAYERS, POLICY_LAYERS, SYSTEM_MESSAGE, VISUAL_TOKENS
+from vpbench.nano.conversations import Conversations
+from vpbench.nano.drawn import Drawn
+from vpbench.nano.lean import LanguageModel
+from vpbench.nano.optimiser import FlatAdamW
+from vpbench.nano.truth import expected
+from vpbench.nano.tuning import BATCH, WARM_UP_STEPS, Log, by_length, padded
+from vpbench.scoring.conversation import (
+    ASSISTANT_ROLE,
+    LABEL_PLACEHOLDER,
+    SEPARATOR,
+    SYSTEM_ROLE,
+    USER_ROLE,
+    mark_images,
+    place_images,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One solution to learn from: token ids, (place, label 0 or 1), (place, id of the token that is true there).
+
+    `question` is the place of its picture's visual tokens.
+    """
+
+    ids: list[int]
+    labels: list[tuple[int, int]]
+    following: list[tuple[int, int]]
+    question: int
+
+
+def judged(
+    talk: Conversations, drawn: Drawn, question: int, steps: Sequence[str], labels: Sequence[bool], *, whole: bool,
+    dense: bool,
+) -> Judged:  # fmt: skip
+    """A training sequence. `labels`: one per step, or with `whole` (outcome) one for the response as a single step.
+
+    With `dense`, every token after a step's first carries whether the step is still on the reference up to there.
+    """
+    encode = talk.words.encode
+    start = f"### Question:\n{mark_images(talk.text(drawn), 1)}\n\n### Solution Process:\n"
+    ids = encode(SYSTEM_ROLE + SYSTEM_MESSAGE + SEPARATOR + USER_ROLE + place_images(start, [1], VISUAL_TOKENS))
+    label_turn = encode(SEPARATOR + ASSISTANT_ROLE)
+    found: list[tuple[int, int]] = []
+    following: list[tuple[int, int]] = []
+    for number, (step, wanted) in enumerate(zip(steps, expected(drawn, steps), strict=True)):
+        if number:
+            ids += encode("\n\n" if whole else USER_ROLE)
+        on_track, true = True, encode(wanted)
+        for place, token in enumerate(encode(step)):
+            if on_track and place < len(true):
+                following.append((len(ids) - 1, true[place]))
+            on_track = on_track and place < len(true) and token == true[place]
+            if dense and place:
+                found.append((len(ids), int(on_track)))
+            ids.append(token)
+        if not whole or number == len(steps) - 1:
+            ids += label_turn
+            found.append((len(ids) - 1, int(labels[0] if whole else labels[number])))
+            ids += encode(LABEL_PLACEHOLDER + SEPARATOR)
+    return Judged(ids, found, following, question)
+
+
+def with_judging_layers(base: LanguageModel, seed: int) -> LanguageModel:
+    """The base with two more layers that change nothing yet (their output projections are zero)."""
+    torch.manual_seed(seed)
+    critic = LanguageModel(CRITIC_LAYERS, base.head.weight.shape[0])
+    critic.to(torch.bfloat16)
+    known = base.state_dict()
+    with torch.no_grad():
+        for name, parameter in critic.named_parameters():
+            if name in known:
+                parameter.copy_(known[name])
+            elif name.endswith(("out.weight", "down.weight", "bias")):
+                parameter.zero_()
+            elif parameter.dim() == 2:
+                parameter.normal_(0, 0.06)
+    return critic
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One training stage. `rate` is constant after a short warm-up and falls linearly over the last part, `decay`.
+
+    The losses of the next reference token and of the plain softmax have the given weights beside the labels' own 1.
+    """
+
+    rate: float
+    decay: float
+    next_weight: float
+    word_weight: float
+
+
+PRETRAINING = Stage(rate=1e-3, decay=0.15, next_weight=1.0, word_weight=0.1)
+TUNING = Stage(rate=4e-4, decay=0.5, next_weight=0.0, word_weight=1.0)
+"""Tuning has the labels' plain cross-entropy alone, as a full-size recipe has."""
+
+
+def train(
+    model: LanguageModel,
+    talk: Conversations,
+    sequences: Sequence[Judged],
+    visual: Any,
+    stage: Stage,
+    seed: int,
+    count: int,
+    log: Log,
+) -> None:
+    """Train in place on `count` sequences, in passes over those given."""
+    optimiser, data = FlatAdamW(model.parameters()), batches(sequences, visual, seed)
+    steps = count // BATCH
+    decay = int(steps * stage.decay)
+    for step in range(steps):
+        total, parts = losses(model, talk, next(data), stage)
+        total.backward()
+        falling = 0.02 + 0.98 * (steps - step) / max(1, decay) if step >= steps - decay else 1.0
+        optimiser.step(stage.rate * min(1, (step + 1) / WARM_UP_STEPS) * falling)
+        if step % 50 == 49:
+            told = ", ".join(f"{name} {value:.3f}" for name, value in parts.items())
+            log(f"judging {step + 1}/{steps}: {told}")
+
+
+def batches(sequences: Sequence[Judged], visual: Any, seed: int) -> Iterator[tuple[list[Judged], Any]]:
+    """Endless passes over the sequences in batches of similar length, each with its visual tokens."""
+    rng = random.Random(seed)
+    while True:
+        for places in by_length([len(each.ids) for each in sequences], rng):
+            batch = [sequences[place] for place in places]
+            yield batch, visual[[each.question for each in batch]]
+
+
+def losses(
+    model: LanguageModel, talk: Conversations, batch: tuple[list[Judged], Any], stage: Stage
+) -> tuple[Any, dict[str, float]]:
+    """The weighted sum of the three losses, and each of them."""
+    sequences, visual = batch
+    ids = padded([each.ids for each in sequences], talk.words.ids["<pad>"])
+    hidden, middle = model(model.embed(ids, visual, talk.words.ids["<IMG_CONTEXT>"]), POLICY_LAYERS)
+    rows, places, values = _flat([each.labels for each in sequences])
+    logits = model.head(hidden[rows, places]).float()
+    signs = [talk.words.ids["-"], talk.words.ids["+"]]
+    label = functional.cross_entropy(logits[:, signs], values)
+    word = (logits.logsumexp(-1) - logits[:, signs].logsumexp(-1)).mean()
+    total, parts = label + stage.word_weight * word, {"label": float(label), "word": float(word)}
+    if stage.next_weight:
+        rows, places, values = _flat([each.following for each in sequences])
+        follow = functional.cross_entropy(model.head(middle[rows, places]).float(), values)
+        total, parts = total + stage.next_weight * follow, {**parts, "next": float(follow)}
+    return total, parts
+
+
+def _flat(pairs: Sequence[Sequence[tuple[int, int]]]) -> tuple[Any, Any, Any]:
+    rows = torch.tensor([row for row, each in enumerate(pairs) for _ in each])
+    places, values = (torch.tensor([pair[at] for each in pairs for pair in each]) for at in (0, 1))
+    return rows, places, values
+
+
+def scores(model: LanguageModel, talk: Conversations, sequences: Sequence[Judged], visual: Any) -> list[list[float]]:
+    """P(+) against P(-) at each labelled place, for evaluation while training."""
+    found: list[list[float]] = [[] for _ in sequences]
+    signs = [talk.words.ids["-"], talk.words.ids["+"]]
+    for places in by_length([len(each.ids) for each in sequences], random.Random(0)):
+        batch = [sequences[place] for place in places]
+        ids = padded([each.ids for each in batch], talk.words.ids["<pad>"])
+        embedded = model.embed(ids, visual[[each.question for each in batch]], talk.words.ids["<IMG_CONTEXT>"])
+        rows, at, _ = _flat([each.labels for each in batch])
+        with torch.no_grad():
+            hidden, _ = model(embedded)
+            values = model.head(hidden[rows, at])[:, signs].float().softmax(-1)[:, 1]
+        for row, value in zip(rows.tolist(), values.tolist(), strict=True):
+            found[places[row]].append(value)
+    return found

@@ -1,0 +1,67 @@
+"""The named measures of a result: for every N the critic's value with its interval, and the controls' beside it.
+
+What there is: accuracy, the task's own `measures`, and accuracy by each category that it names in `breakdowns`. A
+measure on a single question or group has no interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from vpbench.base import Task
+from vpbench.measures import Measure
+from vpbench.records import Question
+from vpbench.report.result import fraction
+from vpbench.report.units import CURVES
+from vpbench.stats import Curves, resampled_weighted_means
+from vpbench.stats.bootstrap import LEVEL
+
+
+def measure_rows(
+    task: Task, questions: Sequence[Question], curves: Curves, resamples: int, seed: int
+) -> list[dict[str, Any]]:
+    """One entry per measure and category label, as the schema's `measure`; `curves` has a row per question."""
+    by_curve = {name: measures_of(task, questions, getattr(curves, name)) for name in CURVES}
+    figures = {name: [each.figure() for each in measures] for name, measures in by_curve.items()}
+    clusters = np.array([question.group or question.id for question in questions])
+    bounds = _intervals(by_curve["critic"], clusters.tolist(), resamples, seed)
+    rows = []
+    for number, each in enumerate(by_curve["critic"]):
+        several = len(set(clusters[each.weights > 0])) > 1
+        points = [
+            {
+                "n": n,
+                **{name: fraction(figures[name][number][k]) for name in CURVES},
+                **{end: fraction(bounds[end][number, k]) if several else None for end in bounds},
+            }
+            for k, n in enumerate(curves.ns)
+        ]
+        names = {"measure": each.name, "category": each.category, "label": each.label}
+        shown = (each.name if each.category is None else each.category) in task.shown
+        rows.append({**names, "count": each.count, "shown": shown, "points": points})
+    return rows
+
+
+def measures_of(task: Task, questions: Sequence[Question], correctness: Any) -> list[Measure]:
+    """The measures of `questions` given their `correctness` [Q, K]."""
+    accuracy = Measure.accuracy(correctness)
+    parts = [part for category in task.breakdowns for part in accuracy.by_category(questions, category)]
+    return [accuracy, *task.measures(questions, correctness), *parts]
+
+
+def _intervals(measures: Sequence[Measure], clusters: Sequence[str], resamples: int, seed: int) -> dict[str, Any]:
+    """Ends "low" and "high" [M, K] of every measure's interval; as in `Measure.figure`, divided by 0 is 0."""
+    both = [*measures, *(each.by for each in measures if each.by is not None)]
+    values = np.stack([each.values for each in both], axis=1)
+    weights = np.stack([each.weights for each in both], axis=1)
+    means = resampled_weighted_means(values, weights, clusters, resamples, seed)
+    drawn, divisors = means[:, : len(measures)], iter(range(len(measures), len(both)))
+    for number, each in enumerate(measures):
+        if each.by is not None:
+            above, below = drawn[:, number], means[:, next(divisors)]
+            drawn[:, number] = np.divide(above, below, out=np.zeros_like(above), where=below > 0)
+    low, high = np.nanquantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    return {"low": low, "high": high}

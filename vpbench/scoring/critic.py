@@ -1,0 +1,196 @@
+"""What critics with a scoring checkpoint share: settings, loading, and candidates in and scores out.
+
+Such a critic is a fact sheet: a subclass names itself, its prompt format and its threshold. `StepCritic` scores every
+step of a solution, `TextStepCritic` without seeing the images, `ResponseCritic` the solution as one step; the engine
+behind all of them is a `StepScorer`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+from vpbench.base import Critic
+from vpbench.errors import ConfigError, CriticError
+from vpbench.records import Candidate, Question, Score
+from vpbench.scoring.checkpoint import checkpoint_fingerprint, checkpoint_folder
+from vpbench.scoring.conversation import IMAGE_MARKER
+from vpbench.scoring.load import load_step_scorer
+from vpbench.scoring.splitting import splitter
+from vpbench.scoring.step_format import LABEL_WEIGHTS, ChatFormat, StepFormat
+from vpbench.scoring.step_scorer import StepScorer, StepScores
+from vpbench.scoring.text_model import load_text_scorer
+from vpbench.scoring.typed_text import NEUTRALISED
+
+BACKENDS = ("transformers", "vllm", "vllm-server")
+EMPTY = "empty response"
+
+
+@dataclass(frozen=True)
+class CheckpointCritic(Critic):
+    """A critic with a scoring checkpoint.
+
+    `model` is a folder or hub id, `checkpoint_revision` a commit on the hub. An image becomes at most `max_tiles` tiles
+    and a thumbnail. `system_message` None takes the checkpoint's own. Special tokens typed in a question or a response
+    are read as text, unless `released_tokenization`. `backend` is what runs the checkpoint; "vllm-server" is one that
+    runs already, at `base_url`, where the checkpoint is called `served` (empty: `model`).
+    """
+
+    format: ClassVar[StepFormat] = ChatFormat()
+
+    model: str = ""
+    checkpoint_revision: str | None = None
+    max_tiles: int = 12
+    dtype: str = "auto"
+    device: str = "auto"
+    system_message: str | None = None
+    released_tokenization: bool = False
+    backend: str = "transformers"
+    base_url: str = ""
+    served: str = ""
+
+    def __post_init__(self) -> None:
+        if self.max_tiles < 1:
+            raise ConfigError(f"{self.name}: max_tiles is {self.max_tiles}; give at least 1")
+        if self.backend not in BACKENDS:
+            raise ConfigError(f"{self.name}: backend {self.backend!r} is unknown; give one of {', '.join(BACKENDS)}")
+        if (self.backend == "vllm-server") != bool(self.base_url):
+            raise ConfigError(f"{self.name}: base_url and backend=vllm-server go together; give both or neither")
+
+    @abstractmethod
+    def steps(self, candidate: Candidate) -> tuple[str, ...]:
+        """The steps to score."""
+
+    @abstractmethod
+    def verdict(self, scores: StepScores) -> Score:
+        """The score of a candidate whose steps are scored."""
+
+    def score(self, question: Question, candidates: Sequence[Candidate]) -> list[Score]:
+        """Score the candidates of one question; one whose text can't be scored gets the reason instead of a value."""
+        ready = self._ready.pop((question.task, question.id), None)
+        solutions = [self.steps(candidate) for candidate in candidates]
+        scorable = [steps for steps in solutions if any(step.strip() for step in steps)]
+        if not scorable:
+            return [Score(None, None, EMPTY) for _ in candidates]
+        pixels, tiles = ready or self._tiles(question)
+        text = question.text if self.needs_images else question.text.replace(IMAGE_MARKER, "")
+        results = iter(self._scorer.score(text, scorable, pixels, tiles))
+        scores = []
+        for steps in solutions:
+            if not any(step.strip() for step in steps):
+                scores.append(Score(None, None, EMPTY))
+                continue
+            result = next(results)
+            if isinstance(result, CriticError):
+                scores.append(Score(None, None, str(result)))
+            else:
+                remark = NEUTRALISED if result.prompt.neutralised else None
+                scores.append(dataclasses.replace(self.verdict(result), reason=remark))
+        return scores
+
+    def prepare(self) -> None:
+        """Load the checkpoint."""
+        self._scorer  # noqa: B018
+
+    def prefetch(self, question: Question) -> None:
+        """Decode and cut the images; `score` takes them from here."""
+        self._ready[question.task, question.id] = self._tiles(question)
+
+    def revision(self) -> str:
+        """Fingerprint of the checkpoint's files."""
+        return checkpoint_fingerprint(self._folder)
+
+    def _tiles(self, question: Question) -> tuple[Any | None, list[int]]:
+        images = [image.open() for image in question.images] if self.needs_images else []
+        return self._scorer.tiles(images, self.max_tiles)
+
+    @cached_property
+    def _ready(self) -> dict[tuple[str, str], tuple[Any | None, list[int]]]:
+        return {}
+
+    @cached_property
+    def _folder(self) -> Path:
+        if not self.model:
+            raise ConfigError(f"{self.name} needs a checkpoint: give its folder or hub id by --critic-model")
+        return checkpoint_folder(self.model, self.checkpoint_revision)
+
+    @cached_property
+    def _scorer(self) -> StepScorer:
+        loaded = self._load(str(self._folder))
+        return dataclasses.replace(loaded, format=self.format, released_tokenization=self.released_tokenization)
+
+    def _load(self, folder: str) -> StepScorer:
+        if self.backend == "vllm-server":
+            from vpbench.scoring.vllm_server import load_server_step_scorer
+
+            served = self.served or self.model
+            return load_server_step_scorer(folder, self.base_url, served, system_message=self.system_message)
+        if self.backend == "vllm":
+            from vpbench.scoring.vllm_scorer import load_vllm_step_scorer
+
+            labels = tuple(dict.fromkeys((*LABEL_WEIGHTS, *self.format.weights)))
+            return load_vllm_step_scorer(
+                folder, None, self.dtype, self.device, self.system_message, labels, self.max_tiles
+            )
+        return load_step_scorer(folder, None, self.dtype, self.device, self.system_message)
+
+
+@dataclass(frozen=True)
+class StepCritic(CheckpointCritic):
+    """Scores every step; the score of a response is the mean over its steps.
+
+    A response is split by the rule that `splitter` names and merged to at most `max_steps` steps; steps that the data
+    gives are taken as they are.
+    """
+
+    max_steps: int = 12
+    splitter: str = "released"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        splitter(self.splitter)
+        if self.max_steps < 1:
+            raise ConfigError(f"{self.name}: max_steps is {self.max_steps}; give at least 1")
+
+    def steps(self, candidate: Candidate) -> tuple[str, ...]:
+        """The candidate's steps as given, else its split response."""
+        if candidate.steps is not None:
+            return candidate.steps
+        return splitter(self.splitter)(candidate.response, self.max_steps)
+
+    def verdict(self, scores: StepScores) -> Score:
+        """The mean, and the scores of the steps."""
+        return Score(scores.mean, scores.scores)
+
+
+@dataclass(frozen=True)
+class ResponseCritic(CheckpointCritic):
+    """Scores the response as one step; where the data gives steps alone, they are joined by blank lines."""
+
+    def steps(self, candidate: Candidate) -> tuple[str, ...]:
+        """The whole response."""
+        return (candidate.response or "\n\n".join(candidate.steps or ()).strip(),)
+
+    def verdict(self, scores: StepScores) -> Score:
+        """The response's score; its steps have none."""
+        return Score(scores.mean)
+
+
+@dataclass(frozen=True)
+class TextStepCritic(StepCritic):
+    """Scores every step by a text-only causal language model; images are left out."""
+
+    needs_images: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.backend != "transformers":
+            raise ConfigError(f"{self.name}: backend {self.backend!r} takes no text-only checkpoints; use transformers")
+
+    def _load(self, folder: str) -> StepScorer:
+        return load_text_scorer(folder, None, self.dtype, self.device, self.system_message)

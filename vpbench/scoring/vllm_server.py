@@ -1,0 +1,199 @@
+"""Step scores from a vLLM server that already runs, by the log-probabilities of the labels.
+
+One request a step: the chat up to where the model would say the step's label, one token to generate, and of that token
+the log-probabilities of the labels alone. Every request shares its prompt with the one before, which the server's
+prefix cache makes cheap. The server applies the chat template and cuts the images; its token ids come back and have to
+be ours, so that no other template and no other number of tiles goes unseen. Its resampling may differ: scores are the
+checkpoint's own where an image needs no resizing.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from vpbench.errors import CriticError
+from vpbench.generate.chat_client import ChatClient, RequestFailed
+from vpbench.scoring.chat_config import empty_native_model
+from vpbench.scoring.checkpoint import checkpoint_folder, read_json
+from vpbench.scoring.conversation import (
+    IMAGE_CONTEXT,
+    IMAGE_END,
+    IMAGE_MARKER,
+    IMAGE_START,
+    LABEL_PLACEHOLDER,
+    LABEL_TURN,
+    SEPARATOR,
+    SYSTEM_ROLE,
+    USER_ROLE,
+)
+from vpbench.scoring.label_logits import StepPrompt
+from vpbench.scoring.load import ORIGINAL
+from vpbench.scoring.step_format import ChatFormat
+from vpbench.scoring.step_scorer import StepScorer
+from vpbench.scoring.system_message import system_message as system_message_of
+from vpbench.scoring.tiles import tile_grid
+from vpbench.scoring.tokenizer import load_tokenizer
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+IMAGE_BLOCK = re.compile(f"{IMAGE_START}(?:{IMAGE_CONTEXT})+{IMAGE_END}")
+TIMEOUT_S, RETRIES, CONCURRENCY = 600.0, 3, 16
+
+
+@dataclass(frozen=True)
+class SentImages:
+    """The images of a question as data URLs, in place of their pixels; as long as their tiles are many."""
+
+    urls: tuple[str, ...]
+    tiles: int
+
+    def __len__(self) -> int:
+        return self.tiles
+
+
+@dataclass(frozen=True)
+class ServerStepScorer(StepScorer):
+    """A `StepScorer` whose logits are the log-probabilities that a server gives; it has no `model` of its own.
+
+    `served` is what the server calls the model, `image_text` what its template writes for an image.
+    """
+
+    client: ChatClient | None = None
+    served: str = ""
+    image_text: str = IMAGE_MARKER
+
+    def tiles(self, images: Sequence[Image], max_tiles: int) -> tuple[Any | None, list[int]]:
+        """The images to send, or None without images; and how many tiles the server will cut of each."""
+        grids = [tile_grid(*image.size, max_tiles, self.image_size) for image in images]
+        counts = [columns * rows + (columns * rows > 1) for columns, rows in grids]
+        return (SentImages(tuple(map(_data_url, images)), sum(counts)) if images else None), counts
+
+    def prompt(self, question: str, steps: Sequence[str], tiles_per_image: Sequence[int]) -> StepPrompt:
+        """See `StepScorer.prompt`. Raises `CriticError` as well for what a chat can't carry."""
+        if not isinstance(self.format, ChatFormat):
+            raise CriticError("a server scores chats with one turn per step only; use another backend")
+        prompt = super().prompt(question, steps, tiles_per_image)
+        if prompt.neutralised:
+            raise CriticError("special tokens are typed in the text, a server can't read them as text; remove them")
+        if not all(prompt.steps):
+            raise CriticError("empty step: a chat template can't write it as the released scorer does; remove it")
+        return prompt
+
+    def label_logits(
+        self,
+        prompts: Sequence[StepPrompt],
+        pixels: Any | None,
+        tiles_per_image: Sequence[int],
+        label_ids: Sequence[int],
+    ) -> list[Any]:
+        """See `StepScorer.label_logits`. Raises `CriticError` if the server fails or reads other tokens."""
+        import torch
+
+        urls = () if pixels is None else pixels.urls
+        stop = threading.Event()
+        owed = [(prompt, step) for prompt in prompts for step in range(len(prompt.steps))]
+        with ThreadPoolExecutor(CONCURRENCY) as pool:
+            try:
+                rows = list(pool.map(lambda each: self._step(each[0], each[1], urls, label_ids, stop), owed))
+            except RequestFailed as error:
+                raise CriticError(f"the server gives no log-probabilities: {error}") from error
+            finally:
+                stop.set()
+        steps = [len(prompt.steps) for prompt in prompts]
+        return list(torch.tensor(rows, dtype=torch.float32).split(steps)) if rows else []
+
+    def _step(
+        self, prompt: StepPrompt, step: int, urls: Sequence[str], label_ids: Sequence[int], stop: threading.Event
+    ) -> list[float]:
+        """The labels' log-probabilities for one step."""
+        if self.client is None:
+            raise CriticError("this scorer has no server; make it with load_server_step_scorer")
+        extra = {"logprob_token_ids": list(label_ids), "return_tokens_as_token_ids": True, "return_token_ids": True}
+        body = {
+            "model": self.served,
+            "messages": self._messages(prompt, step, urls),
+            "max_tokens": 1,
+            "temperature": 0,
+            "logprobs": True,
+            "top_logprobs": len(label_ids),
+            "extra_body": extra,
+        }
+        reply = self.client.complete(body, stop)
+        if reply.get("prompt_token_ids") != list(prompt.ids[: prompt.readouts[step] + 1]):
+            raise CriticError(
+                "the server reads another prompt than the checkpoint was trained with: its chat template or its number "
+                f"of tiles differs (it must cut images into {prompt.ids.count(self.image_token_id)} tokens in all), or "
+                "it is no vLLM server; start it with the checkpoint's own template and mm-processor-kwargs"
+            )
+        try:
+            told = reply["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
+            found = {each["token"]: float(each["logprob"]) for each in told}
+            return [found[f"token_id:{id}"] for id in label_ids]
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            raise CriticError(f"the server's reply lacks the labels' log-probabilities ({error!r})") from error
+
+    def _messages(self, prompt: StepPrompt, step: int, urls: Sequence[str]) -> list[dict[str, Any]]:
+        """The chat up to the user's turn of a step, taken from the prompt's text."""
+        text = IMAGE_BLOCK.sub(lambda _: self.image_text, prompt.text)
+        turns = text.removeprefix(SYSTEM_ROLE + self.system_message + SEPARATOR).split(LABEL_TURN)[: step + 1]
+        said = [turn.removeprefix(USER_ROLE).removesuffix(SEPARATOR) for turn in turns]
+        images = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
+        first: Any = [*images, {"type": "text", "text": said[0]}] if images else said[0]
+        messages: list[dict[str, Any]] = [{"role": "system", "content": self.system_message}]
+        for number, content in enumerate([first, *said[1:]]):
+            if number:
+                messages.append({"role": "assistant", "content": LABEL_PLACEHOLDER})
+            messages.append({"role": "user", "content": content})
+        return messages
+
+
+def load_server_step_scorer(
+    model: str,
+    base_url: str,
+    served: str | None = None,
+    revision: str | None = None,
+    system_message: str | None = None,
+    api_key_env: str = "OPENAI_API_KEY",
+) -> ServerStepScorer:
+    """A scorer for a vLLM server at `base_url` that serves the checkpoint `model` (no pooling) under the name `served`.
+
+    Of the checkpoint only configuration and tokenizer are read here. Raises `CriticError` if they can't be used and
+    `ConfigError` if the `openai` package is missing.
+    """
+    folder = checkpoint_folder(model, revision)
+    raw = read_json(folder / "config.json")
+    original = raw.get("model_type") == ORIGINAL
+    tokenizer = load_tokenizer(folder, original)
+    if original:
+        config = empty_native_model(raw, folder / "config.json", tokenizer.token_id(IMAGE_CONTEXT) or 0).config
+    else:
+        from transformers import InternVLConfig
+
+        config = InternVLConfig.from_pretrained(folder, local_files_only=True)
+    side, patch = config.vision_config.image_size[0], config.vision_config.patch_size[0]
+    return ServerStepScorer(
+        model=None,
+        tokenizer=tokenizer,
+        system_message=system_message_of(folder, raw) if system_message is None else system_message,
+        image_size=side,
+        tokens_per_tile=int(side // patch * config.downsample_ratio) ** 2,
+        max_tokens=config.text_config.max_position_embeddings,
+        client=ChatClient(base_url, os.environ.get(api_key_env), api_key_env, TIMEOUT_S, RETRIES),
+        served=served or model,
+        image_text=IMAGE_MARKER if original else IMAGE_CONTEXT,
+    )
+
+
+def _data_url(image: Image) -> str:
+    buffer = BytesIO()
+    image.convert("RGB").save(buffer, "PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
