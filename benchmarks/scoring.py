@@ -91,6 +91,13 @@ def random_model(hidden: int, layers: int) -> Any:
     return model
 
 
+def in_dtype(model: Any, dtype: Any) -> Any:
+    """The model itself, its weights converted; the rotary frequencies stay in float32, as they do when it is loaded."""
+    decoder = model.to(dtype).get_decoder()
+    decoder.rotary_emb = type(decoder.rotary_emb)(decoder.config)
+    return model
+
+
 def random_prompts(count: int, tiles: int, text: int) -> tuple[list[StepPrompt], int]:
     """Prompts of 5 to 8 steps with the number of tokens that they share."""
     rng = random.Random(0)
@@ -155,7 +162,7 @@ def measure(model: Any, engine: Any, prompts: list[StepPrompt], pixels: Any) -> 
 
 def cells(widths: list[str], prefixes: list[str], counts: list[int]) -> Iterator[Cell]:
     for width in widths:
-        exact_model = random_model(*SIZES[width])
+        model = random_model(*SIZES[width])
         for name in prefixes:
             tiles, text = PREFIXES[name]
             pixels = torch.randn(tiles, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
@@ -164,13 +171,12 @@ def cells(widths: list[str], prefixes: list[str], counts: list[int]) -> Iterator
                 rest = sum(len(prompt.ids) for prompt in prompts) / count - prefix
                 exact = None
                 for dtype in (torch.float32, torch.bfloat16):
-                    model = exact_model.to(dtype)
+                    in_dtype(model, dtype)
                     found = measure(model, engine_for(model), prompts, pixels.to(dtype))
                     exact = found[2] if exact is None else exact
                     off = [float((scores - reference).abs().max()) for scores, reference in
                            ((found[3], found[2]), (found[3], exact), (found[2], exact))]  # fmt: skip
                     yield Cell(width, str(dtype)[6:], count, prefix, rest, *found[:2], *off)
-                exact_model.float()
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from vpbench import Recipe
 from vpbench.scoring import ResponseCritic
 
 
@@ -20,4 +21,5 @@ class OutcomeRewardModel(ResponseCritic):
 
     name: ClassVar[str] = "orm"
     title: ClassVar[str] = "Outcome reward model"
+    recipe: ClassVar[Recipe] = Recipe(unit="response")
     nano_settings: ClassVar[Mapping[str, str]] = {"model": "orm"}

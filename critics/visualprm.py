@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from vpbench import Recipe
 from vpbench.scoring import StepCritic
 
 
@@ -21,4 +22,5 @@ class VisualPRM(StepCritic):
     name: ClassVar[str] = "visualprm"
     title: ClassVar[str] = "VisualPRM"
     step_threshold: ClassVar[float] = 0.8
+    recipe: ClassVar[Recipe] = Recipe(threshold=0.8)
     nano_settings: ClassVar[Mapping[str, str]] = {"model": "prm"}

@@ -23,8 +23,8 @@ SURFACE = {
     "leaderboard": {"output", "site"},
     "list": set(),
     "run": {
-        "tasks", "critics", "critic_model", "critic_args", "released_tokenization", "pool", "policy", *DRAWING, "scores", "data", "grading",
-        "judge", "judge_args", "trust_verdicts",
+        "tasks", "critics", "critic_model", "critic_args", "released_tokenization", "pool", "policy", *DRAWING,
+        "scores", "data", "grading", "judge", "judge_args", "trust_verdicts",
         "selection", "estimator", "aggregate", "ns", "threshold", "limit", "seed", "resamples", "max_error_rate",
         "output", "nano", "dry_run",
     },

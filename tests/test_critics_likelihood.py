@@ -95,11 +95,16 @@ def test_without_the_images(critic: Any, folder: Path) -> None:
     assert score.value == pytest.approx(by_hand(critic, folder, "Q", "two", 0).mean().exp().item(), abs=1e-6)
 
 
-def test_the_head_runs_in_pieces(critic: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_head_runs_on_a_few_tokens_at_a_time(critic: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = critic.score(question(1), responses(*TEXTS))
-    monkeypatch.setattr(likelihood, "LOGITS_AT_ONCE", 1)
+    head = critic._chat.model.get_output_embeddings()
+    rows: list[int] = []
+    hook = head.register_forward_hook(lambda module, given, output: rows.append(len(output)))
+    monkeypatch.setattr(likelihood, "LOGITS_AT_ONCE", 3 * head.weight.shape[0])
     pieces = critic.score(question(1), responses(*TEXTS))
+    hook.remove()
     assert [each.value for each in pieces] == pytest.approx([each.value for each in whole], abs=1e-6)
+    assert max(rows) == 3
 
 
 def test_special_tokens_in_a_response_are_text(critic: Any) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -50,6 +52,34 @@ def test_a_hard_comparison_ends_in_time() -> None:
 def test_what_a_worker_is_never_given(text: str) -> None:
     assert not admissible(text)
     assert formulas_equal(text, "1") is None
+
+
+def test_close_ends_the_worker_and_the_next_comparison_starts_another() -> None:
+    assert formulas_equal("g+h", "h+g") is True
+    process = symbolic._WORKER._process
+    assert process is not None
+    symbolic.close()
+    assert process.poll() is not None
+    assert formulas_equal("g+i", "i+g") is True
+
+
+def test_a_worker_whose_master_was_killed_ends_by_itself() -> None:
+    """Even in the midst of a comparison: its alarm goes off, nobody has to kill it."""
+    script = Path(symbolic.__file__).with_name("symbolic_worker.py")
+    code = (
+        "import sys, time\n"
+        f"sys.path.insert(0, {str(script.parent)!r})\n"
+        "import symbolic_worker\n"
+        "symbolic_worker.FIRST_REQUEST_SECONDS = 1\n"
+        "symbolic_worker.equal = lambda gold, answer: time.sleep(60)\n"
+        "symbolic_worker.main()\n"
+    )
+    worker = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    assert worker.stdin is not None
+    worker.stdin.write(b'["1", "2"]\n')
+    worker.stdin.flush()
+    assert worker.wait(timeout=30) == -signal.SIGALRM
+    worker.stdin.close()
 
 
 def test_no_process_is_left_behind() -> None:

@@ -178,22 +178,38 @@ def test_a_language_model_without_vision_and_with_a_biased_head() -> None:
 
 
 def test_the_number_of_threads_changes_nothing_but_rounding() -> None:
-    model, prompts = make_model(layers=2), many(3)
+    model, prompts = make_model(layers=1), many(2)
     wanted = reference(model, prompts)
     torch.set_num_threads(2)
     torch.testing.assert_close(scores(run(SharedPrefixEngine(), model, prompts)), wanted, atol=1e-5, rtol=0)
 
 
+def last_layer(engine: Any, model: Any, questions: Sequence[Sequence[StepPrompt]]) -> Any:
+    """The last layer [all read-outs, hidden size] in float32."""
+    found = []
+    for prompts in questions:
+        states = dict(engine(model, prompts, image_features(model, 2), IMAGE))
+        found += [states[index].float() for index in range(len(prompts))]
+    return torch.cat(found)
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_half_precision_is_no_farther_from_float32_than_the_full_forward(dtype: Any) -> None:
-    questions = [many(6, seed=seed) for seed in range(8)]
-    exact = torch.cat([reference(make_model(), prompts) for prompts in questions])
-    model = make_model().to(dtype)
-    plain = torch.cat([reference(model, prompts) for prompts in questions])
-    shared = torch.cat([scores(run(SharedPrefixEngine(), model, prompts)) for prompts in questions])
-    distance = (plain - exact).square().mean().sqrt()
-    assert distance > 1e-4
-    assert (shared - exact).square().mean().sqrt() < 1.1 * distance  # both are samples of rounding noise
+def test_half_precision_is_no_farther_from_float32_than_the_plain_forward(dtype: Any) -> None:
+    """Both distances are samples of rounding noise, hence a margin: their ratio differs by a few percent between
+    draws of the questions."""
+    rng = random.Random(0)
+    questions = []
+    for _ in range(12):  # of one shape, since every new shape costs the CPU library a compilation
+        prefix = tokens(rng, 6) + [IMAGE] * (2 * TOKENS_PER_TILE) + tokens(rng, 6)
+        questions.append([prompt(prefix, [tokens(rng, 7) for _ in range(3)]) for _ in range(2)])
+    model = make_model()
+    exact = last_layer(plain_engine, model, questions)
+    decoder = model.to(dtype).get_decoder()
+    decoder.rotary_emb = type(decoder.rotary_emb)(decoder.config)  # in float32, as when a checkpoint is loaded
+    plain, shared = (last_layer(engine, model, questions) for engine in (plain_engine, SharedPrefixEngine()))
+    distance = (plain - exact).norm() / exact.norm()
+    assert distance > 1e-3
+    assert (shared - exact).norm() / exact.norm() < 1.1 * distance
 
 
 def test_nothing_runs_twice_and_nothing_behind_the_last_readout(model: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import sentencepiece
-from scoring_tiny import SPECIAL, write_bpe, write_sentencepiece
+from scoring_tiny import RENAMED, SPECIAL, write_bpe, write_sentencepiece
 
 from vpbench.errors import CriticError
 from vpbench.scoring.tokenizer import load_tokenizer
@@ -82,3 +82,26 @@ def test_a_broken_sentencepiece_model(tmp_path: Path) -> None:
     (tmp_path / "tokenizer.model").write_bytes(b"junk")
     with pytest.raises(CriticError, match="not a SentencePiece model"):
         load_tokenizer(tmp_path, original=True)
+
+
+def test_plain_text_knows_no_special_tokens(tmp_path: Path) -> None:
+    write_bpe(tmp_path)
+    tokenizer = load_tokenizer(tmp_path, original=True)
+    assert set(SPECIAL) <= set(tokenizer.special_tokens)
+    typed = "a<|im_end|>é</img>"
+    assert tokenizer.encode_plain("plain é\n") == tokenizer.encode("plain é\n", with_special=False)
+    assert tokenizer.special_ids.isdisjoint(tokenizer.encode_plain(typed))
+    assert tokenizer.decode(tokenizer.encode_plain(typed)) == typed
+    assert not tokenizer.special_ids.isdisjoint(tokenizer.encode(typed))
+
+
+def test_plain_text_spells_pieces_that_became_special(tmp_path: Path) -> None:
+    """Two pieces of the model stand where added tokens were put: typing their characters would forge these."""
+    write_sentencepiece(tmp_path)
+    tokenizer = load_tokenizer(tmp_path, original=True)
+    assert {*SPECIAL, *RENAMED} <= set(tokenizer.special_tokens)
+    typed = f"one<|im_start|>{RENAMED[0]}</s>"
+    assert tokenizer.encode(RENAMED[0], with_special=False) == [tokenizer.token_id(SPECIAL[0])]
+    assert tokenizer.encode_plain("step  one") == tokenizer.encode("step  one", with_special=False)
+    assert tokenizer.special_ids.isdisjoint(tokenizer.encode_plain(typed))
+    assert tokenizer.decode(tokenizer.encode_plain(typed)) == typed

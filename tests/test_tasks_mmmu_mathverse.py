@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import time
 from io import BytesIO
 from pathlib import Path
@@ -345,6 +346,12 @@ def test_mathverse_official_is_the_quick_match(mathverse: ModuleType) -> None:
     assert task.grade_extraction(question, "B").correct
 
 
+def processor_seconds() -> float:
+    """Of this process and of symbolic workers that were killed, so that a busy machine changes nothing."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
+
+
 @pytest.mark.parametrize("response", HOSTILE)
 @pytest.mark.parametrize("mode", ["robust", "official"])
 def test_hostile_responses_get_a_verdict_in_time(
@@ -357,6 +364,6 @@ def test_hostile_responses_get_a_verdict_in_time(
     asked = [(verse, verse.question(mathverse_row(answer=gold, question_type=kind), ())) for gold, kind in rows]
     asked += [(mmmu.MMMU(), each) for each in (painter(), open_question("24"), open_question("['24/7', '3.429']"))]
     for task, question in asked:
-        start = time.perf_counter()
+        started = processor_seconds()
         assert task.grade(question, response, mode).reason
-        assert time.perf_counter() - start < 2, question.answer
+        assert processor_seconds() - started < 2, question.answer

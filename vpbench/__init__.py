@@ -19,6 +19,7 @@ from vpbench.records import (
     Selection,
     Verdict,
 )
+from vpbench.train.recipe import Recipe
 
 __version__ = "0.1.0"
 
@@ -36,6 +37,7 @@ __all__ = [
     "LabelledSolution",
     "Measure",
     "Question",
+    "Recipe",
     "Reference",
     "RowKey",
     "Score",

@@ -192,6 +192,53 @@ def label(**options: Any) -> None:
     label_all(**options)
 
 
+_TRAINING = (
+    _option("--label-rule", type=click.Choice(["value", "advantage"]), help="How raw mc becomes a label."),
+    _option("--mc-threshold", type=click.FloatRange(0, 1), help="A step is correct where mc is above it."),
+    _option("--until-first-error/--all-steps", default=None, help="Learn steps up to the first incorrect one."),
+    _option("--class-weights/--no-class-weights", default=None, help="Both labels weigh the same in total."),
+    _option("--epochs", type=click.IntRange(1)),
+    _option("--learning-rate", type=click.FloatRange(0, min_open=True)),
+    _option("--weight-decay", type=click.FloatRange(0)),
+    _option("--warmup", type=click.FloatRange(0, 1, max_open=True), help="Share of the steps."),
+    _option("--batch-size", type=click.IntRange(1), help="Solutions per optimiser step, over all processes."),
+    _option("--batch-tokens", type=click.IntRange(1), help="Tokens that one process runs at once."),
+    _option("--max-tiles", type=click.IntRange(1), help="Tiles of an image."),
+    _option("--freeze-vision/--no-freeze-vision", default=None, help="Leave the vision tower as it is."),
+    _option("--lora-rank", type=click.IntRange(0), help="Train adapters of this rank; merged at the end."),
+    _option("--bf16/--fp32", default=None, help="Compute in bfloat16; weights and optimiser stay in float32."),
+    _option("--gradient-checkpointing/--no-gradient-checkpointing", default=None, help="Less memory, more time."),
+    _option("--packing/--no-packing", default=None, help="Solutions in one row, no padding; default: on a GPU."),
+    _option("--seed", type=int, help="Seed of the order and of new weights."),
+    _option("--output", type=_path, required=True, help="Folder for checkpoints and the trained critic."),
+    _option("--eval-data", type=_path, help="Labelled solutions to measure macro-F1 on while training."),
+    _option("--eval-every", type=click.IntRange(1), help="Steps; default: ten times in the run."),
+    _option("--save-every", type=click.IntRange(1), default=200, show_default=True, help="Steps per checkpoint."),
+    _option("--resume", is_flag=True, help="Go on from the last checkpoint in --output."),
+    _option("--fsdp", is_flag=True, help="Shard weights and optimiser over the processes of torchrun."),
+)
+
+
+def _training(command: Command) -> Command:
+    for option in reversed(_TRAINING):
+        command = option(command)
+    return command
+
+
+@main.command()
+@_option("--critic", required=True, help="Critic name or ./file.py; one that has a recipe.")
+@_option("--model", required=True, help="The base: a folder or a hub id.")
+@_option("--data", multiple=True, required=True, callback=_words,
+         help="JSONL of labelled solutions, such as `vpbench label` writes; repeat or give a list.")  # fmt: skip
+@_training
+@_dry_run
+def train(**options: Any) -> None:
+    """Train a critic by its recipe; what isn't given here is as the recipe has it."""
+    from vpbench.train.command import train_from_options
+
+    train_from_options(options, click.echo)
+
+
 @main.command(name="list")
 def list_plugins() -> None:
     """List the tasks and critics there are."""

@@ -49,6 +49,11 @@ def by_prompt(generator: Generator, prompts: list[Prompt]) -> dict[int, list[Gen
     return found
 
 
+def whole(generation: Generation) -> str:
+    """The text without what an unfinished character leaves at its end, which vLLM holds back."""
+    return generation.text.rstrip("\ufffd")
+
+
 def test_greedy_samples_are_those_of_transformers(vllm: Generator, folder: Path) -> None:
     prompts = [
         asking("What is this?", picture(SIDE, SIDE)),
@@ -61,8 +66,8 @@ def test_greedy_samples_are_those_of_transformers(vllm: Generator, folder: Path)
     for position in range(len(prompts)):
         (ours,), (theirs,) = found[position], expected[position]
         assert ours.error is None
-        assert (ours.text, ours.finish_reason) == (theirs.text, theirs.finish_reason)
-        assert ours.text
+        assert (whole(ours), ours.finish_reason, ours.tokens) == (whole(theirs), theirs.finish_reason, theirs.tokens)
+        assert len(whole(ours)) > 10
     assert len({generations[0].text for generations in found.values()}) == 4
     ours, theirs = (dict(each[3][0].first_token_logprobs or {}) for each in (found, expected))
     assert len(ours) >= 15

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
 
-from vpbench.errors import ConfigError, CriticError, DataError
+from vpbench.errors import ConfigError, CriticError
 from vpbench.generate.generator import Generation, Generator, Message, Prompt
 from vpbench.scoring import checkpoint_fingerprint, checkpoint_folder
 from vpbench.scoring.checkpoint import read_json
@@ -64,23 +64,27 @@ class VllmModel(Generator):
         engine = self._llm.llm_engine
         waiting = iter(enumerate(prompts))
         running: dict[str, int] = {}
-        while True:
-            while len(running) < OPEN_PROMPTS and (following := next(waiting, None)) is not None:
-                position, prompt = following
-                try:
-                    name = self._ask(prompt)
-                except (DataError, ValueError) as error:
-                    yield from ((position, Generation("", error=str(error))) for _ in range(prompt.count))
-                else:
-                    running[name] = position
-            if not running:
-                return
-            for output in engine.step():
-                if output.finished:
-                    yield from self._finished(running.pop(output.request_id), output)
+        try:
+            while True:
+                while len(running) < OPEN_PROMPTS and (following := next(waiting, None)) is not None:
+                    position, prompt = following
+                    try:
+                        running[self._ask(prompt)] = position
+                    except Exception as error:  # refusals have no common base in vLLM's versions
+                        yield from ((position, Generation("", error=str(error))) for _ in range(prompt.count))
+                if not running:
+                    return
+                for output in engine.step():
+                    if output.finished:
+                        yield from self._finished(running.pop(output.request_id), output)
+        finally:
+            engine.abort_request(list(running))
 
     def _ask(self, prompt: Prompt) -> str:
-        """Hand a prompt to vLLM, which names it; a last message of the assistant's is continued."""
+        """Hand a prompt to vLLM and return the name it has in outputs; a last message of the assistant's is continued.
+
+        vLLM tells its internal name, which has a random part behind the other.
+        """
         goes_on = prompt.messages[-1].role == "assistant"
         names: list[str] = self._llm.enqueue_chat(
             [[_chat_message(message) for message in prompt.messages]],
@@ -89,7 +93,7 @@ class VllmModel(Generator):
             add_generation_prompt=not goes_on,
             continue_final_message=goes_on,
         )
-        return names[0]
+        return names[0].partition("-")[0]
 
     def _finished(self, position: int, output: Any) -> Iterator[tuple[int, Generation]]:
         self._usage["prompt_tokens"] += len(output.prompt_token_ids)
@@ -156,7 +160,9 @@ class VllmModel(Generator):
         """The special tokens that no answer may hold, those that end it excepted."""
         tokenizer = self._llm.get_tokenizer()
         added = (id for id, token in tokenizer.added_tokens_decoder.items() if token.special)
-        return dict.fromkeys({*tokenizer.all_special_ids, *added} - self._stop_ids, NEVER)
+        special = {*tokenizer.all_special_ids, *added} - self._stop_ids
+        size = self._llm.model_config.get_vocab_size()
+        return {id: NEVER for id in special if id < size}
 
     @cached_property
     def _usage(self) -> Counter[str]:

@@ -3,7 +3,9 @@
 Both sides are evaluated by our own parser. Values are compared exactly (25 digits for irrational ones); a decimal with
 at least two decimals also equals an irrational or periodic gold answer that rounds to it, and then joins its class.
 What counts as one value, formula, equation or inequality is said in `forms`; what our parser doesn't know goes to
-`symbolic`. "x = 4" isn't "y = 4": where both sides name a lone x, y or z, it must be the same.
+`symbolic`. "x = 4" isn't "y = 4": where both sides name a lone x, y or z, it must be the same; values of x, y, z in
+turn are a tuple. Where the gold answer is no number, a sentence is read by the formula it ends on, and intervals are
+inequalities (`intervals`).
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ def _grade_number(question: Question, text: str) -> Verdict:
         written = span.text
         if value is None:
             clause = main_clause(span.text)
-            if span.kind == "first" or (span.kind not in _STRONG and is_unsure(clause)):
+            if span.kind == "first" or (is_refusal if span.kind in _STRONG else is_unsure)(clause):
                 return None
             found = number_in_prose(clause, mentioned, scaled=scaled, asked=asked)
             if found is None and clause != span.text:

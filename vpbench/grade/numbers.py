@@ -131,9 +131,7 @@ def without_unit(text: str) -> str:
 
 
 _RANGE = re.compile(r"\d+(?:\.\d+)?\s*-\s*\d+(?:\.\d+)?")
-SEVERAL_VALUES = re.compile(
-    r"\b([A-Za-z])\s*=\s*-?\d[\d.]*(?:(?:\s*,\s*|\s*,?\s+(?:and|or)\s+)\1\s*=\s*-?\d[\d.]*\b)+"
-)
+SEVERAL_VALUES = re.compile(r"\b([A-Za-z])\s*=\s*-?\d[\d.]*(?:(?:\s*,\s*|\s*,?\s+(?:and|or)\s+)\1\s*=\s*-?\d[\d.]*\b)+")
 """Several values of one name: "x = 1 and x = 3"."""
 _SENTENCE = re.compile(r"(?:\b[A-Za-z]{2,15},? ){4}")
 _LETTER_OR_SIGN = re.compile(r"[^\d\s+*/^().,-]")

@@ -38,7 +38,7 @@ _UNSURE = re.compile(
 _REFUSAL = re.compile(
     r"\b(?:cannot|can't|can not|could not|couldn't|not possible to|unable to|impossible to|not able to)\s+"
     r"(?:be\s+)?(?:\w+\s+){0,3}?(?:determin|answer|provid|find|solve|calculat|tell|say|assist|conclu|ascertain|help)"
-    r"|\b(?:not enough|insufficient|no) (?:information|context|data)\b",
+    r"|\b(?:not enough|insufficient|no|need more|need additional|need further) (?:information|context|data|details)\b",
     re.IGNORECASE,
 )
 _NO_OPTION = re.compile(
@@ -47,7 +47,7 @@ _NO_OPTION = re.compile(
     r"|\b(?:option|answer) is not (?:provided|available|given|listed)\b",
     re.IGNORECASE,
 )
-_DENYING = ("not", "none", "n't", "unable", "impossible", "insufficient", "no information", "no context", "no data")
+_DENYING = ("not", "none", "n't", "unable", "impossible", "insufficient", "no ", "need ")
 _OPPOSITES = [
     ({"less", "fewer", "smaller", "lower", "shorter", "under", "below", "minority"},
      {"more", "greater", "larger", "bigger", "higher", "taller", "longer", "over", "above", "exceeds", "majority"}),
@@ -83,7 +83,7 @@ def denies_options(text: str) -> bool:
 
 
 def _may_deny(text: str) -> bool:
-    """Whether `text` holds a part of a word that every refusal has."""
+    """Whether `text` holds one of the words, or parts of words, that refusals are made with."""
     lowered = text.lower()
     return any(part in lowered for part in _DENYING)
 

@@ -20,7 +20,7 @@ import threading
 from functools import lru_cache
 from pathlib import Path
 
-TIMEOUT_SECONDS = 2.0
+TIMEOUT_SECONDS = 1.5
 START_SECONDS = 30.0
 MAX_CHARACTERS = 300
 MAX_NESTING = 12

@@ -1,8 +1,8 @@
 """Labelled solutions read from the formats in use, one JSON object a line.
 
 The released raw rows (`steps_with_score`, with the counts of Monte-Carlo continuations), the released multi-turn
-conversations (a user turn per step, `+` or `-` as the answer), and TRL's stepwise rows (`prompt`, `completions`,
-`labels`).
+conversations (a user turn per step, `+` or `-` as the answer), TRL's stepwise rows (`prompt`, `completions`, `labels`),
+and the rows of step benchmarks (`response` with `steps` and `process_correctness`).
 """
 
 from __future__ import annotations
@@ -34,10 +34,12 @@ def read_labelled(path: Path, rule: Rule = "value", threshold: float = 0.0) -> I
             text, steps, labels = _conversation(row, where)
         elif {"prompt", "completions", "labels"} <= row.keys():
             text, steps, labels = _stepwise(row, where)
+        elif isinstance(row.get("response"), Mapping):
+            text, steps, labels = _annotated(row, where)
         else:
             raise DataError(
-                f"{where}: not a labelled solution; expected `steps_with_score`, `conversations`, or `prompt`, "
-                f"`completions` and `labels`; it has {', '.join(row) or 'no fields'}"
+                f"{where}: not a labelled solution; expected `steps_with_score`, `conversations`, `prompt`, "
+                f"`completions` and `labels`, or a `response` of steps; it has {', '.join(row) or 'no fields'}"
             )
         if not steps:
             raise DataError(f"{where}: a solution without steps; remove the line")
@@ -89,6 +91,18 @@ def _stepwise(row: Mapping[str, Any], where: str) -> tuple[str, list[str], tuple
     if not all(isinstance(step, str) for step in steps) or not all(label in (True, False) for label in labels):
         raise DataError(f"{where}: completions must be strings, labels true or false")
     return _text(row, "prompt", where), list(steps), tuple(CORRECT if label else INCORRECT for label in labels)
+
+
+def _annotated(row: Mapping[str, Any], where: str) -> tuple[str, list[str], tuple[int, ...]]:
+    response = row["response"]
+    if not {"steps", "process_correctness"} <= response.keys():
+        raise DataError(f"{where}: `response` needs `steps` and `process_correctness`")
+    steps, labels = _list(response, "steps", where), _list(response, "process_correctness", where)
+    if len(steps) != len(labels):
+        raise DataError(f"{where}: {len(steps)} steps but {len(labels)} labels")
+    if not all(label in (CORRECT, NEUTRAL, INCORRECT) for label in labels):
+        raise DataError(f"{where}: `process_correctness` holds 1 (correct), 0 (neutral) and -1 (incorrect) only")
+    return _text(row, "question", where), [str(step) for step in steps], tuple(labels)
 
 
 def _images(row: Mapping[str, Any], where: str, root: Path) -> tuple[ImageRef, ...]:

@@ -16,7 +16,7 @@ from vpbench.nano import FOLDER, MODELS, POOL
 from vpbench.nano.datasets import Labelled, write_questions, write_solutions
 from vpbench.plugins import all_tasks
 
-QUESTIONS, CANDIDATES, SOLUTIONS = 80, 128, 420
+QUESTIONS, CANDIDATES, SOLUTIONS = 64, 128, 420
 QUESTION_SEED, SOLUTION_SEED, CANDIDATE_SEED = 9001, 9002, 9003
 
 

@@ -84,8 +84,9 @@ class Words:
         self._texts = {i: token for token, i in ids.items()}
 
     def encode(self, text: str) -> list[int]:
-        """Token ids. Raises KeyError for a piece that isn't in the vocabulary."""
-        return [self.ids[piece] for piece in self._cut.findall(text)]
+        """Token ids; a piece that isn't in the vocabulary is `<unk>`."""
+        unknown = self.ids["<unk>"]
+        return [self.ids.get(piece, unknown) for piece in self._cut.findall(text)]
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of the ids, special tokens included."""

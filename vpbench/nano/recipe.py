@@ -1,10 +1,10 @@
 """The miniature world's models from nothing: `build_models` is the recipe, read top to bottom.
 
-1. Vision tower and projector are warmed up and frozen. 2. The language model is fine-tuned on reference solutions; that
-is the policy. 3. Verification pre-training on labels from reference solutions turns the same weights into a process and
-an outcome reward model: same start, same solutions, same number of steps. 4. Both are fine-tuned on labels that the
-policy's own continuations give, which is what is measured. The same seed and the same versions of torch and Pillow give
-the same weights.
+1. Vision tower and projector are warmed up and frozen. 2. The language model learns to describe pictures, then to solve
+questions; an early state of that is the policy. 3. Verification pre-training on labels from reference solutions turns a
+later state into a process and an outcome reward model: same start, same solutions, same number of steps. 4. Both are
+fine-tuned on labels that the policy's own continuations give, which is what is measured. The same seed and the same
+versions of torch and Pillow give the same weights.
 """
 
 from __future__ import annotations
@@ -29,14 +29,15 @@ from vpbench.nano.tuning import Log, Round
 from vpbench.nano.verification import PRETRAINING, TUNING, Judged, judged
 
 EQUAL = dict.fromkeys(KINDS, 1)
-ROUNDS = (Round(800, 1000, EQUAL, describe=True), Round(1000, 2000, EQUAL))
+ROUNDS = (Round(800, 1000, EQUAL, describe=True), Round(1100, 2000, EQUAL))
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How much of everything."""
+    """How much of everything. The policy is the language model after `policy_steps` of the last round."""
 
     rounds: tuple[Round, ...] = ROUNDS
+    policy_steps: int = 800
     questions: int = 12_000
     hot_questions: int = 3_000
     slips: int = 3_000
@@ -52,14 +53,14 @@ def build_models(folder: Path, recipe: Recipe, log: Log) -> None:
     native = architecture.empty_model(POLICY_LAYERS, talk.words.ids, recipe.seed + 11)
     vision.warm_up(native, recipe.seed + 21, log)
     native.to(torch.bfloat16).eval()
-    policy = tuning.new_language_model(native.config.text_config.vocab_size, recipe.seed + 41)
-    tuning.fine_tune(policy, native, talk, recipe.seed + 51, recipe.rounds, log)
+    base = tuning.new_language_model(native.config.text_config.vocab_size, recipe.seed + 41)
+    policy = tuning.fine_tune(base, native, talk, recipe.seed + 51, recipe.rounds, recipe.policy_steps, log)
     _save(folder / "policy", native, policy, POLICY_LAYERS, talk)
     known = reference_solutions(policy, native, talk, recipe, log)
     labelled = solutions.sample(policy, native, talk, recipe.seed + 8001, recipe.labelled_questions, 3, 1.0)
     labels = montecarlo.step_labels(policy, talk, labelled, recipe.seed + 8002)
     for name, whole in (("prm", False), ("orm", True)):
-        critic = verification.with_judging_layers(policy, recipe.seed + 61)
+        critic = verification.with_judging_layers(base, recipe.seed + 61)
         sequences = with_reference_labels(talk, known, whole=whole)
         count, seed = recipe.pretraining_sequences, recipe.seed + 71
         verification.train(critic, talk, sequences, known.visual, PRETRAINING, seed, count, log)

@@ -8,6 +8,7 @@ critics a later one: how long it ran is what decides how hard the world is.
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -102,17 +103,23 @@ class Round:
 
 
 def fine_tune(
-    model: LanguageModel, native: Any, talk: Conversations, seed: int, rounds: Sequence[Round], log: Log
-) -> None:
-    """Train in place, one round after the other; each starts its optimiser anew."""
+    model: LanguageModel, native: Any, talk: Conversations, seed: int, rounds: Sequence[Round], early: int, log: Log
+) -> LanguageModel:
+    """Train in place, one round after the other; each starts its optimiser anew.
+
+    Returns the model as it was after `early` steps of the last round.
+    """
     for number, each in enumerate(rounds):
         optimiser, data = (
             FlatAdamW(model.parameters()),
             batches(native, talk, seed + number, each.shares, each.describe),
         )
         for step in range(each.steps):
+            if number == len(rounds) - 1 and step == early:
+                kept = copy.deepcopy(model)
             loss = solution_loss(model, talk, next(data))
             loss.backward()
             optimiser.step(cosine(RATE, step, each.planned, WARM_UP_STEPS))
             if step % 50 == 49:
                 log(f"fine-tuning, round {number + 1}, {step + 1}/{each.steps}: {loss.item():.4f} nats a token")
+    return kept

@@ -13,12 +13,21 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import cos, sin
 from typing import Any
 
 import torch
 from torch.nn import functional
 
-from vpbench.nano.architecture import CRITIC_LAYERS, POLICY_LAYERS, SYSTEM_MESSAGE, VISUAL_TOKENS
+from vpbench.nano.architecture import (
+    CRITIC_LAYERS,
+    HEAD,
+    POLICY_LAYERS,
+    ROPE_THETA,
+    SYSTEM_MESSAGE,
+    VISUAL_TOKENS,
+    WIDTH,
+)
 from vpbench.nano.conversations import Conversations
 from vpbench.nano.drawn import Drawn
 from vpbench.nano.lean import LanguageModel
@@ -34,6 +43,8 @@ from vpbench.scoring.conversation import (
     mark_images,
     place_images,
 )
+
+PREVIOUS_TOKEN_HEADS, SHARP_FREQUENCIES, SHARPNESS = 2, 6, 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +93,11 @@ def judged(
 
 
 def with_judging_layers(base: LanguageModel, seed: int) -> LanguageModel:
-    """The base with two more layers that change nothing yet (their output projections are zero)."""
+    """The base with two more layers that change nothing yet (their output projections are zero).
+
+    Two heads of the first one already look at the token before, so that what was expected there can be compared with
+    what is written here.
+    """
     torch.manual_seed(seed)
     critic = LanguageModel(CRITIC_LAYERS, base.head.weight.shape[0])
     critic.to(torch.bfloat16)
@@ -95,7 +110,20 @@ def with_judging_layers(base: LanguageModel, seed: int) -> LanguageModel:
                 parameter.zero_()
             elif parameter.dim() == 2:
                 parameter.normal_(0, 0.06)
+        for head in range(PREVIOUS_TOKEN_HEADS):
+            _look_at_previous_token(critic.layers[POLICY_LAYERS].qkv, head)
     return critic
+
+
+def _look_at_previous_token(qkv: Any, head: int) -> None:
+    """Give a head constant queries and keys, turned so that rotary positions agree best one token apart."""
+    half, query, key = HEAD // 2, head * HEAD, WIDTH + head * HEAD
+    qkv.weight[query : query + HEAD] = 0
+    qkv.weight[key : key + HEAD] = 0
+    for number in range(SHARP_FREQUENCIES):
+        angle = ROPE_THETA ** -(number / half)
+        qkv.bias[query + number], qkv.bias[query + half + number] = SHARPNESS * cos(angle), -SHARPNESS * sin(angle)
+        qkv.bias[key + number] = SHARPNESS
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +189,11 @@ def losses(
     signs = [talk.words.ids["-"], talk.words.ids["+"]]
     label = functional.cross_entropy(logits[:, signs], values)
     word = (logits.logsumexp(-1) - logits[:, signs].logsumexp(-1)).mean()
-    total, parts = label + stage.word_weight * word, {"label": float(label), "word": float(word)}
+    total, parts = label + stage.word_weight * word, {"label": float(label.detach()), "word": float(word.detach())}
     if stage.next_weight:
         rows, places, values = _flat([each.following for each in sequences])
         follow = functional.cross_entropy(model.head(middle[rows, places]).float(), values)
-        total, parts = total + stage.next_weight * follow, {**parts, "next": float(follow)}
+        total, parts = total + stage.next_weight * follow, {**parts, "next": float(follow.detach())}
     return total, parts
 
 

@@ -60,9 +60,9 @@ class LikelihoodCritic(Critic):
 
     `model` is the policy's folder or hub id, `checkpoint_revision` a commit on the hub. The score is the geometric mean
     of the tokens' probabilities, that is the exponential of their mean log-probability, which orders responses as that
-    does and can be summed in a weighted vote; `per_token` false: the sum of the log-probabilities. `prompt` is how the policy is asked, as for sampling. An image becomes at
-    most `max_tiles` tiles and a thumbnail; `ignore_images` asks without them, as a text-only policy has to be.
-    `system_message` None takes the checkpoint's own.
+    does and can be summed in a weighted vote; `per_token` false: the sum of the log-probabilities. `prompt` is how the
+    policy is asked, as for sampling. An image becomes at most `max_tiles` tiles and a thumbnail; `ignore_images` asks
+    without them, as a text-only policy has to be. `system_message` None takes the checkpoint's own.
     """
 
     model: str = ""

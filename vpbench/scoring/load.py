@@ -32,12 +32,13 @@ def load_step_scorer(
     dtype: str = "auto",
     device: str = "auto",
     system_message: str | None = None,
+    weights: bool = True,
 ) -> StepScorer:
     """Load a step-scoring checkpoint.
 
     `dtype` auto keeps the stored one, `device` auto takes CUDA where there is one. `system_message` None reads it from
-    the checkpoint. Raises `CriticError` if the checkpoint can't be used and `ConfigError` for an unknown dtype or
-    device.
+    the checkpoint. Without `weights` the model's parameters have no memory, and prompts can be written only. Raises
+    `CriticError` if the checkpoint can't be used and `ConfigError` for an unknown dtype or device.
     """
     folder = checkpoint_folder(model, revision)
     raw = read_json(folder / "config.json")
@@ -53,9 +54,12 @@ def load_step_scorer(
     special = _special_ids(tokenizer, folder)
     if layout == ORIGINAL:
         loaded = empty_native_model(raw, folder / "config.json", special[IMAGE_CONTEXT])
-        fill_native_model(loaded, folder, torch_dtype, torch_device)
-    else:
+        if weights:
+            fill_native_model(loaded, folder, torch_dtype, torch_device)
+    elif weights:
         loaded = _load_native_model(folder, torch_dtype, torch_device)
+    else:
+        loaded = _empty_native_model(folder)
     config, largest = loaded.config, max(special.values())
     if largest >= config.text_config.vocab_size:
         raise CriticError(
@@ -100,6 +104,17 @@ def _load_native_model(folder: Path, dtype: Any, device: Any) -> Any:
             listed = ", ".join(sorted(map(str, report[word]))[:5])
             raise CriticError(f"{folder}: {word.replace('_', ' ')} such as {listed}; fetch the checkpoint again")
     return model.to(device)
+
+
+def _empty_native_model(folder: Path) -> Any:
+    import torch
+    from transformers import InternVLConfig, InternVLForConditionalGeneration
+
+    try:
+        with torch.device("meta"):
+            return InternVLForConditionalGeneration(InternVLConfig.from_pretrained(folder, local_files_only=True))
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+        raise CriticError(f"{folder}/config.json: doesn't describe a model ({error}); fetch it again") from error
 
 
 def torch_settings(dtype: str, device: str) -> tuple[Any, Any]:

@@ -63,8 +63,8 @@ def _group_size(parts: int, max_steps: int | None) -> int:
     return max(1, -(-parts // max_steps))
 
 
-_HEADING = re.compile(r"^[ \t]*[#>*_ \t]*step[ \t]*(\d{1,3})(?=[ \t]*(?:[:.)*_–—-]|$))", re.IGNORECASE | re.MULTILINE)
-_ANSWER = re.compile(r"^[ \t]*[#>*_ \t]*(?:final[ \t]+)?answer[ \t]*[*_]*[ \t]*[::]", re.IGNORECASE | re.MULTILINE)
+_HEADING = re.compile(r"^[#>*_ \t]*step[ \t]*(\d{1,3})(?=[ \t]*(?:[:.)*_–—-]|$))", re.IGNORECASE | re.MULTILINE)
+_ANSWER = re.compile(r"^[#>*_ \t]*(?:final[ \t]+)?answer[ \t]*[*_]*[ \t]*[::]", re.IGNORECASE | re.MULTILINE)
 _BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*(?=\S)")
 _LIST_ITEM = re.compile(r"^([ \t]*)(?:\*\*)?\(?(\d{1,3})[.)](?=[ \t*])", re.MULTILINE)
 _DELIMITER = re.compile(r"^[ \t]*```|\\[\[\]()]|\$\$?", re.MULTILINE)

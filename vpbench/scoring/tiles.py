@@ -41,6 +41,12 @@ def tile_grid(width: int, height: int, max_tiles: int, tile_size: int = 448) -> 
     return best
 
 
+def tile_count(width: int, height: int, max_tiles: int, tile_size: int = 448) -> int:
+    """How many tiles `cut_tiles` makes of an image of this size."""
+    columns, rows = tile_grid(width, height, max_tiles, tile_size)
+    return columns * rows + (columns * rows > 1)
+
+
 def cut_tiles(image: Image, max_tiles: int, tile_size: int = 448) -> list[Image]:
     """The tiles of one image, each RGB and `tile_size` square: row by row, then the thumbnail if there are several.
 

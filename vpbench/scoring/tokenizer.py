@@ -176,7 +176,7 @@ def load_tokenizer(folder: Path, original: bool) -> Tokenizer:
     has_fast = (folder / "tokenizer.json").is_file()
     if original and has_bpe:
         return _transformers_tokenizer(folder, "Qwen2Tokenizer")
-    if original and has_sentencepiece:
+    if has_sentencepiece and (original or _is_internlm2(folder)):
         return _sentencepiece_tokenizer(folder)
     if has_bpe or has_sentencepiece or has_fast:
         return _transformers_tokenizer(folder, "PreTrainedTokenizerFast" if original else "AutoTokenizer")
@@ -184,6 +184,11 @@ def load_tokenizer(folder: Path, original: bool) -> Tokenizer:
         f"{folder}: no tokenizer (vocab.json with merges.txt, tokenizer.model or tokenizer.json); "
         "copy the checkpoint's tokenizer files into the folder"
     )
+
+
+def _is_internlm2(folder: Path) -> bool:
+    path = folder / "tokenizer_config.json"
+    return path.is_file() and read_json(path).get("tokenizer_class") == "InternLM2Tokenizer"
 
 
 def _transformers_tokenizer(folder: Path, class_name: str) -> TransformersTokenizer:

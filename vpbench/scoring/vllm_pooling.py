@@ -114,14 +114,16 @@ class PoolingEngine:
         if cached:
             parameters.skip_reading_prefix_cache = False
         engine = self.llm.llm_engine
-        asked: dict[str, StepPrompt] = {}
-        for index, prompt in enumerate(prompts):
-            name = f"{self.calls}-{index}"
-            asked[name] = prompt
-            engine.add_request(name, self._engine_input(prompt, pixels, tiles_per_image), parameters)
-        while engine.has_unfinished_requests():
-            for output in engine.step():
-                yield asked[output.request_id], output.outputs.data
+        asked = {f"{self.calls}-{index}": prompt for index, prompt in enumerate(prompts)}
+        try:
+            for name, prompt in asked.items():
+                engine.add_request(name, self._engine_input(prompt, pixels, tiles_per_image), parameters)
+            while engine.has_unfinished_requests():
+                for output in engine.step():
+                    yield asked[output.request_id], output.outputs.data
+        except Exception as error:  # vLLM raises whatever its parts raise
+            engine.abort_request(list(asked))
+            raise CriticError(f"vLLM fails on this question ({type(error).__name__}: {error})") from error
 
     def _engine_input(self, prompt: StepPrompt, pixels: Any | None, tiles_per_image: Sequence[int]) -> dict[str, Any]:
         """What vLLM's own preprocessing would make of a prompt: ids, and pixels with the places they belong to."""

@@ -75,7 +75,7 @@ def load_vllm_step_scorer(
         raise ConfigError(f"device {device!r}: vLLM runs on {runs_on} here; give {runs_on} or auto, or another backend")
     folder = checkpoint_folder(model, revision)
     loaded = load_step_scorer(str(folder), None, dtype, device, system_message)
-    label_ids = [_label_id(loaded, label) for label in labels]
+    label_ids = [loaded._label_id(label) for label in labels]
     reference = _check_scores(dataclasses.replace(loaded, engine=plain_engine), max_tiles)
     precision = str(loaded.model.dtype).removeprefix("torch.")
     prepared = PoolingEngine.prepare(folder, loaded, label_ids, max_tiles)
@@ -94,13 +94,6 @@ def load_vllm_step_scorer(
             f"{precision}, more than the {TOLERANCES[precision]:g} of rounding; use the backend transformers"
         )
     return scorer
-
-
-def _label_id(scorer: StepScorer, label: str) -> int:
-    found = scorer.tokenizer.token_id(label)
-    if found is None:
-        raise CriticError(f"the tokenizer has no token {label!r}; use the tokenizer files of the checkpoint")
-    return found
 
 
 def _check_scores(scorer: StepScorer, max_tiles: int) -> list[float]:

@@ -36,6 +36,8 @@ def start_vllm(model: Path | str, pooling_task: str | None = None, **settings: A
         for name, value in CPU_ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         cpu = {"enforce_eager": True, "distributed_executor_backend": "uni"}
+    if pooling_task is not None:  # what `vllm_config` registers holds in this process only
+        os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
     try:
         from vllm import LLM

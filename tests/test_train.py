@@ -1,0 +1,395 @@
+"""Training end to end on a tiny base: loss against transformers' own, layouts, resumption, processes, errors."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from click.testing import CliRunner
+from safetensors.torch import load_file
+from scoring_tiny import write_original
+from train_tiny import write_solutions
+
+from vpbench import CriticError, DataError, Recipe
+from vpbench.cli import main
+from vpbench.labels.read import read_labelled
+from vpbench.plugins import find_critic
+from vpbench.progress import bar
+from vpbench.scoring import load_step_scorer
+from vpbench.scoring.chat_config import empty_native_model
+from vpbench.scoring.step_scorer import StepScorer
+from vpbench.stats import step_f1
+from vpbench.train.batches import MicroBatches, plan_batches
+from vpbench.train.examples import Encoder, Example, label_ids, label_weights, read_examples
+from vpbench.train.model import LabelModel, set_trained
+from vpbench.train.original import original_config, original_tensors
+from vpbench.train.run import TrainingRun, last_checkpoint, train_critic
+
+RECIPE = Recipe(batch_size=4, learning_rate=2e-3, max_tiles=2, epochs=2, packing=False)
+VISUALPRM = find_critic("visualprm").cls
+ORM = find_critic("orm").cls
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny base and labelled solutions."""
+    folder = tmp_path_factory.mktemp("train")
+    write_original(folder / "base", "qwen2")
+    write_solutions(folder / "data", 12)
+    return folder
+
+
+def train(place: Path, output: str, recipe: Recipe = RECIPE, critic: Any = VISUALPRM, **settings: Any) -> Path:
+    """Train from the tiny base; the output folder."""
+    data = (place / "data" / "solutions.jsonl",)
+    settings = {"model": str(place / "base"), "data": data, "output": place / output} | settings
+    train_critic(critic, TrainingRun(**settings), recipe, bar, lambda _: None)
+    return Path(settings["output"])
+
+
+def batches(
+    scorer: StepScorer, path: Path, recipe: Recipe = RECIPE, *, packing: bool = False, tokens: int = 10**6,
+    teach: bool = True,
+) -> MicroBatches:  # fmt: skip
+    encoder = Encoder(scorer, recipe.max_tiles, *label_ids(scorer))
+    examples, _ = read_examples(encoder, recipe, read_labelled(path), lambda: None)
+    plan = plan_batches([each.length for each in examples], len(examples), tokens, 1, 1, 0, packing)
+    return MicroBatches(examples, plan, encoder, label_weights(examples, recipe.class_weights), packing, teach)
+
+
+def label_model(scorer: StepScorer) -> LabelModel:
+    set_trained(scorer.model.float(), freeze_vision=True)
+    return LabelModel(scorer.model, scorer.image_token_id, label_ids(scorer))
+
+
+def step_loss(model: LabelModel, data: MicroBatches) -> tuple[float, torch.Tensor]:
+    """The loss of the plan's only step, and the gradient of one weight."""
+    model.zero_grad()
+    losses = [model(**data[number])["loss"] for number in range(len(data))]
+    torch.stack(losses).sum().backward()
+    return sum(map(float, losses)), model.model.lm_head.weight.grad.clone()
+
+
+def test_the_loss_is_that_of_transformers_own_forward_on_the_label_tokens(place: Path) -> None:
+    scorer = load_step_scorer(str(place / "base"), device="cpu")
+    data = batches(scorer, place / "data" / "solutions.jsonl")
+    model, total, count = label_model(scorer), 0.0, 0
+    for example in data.examples:
+        ids, readouts = data.encoder.encode(example.question, example.steps, example.labels)
+        pixels, _ = scorer.tiles([image.open() for image in example.question.images], RECIPE.max_tiles)
+        targets = torch.full((1, len(ids)), -100)
+        for readout, label in zip(readouts, example.labels, strict=True):
+            assert ids[readout + 1] == scorer.tokenizer.token_id("+" if label > 0 else "-")
+            targets[0, readout + 1] = ids[readout + 1]
+        with torch.no_grad():
+            own = scorer.model(input_ids=torch.tensor([ids]), pixel_values=pixels, labels=targets)
+        total, count = total + float(own.loss) * len(readouts), count + len(readouts)
+    assert step_loss(model, data)[0] == pytest.approx(total / count, rel=1e-5)
+
+
+def test_packing_and_dividing_a_step_change_neither_loss_nor_gradient(place: Path) -> None:
+    scorer = load_step_scorer(str(place / "base"), device="cpu")
+    path, model = place / "data" / "solutions.jsonl", label_model(scorer)
+    loss, gradient = step_loss(model, batches(scorer, path))
+    for packing, tokens in ((True, 10**6), (True, 1500), (False, 1500)):
+        data = batches(scorer, path, packing=packing, tokens=tokens)
+        other, own = step_loss(model, data)
+        assert len(data) > 1 or tokens == 10**6
+        assert other == pytest.approx(loss, rel=1e-5)
+        torch.testing.assert_close(own, gradient, rtol=1e-4, atol=1e-6)
+
+
+def test_weights_of_classes_and_unlabelled_steps_enter_the_loss(place: Path) -> None:
+    scorer = load_step_scorer(str(place / "base"), device="cpu")
+    data = batches(scorer, place / "data" / "solutions.jsonl")
+    model = label_model(scorer)
+    with torch.no_grad():
+        out = model(**data[0])
+    targets = data[0]["targets"]
+    logits = label_losses(model, data)
+    wrong = targets == data.encoder.minus
+    weighted = dataclasses.replace(data, weights={1: 0.5, -1: 2.0, 0: 0.0})
+    expected = (logits[~wrong].sum() * 0.5 + logits[wrong].sum() * 2) / (0.5 * (~wrong).sum() + 2 * wrong.sum())
+    assert float(model(**weighted[0])["loss"]) == pytest.approx(float(expected), rel=1e-5)
+    assert float(out["loss"]) == pytest.approx(float(logits.mean()), rel=1e-5)
+    neutral = [dataclasses.replace(each, labels=(0, *each.labels[1:])) for each in data.examples]
+    spared = dataclasses.replace(data, examples=neutral)[0]["weights"]
+    assert int((spared == 0).sum()) == len(neutral) and float(spared.sum()) == pytest.approx(1)
+
+
+def label_losses(model: LabelModel, data: MicroBatches) -> torch.Tensor:
+    """The cross-entropy of each label on its own."""
+    found = []
+    inputs = data[0]
+    for number in range(len(inputs["weights"])):
+        one = torch.zeros_like(inputs["weights"])
+        one[number] = 1
+        with torch.no_grad():
+            found.append(model(**{**inputs, "weights": one})["loss"])
+    return torch.stack(found)
+
+
+def engine_scores(folder: Path, examples: Sequence[Example], max_tiles: int = 2) -> list[list[float]]:
+    """What a run would say of these examples: the folder loaded anew, the default engine."""
+    scorer = load_step_scorer(str(folder), device="cpu")
+    found = []
+    for each in examples:
+        pixels, counts = scorer.tiles([image.open() for image in each.question.images], max_tiles)
+        (result,) = scorer.score(each.question.text, [each.steps], pixels, counts)
+        assert not isinstance(result, CriticError)
+        found.append(list(result.scores))
+    return found
+
+
+@pytest.fixture(scope="module")
+def trained(place: Path) -> Path:
+    """A finished run with evaluation, checkpoints after every second step."""
+    return train(place, "whole", eval_data=place / "data" / "solutions.jsonl", eval_every=3, save_every=2)
+
+
+def test_what_is_trained_scores_the_same_through_the_engine_in_both_layouts(place: Path, trained: Path) -> None:
+    """The trainer's forward is asked on the last checkpoint's weights, the engine on the folders written."""
+    scorer = load_step_scorer(str(place / "base"), device="cpu")
+    data = batches(scorer, place / "data" / "solutions.jsonl", teach=False)
+    model = label_model(scorer)
+    checkpoint = last_checkpoint(trained / "checkpoints")
+    assert checkpoint is not None and checkpoint.name == "checkpoint-6"
+    before = load_file(place / "base" / "model.safetensors")
+    model.load_state_dict(load_file(checkpoint / "model.safetensors"))
+    with torch.no_grad():
+        flat = model(**data[0])["logits"].softmax(-1)[:, 0].tolist()
+    in_trainer: dict[int, list[float]] = {}
+    for number in data.plan.micro[0].solutions:
+        steps = len(data.examples[number].steps)
+        in_trainer[number], flat = flat[:steps], flat[steps:]
+    for layout in ("native", "original"):
+        through_engine = engine_scores(trained / layout, data.examples)
+        for number, own in in_trainer.items():
+            assert through_engine[number] == pytest.approx(own, abs=1e-5)
+    labels = [each.labels for each in data.examples]
+    told = json.loads((trained / "training.json").read_text())["metrics"]
+    assert told["eval_macro_f1_pooled"] == step_f1(labels, through_engine, 0.8).pooled.macro_f1
+    after = load_file(trained / "original" / "model.safetensors")
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert before.keys() == after.keys()
+    assert changed and not any(name.startswith("vision_model") for name in changed)
+
+
+def test_training_learns(trained: Path) -> None:
+    log = json.loads((trained / "training.json").read_text())["log"]
+    losses = [entry["loss"] for entry in log if "loss" in entry]
+    assert len(losses) == 6 and losses[-1] < losses[0]
+    assert [entry["step"] for entry in log if "eval_macro_f1_pooled" in entry] == [3, 6]
+    rates = [entry["learning_rate"] for entry in log if "learning_rate" in entry]
+    assert max(rates) <= 2e-3 and rates[-1] < rates[1]
+
+
+def test_the_card_names_data_rule_seed_versions_and_metrics(trained: Path) -> None:
+    text = (trained / "native" / "README.md").read_text()
+    record = json.loads((trained / "training.json").read_text())
+    assert (trained / "original" / "README.md").read_text() == text
+    for said in (
+        record["data"][0]["sha256"],
+        "mc > 0",
+        "| seed | 0 |",
+        record["versions"]["torch"],
+        "eval_macro_f1_pooled",
+    ):
+        assert said in text
+
+
+@pytest.mark.parametrize(("kind", "large"), [("qwen2", False), ("internlm2", False), ("qwen2", True)])
+def test_the_way_to_the_native_layout_and_back_is_exact(tmp_path: Path, kind: str, large: bool) -> None:
+    write_original(tmp_path, kind, large_vision=large)
+    scorer = load_step_scorer(str(tmp_path), device="cpu")
+    stored = load_file(tmp_path / "model.safetensors")
+    back = original_tensors(scorer.model.state_dict(), scorer.model.config.text_config)
+    assert back.keys() == stored.keys() and all(torch.equal(back[name], stored[name]) for name in stored)
+    again = empty_native_model(original_config(scorer.model.config), tmp_path, scorer.image_token_id).config
+    ours, theirs = again.to_dict(), scorer.model.config.to_dict()
+    assert {name: ours[name] for name in ours if name != "dtype"} == {n: theirs[n] for n in theirs if n != "dtype"}
+
+
+def test_an_internlm2_base_trains_and_its_native_folder_keeps_the_tokens(place: Path, tmp_path: Path) -> None:
+    write_original(tmp_path / "base", "internlm2")
+    output = train(place, "internlm2", model=str(tmp_path / "base"), recipe=dataclasses.replace(RECIPE, epochs=1))
+    loaded = {name: load_step_scorer(str(output / name), device="cpu") for name in ("native", "original")}
+    prompts = {name: scorer.prompt("question one", ["two", "three"], [1]) for name, scorer in loaded.items()}
+    assert prompts["native"] == prompts["original"]
+    native, original = (loaded[name].model.state_dict() for name in ("native", "original"))
+    assert native.keys() == original.keys() and all(torch.equal(native[name], original[name]) for name in native)
+
+
+def test_a_native_base_gives_both_layouts(place: Path, trained: Path, tmp_path: Path) -> None:
+    output = train(place, "again", model=str(trained / "native"), recipe=dataclasses.replace(RECIPE, epochs=1))
+    native, original = (load_step_scorer(str(output / name), device="cpu") for name in ("native", "original"))
+    assert native.system_message == original.system_message
+    for name, tensor in native.model.state_dict().items():
+        assert torch.equal(tensor, original.model.state_dict()[name])
+
+
+def test_adapters_are_merged(place: Path) -> None:
+    recipe = dataclasses.replace(RECIPE, lora_rank=2, learning_rate=0.05)
+    output = train(place, "lora", recipe)
+    before, after = (load_file(folder / "model.safetensors") for folder in (place / "base", output / "original"))
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert before.keys() == after.keys() and len(changed) == 2 * 7
+    assert all(name.endswith("_proj.weight") and "language_model" in name for name in changed)
+    assert json.loads((output / "training.json").read_text())["metrics"]["loss"] > 0
+
+
+def test_an_outcome_reward_model_learns_one_label_of_the_whole_response(place: Path) -> None:
+    recipe = dataclasses.replace(RECIPE, unit="response", epochs=1)
+    output = train(place, "orm", recipe, ORM)
+    record = json.loads((output / "training.json").read_text())
+    last = [each.labels[-1] for each in read_labelled(place / "data" / "solutions.jsonl")]
+    assert record["labels"] == {"+": last.count(1), "-": last.count(-1)}
+
+
+def test_history_can_hold_the_placeholder_that_scoring_shows(place: Path) -> None:
+    scorer = load_step_scorer(str(place / "base"), device="cpu")
+    data = batches(scorer, place / "data" / "solutions.jsonl", teach=False)
+    example = data.examples[0]
+    pixels, counts = scorer.tiles([image.open() for image in example.question.images], 2)
+    shown = scorer.prompt(example.question.text, example.steps, counts)
+    alone = dataclasses.replace(data, examples=[example], plan=plan_batches([example.length], 1, 10**6, 1, 1, 0, False))
+    assert tuple(alone[0]["input_ids"][0].tolist()) == shown.ids
+    assert alone[0]["targets"].tolist() == [10 if label > 0 else 12 for label in example.labels]
+
+
+def command(place: Path, output: str, *more: str) -> list[str]:
+    settings = {"model": place / "base", "data": place / "data" / "solutions.jsonl", "output": place / output,
+                "critic": "visualprm", "batch-size": 4, "learning-rate": 2e-3, "max-tiles": 2, "epochs": 2,
+                "save-every": 2}  # fmt: skip
+    return ["train", "--no-packing", *(f"--{name}={value}" for name, value in settings.items()), *more]
+
+
+def start(arguments: Sequence[str], **variables: str) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1", **variables}
+    return subprocess.Popen(
+        [sys.executable, "-m", "vpbench", *arguments], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+
+
+def test_killed_and_resumed_gives_the_same_weights(place: Path, trained: Path) -> None:
+    process = start(command(place, "killed"))
+    checkpoints = place / "killed" / "checkpoints"
+    while last_checkpoint(checkpoints) is None and process.poll() is None:
+        time.sleep(0.001)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert not (place / "killed" / "native").exists() and last_checkpoint(checkpoints) is not None
+    refused = CliRunner().invoke(main, command(place, "killed"))
+    assert refused.exit_code == 2 and "--resume" in refused.output
+    other = CliRunner().invoke(main, command(place, "killed", "--resume", "--seed=1"))
+    assert other.exit_code == 2 and "another recipe" in other.output
+    resumed = CliRunner().invoke(main, command(place, "killed", "--resume"))
+    assert resumed.exit_code == 0, resumed.output
+    once, twice = (load_file(folder / "native" / "model.safetensors") for folder in (trained, place / "killed"))
+    assert once.keys() == twice.keys() and all(torch.equal(once[name], twice[name]) for name in once)
+
+
+def test_a_torn_checkpoint_is_passed_over(tmp_path: Path) -> None:
+    for step, text in ((2, '{"global_step": 2}'), (10, '{"global_step": 10}'), (12, '{"global'), (14, None)):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+        if text is not None:
+            (tmp_path / f"checkpoint-{step}" / "trainer_state.json").write_text(text)
+    assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
+
+
+def test_two_processes_give_the_losses_of_one(place: Path, trained: Path) -> None:
+    more = ("--eval-data", str(place / "data" / "solutions.jsonl"), "--eval-every", "3")
+    group = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(29400 + os.getpid() % 500)}
+    running = [start(command(place, "two", *more), RANK=str(rank), LOCAL_RANK=str(rank), **group) for rank in range(2)]
+    told = [process.communicate(timeout=300)[0].decode() for process in running]
+    assert [process.returncode for process in running] == [0, 0], told
+    one, two = (json.loads((folder / "training.json").read_text()) for folder in (trained, place / "two"))
+    assert two["processes"] == 2
+    for ours, theirs in zip(one["log"], two["log"], strict=True):
+        for name in ("loss", "learning_rate", "eval_macro_f1_pooled", "grad_norm"):
+            assert ours.get(name) == pytest.approx(theirs.get(name), rel=1e-3)
+
+
+def test_a_dry_run_counts_without_weights(place: Path, tmp_path: Path) -> None:
+    for path in (place / "base").iterdir():
+        if path.suffix != ".safetensors":
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    arguments = [word for word in command(place, "dry", "--dry-run") if not word.startswith("--model")]
+    result = CliRunner().invoke(main, [*arguments, f"--model={tmp_path}"])
+    assert result.exit_code == 0, result.output
+    assert "6 of 4 solutions" in result.output and "GiB per process" in result.output
+    tokens = 2 * sum(each.length for each in examples_of(place))
+    assert f"{tokens:,} with images" in result.output
+    assert not (place / "dry").exists()
+
+
+def examples_of(place: Path) -> Sequence[Example]:
+    return batches(load_step_scorer(str(place / "base"), device="cpu"), place / "data" / "solutions.jsonl").examples
+
+
+def test_text_alone_among_pictures_runs_and_rows_that_cannot_are_counted(place: Path, tmp_path: Path) -> None:
+    path = write_solutions(tmp_path, 4)
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    del rows[0]["image"]
+    rows[1]["conversations"][1]["value"] = rows[1]["conversations"][3]["value"] = "="
+    rows[1]["conversations"] = rows[1]["conversations"][:4]
+    rows[2]["conversations"][0]["value"] += " one" * 5000
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    recipe = dataclasses.replace(RECIPE, batch_tokens=1, epochs=1)
+    record = json.loads((train(place, "text", recipe, data=(path,)) / "training.json").read_text())
+    assert record["left_out"] == {"no label": 1, "too long": 1} and record["solutions"] == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda row: row.pop("image"), "no row names an image"),
+        (lambda row: row.update(image="gone.png"), "gone.png"),
+        (lambda row: row["conversations"].clear(), "without steps"),
+    ],
+)
+def test_data_that_cannot_be_trained_on_is_named(place: Path, tmp_path: Path, change: Any, said: str) -> None:
+    path = write_solutions(tmp_path, 2)
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    for row in rows:
+        change(row)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(DataError, match=said):
+        train(place, "broken", data=(path,))
+
+
+def test_an_empty_file_is_named(place: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty.jsonl").write_text("")
+    with pytest.raises(DataError, match="hold no rows"):
+        train(place, "empty", data=(tmp_path / "empty.jsonl",))
+
+
+def test_a_base_without_labels_as_tokens_is_refused(place: Path, tmp_path: Path) -> None:
+    write_original(tmp_path / "base", "qwen2")
+    path = tmp_path / "base" / "vocab.json"
+    vocabulary = json.loads(path.read_text())
+    vocabulary["minus"] = vocabulary.pop("-")
+    path.write_text(json.dumps(vocabulary))
+    with pytest.raises(CriticError, match="single tokens"):
+        train(place, "labels", model=str(tmp_path / "base"))
+
+
+def test_a_missing_extra_and_a_critic_without_recipe_say_what_to_do(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = CliRunner().invoke(main, [word.replace("visualprm", "self-consistency") for word in command(place, "x")])
+    assert result.exit_code == 2 and "no recipe" in result.output
+    find = __import__("importlib.util").util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "accelerate" else find(name))
+    result = CliRunner().invoke(main, command(place, "x"))
+    assert result.exit_code == 2 and 'pip install "vpbench[train]"' in result.output

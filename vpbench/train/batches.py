@@ -1,0 +1,175 @@
+"""Which solutions a step learns from, and how they lie in memory.
+
+A plan is made beforehand from lengths and a seed alone: every optimiser step gets its solutions, and they are divided
+into equally many micro-batches for every process. So how many processes there are changes nothing but rounding, the
+number of steps is known before a weight is loaded, and a resumed run goes on where it was. A micro-batch is either one
+row of solutions packed one after another, or rows of similar length padded on the right.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+from vpbench.train.examples import Encoder, Example, identity
+
+WINDOW = 16
+"""Batches among which padded solutions are sorted by length."""
+
+
+@dataclass(frozen=True, slots=True)
+class MicroBatch:
+    """Places of the solutions that run at once, and the step they belong to; one that isn't `counted` only fills up."""
+
+    step: int
+    solutions: tuple[int, ...]
+    counted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All micro-batches in order, `per_step` of them for each of the `steps` optimiser steps."""
+
+    steps: int
+    per_step: int
+    micro: tuple[MicroBatch, ...]
+
+
+def plan_batches(
+    lengths: Sequence[int], batch_size: int, batch_tokens: int, processes: int, epochs: int, seed: int, packing: bool
+) -> Plan:
+    """Divide solutions of these lengths (tokens). No micro-batch has more than `batch_tokens` tokens, padding
+    included, unless it is a single solution."""
+    rng = random.Random(seed)
+    steps = [batch for _ in range(epochs) for batch in _epoch(lengths, batch_size, rng, packing)]
+    fewest = max(sum(lengths[place] for place in step) for step in steps) // batch_tokens + 1
+    parts = -(-fewest // processes) * processes
+    while True:
+        divided = [divide(step, lengths, parts, packing) for step in steps]
+        if all(len(part) < 2 or _cost(part, lengths, packing) <= batch_tokens for step in divided for part in step):
+            break
+        parts += processes
+    micro = tuple(
+        MicroBatch(number, tuple(part)) if part else MicroBatch(number, (steps[number][0],), counted=False)
+        for number, step in enumerate(divided)
+        for part in step
+    )
+    return Plan(len(steps), parts, micro)
+
+
+def _epoch(lengths: Sequence[int], size: int, rng: random.Random, packing: bool) -> list[list[int]]:
+    order = list(range(len(lengths)))
+    rng.shuffle(order)
+    window = size if packing else WINDOW * size
+    sorted_within = [
+        place
+        for start in range(0, len(order), window)
+        for place in sorted(order[start : start + window], key=lengths.__getitem__)
+    ]
+    batches = [sorted_within[start : start + size] for start in range(0, len(order), size)]
+    rng.shuffle(batches)
+    return batches
+
+
+def divide(step: Sequence[int], lengths: Sequence[int], parts: int, packing: bool) -> list[list[int]]:
+    """A step in `parts` parts, of even tokens if packed (longest first into the least full), else of even counts."""
+    if not packing:
+        bounds = [len(step) * part // parts for part in range(parts + 1)]
+        return [list(step[start:end]) for start, end in zip(bounds, bounds[1:], strict=False)]
+    found: list[list[int]] = [[] for _ in range(parts)]
+    filled = [0] * parts
+    for place in sorted(step, key=lengths.__getitem__, reverse=True):
+        emptiest = filled.index(min(filled))
+        found[emptiest].append(place)
+        filled[emptiest] += lengths[place]
+    return found
+
+
+def _cost(part: Sequence[int], lengths: Sequence[int], packing: bool) -> int:
+    own = [lengths[place] for place in part]
+    return sum(own) if packing else len(own) * max(own)
+
+
+@dataclass(frozen=True)
+class MicroBatches:
+    """The tensors of each micro-batch of a plan, made when asked for.
+
+    `weights` maps a label to its weight in the loss, which is the weighted mean over all labels of an optimiser step.
+    With `teach` the labels are in the conversation's history as well.
+    """
+
+    examples: Sequence[Example]
+    plan: Plan
+    encoder: Encoder
+    weights: Mapping[int, float]
+    packing: bool
+    teach: bool
+
+    def __len__(self) -> int:
+        return len(self.plan.micro)
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        """The arguments of `LabelModel.forward`. Raises `DataError` for an image that can't be read."""
+        import torch
+
+        micro = self.plan.micro[number]
+        own = [self.examples[place] for place in micro.solutions]
+        encoded = [self.encoder.encode(each.question, each.steps, each.labels if self.teach else ()) for each in own]
+        sequences = [ids for ids, _ in encoded]
+        width = 0 if self.packing else max(map(len, sequences))
+        starts = accumulate((width or len(ids) for ids in sequences), initial=0)
+        places = [start + place for start, (_, readouts) in zip(starts, encoded, strict=False) for place in readouts]
+        labels = [label for each in own for label in each.labels]
+        scale = micro.counted / self._step_weight(micro.step)
+        arguments = {
+            **_rows(sequences, width),
+            "places": torch.tensor(places),
+            "targets": torch.tensor([self.encoder.minus if label < 0 else self.encoder.plus for label in labels]),
+            "weights": torch.tensor([self.weights[label] * scale for label in labels]),
+        }
+        return {**arguments, **self._pictures(own)}
+
+    def _step_weight(self, step: int) -> float:
+        first = step * self.plan.per_step
+        counted = (each for each in self.plan.micro[first : first + self.plan.per_step] if each.counted)
+        labels = (label for each in counted for place in each.solutions for label in self.examples[place].labels)
+        return sum(self.weights[label] for label in labels)
+
+    def _pictures(self, own: Sequence[Example]) -> dict[str, Any]:
+        """Tiles of the different questions, each once, and for every solution in turn which tiles it shows."""
+        import torch
+
+        scorer = self.encoder.scorer
+        cut: list[Any] = []
+        at: dict[tuple[Path | str, ...], range] = {}
+        order: list[int] = []
+        count = 0
+        for images in (each.question.images for each in own if each.question.images):
+            shown = tuple(map(identity, images))
+            if shown not in at:
+                tiles, counts = scorer.tiles([image.open() for image in images], self.encoder.max_tiles)
+                cut.append(tiles)
+                at[shown] = range(count, count + sum(counts))
+                count = at[shown].stop
+            order += at[shown]
+        side = scorer.image_size
+        pixels = torch.cat(cut) if cut else torch.zeros(1, 3, side, side)
+        return {"pixels": pixels, "tile_order": torch.tensor(order, dtype=torch.long)}
+
+
+def _rows(sequences: Sequence[Sequence[int]], width: int) -> dict[str, Any]:
+    """Token ids [rows, width], padded on the right; with width 0 one row, and the position of each token in its own
+    sequence."""
+    import torch
+
+    if width:
+        return {"input_ids": torch.tensor([[*ids, *[0] * (width - len(ids))] for ids in sequences])}
+    positions = [place for ids in sequences for place in range(len(ids))]
+    return {
+        "input_ids": torch.tensor([[token for ids in sequences for token in ids]]),
+        "position_ids": torch.tensor([positions]),
+    }

@@ -1,0 +1,112 @@
+"""What a training run takes, from the plan and the configuration alone: tokens, FLOPs, memory.
+
+Memory of weights, gradients and Adam's two moments is exact. Activations are counted as Korthikanti et al. do (2022,
+arXiv 2205.05198, section 4.1), here for a gated MLP, grouped keys and values, no dropout, and a fused attention that
+keeps no softmax: 6 h + 2 k + 4 m values per token and layer, with h the hidden size, k the width of the keys, m that
+of the MLP; with gradient checkpointing h per layer and one layer in full. FLOPs are 2 per weight and token forward and
+4 backward (Kaplan et al. 2020, arXiv 2001.08361), 2 more where the forward is run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vpbench.train.batches import Plan
+from vpbench.train.examples import Example
+from vpbench.train.recipe import Recipe
+
+GIB = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Of the whole run: tokens, label tokens and FLOPs. Of one process: bytes by what they hold, and the most tokens it
+    runs at once."""
+
+    steps: int
+    tokens: int
+    labels: int
+    flops: float
+    micro_batch_tokens: int
+    trained: int
+    frozen: int
+    weights: int
+    gradients: int
+    optimiser: int
+    activations: int
+
+    def lines(self, recipe: Recipe, processes: int, per_step: int) -> list[str]:
+        """The estimate in words, one line per subject."""
+        total = self.weights + self.gradients + self.optimiser + self.activations
+        parts = {"weights": self.weights, "gradients": self.gradients, "optimiser": self.optimiser,
+                 "activations": self.activations}  # fmt: skip
+        told = ", ".join(f"{what} {size / GIB:.3g}" for what, size in parts.items())
+        return [
+            f"steps          {self.steps} of {recipe.batch_size} solutions, {recipe.epochs} epoch(s), each in "
+            f"{per_step} micro-batches of at most {self.micro_batch_tokens} tokens on {processes} process(es)",
+            f"tokens         {self.tokens:,} with images, {self.labels:,} of them labels",
+            f"parameters     {self.trained:,} trained, {self.frozen:,} frozen",
+            f"compute        {self.flops / 1e15:.4g} PFLOP",
+            f"memory         {total / GIB:.3g} GiB per process: {told} GiB",
+        ]
+
+
+def estimate(
+    model: Any, examples: Sequence[Example], plan: Plan, recipe: Recipe, packing: bool, shards: int
+) -> Estimate:
+    """`model` is native, its parameters may have no memory; `shards` processes share what FSDP divides (1: none)."""
+    counts = _parameters(model, recipe)
+    lengths = [each.length for each in examples]
+    used = [place for each in plan.micro if each.counted for place in each.solutions]
+    tokens = sum(lengths[place] for place in used)
+    largest = max(_width(each.solutions, lengths, packing) for each in plan.micro)
+    labels = [sum(map(bool, examples[place].labels)) for place in range(len(examples))]
+    most_labels = max(sum(labels[place] for place in each.solutions) for each in plan.micro)
+    patches = sum(examples[place].image_tokens for place in used) * model.config.downsample_ratio**-2
+    passes = 8 if recipe.gradient_checkpointing else 6
+    flops = passes * counts["language"] * tokens
+    flops += (2 if recipe.freeze_vision else passes) * counts["vision"] * patches
+    trained = counts["trained"]
+    return Estimate(
+        steps=plan.steps, tokens=tokens, labels=sum(labels[place] for place in used), flops=flops,
+        micro_batch_tokens=largest, trained=trained, frozen=counts["frozen"],
+        weights=4 * (trained + counts["frozen"]) // shards, gradients=4 * trained // shards,
+        optimiser=8 * trained // shards, activations=_activations(model.config, recipe, largest, most_labels),
+    )  # fmt: skip
+
+
+def _parameters(model: Any, recipe: Recipe) -> dict[str, int]:
+    """Parameters of the language model with its head but without embeddings, of the vision tower, trained, frozen."""
+    text = model.config.text_config
+    everything = sum(each.numel() for each in model.parameters())
+    vision = sum(each.numel() for each in model.model.vision_tower.parameters())
+    embeddings = model.get_input_embeddings().weight.numel() + model.get_output_embeddings().weight.numel()
+    trained = everything - vision * recipe.freeze_vision
+    if recipe.lora_rank:
+        keys = text.num_key_value_heads * (text.hidden_size // text.num_attention_heads)
+        widths = 4 * text.hidden_size + 2 * (text.hidden_size + keys) + 3 * (text.hidden_size + text.intermediate_size)
+        adapters = recipe.lora_rank * text.num_hidden_layers * widths
+        return {"language": everything - vision - embeddings, "vision": vision, "trained": adapters,
+                "frozen": everything}  # fmt: skip
+    return {"language": everything - vision - embeddings, "vision": vision, "trained": trained,
+            "frozen": everything - trained}  # fmt: skip
+
+
+def _width(solutions: Sequence[int], lengths: Sequence[int], packing: bool) -> int:
+    own = [lengths[place] for place in solutions]
+    return sum(own) if packing else len(own) * max(own)
+
+
+def _activations(config: Any, recipe: Recipe, tokens: int, labels: int) -> int:
+    text = config.text_config
+    hidden, layers = text.hidden_size, text.num_hidden_layers
+    keys = text.num_key_value_heads * (hidden // text.num_attention_heads)
+    value = 2 if recipe.bf16 else 4
+    layer = tokens * value * (6 * hidden + 2 * keys + 4 * text.intermediate_size)
+    kept = layer * layers
+    if recipe.gradient_checkpointing:
+        kept = layer + tokens * value * hidden * layers
+    head = 3 * 4 * labels * text.vocab_size
+    return int(kept + head)

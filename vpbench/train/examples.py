@@ -1,0 +1,150 @@
+"""Labelled solutions -> what the critic is shown, and what it should say.
+
+The token ids are those that scoring makes of the same question and steps (`StepScorer.prompt`); all that training
+changes is the label in an assistant turn. A solution that can't be shown (too long, nothing labelled) is left out and
+counted by its reason; an image that is missing stops the run.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from vpbench.errors import CriticError, DataError
+from vpbench.records import ImageRef, LabelledSolution, Question
+from vpbench.scoring.conversation import ASSISTANT_ROLE, IMAGE_MARKER, LABEL_TURN, SEPARATOR
+from vpbench.scoring.step_scorer import StepScorer
+from vpbench.scoring.tiles import tile_count
+from vpbench.train.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One solution: `labels` are 1, -1, or 0 for a step without loss; `length` counts its tokens, `image_tokens` those
+    of images among them."""
+
+    question: Question
+    steps: tuple[str, ...]
+    labels: tuple[int, ...]
+    length: int
+    image_tokens: int
+
+
+def taught(solution: LabelledSolution, recipe: Recipe) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Steps and labels that a recipe teaches of a solution: all, up to the first error, or the outcome of the whole."""
+    steps = solution.candidate.steps or ()
+    if recipe.unit == "response":
+        return (solution.candidate.response,), solution.labels[-1:]
+    if recipe.until_first_error and -1 in solution.labels:
+        end = solution.labels.index(-1) + 1
+        return steps[:end], solution.labels[:end]
+    return steps, solution.labels
+
+
+def label_ids(scorer: StepScorer) -> tuple[int, int]:
+    """Ids of `+` and `-`. Raises `CriticError` for a tokenizer that doesn't write both as one token in their turn."""
+    encode = scorer.tokenizer.encode
+    plus, minus = (scorer.tokenizer.token_id(sign) for sign in "+-")
+    turn = encode(LABEL_TURN, with_special=False)
+    place = len(encode(ASSISTANT_ROLE, with_special=False))
+    other = encode(f"{ASSISTANT_ROLE}-{SEPARATOR}", with_special=False)
+    if plus is None or minus is None or turn[place] != plus or other != [*turn[:place], minus, *turn[place + 1 :]]:
+        raise CriticError("the base's tokenizer doesn't write `+` and `-` as single tokens of an assistant turn; "
+                          "train from another base")  # fmt: skip
+    return plus, minus
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """Writes token ids for one base checkpoint."""
+
+    scorer: StepScorer
+    max_tiles: int
+    plus: int
+    minus: int
+    _tiles: dict[Path | str, int] = field(default_factory=dict)
+
+    def tiles(self, question: Question) -> list[int]:
+        """How many tiles each image of a question becomes, from the images' headers. Raises `DataError`."""
+        for image in question.images:
+            if identity(image) not in self._tiles:
+                self._tiles[identity(image)] = tile_count(*_size(image), self.max_tiles, self.scorer.image_size)
+        return [self._tiles[identity(image)] for image in question.images]
+
+    def encode(
+        self, question: Question, steps: Sequence[str], history: Sequence[int] = ()
+    ) -> tuple[list[int], tuple[int, ...]]:
+        """Token ids, and the places whose logits predict the labels.
+
+        `history`: labels to write into the assistant turns, which hold `+` where it is empty or not -1. Raises
+        `CriticError` for a solution that can't be shown.
+        """
+        prompt = self.scorer.prompt(question.text, steps, self.tiles(question))
+        ids = list(prompt.ids)
+        for place, label in zip(prompt.readouts, history, strict=False):
+            ids[place + 1] = self.minus if label < 0 else self.plus
+        return ids, prompt.readouts
+
+
+def read_examples(
+    encoder: Encoder, recipe: Recipe, solutions: Iterable[LabelledSolution], advance: Callable[[], Any]
+) -> tuple[list[Example], Counter[str]]:
+    """The examples in order, and how many solutions were left out for which reason; `advance` is called for each.
+
+    Raises `DataError` where no solution is left, and where none has an image or one names an image it doesn't have.
+    """
+    examples: list[Example] = []
+    left_out: Counter[str] = Counter()
+    for solution in solutions:
+        advance()
+        question, (steps, labels) = solution.question, taught(solution, recipe)
+        if IMAGE_MARKER in question.text and not question.images:
+            raise DataError(f"{question.id}: the question holds {IMAGE_MARKER}, the row names no image; add `image`")
+        if not any(labels):
+            left_out["no label"] += 1
+            continue
+        try:
+            ids, _ = encoder.encode(question, steps)
+        except CriticError as error:
+            left_out[str(error).split(":")[0]] += 1
+            continue
+        examples.append(Example(question, steps, labels, len(ids), ids.count(encoder.scorer.image_token_id)))
+    if not examples:
+        told = ", ".join(f"{count} {reason}" for reason, count in left_out.items()) or "the files hold no rows"
+        raise DataError(f"nothing to train on: {told}; give files of labelled solutions by --data")
+    if not any(example.question.images for example in examples):
+        raise DataError("no row names an image, and this critic sees images; add `image` (a path relative to the file)")
+    return examples, left_out
+
+
+def label_weights(examples: Sequence[Example], class_weights: bool) -> dict[int, float]:
+    """What a label weighs in the loss; with `class_weights` so that both classes weigh the same in total.
+
+    Class c of n_c among n labels weighs n / (2 n_c), the "balanced" heuristic of King and Zeng (2001).
+    """
+    counts = Counter(label for example in examples for label in example.labels if label)
+    if not class_weights:
+        return {1: 1.0, -1: 1.0, 0: 0.0}
+    total = sum(counts.values())
+    return {0: 0.0, **{label: total / (2 * counts[label]) for label in (1, -1) if counts[label]}}
+
+
+def identity(image: ImageRef) -> Path | str:
+    """What two rows have in common that show the same image file."""
+    return image.path or image.name
+
+
+def _size(image: ImageRef) -> tuple[int, int]:
+    """Width and height in pixels; what is wrong with an image is told by opening it."""
+    from PIL import Image
+
+    data = image.read()
+    try:
+        with Image.open(BytesIO(data)) as opened:
+            return opened.size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return image.open().size

@@ -1,0 +1,62 @@
+"""The trained critic as checkpoint folders: `native`, transformers' own layout, and `original`, the released one.
+
+Everything but weights and configuration is the base's: tokenizer, chat template, preprocessing. Weights are stored in
+the dtype that the base's were stored in.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from vpbench.errors import CriticError
+from vpbench.scoring.checkpoint import FETCHED, read_json
+from vpbench.scoring.load import NATIVE, ORIGINAL
+from vpbench.train.original import original_config, original_tensors
+
+SHARD_SIZE = "5GB"
+_NOT_COPIED = ("config.json", "model.safetensors.index.json")
+
+
+def export(
+    base: Path, model_config: Any, system_message: str, weights: Mapping[str, Any], output: Path,
+    echo: Callable[[str], None],
+) -> list[Path]:  # fmt: skip
+    """Write `weights` (native names) as `native` and `original` under `output`; the folders written.
+
+    `base` is the folder trained from. A model that the released layout has no
+    place for is written in the native one alone, and `echo` tells.
+    """
+    stored = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
+    dtype = str(weights["lm_head.weight"].dtype).removeprefix("torch.")
+    own = read_json(base / "config.json")
+    written = own if own["model_type"] == NATIVE else {
+        **json.loads(model_config.to_json_string(use_diff=False)), "system_message": system_message, "dtype": dtype,
+        "architectures": ["InternVLForConditionalGeneration"],
+    }  # fmt: skip
+    folders = [_write(output / "native", base, written, stored)]
+    try:
+        fused = original_tensors(stored, model_config.text_config)
+        written = own if own["model_type"] == ORIGINAL else {
+            **original_config(model_config), "system_message": system_message, "torch_dtype": dtype,
+        }  # fmt: skip
+    except CriticError as error:
+        echo(f"not written in the released layout: {error}")
+        return folders
+    return [*folders, _write(output / "original", base, written, fused)]
+
+
+def _write(folder: Path, base: Path, config: Mapping[str, Any], weights: Mapping[str, Any]) -> Path:
+    from huggingface_hub import save_torch_state_dict
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for pattern in FETCHED[1:]:
+        for path in base.glob(pattern):
+            if path.name not in _NOT_COPIED:
+                shutil.copyfile(path, folder / path.name)
+    (folder / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    save_torch_state_dict(dict(weights), folder, max_shard_size=SHARD_SIZE)
+    return folder

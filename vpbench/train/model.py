@@ -1,0 +1,63 @@
+"""The model as training runs it: the loss on label tokens only.
+
+The loss is the cross-entropy of the label over the whole vocabulary, as the released critics were trained: it is the
+cross-entropy between `+` and `-`, which is all that scoring looks at, and a term that puts the probability on these
+two, which is what generation backends need. The head runs where labels are predicted and nowhere else. The turn's end,
+which the released training predicts as well, is left out: it is always the same and would halve the labels' weight.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+LANGUAGE_MODEL_LINEAR = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
+
+
+class LabelModel(nn.Module):  # type: ignore[misc]
+    """Wraps a native `InternVLForConditionalGeneration`, whose attention must handle packed rows by position ids."""
+
+    def __init__(self, model: Any, image_token_id: int, labels: tuple[int, int]) -> None:
+        super().__init__()
+        self.model = model
+        self.image_token_id = image_token_id
+        self.labels = list(labels)
+
+    def forward(
+        self, input_ids: Any, places: Any, targets: Any, weights: Any, pixels: Any, tile_order: Any,
+        position_ids: Any = None,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Loss, and logits of `+` and `-` [labels, 2] in float32.
+
+        `input_ids` [rows, width]; `places` [labels] in the flattened rows, read for the `targets` [labels] (token ids),
+        whose cross-entropies are summed with `weights`. `tile_order` says which of `pixels` [tiles, 3, side, side] the
+        image tokens stand for, in order. `position_ids` [1, width] restart with every solution of a packed row.
+        """
+        embedded = self.model.get_input_embeddings()(input_ids)
+        features = self.model.get_image_features(pixels, return_dict=True).pooler_output
+        shown = (input_ids == self.image_token_id)[..., None].expand_as(embedded)
+        embedded = embedded.masked_scatter(shown, features[tile_order].to(embedded.dtype))
+        decoded = self.model.get_decoder()(inputs_embeds=embedded, position_ids=position_ids, use_cache=False)
+        read = decoded.last_hidden_state.flatten(0, 1)[places]
+        logits = self.model.get_output_embeddings()(read).float()
+        loss = nn.functional.cross_entropy(logits, targets, reduction="none") @ weights
+        return {"loss": loss, "logits": logits[:, self.labels]}
+
+    def gradient_checkpointing_enable(self, gradient_checkpointing_kwargs: dict[str, Any] | None = None) -> None:
+        """Keep a layer's input only and compute the rest again for the backward pass."""
+        self.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs)
+
+
+def set_trained(model: Any, freeze_vision: bool) -> None:
+    """Train everything, the vision tower only if it isn't frozen; the projector belongs to the language side."""
+    model.requires_grad_(True)
+    model.model.vision_tower.requires_grad_(not freeze_vision)
+
+
+def with_adapters(model: Any, rank: int) -> Any:
+    """The model as peft's, with trainable adapters of this rank in all linear maps of the language model's layers."""
+    from peft import LoraConfig, get_peft_model
+
+    settings = LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules=LANGUAGE_MODEL_LINEAR)
+    return get_peft_model(model, settings)

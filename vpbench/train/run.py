@@ -1,0 +1,235 @@
+"""A training run, read top to bottom: base and data in, checkpoint folders and a model card out.
+
+Every process of a `torchrun` does the same up to the training itself; the first one alone writes and tells.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import importlib.util
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vpbench.base import Critic
+from vpbench.errors import ConfigError, CriticError
+from vpbench.labels.read import read_labelled
+from vpbench.records import LabelledSolution
+from vpbench.scoring.checkpoint import checkpoint_fingerprint, checkpoint_folder
+from vpbench.scoring.load import load_step_scorer
+from vpbench.scoring.step_scorer import StepScorer
+from vpbench.stages import Progress
+from vpbench.store import write_atomic
+from vpbench.train.batches import MicroBatches, Plan, plan_batches
+from vpbench.train.card import card, file_record, versions
+from vpbench.train.estimate import estimate
+from vpbench.train.examples import Encoder, Example, label_ids, label_weights, read_examples
+from vpbench.train.recipe import Recipe
+
+Echo = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRun:
+    """What to train on, where to, and how a run is watched. `eval_every` and `save_every` count optimiser steps."""
+
+    model: str
+    data: tuple[Path, ...]
+    output: Path
+    eval_data: Path | None = None
+    eval_every: int | None = None
+    save_every: int | None = None
+    resume: bool = False
+    fsdp: bool = False
+
+
+def recipe_of(critic: type[Critic]) -> Recipe:
+    """The recipe that stands in a critic's class. Raises `ConfigError` for a critic without one."""
+    recipe = getattr(critic, "recipe", None)
+    if not isinstance(recipe, Recipe):
+        raise ConfigError(f"critic {critic.name!r} has no recipe, so it can't be trained; `vpbench list` shows others")
+    return recipe
+
+
+def train_critic(
+    critic: type[Critic], run: TrainingRun, recipe: Recipe, progress: Progress, echo: Echo, dry_run: bool = False
+) -> list[Path]:
+    """Train and write checkpoint folders; their paths (none from a dry run and from processes other than the first).
+
+    Raises `ConfigError` for a missing extra and a folder of another run, `DataError` and `CriticError` for data and a
+    base that can't be trained with.
+    """
+    _check_installed(recipe)
+    first = int(os.environ.get("RANK", "0")) == 0
+    tell: Echo = echo if first else lambda _: None
+    base = checkpoint_folder(run.model)
+    scorer = load_step_scorer(str(base), device="cpu", weights=not dry_run)
+    if scorer.model.config.tie_word_embeddings:
+        raise CriticError(f"{base}: head and embeddings are one tensor, which can't be trained; use another base")
+    encoder = Encoder(scorer, recipe.max_tiles, *label_ids(scorer))
+    examples, left_out = _read(encoder, recipe, run.data, progress)
+    plan, packing = _plan(examples, recipe)
+    told = estimate(scorer.model, examples, plan, recipe, packing, _processes() if run.fsdp else 1)
+    labels = _label_counts(examples)
+    tell(f"solutions      {len(examples)}, {labels['+']} labels + and {labels['-']} -"
+         + "".join(f"; {count} left out: {reason}" for reason, count in left_out.items()))  # fmt: skip
+    for line in told.lines(recipe, _processes(), plan.per_step):
+        tell(line)
+    if dry_run:
+        return []
+    settings = _settings(critic, base, run, recipe)
+    if first:
+        _keep_settings(run, settings)
+    weights = label_weights(examples, recipe.class_weights)
+    data = MicroBatches(examples, plan, encoder, weights, packing, teach=recipe.history == "labels")
+    watched = _watched(encoder, recipe, run, packing, progress)
+    trained, log = _train(scorer, data, watched, run, recipe)
+    if not first:
+        return []
+    outcome = {"solutions": len(examples), "labels": labels, "left_out": dict(left_out), "steps": plan.steps,
+               "processes": _processes(), "metrics": _last(log), "versions": versions(), "log": log}  # fmt: skip
+    return _write(critic, base, scorer, trained, run, recipe, settings, outcome, tell)
+
+
+def _check_installed(recipe: Recipe) -> None:
+    for package in ("accelerate", *(["peft"] if recipe.lora_rank else [])):
+        if importlib.util.find_spec(package) is None:
+            raise ConfigError(f'training needs {package}: pip install "vpbench[train]"')
+
+
+def _processes() -> int:
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def _settings(critic: type[Critic], base: Path, run: TrainingRun, recipe: Recipe) -> dict[str, Any]:
+    """What a run is identified by: a run is resumed with the same settings only."""
+    return {
+        "critic": critic.name, "base": base.name if Path(run.model).is_dir() else run.model,
+        "base_fingerprint": checkpoint_fingerprint(base),
+        "data": [file_record(path) for path in run.data], "recipe": dataclasses.asdict(recipe),
+    }  # fmt: skip
+
+
+def _read(
+    encoder: Encoder, recipe: Recipe, files: Sequence[Path], progress: Progress
+) -> tuple[list[Example], Counter[str]]:
+    solutions: list[LabelledSolution] = []
+    for path in files:
+        solutions += read_labelled(path, recipe.label_rule, recipe.mc_threshold)
+    with progress("reading solutions", len(solutions)) as bar:
+        return read_examples(encoder, recipe, solutions, lambda: bar.update(1))
+
+
+def _plan(examples: Sequence[Example], recipe: Recipe) -> tuple[Plan, bool]:
+    import torch
+
+    packing = torch.cuda.is_available() if recipe.packing is None else recipe.packing
+    plan = plan_batches(
+        [each.length for each in examples], recipe.batch_size, recipe.batch_tokens, _processes(), recipe.epochs,
+        recipe.seed, packing,
+    )  # fmt: skip
+    return plan, packing
+
+
+def _label_counts(examples: Sequence[Example]) -> dict[str, int]:
+    counts = Counter(label for each in examples for label in each.labels)
+    return {"+": counts[1], "-": counts[-1]}
+
+
+def _watched(
+    encoder: Encoder, recipe: Recipe, run: TrainingRun, packing: bool, progress: Progress
+) -> MicroBatches | None:
+    """The solutions of `run.eval_data`, every step of them, as scoring shows them."""
+    if run.eval_data is None:
+        return None
+    all_steps = dataclasses.replace(recipe, until_first_error=False)
+    examples, _ = _read(encoder, all_steps, [run.eval_data], progress)
+    plan = plan_batches(
+        [each.length for each in examples], len(examples), recipe.batch_tokens, _processes(), 1, recipe.seed, packing
+    )
+    return MicroBatches(examples, plan, encoder, {1: 1.0, -1: 1.0, 0: 0.0}, packing, teach=False)
+
+
+def _keep_settings(run: TrainingRun, settings: dict[str, Any]) -> None:
+    """Write `run.json`, or compare with it when resuming. Raises `ConfigError` if the folder is another run's."""
+    path = run.output / "run.json"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, (json.dumps(settings, indent=2) + "\n").encode())
+        return
+    if not run.resume:
+        raise ConfigError(f"{run.output} holds a training run; go on with it by --resume, or give another --output")
+    known = json.loads(path.read_text(encoding="utf-8"))
+    changed = [name for name in settings if json.loads(json.dumps(settings[name])) != known.get(name)]
+    if changed:
+        raise ConfigError(f"{path}: the run there has another {', '.join(changed)}; give its settings or another "
+                          "--output")  # fmt: skip
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The last checkpoint that was written to its end; its state file is what is written last."""
+    found: dict[int, Path] = {}
+    for path in folder.glob("checkpoint-*/trainer_state.json"):
+        with contextlib.suppress(ValueError):
+            found[int(json.loads(path.read_text(encoding="utf-8"))["global_step"])] = path.parent
+    return found[max(found)] if found else None
+
+
+def _train(
+    scorer: StepScorer, data: MicroBatches, watched: MicroBatches | None, run: TrainingRun, recipe: Recipe
+) -> tuple[dict[str, Any], list[dict[str, float]]]:
+    """Train `scorer.model`; its weights under native names, as stored (on the first process), and the log."""
+    import torch
+
+    from vpbench.train.model import LabelModel, set_trained, with_adapters
+    from vpbench.train.trainer import LabelTrainer, training_arguments
+
+    model = scorer.model
+    stored = {name: tensor.dtype for name, tensor in model.state_dict().items()}
+    torch.manual_seed(recipe.seed)
+    set_trained(model.float(), recipe.freeze_vision)
+    adapted = with_adapters(model, recipe.lora_rank) if recipe.lora_rank else None
+    layer = type(model.get_decoder().layers[0]).__name__ if run.fsdp else None
+    plan, folder = data.plan, run.output / "checkpoints"
+    eval_every = (run.eval_every or max(1, plan.steps // 10)) if watched is not None else None
+    args = training_arguments(recipe, folder, plan.steps, plan.per_step, eval_every, run.save_every, layer)
+    wrapped = LabelModel(model, scorer.image_token_id, (data.encoder.plus, data.encoder.minus))
+    trainer = LabelTrainer(wrapped, args, data, watched, recipe.threshold)
+    start = last_checkpoint(folder) if run.resume else None
+    trainer.train(resume_from_checkpoint=str(start) if start else None)
+    if watched is not None and plan.steps % args.eval_steps:
+        trainer.evaluate()
+    if adapted is not None:
+        weights = adapted.merge_and_unload().state_dict()
+    else:
+        gathered = trainer.accelerator.get_state_dict(trainer.model_wrapped)
+        weights = {name.removeprefix("model."): each for name, each in gathered.items()} if gathered else {}
+    kept = {name: weights[name].to(dtype) for name, dtype in stored.items() if name in weights}
+    return kept, trainer.state.log_history
+
+
+def _last(log: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The last value of the loss and of every measurement."""
+    values = {name: value for entry in log for name, value in entry.items()}
+    return {name: value for name, value in values.items() if name == "loss" or name.startswith("eval_")}
+
+
+def _write(
+    critic: type[Critic], base: Path, scorer: StepScorer, weights: dict[str, Any], run: TrainingRun, recipe: Recipe,
+    settings: dict[str, Any], outcome: dict[str, Any], tell: Echo,
+) -> list[Path]:  # fmt: skip
+    from vpbench.train.export import export
+
+    folders = export(base, scorer.model.config, scorer.system_message, weights, run.output, tell)
+    text = card(critic.name, critic.title, settings, outcome, recipe)
+    for folder in folders:
+        (folder / "README.md").write_text(text, encoding="utf-8")
+        tell(f"written        {folder}")
+    record = json.dumps({**settings, **outcome}, indent=2) + "\n"
+    write_atomic(run.output / "training.json", record.encode())
+    return folders
