@@ -155,7 +155,7 @@ def run(**options: Any) -> None:
 @_dry_run
 def sample(**options: Any) -> None:
     """Draw candidates from a policy; the same command continues what was stopped, and adds samples."""
-    from vpbench.runner import sample_all
+    from vpbench.drawing import sample_all
 
     sample_all(**options)
 
@@ -187,7 +187,7 @@ def sample(**options: Any) -> None:
 @_nano
 def label(**options: Any) -> None:
     """Label the steps of a policy's solutions by Monte-Carlo continuation, as raw rows for training."""
-    from vpbench.runner import label_all
+    from vpbench.drawing import label_all
 
     label_all(**options)
 

@@ -13,49 +13,19 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from vpbench.base import BaseTask, Critic, Source, StepTask, Task
-from vpbench.data import QuestionSet, load_questions, load_solutions
-from vpbench.data.load import pool_questions
+from vpbench.base import BaseTask, Critic, StepTask, Task
+from vpbench.data import load_solutions
 from vpbench.errors import ConfigError, DataError
-from vpbench.generate import Pool, PoolRow, read_pool
-from vpbench.generate.sampling import Drawing, sample_notes, sampled_pool
+from vpbench.generate import Pool, PoolRow
 from vpbench.judging import JudgeStage, judge_facts, judge_notes, load_judge, rows_to_judge
 from vpbench.nano import nano_settings
+from vpbench.plan import Plan, plan, size_notes
 from vpbench.plugins import Found, critic_settings, find_critic, make_critic
-from vpbench.records import GradingMode, LabelledSolution, Question, RowKey, Score, Selection, Verdict
-from vpbench.sample import SamplePlan, draw, plan_sample
+from vpbench.records import LabelledSolution, Question, RowKey, Score, Selection, Verdict
+from vpbench.request import Request
 from vpbench.scoring.given import GivenScores
 from vpbench.stages import Progress, given_verdicts, grade_stage, score_stage
 from vpbench.store import folder_name
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a run is asked to do, apart from which task and which critic; field names are the command line's."""
-
-    data: Path | None = None
-    pool: Path | None = None
-    drawing: Drawing | None = None
-    grading: GradingMode = "robust"
-    judge: str | None = None
-    judge_args: Mapping[str, str] = field(default_factory=dict)
-    trust_verdicts: bool = False
-    limit: int | None = None
-    nano: bool = False
-    max_error_rate: float = 0.1
-    output: Path = Path("runs")
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Which candidates of which questions; `total` is the number of questions the task has."""
-
-    task: Task
-    questions: QuestionSet
-    pool: Pool
-    rows: dict[str, list[PoolRow]]
-    total: int
-    notes: list[str]
 
 
 @dataclass(frozen=True)
@@ -73,7 +43,7 @@ class Common:
 
 @dataclass(frozen=True)
 class Prepared(Common):
-    """A Best-of-N task's questions, candidates and verdicts; what the judge is and used, if there is one."""
+    """A Best-of-N task's questions, candidates and verdicts; how they were drawn and by whom judged, if they were."""
 
     task: Task
     pool: Pool
@@ -81,6 +51,7 @@ class Prepared(Common):
     rows: dict[str, list[PoolRow]]
     verdicts: dict[RowKey, Verdict]
     judge: dict[str, Any] | None
+    drawing: dict[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -106,71 +77,19 @@ class Scored:
     usage: Mapping[str, float] = field(default_factory=dict)
 
 
-def best_of_n_task(found: Found[BaseTask]) -> Task:
-    """The task, which has to be one that takes candidates. Raises `ConfigError`."""
-    task = found.cls()
-    if not isinstance(task, Task):
-        raise ConfigError(f"task {task.name!r} is a step-detection task; it has no pools")
-    return task
-
-
-def plan_drawing(found: Found[BaseTask], request: Request) -> SamplePlan | None:
-    """What a run that draws its candidates draws; None for one that is given them. Raises as `plan_sample` does."""
-    if request.drawing is None:
-        return None
-    if request.pool is not None:
-        raise ConfigError("--policy draws candidates and --pool brings them; give one of the two")
-    return plan_sample(best_of_n_task(found), request.data, request.limit, request.drawing, request.output)
-
-
-def plan(found: Found[BaseTask], request: Request, progress: Progress) -> Plan:
-    """Put questions and candidates together, drawing what is to be drawn. Raises `DataError`, `ConfigError`."""
-    task = best_of_n_task(found)
-    if request.judge is not None and (request.grading != "official" or request.trust_verdicts):
-        raise ConfigError("--judge is for --grading official; leave it out, or grade so")
-    drawing = plan_drawing(found, request)
-    if drawing is not None:
-        return _drawn(task, drawing, request, progress)
-    if request.pool is None:
-        raise ConfigError(
-            f"task {task.name!r} needs candidates: --pool FILE (JSONL of {{question_id, candidates: [{{response}}]}}) "
-            "or --policy MODEL"
-        )
-    pool = read_pool(request.pool)
-    if request.data is None and pool.question_fields.keys() >= pool.rows.keys():
-        questions = pool_questions(task, pool.question_fields, request.pool.parent)
-    else:
-        questions = load_questions(task, request.data)
-    rows, notes = _match(questions, pool, task, request.nano)
-    if request.limit is not None:
-        rows = {id: rows[id] for id in list(rows)[: request.limit]}
-    total = len(questions.questions) if request.nano else task.source.rows
-    notes += _size_notes(task.source, len(rows), total, request.nano) + _empty_notes(rows)
-    return Plan(task, questions, pool, rows, total, notes)
-
-
-def _drawn(task: Task, drawing: SamplePlan, request: Request, progress: Progress) -> Plan:
-    drawn = draw(drawing, request.max_error_rate, progress)
-    pool = sampled_pool(drawing.key, drawing.drawing, drawn)
-    total = len(drawing.questions.questions) if request.nano else task.source.rows
-    notes = _size_notes(task.source, len(pool.rows), total, request.nano) + sample_notes(drawn)
-    return Plan(task, drawing.questions, pool, pool.rows, total, notes + _empty_notes(pool.rows))
-
-
 def prepare(found: Found[BaseTask], request: Request, progress: Progress) -> Prepared:
     """Load questions and candidates and grade them. Raises `DataError`, `ConfigError`."""
-    started = time.perf_counter()
     planned = plan(found, request, progress)
-    loaded = time.perf_counter()
+    started = time.perf_counter()
     task, pool, rows = planned.task, planned.pool, planned.rows
     about = {"task": task.name, "task_version": task.version, "data": planned.questions.fingerprint}
     key = {**about, "pool": dict(pool.key)}
     questions = {id: planned.questions.questions[id] for id in rows}
     verdicts, judge, notes = _verdicts(found, planned, questions, key, request, progress)
-    seconds = {"load": loaded - started, "grade": time.perf_counter() - loaded}
+    seconds = {**planned.seconds, "grade": time.perf_counter() - started}
     origin, revision = _origin(planned.questions.origin, request), planned.questions.revision
     return Prepared(request, key, origin, revision, planned.total, planned.notes + notes, seconds, task, pool,
-                    questions, rows, verdicts, judge)  # fmt: skip
+                    questions, rows, verdicts, judge, planned.drawing)  # fmt: skip
 
 
 def _verdicts(
@@ -213,7 +132,7 @@ def prepare_steps(found: Found[BaseTask], request: Request) -> PreparedSteps:
     solutions = loaded.solutions[: request.limit]
     key = {"task": task.name, "task_version": task.version, "data": loaded.fingerprint}
     total = len(loaded.solutions) if request.nano else task.source.rows
-    notes = _size_notes(task.source, len(solutions), total, request.nano)
+    notes = size_notes(task.source, len(solutions), total, request.nano)
     seconds = {"load": time.perf_counter() - started}
     return PreparedSteps(
         request, key, _origin(loaded.origin, request), loaded.revision, total, notes, seconds, task, solutions
@@ -283,42 +202,8 @@ def build_critics(names: Sequence[str], settings: Mapping[str, str], nano: bool 
     return critics
 
 
-def _match(questions: QuestionSet, pool: Pool, task: Task, nano: bool) -> tuple[dict[str, list[PoolRow]], list[str]]:
-    rows = {id: pool.rows[id] for id in questions.questions if id in pool.rows}
-    unknown = [id for id in pool.rows if id not in questions.questions]
-    notes = []
-    if unknown and (nano or len(questions.questions) == task.source.rows or not rows):
-        where = pool.rows[unknown[0]][0].where
-        raise DataError(
-            f"{where}: question id {unknown[0]!r} is not in {questions.origin} "
-            f"({len(questions.questions)} questions, split {task.source.split}); "
-            f"{len(unknown)} of the pool's {len(pool.rows)} ids are unknown. Is it a pool of another split?"
-        )
-    if unknown:
-        notes.append(f"{len(unknown)} of the pool's {len(pool.rows)} questions are not in {questions.origin}; left out")
-    absent = len(questions.questions) - len(rows)
-    if absent:
-        notes.append(f"{absent} of {len(questions.questions)} questions have no candidates in the pool; left out")
-    return rows, notes
-
-
 def _origin(place: str, request: Request) -> str:
     return "the miniature world" if request.nano else place
-
-
-def _size_notes(source: Source, used: int, total: int, nano: bool) -> list[str]:
-    if nano:
-        return [f"the miniature world: drawn and simulated, nothing in it is from {source.hub_id}"]
-    if used != total:
-        return [f"a subset: {used} of the {total} rows of {source.hub_id} {source.split}"]
-    return []
-
-
-def _empty_notes(rows: Mapping[str, list[PoolRow]]) -> list[str]:
-    empty = [row.where for candidates in rows.values() for row in candidates if not row.candidate.response.strip()]
-    if not empty:
-        return []
-    return [f"{len(empty)} responses are empty, the first at {empty[0]}; they count as wrong and give no vote"]
 
 
 def grader_code(found: Found[BaseTask]) -> str:

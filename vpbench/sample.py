@@ -55,6 +55,13 @@ def draw(plan: SamplePlan, max_error_rate: float, progress: Progress) -> dict[Ro
     )
 
 
+def drawing_facts(plan: SamplePlan) -> dict[str, Any]:
+    """What a result says of how its candidates were drawn, and what that used in this run."""
+    names = ("policy", "prompt", "temperature", "top_p", "max_tokens", "first_greedy", "seed")
+    told = {name: plan.key[name] for name in names}
+    return {**told, "samples": plan.drawing.samples, "used_in_this_run": dict(plan.generator.usage())}
+
+
 def export_pool(plan: SamplePlan, rows: Mapping[RowKey, Mapping[str, Any]], path: Path) -> None:
     """Write drawn candidates as JSONL (.gz: compressed), one question per line with its prompt, for `--pool`.
 

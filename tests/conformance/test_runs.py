@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from vpbench.pipeline import Request, prepare, use_scores
+from vpbench.pipeline import prepare, use_scores
 from vpbench.plugins import find_task
 from vpbench.report.result import Analysis, best_of_n_result
+from vpbench.request import Request
 from vpbench.runner import run_all
 from vpbench.scoring.given import read_scores
 from vpbench.stats import AGGREGATIONS

@@ -20,9 +20,10 @@ import numpy as np
 
 from vpbench.base import BaseTask, StepTask, Task
 from vpbench.nano import POOL, nano_folder
-from vpbench.pipeline import Prepared, Request, build_critics, prepare, prepare_steps, score
+from vpbench.pipeline import Prepared, build_critics, prepare, prepare_steps, score
 from vpbench.plugins import Found, all_tasks
 from vpbench.progress import bar
+from vpbench.request import Request
 from vpbench.stats import Curves, QuestionPool, curves, paired_differences, step_f1, step_ranking
 
 if TYPE_CHECKING:

@@ -184,20 +184,21 @@ def losses(
     sequences, visual = batch
     ids = padded([each.ids for each in sequences], talk.words.ids["<pad>"])
     hidden, middle = model(model.embed(ids, visual, talk.words.ids["<IMG_CONTEXT>"]), POLICY_LAYERS)
-    rows, places, values = _flat([each.labels for each in sequences])
+    rows, places, values = flat([each.labels for each in sequences])
     logits = model.head(hidden[rows, places]).float()
     signs = [talk.words.ids["-"], talk.words.ids["+"]]
     label = functional.cross_entropy(logits[:, signs], values)
     word = (logits.logsumexp(-1) - logits[:, signs].logsumexp(-1)).mean()
     total, parts = label + stage.word_weight * word, {"label": float(label.detach()), "word": float(word.detach())}
     if stage.next_weight:
-        rows, places, values = _flat([each.following for each in sequences])
+        rows, places, values = flat([each.following for each in sequences])
         follow = functional.cross_entropy(model.head(middle[rows, places]).float(), values)
         total, parts = total + stage.next_weight * follow, {**parts, "next": float(follow.detach())}
     return total, parts
 
 
-def _flat(pairs: Sequence[Sequence[tuple[int, int]]]) -> tuple[Any, Any, Any]:
+def flat(pairs: Sequence[Sequence[tuple[int, int]]]) -> tuple[Any, Any, Any]:
+    """Rows, places and values of all pairs (place, value) of a batch."""
     rows = torch.tensor([row for row, each in enumerate(pairs) for _ in each])
     places, values = (torch.tensor([pair[at] for each in pairs for pair in each]) for at in (0, 1))
     return rows, places, values
@@ -211,7 +212,7 @@ def scores(model: LanguageModel, talk: Conversations, sequences: Sequence[Judged
         batch = [sequences[place] for place in places]
         ids = padded([each.ids for each in batch], talk.words.ids["<pad>"])
         embedded = model.embed(ids, visual[[each.question for each in batch]], talk.words.ids["<IMG_CONTEXT>"])
-        rows, at, _ = _flat([each.labels for each in batch])
+        rows, at, _ = flat([each.labels for each in batch])
         with torch.no_grad():
             hidden, _ = model(embedded)
             values = model.head(hidden[rows, at])[:, signs].float().softmax(-1)[:, 1]

@@ -1,0 +1,99 @@
+"""The commands that draw from a policy alone: candidates to keep, and step labels by Monte-Carlo continuation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vpbench.base import BaseTask
+from vpbench.errors import ConfigError
+from vpbench.generate import Sampling
+from vpbench.generate.sampling import Drawing, sample_notes
+from vpbench.labels.continuation import MonteCarlo
+from vpbench.labels.label import Labelling, label_task
+from vpbench.labels.rules import Rule
+from vpbench.pipeline import grader_code
+from vpbench.plan import best_of_n_task, plan_drawing
+from vpbench.plugins import Found
+from vpbench.progress import bar
+from vpbench.report.text import printable
+from vpbench.request import Request, from_options, requests
+from vpbench.sample import SamplePlan, draw, export_pool
+
+DEFAULT_SAMPLES = 128
+
+
+def drawing_of(options: Mapping[str, Any], default_samples: int) -> Drawing:
+    """What the command line asks to draw. Raises `ConfigError`."""
+    sampling = from_options(Sampling, options)
+    samples = options.get("samples") or default_samples
+    first_greedy = options.get("first_greedy", False)
+    return Drawing(
+        options["policy"], options["policy_args"], samples, sampling, first_greedy, options["seed"], options["prompt"]
+    )
+
+
+def sample_all(tasks: Sequence[str], export: Path | None, dry_run: bool, **options: Any) -> None:
+    """Draw the candidates of every task, and say where they are. Raises `VpbenchError`."""
+    drawing = drawing_of(options, DEFAULT_SAMPLES)
+    for _, request, planned in _planned(tasks, export, drawing, options):
+        if dry_run:
+            continue
+        rows = draw(planned, request.max_error_rate, bar)
+        for note in sample_notes(rows):
+            echo(f"note      {note}")
+        for name, value in planned.generator.usage().items():
+            echo(f"used      {value:g} {name}")
+        if export is not None:
+            export_pool(planned, rows, export)
+            echo(f"exported  {export}, for `vpbench run --pool`")
+
+
+def label_all(
+    tasks: Sequence[str], export: Path | None, solutions: int, rule: Rule, threshold: float, **options: Any
+) -> None:
+    """Label a policy's solutions of every task, and say where the rows are. Raises `VpbenchError`."""
+    monte_carlo = from_options(MonteCarlo, options)
+    if monte_carlo.early_exit and (rule != "value" or threshold > 0):
+        raise ConfigError("--early-exit biases mc, so it is for --rule value and --mc-threshold 0 only")
+    labelling = Labelling(monte_carlo, options["max_steps"], rule, threshold, options["grading"])
+    for found, request, planned in _planned(tasks, export, drawing_of(options, solutions), options):
+        path = label_task(best_of_n_task(found), planned, labelling, grader_code(found), request.max_error_rate,
+                          request.output, bar, echo, export)  # fmt: skip
+        echo(f"written to     {path}")
+
+
+def _planned(
+    tasks: Sequence[str], export: Path | None, drawing: Drawing, options: Mapping[str, Any]
+) -> Iterator[tuple[Found[BaseTask], Request, SamplePlan]]:
+    """What is to be drawn for each task, told as it comes."""
+    if export is not None and (len(tasks) > 1 or list(tasks) == ["all"]):
+        raise ConfigError("--export writes one task's rows; give one --task")
+    for found, request in requests(tasks, replace(from_options(Request, options), drawing=drawing)):
+        planned = plan_drawing(found, request)
+        assert planned is not None
+        echo("\n".join([f"task      {found.cls.name}", *drawing_lines(planned)]))
+        yield found, request, planned
+
+
+def echo(text: str) -> None:
+    """Print what may hold words of a model or a server."""
+    click.echo(printable(text))
+
+
+def drawing_lines(planned: SamplePlan) -> list[str]:
+    """What is to be drawn, in words."""
+    drawing, sampling = planned.drawing, planned.drawing.sampling
+    first = "candidate 0 greedy, " if drawing.first_greedy else ""
+    return [
+        f"data      {planned.questions.origin}: {len(planned.conversations)} questions",
+        f"policy    {drawing.policy} {json.dumps(planned.generator.identity())}",
+        f"sampling  {drawing.samples} candidates per question, {first}temperature {sampling.temperature:g}, "
+        f"top-p {sampling.top_p:g}, at most {sampling.max_tokens} tokens, prompt {drawing.prompt}, seed {drawing.seed}",
+        f"rows      {planned.folder}",
+    ]

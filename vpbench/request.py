@@ -1,0 +1,64 @@
+"""What the command line asks for: the candidates, the grading, and where things are; one `Request` per task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from vpbench.base import BaseTask, StepTask
+from vpbench.data import task_places
+from vpbench.errors import ConfigError
+from vpbench.generate.sampling import Drawing
+from vpbench.nano import nano_folder
+from vpbench.plugins import Found, all_tasks, find_task
+from vpbench.records import GradingMode
+
+Settings = TypeVar("Settings")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a run is asked to do, apart from which task and which critic; field names are the command line's."""
+
+    data: Path | None = None
+    pool: Path | None = None
+    drawing: Drawing | None = None
+    grading: GradingMode = "robust"
+    judge: str | None = None
+    judge_args: Mapping[str, str] = field(default_factory=dict)
+    trust_verdicts: bool = False
+    limit: int | None = None
+    nano: bool = False
+    max_error_rate: float = 0.1
+    output: Path = Path("runs")
+
+
+def from_options(cls: type[Settings], options: Mapping[str, Any]) -> Settings:
+    """The dataclass `cls` made of the command line's options that are called as its fields."""
+    names = [each.name for each in fields(cls)]  # type: ignore[arg-type]
+    return cls(**{name: options[name] for name in names if name in options})
+
+
+def requests(names: Sequence[str], request: Request) -> list[tuple[Found[BaseTask], Request]]:
+    """Each task with its request; with "all", `--data` holds a folder per task. Raises `ConfigError`."""
+    if request.nano and request.data is not None:
+        raise ConfigError(f"--nano brings its own data; leave --data {request.data} out")
+    if list(names) != ["all"]:
+        found = {name: find_task(name) for name in names}
+        places = dict.fromkeys(found, request.data)
+    else:
+        found = {name: each for name, each in sorted(all_tasks().items()) if not issubclass(each.cls, StepTask)}
+        places = task_places(request.data, list(found), click.echo)
+    asked = [(found[name], replace(request, data=place)) for name, place in places.items()]
+    return [(each, _in_nano(each, here) if request.nano else here) for each, here in asked]
+
+
+def _in_nano(found: Found[BaseTask], request: Request) -> Request:
+    """The miniature world's data, and its candidates where nothing else brings any."""
+    folder = nano_folder(found.cls.name)
+    brought = issubclass(found.cls, StepTask) or request.drawing is not None or request.pool is not None
+    return replace(request, data=folder, pool=request.pool if brought else folder / "simulated-policy.jsonl.gz")
