@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar
 
-from vpbench import Candidate, ConfigError, Critic, Question, Score
+from vpbench import EMPTY_RESPONSE, Candidate, ConfigError, Critic, Question, Score
 from vpbench.generate import Generation, Generator, Message, Prompt, Sampling, load_generator
 from vpbench.scoring import splitter, step_verdicts, yes_probability
 
@@ -146,7 +146,7 @@ class MLLMJudge(Critic):
 
     def _score(self, candidate: Candidate, replies: Sequence[Generation]) -> Score:
         if not replies:
-            return Score(None, None, "empty response")
+            return Score(None, None, EMPTY_RESPONSE)
         failed = next((reply.error for reply in replies if reply.error is not None), None)
         if failed is not None:
             return Score(None, None, f"judge failed: {failed}", retry=True)

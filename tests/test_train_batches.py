@@ -12,7 +12,8 @@ from vpbench import Candidate, ConfigError, LabelledSolution, Question, Recipe
 from vpbench.train.batches import plan_batches
 from vpbench.train.examples import Example, label_weights, taught
 
-LENGTHS = [random.Random(1).randint(20, 400) for _ in range(103)]
+_drawn = random.Random(1)
+LENGTHS = [_drawn.randint(20, 400) for _ in range(103)]
 
 
 @pytest.mark.parametrize("packing", [True, False])

@@ -9,6 +9,7 @@ from vpbench.errors import ConfigError, CriticError, DataError, GradeError, TooM
 from vpbench.measures import Measure
 from vpbench.nano.drawn import Drawn
 from vpbench.records import (
+    EMPTY_RESPONSE,
     Candidate,
     GradingMode,
     ImageRef,
@@ -24,6 +25,7 @@ from vpbench.train.recipe import Recipe
 __version__ = "0.1.0"
 
 __all__ = [
+    "EMPTY_RESPONSE",
     "Candidate",
     "ConfigError",
     "Critic",

@@ -122,7 +122,8 @@ def _drawing(command: Command) -> Command:
 @_option("--selection", type=click.Choice(["best", "vote", "weighted-vote"]), help="Default: the critic's own.")
 @_option("--estimator", type=click.Choice(["expected", "prefix"]), default="expected", show_default=True,
          help="expected: exact mean over all n-subsets; prefix: the first n candidates, as papers do.")  # fmt: skip
-@_option("--aggregate", default="mean", show_default=True, help="How step scores become one score.")
+@_option("--aggregate", default="mean", show_default=True,
+         help="Step scores to one score: mean, min, max, last, product, geometric-mean, log-odds-sum.")  # fmt: skip
 @_option("--n", "ns", callback=_numbers, help="Values of N, such as 1,2,4,8; default: powers of two and the pool size.")
 @_option("--threshold", type=float, help="Step detection: a step is correct above it. Default: the critic's own.")
 @_limit
@@ -169,11 +170,14 @@ def sample(**options: Any) -> None:
 @_option("--max-steps", type=click.IntRange(1), default=12, show_default=True, help="Merge solutions to so many steps.")
 @_option("--rule", type=click.Choice(["value", "advantage"]), default="value", show_default=True,
          help="value: correct where mc > threshold; advantage: by the sign of the change of mc.")  # fmt: skip
-@_option("--mc-threshold", "threshold", type=click.FloatRange(0, 1), default=0.0, show_default=True)
+@_option("--mc-threshold", "threshold", type=click.FloatRange(0, 1), default=0.0, show_default=True,
+         help="The threshold of --rule value.")  # fmt: skip
 @_option("--early-stop", is_flag=True, help="Continue nothing after a step worth 0.")
 @_option("--early-exit", is_flag=True, help="Continue a prefix only until it is right once; biases mc, not mc > 0.")
-@_option("--temperature", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True)
-@_option("--top-p", type=click.FloatRange(0, 1, min_open=True), default=1.0, show_default=True)
+@_option("--temperature", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True,
+         help="Of solutions and continuations.")  # fmt: skip
+@_option("--top-p", type=click.FloatRange(0, 1, min_open=True), default=1.0, show_default=True,
+         help="Draw from the likeliest tokens of this total probability.")  # fmt: skip
 @_option("--max-tokens", type=click.IntRange(1), default=4096, show_default=True, help="Longest response.")
 @_option("--prompt", type=click.Choice(["chain-of-thought", "question"]), default="chain-of-thought",
          show_default=True, help="Ask for steps and an answer line, or put the bare question.")  # fmt: skip

@@ -73,7 +73,7 @@ def _planned(
 ) -> Iterator[tuple[Found[BaseTask], Request, SamplePlan]]:
     """What is to be drawn for each task, told as it comes."""
     if export is not None and (len(tasks) > 1 or list(tasks) == ["all"]):
-        raise ConfigError("--export writes one task's rows; give one --task")
+        raise ConfigError("--export writes one task's candidates or labels; give one --task")
     for found, request in requests(tasks, replace(from_options(Request, options), drawing=drawing)):
         planned = plan_drawing(found, request)
         assert planned is not None

@@ -24,6 +24,9 @@ RowKey = tuple[str, int]
 GradingMode = Literal["robust", "official"]
 Selection = Literal["best", "vote", "weighted-vote"]
 
+EMPTY_RESPONSE = "empty response"
+"""The reason of a score that isn't there because nothing is there to be scored; no failure of the critic."""
+
 
 @dataclass(frozen=True, slots=True)
 class ImageRef:

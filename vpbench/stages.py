@@ -7,6 +7,7 @@ a response that is final. When more fail than the run allows, the stage stops wi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
@@ -18,7 +19,7 @@ from vpbench.base import Critic, Dialogue, Task
 from vpbench.errors import CriticError, DataError, TooManyFailures
 from vpbench.generate import PoolRow
 from vpbench.judging import FAILED, UNREADABLE, JudgeStage
-from vpbench.records import Candidate, GradingMode, Question, RowKey, Score, Verdict
+from vpbench.records import EMPTY_RESPONSE, Candidate, GradingMode, Question, RowKey, Score, Verdict
 from vpbench.store import RowStore, content_hash
 
 
@@ -31,8 +32,6 @@ class Bar(Protocol):
 
 Progress = Callable[[str, int], AbstractContextManager[Bar]]
 """Opens a progress bar: (what, number of rows)."""
-
-EMPTY = "empty response"
 
 
 def grade_stage(
@@ -127,7 +126,7 @@ def score_stage(
             for each in (each for id in chunk for each in candidates[id]):
                 bar.update(1)
                 row = store.rows[each.key]
-                if row["value"] is None and row["reason"] != EMPTY:
+                if row["value"] is None and row["reason"] != EMPTY_RESPONSE:
                     failures.append(f"question {each.question_id!r} candidate {each.index}: {row['reason']}")
             if len(failures) > max_error_rate * total:
                 raise TooManyFailures(
@@ -173,7 +172,8 @@ def _scores(critic: Critic, question: Question, candidates: Sequence[Candidate])
 
 
 def _without_nan(score: Score) -> Score:
-    return score if score.value is None or score.value == score.value else Score(None, score.steps, "the score is NaN")
+    nan = any(value is not None and math.isnan(value) for value in (score.value, *(score.steps or ())))
+    return Score(None, None, "the score is NaN") if nan else score
 
 
 def _owed(candidate: Candidate, row: Mapping[str, Any] | None) -> bool:

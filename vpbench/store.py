@@ -142,11 +142,11 @@ class RowStore:
         import pyarrow.parquet as pq
 
         for path in sorted(self._folder.glob("part-*.parquet")):
-            data = path.read_bytes()
-            expected = path.with_suffix(".sha256").read_text().strip()
-            if hashlib.sha256(data).hexdigest() != expected:
+            data, checksum = path.read_bytes(), path.with_suffix(".sha256")
+            if not checksum.exists() or hashlib.sha256(data).hexdigest() != checksum.read_text().strip():
                 raise DataError(
-                    f"{path}: damaged (its checksum differs); delete the file and run again to redo its rows"
+                    f"{path}: damaged (its checksum {checksum.name} differs or is missing); delete the file and run "
+                    "again to redo its rows"
                 )
             for row in pq.read_table(pa.BufferReader(data)).to_pylist():
                 yield (row.pop("question_id"), row.pop("index")), row
@@ -161,7 +161,7 @@ class RowStore:
             try:
                 row = json.loads(line)
                 yield (row.pop("question_id"), row.pop("index")), row
-            except (json.JSONDecodeError, KeyError, AttributeError) as error:
+            except (ValueError, TypeError, KeyError, AttributeError) as error:
                 raise DataError(f"{path} line {number}: damaged ({error}); remove the line and run again") from error
 
 

@@ -81,7 +81,7 @@ class ChatClient:
                 self._reached = True
                 asked_s = _asked_pause_s(error.response.headers)
                 reason = self._retriable(error)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 reason = f"broken reply: not valid JSON ({self._short(error)})"
             if asked_s > LONGEST_ASKED_PAUSE_S:
                 raise RequestFailed(f"rate limit: the server asks to wait {asked_s:.0f} s; run again later")

@@ -62,8 +62,9 @@ class OpenAIEndpoint(Generator):
     def __post_init__(self) -> None:
         if not self.model:
             raise ConfigError("openai model: no name; write openai:MODEL, as the server calls it")
-        if not re.fullmatch(r"[A-Za-z_]\w*", self.api_key_env):
-            raise ConfigError("openai model: api_key_env is the name of an environment variable, never the key itself")
+        if not re.fullmatch(r"[A-Z_][A-Z0-9_]*", self.api_key_env):
+            raise ConfigError("openai model: api_key_env is the name of an environment variable, in capitals; never "
+                              "the key itself")  # fmt: skip
         parts = urlsplit(self.base_url or os.environ.get("OPENAI_BASE_URL", ""))
         if parts.username or parts.password or parts.query:
             raise ConfigError("openai model: base_url must hold no key or password; name a variable by api_key_env")

@@ -108,12 +108,13 @@ def candidates_key(task: Mapping[str, Any], generator: Generator, drawing: Drawi
 def sampled_pool(key: Mapping[str, Any], drawing: Drawing, rows: Mapping[RowKey, Mapping[str, Any]]) -> Pool:
     """The drawn candidates as a pool; one that could not be drawn is there with an empty response."""
     pool: dict[str, list[PoolRow]] = {}
+    digest = hashlib.sha256()
     for (id, index), row in rows.items():
         candidate = Candidate(id, index, row["response"], drawing.policy, row["finish_reason"], row["tokens"])
         where = f"question {id!r} candidate {index} of {drawing.name}"
         pool.setdefault(id, []).append(PoolRow(candidate, where))
-    content = json.dumps([[*row, values["response"]] for row, values in rows.items()])
-    return Pool(drawing.name, {"candidates": key_hash(key)}, hashlib.sha256(content.encode()).hexdigest(), pool, {})
+        digest.update(json.dumps([id, index, row["response"]]).encode())
+    return Pool(drawing.name, {"candidates": key_hash(key)}, digest.hexdigest(), pool, {})
 
 
 def sample_notes(rows: Mapping[RowKey, Mapping[str, Any]]) -> list[str]:

@@ -1,6 +1,7 @@
 """Monte-Carlo estimates: from the end of every step the policy continues, and the outcomes are counted.
 
-Each distinct prefix of a question is continued once, whatever number of solutions share it. The last step needs no
+Each distinct prefix of a question is continued once, whatever number of solutions share it. As for candidates, no draw
+is made twice, and the order in which continuations come back says nothing about their number. The last step needs no
 continuation, the solution's own verdict tells. Outcomes are rows of a durable store, so a run that was stopped
 continues where it was; a continuation that failed is a row with its reason, and is tried again by the next run.
 """
@@ -8,7 +9,9 @@ continues where it was; a continuation that failed is a row with its reason, and
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+import json
+import random
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vpbench.base import Task
@@ -79,6 +82,10 @@ class Continuer:
             self._continue(solutions, range(max((len(each.steps) for each in solutions), default=0) - 1))
         return [self._estimates(each) for each in solutions]
 
+    def failure(self) -> str:
+        """Why a continuation that failed did so."""
+        return next((str(row["error"]) for row in self.store.rows.values() if row["error"] is not None), "none came")
+
     def _stopped(self, solution: Solution, before: int) -> bool:
         return any(self._estimate(solution, step).mc == 0 for step in range(min(before, len(solution.steps) - 1)))
 
@@ -107,20 +114,24 @@ class Continuer:
         if not owed:
             return
         prompts = [self._prompt(question, prefix, missing) for question, prefix, missing in owed]
-        left: list[Iterator[int]] = [iter(missing) for _, _, missing in owed]
+        left = [list(missing) for _, _, missing in owed]
+        for prompt, missing in zip(prompts, left, strict=True):
+            random.Random(prompt.seed).shuffle(missing)
         for place, generation in self.generator.generate(prompts):
+            if not left[place]:
+                continue
             question, prefix, _ = owed[place]
             correct = False
             if generation.error is None:
                 correct = self.task.grade(question, prefix + generation.text, self.grading).correct
             row = {"correct": correct, "error": generation.error}
-            self.store.append(_key(question.id, prefix, next(left[place])), row)
+            self.store.append(_key(question.id, prefix, left[place].pop()), row)
             self.store.flush()
 
     def _prompt(self, question: Question, prefix: str, missing: Sequence[int]) -> Prompt:
         turn = Message("assistant", prefix)
-        digest = hashlib.sha256(f"{self.plan.seed} {question.id} {missing[0]} {prefix}".encode("utf-8", "replace"))
-        seed = int.from_bytes(digest.digest()[:4], "big")
+        text = json.dumps([self.plan.seed, question.id, missing, prefix])
+        seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
         return Prompt((*self.conversations[question.id], turn), self.sampling, len(missing), seed)
 
     def _row(self, id: str, prefix: str, number: int) -> Mapping[str, object] | None:

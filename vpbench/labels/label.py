@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from vpbench.base import Task
-from vpbench.errors import TooManyFailures
+from vpbench.errors import DataError, TooManyFailures
 from vpbench.generate.sampling import sampled_pool
 from vpbench.labels.continuation import Continuer, MonteCarlo, Solution
 from vpbench.labels.rules import Rule, StepEstimate
@@ -46,7 +46,8 @@ def label_task(
 ) -> Path:  # fmt: skip
     """Label the solutions of `planned` and write them; the file's path. `grader` identifies the grading code.
 
-    Raises `TooManyFailures` where more solutions than allowed have a step without a single continuation.
+    Raises `TooManyFailures` once more solutions than allowed have a step without a single continuation; what is done
+    is kept. A solution whose image can't be read is left out.
     """
     solutions = _solutions(task, planned, labelling, max_error_rate, progress)
     monte_carlo = labelling.monte_carlo
@@ -58,7 +59,7 @@ def label_task(
             task, labelling.grading, planned.generator, planned.conversations, planned.drawing.sampling, monte_carlo,
             store,
         )  # fmt: skip
-        estimated = list(_estimated(solutions, continuer, progress))
+        estimated = list(_estimated(solutions, continuer, max_error_rate, progress))
         drawn = len(store.rows)
     labels = {"rule": labelling.rule, "threshold": labelling.threshold, "max_steps": labelling.max_steps,
               **dataclasses.asdict(monte_carlo)}  # fmt: skip
@@ -66,16 +67,9 @@ def label_task(
         export
         or output / "labels" / folder_name(task.name, planned.drawing.name, key={**key, **labels}) / "solutions.jsonl"
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    rows = _rows(estimated, labelling, path.parent / "images")
+    rows = _rows(estimated, labelling, path.parent / "images", echo)
     write_rows(path, rows)
     _report(rows, estimated, drawn, echo)
-    failed = sum(estimates is None for _, estimates in estimated)
-    if failed > max_error_rate * len(estimated):
-        raise TooManyFailures(
-            f"{failed} of {len(estimated)} solutions have a step that no continuation could be drawn for, more than "
-            f"--max-error-rate {max_error_rate:g} allows; the others are in {path}, the same command tries them again"
-        )
     return path
 
 
@@ -97,28 +91,45 @@ def _solutions(
 Estimated = tuple[Solution, tuple[StepEstimate, ...] | None]
 
 
-def _estimated(solutions: dict[str, list[Solution]], continuer: Continuer, progress: Progress) -> Iterator[Estimated]:
-    ids = list(solutions)
+def _estimated(
+    solutions: dict[str, list[Solution]], continuer: Continuer, max_error_rate: float, progress: Progress
+) -> Iterator[Estimated]:
+    ids, total, failed = list(solutions), sum(map(len, solutions.values())), 0
     if ids:
         continuer.generator.prepare()
-    with progress("continuing steps", sum(map(len, solutions.values()))) as bar:
+    with progress("continuing steps", total) as bar:
         for start in range(0, len(ids), _QUESTIONS_AT_ONCE):
             group = [each for id in ids[start : start + _QUESTIONS_AT_ONCE] for each in solutions[id]]
-            yield from zip(group, continuer.estimate(group), strict=True)
+            found = continuer.estimate(group)
+            failed += found.count(None)
+            if failed > max_error_rate * total:
+                raise TooManyFailures(
+                    f"labelling stopped: {failed} of {total} solutions have a step that no continuation could be drawn "
+                    f"for ({continuer.failure()}), more than --max-error-rate {max_error_rate:g} allows; what is done "
+                    "is kept, the same command goes on"
+                )
+            yield from zip(group, found, strict=True)
             bar.update(len(group))
 
 
-def _rows(estimated: Iterable[Estimated], labelling: Labelling, images: Path) -> list[dict[str, Any]]:
+def _rows(
+    estimated: Iterable[Estimated], labelling: Labelling, images: Path, echo: Callable[[str], None]
+) -> list[dict[str, Any]]:
     outcomes: dict[str, list[bool]] = {}
     for solution, _ in estimated:
         outcomes.setdefault(solution.question.id, []).append(solution.correct)
     start = {id: sum(each) / len(each) for id, each in outcomes.items()}
-    return [
-        raw_row(each, estimates, labelling.monte_carlo, labelling.rule, labelling.threshold, start[each.question.id],
-                images)
-        for each, estimates in estimated
-        if estimates is not None
-    ]  # fmt: skip
+    plan, rule, threshold = labelling.monte_carlo, labelling.rule, labelling.threshold
+    rows, unread = [], []
+    for each, estimates in estimated:
+        if estimates is not None:
+            try:
+                rows.append(raw_row(each, estimates, plan, rule, threshold, start[each.question.id], images))
+            except DataError as error:
+                unread.append(f"question {each.question.id!r}: {error}")
+    if unread:
+        echo(f"left out       {len(unread)} solutions, the first of {unread[0]}")
+    return rows
 
 
 def _report(

@@ -63,11 +63,21 @@ def _raw(row: Mapping[str, Any], where: str, rule: Rule, threshold: float) -> tu
         if not 0 <= correct <= total:
             raise DataError(f"{where}, step {place}: {correct} right of {total} continuations can't be")
         estimates.append(StepEstimate(correct, total))
-    return _text(row, "question", where), steps, step_labels(estimates, rule, threshold, float(row.get("start_mc", 0)))
+    return _text(row, "question", where), steps, step_labels(estimates, rule, threshold, _start(row, where))
+
+
+def _start(row: Mapping[str, Any], where: str) -> float:
+    start = row.get("start_mc", 0.0)
+    if not isinstance(start, int | float) or not 0 <= start <= 1:
+        raise DataError(f"{where}: `start_mc` is {start!r}, expected a share from 0 to 1")
+    return float(start)
 
 
 def _conversation(row: Mapping[str, Any], where: str) -> tuple[str, list[str], tuple[int, ...]]:
-    turns = [each for each in _list(row, "conversations", where) if each.get("from") != "system"]
+    turns = _list(row, "conversations", where)
+    if not all(isinstance(each, Mapping) for each in turns):
+        raise DataError(f"{where}: `conversations` must be a list of objects with `from` and `value`")
+    turns = [each for each in turns if each.get("from") != "system"]
     users, answers = turns[::2], turns[1::2]
     speakers = [each.get("from") for each in turns]
     if speakers != ["human", "gpt"] * (len(turns) // 2):

@@ -14,6 +14,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from vpbench.errors import ConfigError
 from vpbench.labels.continuation import MonteCarlo, Solution
 from vpbench.labels.rules import Rule, StepEstimate, step_labels
 from vpbench.records import ImageRef
@@ -46,7 +47,8 @@ def raw_row(
         "answer": question.answer,
         "response": candidate.response,
         "steps_with_score": [
-            _step(*each) for each in zip(solution.steps, estimates, labels, strict=True)
+            _step(text, estimate, label, drawn=place < len(labels) and estimate.total > 0)
+            for place, (text, estimate, label) in enumerate(zip(solution.steps, estimates, labels, strict=True), 1)
         ],
         "num_mc_sequences": plan.continuations,
         "start_mc": start_mc,
@@ -57,8 +59,9 @@ def raw_row(
     }  # fmt: skip
 
 
-def _step(text: str, estimate: StepEstimate, label: int) -> dict[str, Any]:
-    low, high = estimate.interval() if estimate.total > 1 else (estimate.mc, estimate.mc)
+def _step(text: str, estimate: StepEstimate, label: int, drawn: bool) -> dict[str, Any]:
+    """A step; what isn't `drawn`, the solution's own verdict and what follows an early stop, isn't uncertain."""
+    low, high = estimate.interval() if drawn else (estimate.mc, estimate.mc)
     return {
         "step": text,
         "score": estimate.mc,
@@ -71,9 +74,14 @@ def _step(text: str, estimate: StepEstimate, label: int) -> dict[str, Any]:
 
 
 def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """All rows as JSONL; the file is the old or the new one, never half of it."""
+    """All rows as JSONL; the file is the old or the new one, never half of it. Raises `ConfigError`."""
     lines = (json.dumps(row, ensure_ascii=False) for row in rows)
-    write_atomic(path, "".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
+    data = "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, data)
+    except OSError as error:
+        raise ConfigError(f"{path}: can't be written ({error.strerror}); choose another file by --export") from error
 
 
 def _save(image: ImageRef, folder: Path) -> str:

@@ -1,9 +1,10 @@
 """The miniature world's models from nothing: `build_models` is the recipe, read top to bottom.
 
 1. Vision tower and projector are warmed up and frozen. 2. The language model learns to describe pictures, then to solve
-questions; an early state of that is the policy. 3. Verification pre-training on labels from reference solutions turns a
-later state into a process and an outcome reward model: same start, same solutions, same number of steps. 4. Both are
-fine-tuned on labels that the policy's own continuations give, which is what is measured. The same seed and the same
+questions; an early state of that is the policy, a later one, once it knows the critics' conversation, the base of both
+critics. 3. Verification pre-training on labels from reference solutions makes it a process and an outcome reward model:
+same start, same solutions, same number of steps. 4. Both are fine-tuned on labels that the policy's own continuations
+give, which is what is measured. The same seed and the same
 versions of torch and Pillow give the same weights.
 """
 
@@ -17,7 +18,7 @@ from typing import Any
 
 import torch
 
-from vpbench.nano import architecture, montecarlo, solutions, tuning, verification, vision
+from vpbench.nano import adapting, architecture, comparing, montecarlo, solutions, tuning, verification, vision
 from vpbench.nano.architecture import CRITIC_LAYERS, POLICY_LAYERS
 from vpbench.nano.conversations import Conversations, nano_tasks
 from vpbench.nano.families import KINDS, draw_mixed
@@ -30,6 +31,8 @@ from vpbench.nano.verification import PRETRAINING, TUNING, Judged, judged
 
 EQUAL = dict.fromkeys(KINDS, 1)
 ROUNDS = (Round(800, 1000, EQUAL, describe=True), Round(1100, 2000, EQUAL))
+PROBED = 400
+"""Solutions that the judging layers are set up with."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +44,10 @@ class Recipe:
     questions: int = 12_000
     hot_questions: int = 3_000
     slips: int = 3_000
-    pretraining_sequences: int = 80_000
-    labelled_questions: int = 3_000
-    tuning_sequences: int = 10_000
+    adapting_steps: int = 200
+    pretraining_sequences: int = 45_000
+    labelled_questions: int = 1_500
+    tuning_sequences: int = 8_000
     seed: int = 0
 
 
@@ -57,11 +61,15 @@ def build_models(folder: Path, recipe: Recipe, log: Log) -> None:
     policy = tuning.fine_tune(base, native, talk, recipe.seed + 51, recipe.rounds, recipe.policy_steps, log)
     _save(folder / "policy", native, policy, POLICY_LAYERS, talk)
     known = reference_solutions(policy, native, talk, recipe, log)
+    steps_known = with_reference_labels(talk, known, whole=False)
+    adapting.adapt(base, talk, steps_known, known.visual, recipe.seed + 55, recipe.adapting_steps, log)
     labelled = solutions.sample(policy, native, talk, recipe.seed + 8001, recipe.labelled_questions, 3, 1.0)
     labels = montecarlo.step_labels(policy, talk, labelled, recipe.seed + 8002)
     for name, whole in (("prm", False), ("orm", True)):
+        sequences = with_reference_labels(talk, known, whole=True) if whole else steps_known
         critic = verification.with_judging_layers(base, recipe.seed + 61)
-        sequences = with_reference_labels(talk, known, whole=whole)
+        some = sequences[:: len(sequences) // PROBED][:PROBED]
+        comparing.set_up(critic, talk, (some, known.visual[[each.question for each in some]]))
         count, seed = recipe.pretraining_sequences, recipe.seed + 71
         verification.train(critic, talk, sequences, known.visual, PRETRAINING, seed, count, log)
         sequences = with_labels(talk, labelled, labels, whole=whole)

@@ -13,7 +13,6 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import cos, sin
 from typing import Any
 
 import torch
@@ -21,12 +20,9 @@ from torch.nn import functional
 
 from vpbench.nano.architecture import (
     CRITIC_LAYERS,
-    HEAD,
     POLICY_LAYERS,
-    ROPE_THETA,
     SYSTEM_MESSAGE,
     VISUAL_TOKENS,
-    WIDTH,
 )
 from vpbench.nano.conversations import Conversations
 from vpbench.nano.drawn import Drawn
@@ -43,8 +39,6 @@ from vpbench.scoring.conversation import (
     mark_images,
     place_images,
 )
-
-PREVIOUS_TOKEN_HEADS, SHARP_FREQUENCIES, SHARPNESS = 2, 6, 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +87,7 @@ def judged(
 
 
 def with_judging_layers(base: LanguageModel, seed: int) -> LanguageModel:
-    """The base with two more layers that change nothing yet (their output projections are zero).
-
-    Two heads of the first one already look at the token before, so that what was expected there can be compared with
-    what is written here.
-    """
+    """The base with two more layers that change nothing yet (their output projections are zero)."""
     torch.manual_seed(seed)
     critic = LanguageModel(CRITIC_LAYERS, base.head.weight.shape[0])
     critic.to(torch.bfloat16)
@@ -110,37 +100,26 @@ def with_judging_layers(base: LanguageModel, seed: int) -> LanguageModel:
                 parameter.zero_()
             elif parameter.dim() == 2:
                 parameter.normal_(0, 0.06)
-        for head in range(PREVIOUS_TOKEN_HEADS):
-            _look_at_previous_token(critic.layers[POLICY_LAYERS].qkv, head)
     return critic
-
-
-def _look_at_previous_token(qkv: Any, head: int) -> None:
-    """Give a head constant queries and keys, turned so that rotary positions agree best one token apart."""
-    half, query, key = HEAD // 2, head * HEAD, WIDTH + head * HEAD
-    qkv.weight[query : query + HEAD] = 0
-    qkv.weight[key : key + HEAD] = 0
-    for number in range(SHARP_FREQUENCIES):
-        angle = ROPE_THETA ** -(number / half)
-        qkv.bias[query + number], qkv.bias[query + half + number] = SHARPNESS * cos(angle), -SHARPNESS * sin(angle)
-        qkv.bias[key + number] = SHARPNESS
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
     """One training stage. `rate` is constant after a short warm-up and falls linearly over the last part, `decay`.
 
-    The losses of the next reference token and of the plain softmax have the given weights beside the labels' own 1.
+    The judging layers learn `upper` times as fast as the base's. The losses of the next reference token and of the
+    plain softmax have the given weights beside the labels' own 1.
     """
 
     rate: float
+    upper: float
     decay: float
     next_weight: float
     word_weight: float
 
 
-PRETRAINING = Stage(rate=1e-3, decay=0.15, next_weight=1.0, word_weight=0.1)
-TUNING = Stage(rate=4e-4, decay=0.5, next_weight=0.0, word_weight=1.0)
+PRETRAINING = Stage(rate=2e-4, upper=5.0, decay=0.2, next_weight=1.0, word_weight=0.1)
+TUNING = Stage(rate=4e-4, upper=1.0, decay=0.5, next_weight=0.0, word_weight=1.0)
 """Tuning has the labels' plain cross-entropy alone, as a full-size recipe has."""
 
 
@@ -155,14 +134,20 @@ def train(
     log: Log,
 ) -> None:
     """Train in place on `count` sequences, in passes over those given."""
-    optimiser, data = FlatAdamW(model.parameters()), batches(sequences, visual, seed)
+    judging = list(model.layers[POLICY_LAYERS:].parameters())
+    upper = FlatAdamW(judging)
+    known = {id(each) for each in judging}
+    lower = FlatAdamW(each for each in model.parameters() if id(each) not in known)
+    data = batches(sequences, visual, seed)
     steps = count // BATCH
     decay = int(steps * stage.decay)
     for step in range(steps):
         total, parts = losses(model, talk, next(data), stage)
         total.backward()
         falling = 0.02 + 0.98 * (steps - step) / max(1, decay) if step >= steps - decay else 1.0
-        optimiser.step(stage.rate * min(1, (step + 1) / WARM_UP_STEPS) * falling)
+        rate = stage.rate * min(1, (step + 1) / WARM_UP_STEPS) * falling
+        lower.step(rate)
+        upper.step(stage.upper * rate)
         if step % 50 == 49:
             told = ", ".join(f"{name} {value:.3f}" for name, value in parts.items())
             log(f"judging {step + 1}/{steps}: {told}")

@@ -19,6 +19,9 @@ from vpbench.report.units import CURVES
 from vpbench.stats import Curves, resampled_weighted_means
 from vpbench.stats.bootstrap import LEVEL
 
+MEANS_AT_ONCE = 2**23
+"""Resampled means held at a time: 64 MiB."""
+
 
 def measure_rows(
     task: Task, questions: Sequence[Question], curves: Curves, resamples: int, seed: int
@@ -57,11 +60,16 @@ def _intervals(measures: Sequence[Measure], clusters: Sequence[str], resamples: 
     both = [*measures, *(each.by for each in measures if each.by is not None)]
     values = np.stack([each.values for each in both], axis=1)
     weights = np.stack([each.weights for each in both], axis=1)
-    means = resampled_weighted_means(values, weights, clusters, resamples, seed)
-    drawn, divisors = means[:, : len(measures)], iter(range(len(measures), len(both)))
-    for number, each in enumerate(measures):
-        if each.by is not None:
-            above, below = drawn[:, number], means[:, next(divisors)]
-            drawn[:, number] = np.divide(above, below, out=np.zeros_like(above), where=below > 0)
-    low, high = np.nanquantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    columns = max(1, MEANS_AT_ONCE // (resamples * len(both)))
+    bounds = []
+    for start in range(0, values.shape[2], columns):
+        part = values[:, :, start : start + columns]
+        means = resampled_weighted_means(part, weights, clusters, resamples, seed)
+        drawn, divisors = means[:, : len(measures)], iter(range(len(measures), len(both)))
+        for number, each in enumerate(measures):
+            if each.by is not None:
+                above, below = drawn[:, number], means[:, next(divisors)]
+                drawn[:, number] = np.divide(above, below, out=np.zeros_like(above), where=below > 0)
+        bounds.append(np.nanquantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0))
+    low, high = np.concatenate(bounds, axis=2)
     return {"low": low, "high": high}

@@ -174,6 +174,7 @@ def run_provenance(prepared: Common, scored: Scored, analysis: Analysis) -> dict
         },
         "pool": prepared.key.get("pool"),
         "pool_sha256": prepared.pool.sha256 if isinstance(prepared, Prepared) else None,
+        "drawing": prepared.drawing if isinstance(prepared, Prepared) else None,
         "judge": prepared.judge if isinstance(prepared, Prepared) else None,
         "critic_settings": scored.settings,
         "critic_used_in_this_run": dict(scored.usage),

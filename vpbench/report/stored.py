@@ -31,14 +31,16 @@ class StoredResult:
 def read_json(path: Path) -> dict[str, Any]:
     """A `result.json`. Raises `ConfigError` if it isn't one, or of a version that can't be read."""
     try:
-        result: dict[str, Any] = json.loads(path.read_text())
+        result: Any = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path.parent}: not a result folder with result.json ({error})") from error
-    if result.get("schema_version") not in READABLE_VERSIONS:
+    if not isinstance(result, dict) or "schema_version" not in result:
+        raise ConfigError(f"{path}: not a result of vpbench; take it out of the folder")
+    if result["schema_version"] not in READABLE_VERSIONS:
         raise ConfigError(
-            f"{path.parent}: schema version {result.get('schema_version')}, expected {SCHEMA_VERSION}; run it again"
+            f"{path.parent}: schema version {result['schema_version']}, expected {SCHEMA_VERSION}; run it again"
         )
-    return result
+    return dict(result)
 
 
 def read_result(path: Path) -> StoredResult:

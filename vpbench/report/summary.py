@@ -37,9 +37,12 @@ def _by_judge(result: Mapping[str, Any]) -> str:
 
 
 def _used(provenance: Mapping[str, Any]) -> list[str]:
-    """Requests, tokens and cost of judge and critic in this run, where something was asked."""
-    judge, lines = provenance.get("judge") or {}, []
-    for who, used in (("judge", judge.get("used_in_this_run")), ("critic", provenance.get("critic_used_in_this_run"))):
+    """Requests, tokens and cost of policy, judge and critic in this run, where something was asked."""
+    policy, judge = (provenance.get(name) or {} for name in ("drawing", "judge"))
+    everybody = {"policy": policy.get("used_in_this_run"), "judge": judge.get("used_in_this_run"),
+                 "critic": provenance.get("critic_used_in_this_run")}  # fmt: skip
+    lines = []
+    for who, used in everybody.items():
         if used:
             known = [f"{used[name]:,.0f} {name.replace('_', ' ')}" for name in used if name != "cost"]
             known += [f"${used['cost']:.4f}"] if "cost" in used else []

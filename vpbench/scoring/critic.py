@@ -10,14 +10,14 @@ from __future__ import annotations
 import dataclasses
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
 from vpbench.base import Critic
 from vpbench.errors import ConfigError, CriticError
-from vpbench.records import Candidate, Question, Score
+from vpbench.records import EMPTY_RESPONSE, Candidate, Question, Score
 from vpbench.scoring.checkpoint import checkpoint_fingerprint, checkpoint_folder
 from vpbench.scoring.conversation import IMAGE_MARKER
 from vpbench.scoring.load import load_step_scorer
@@ -28,7 +28,6 @@ from vpbench.scoring.text_model import load_text_scorer
 from vpbench.scoring.typed_text import NEUTRALISED
 
 BACKENDS = ("transformers", "vllm", "vllm-server")
-EMPTY = "empty response"
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class CheckpointCritic(Critic):
     checkpoint_revision: str | None = None
     max_tiles: int = 12
     dtype: str = "auto"
-    device: str = "auto"
+    device: str = field(default="auto", compare=False)
     system_message: str | None = None
     released_tokenization: bool = False
     backend: str = "transformers"
@@ -76,14 +75,14 @@ class CheckpointCritic(Critic):
         solutions = [self.steps(candidate) for candidate in candidates]
         scorable = [steps for steps in solutions if any(step.strip() for step in steps)]
         if not scorable:
-            return [Score(None, None, EMPTY) for _ in candidates]
+            return [Score(None, None, EMPTY_RESPONSE) for _ in candidates]
         pixels, tiles = ready or self._tiles(question)
         text = question.text if self.needs_images else question.text.replace(IMAGE_MARKER, "")
         results = iter(self._scorer.score(text, scorable, pixels, tiles))
         scores = []
         for steps in solutions:
             if not any(step.strip() for step in steps):
-                scores.append(Score(None, None, EMPTY))
+                scores.append(Score(None, None, EMPTY_RESPONSE))
                 continue
             result = next(results)
             if isinstance(result, CriticError):

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from vpbench.base import Critic
 from vpbench.errors import ConfigError, CriticError
-from vpbench.records import Candidate, Question, Score
+from vpbench.records import EMPTY_RESPONSE, Candidate, Question, Score
 from vpbench.scoring.checkpoint import checkpoint_fingerprint, checkpoint_folder
 from vpbench.scoring.conversation import place_images
 from vpbench.scoring.label_logits import Engine, StepPrompt
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 LOGITS_AT_ONCE = 2**24
 """Numbers the head may give at once: 64 MiB in float32."""
-EMPTY = "empty response"
+
 PROMPTS = ("chain-of-thought", "question")
 
 
@@ -72,7 +72,7 @@ class LikelihoodCritic(Critic):
     max_tiles: int = 12
     ignore_images: bool = False
     dtype: str = "auto"
-    device: str = "auto"
+    device: str = field(default="auto", compare=False)
     system_message: str | None = None
 
     def __post_init__(self) -> None:
@@ -103,7 +103,9 @@ class LikelihoodCritic(Critic):
             for ids, each in zip(unique, logprobs, strict=True)
         }
         return [
-            Score(values[ids]) if ids in values else Score(None, None, EMPTY if not ids else _too_long(ids, room))
+            Score(values[ids])
+            if ids in values
+            else Score(None, None, EMPTY_RESPONSE if not ids else _too_long(ids, room))
             for ids in responses
         ]
 

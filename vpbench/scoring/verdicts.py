@@ -56,7 +56,7 @@ def yes_probability(reply: str, first_token_logprobs: Mapping[str, float] | None
         word = re.sub(r"[\W_]", "", token).lower()
         for answer in mass:
             if word and answer.startswith(word):
-                mass[answer] += math.exp(logprob)
+                mass[answer] += math.exp(min(logprob, 0.0))
     if sum(mass.values()) >= LEAST_MASS:
         return mass["yes"] / sum(mass.values())
     text = _after_thinking(reply)

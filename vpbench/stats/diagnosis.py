@@ -26,6 +26,8 @@ LEAST_HEADROOM = 0.02
 """Oracle less random pick; below it no critic can show much."""
 ALWAYS_POSITIVE = 0.95
 """Share of what is wrong that is called correct."""
+MOSTLY_NEGATIVE = 0.5
+"""Share of negative scores from which a weighted vote is spoken of."""
 LEAST_WRONG = 50
 """So many wrong candidates (or steps) before their share is spoken of."""
 LEAST_CORRELATION = 0.3
@@ -81,6 +83,19 @@ def _constant(pools: Sequence[QuestionPool], selection: Selection) -> list[str]:
     return [
         f"scores constant: in {same} of {len(several)} questions all candidates have the same score, where "
         + ("the critic picks at random" if selection == "best" else "the weighted vote is the plain one")
+    ]
+
+
+def _negative_weights(pools: Sequence[QuestionPool], selection: Selection) -> list[str]:
+    """Where a class's sum of scores falls with every candidate more, the vote prefers rare answers."""
+    known = [pool.scores[~np.isnan(pool.scores)] for pool in pools if pool.scores is not None]
+    values = np.concatenate([np.empty(0), *known])
+    share = float((values < 0).mean()) if len(values) else 0.0
+    if selection != "weighted-vote" or share < MOSTLY_NEGATIVE:
+        return []
+    return [
+        f"weighted vote against the answer: {share:.0%} of the scores are below 0, so every candidate more counts "
+        "against its answer; use scores of 0 and more, or selection `best`"
     ]
 
 
@@ -172,6 +187,7 @@ def diagnose(
         *_completeness(pools),
         *alike,
         *_constant(pools, selection),
+        *_negative_weights(pools, selection),
         *_always_positive(pools, threshold),
         *_follows(pools, lengths, "response length"),
         *_follows(pools, step_counts, "step count"),
