@@ -98,6 +98,13 @@ def test_released_tokenization_is_a_flag(pool: Path, checkpoint: Path) -> None:
     assert "no setting 'released_tokenization'" in done.output
 
 
+def test_where_a_critic_runs_is_no_part_of_its_key(pool: Path, checkpoint: Path) -> None:
+    for critic in ("visualprm", "likelihood"):
+        for settings in ("device=cpu", "device=auto", "max_tiles=2"):
+            run(pool, checkpoint, critic, "--critic-args", settings)
+        assert len(list((pool.parent / "runs" / "scores").glob(f"*--{critic}--*"))) == 2
+
+
 def test_critics_import_only_what_is_exported() -> None:
     for found in all_critics().values():
         imports = [text for text in found.path.read_text().splitlines() if text.startswith(("from ", "import "))]

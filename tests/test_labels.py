@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 from scipy.stats import binom
 
-from vpbench import Candidate, DataError, GradingMode, Question, Source, Task, Verdict
+from vpbench import Candidate, DataError, GradingMode, ImageRef, Question, Source, Task, Verdict
 from vpbench.cli import main
 from vpbench.generate.generator import Generation, Generator, Message, Prompt, Sampling
 from vpbench.labels.continuation import Continuer, MonteCarlo, Solution
@@ -189,6 +189,8 @@ def test_every_format_reads_as_the_same_solution(tmp_path: Path, row: Mapping[st
         ({**CONVERSATION, "conversations": CONVERSATION["conversations"][:2]}, "turns must go human, gpt"),
         ({**CONVERSATION, "conversations": [{"from": "human", "value": "x"}, {"from": "gpt", "value": "+"}]},
          "first human turn lacks"),
+        ({**CONVERSATION, "conversations": ["human", "gpt"]}, "must be a list of objects with `from` and `value`"),
+        ({**RAW, "start_mc": "high"}, "`start_mc` is 'high', expected a share from 0 to 1"),
         ({**STEPWISE, "labels": [True]}, "2 completions but 1 labels"),
         ({**STEPWISE, "labels": [True, "no"]}, "labels true or false"),
     ],
@@ -238,3 +240,106 @@ def test_early_exit_is_refused_where_it_would_change_the_labels() -> None:
         main, ["label", "--task", "mathvista", "--policy", "m", "--early-exit", "--rule", "advantage"]
     )
     assert done.exit_code == 2 and "--early-exit biases mc" in done.output
+
+
+class Numbered(Biased):
+    """Remembers which draw of which seed it gave; draw 0 of a first try fails."""
+
+    def generate(self, prompts: Sequence[Prompt]) -> Iterator[tuple[int, Generation]]:
+        for place, prompt in enumerate(prompts):
+            for number in range(prompt.count):
+                first_try = prompt.count > 2
+                self.asked[f"{prompt.seed}/{number}"] += 1
+                yield place, Generation("", error="refused") if first_try and number == 0 else Generation("\n\n7")
+
+
+def test_a_continuation_that_failed_is_not_drawn_as_a_copy_of_another(tmp_path: Path) -> None:
+    work, policy = [solution("a 0.5", "it is 7")], Numbered()
+    for _ in range(2):
+        with (it := continuer(tmp_path, policy, MonteCarlo(8))).store as store:
+            store.forget([key for key, row in store.rows.items() if row["error"] is not None])
+            it.estimate(work)
+    assert len(policy.asked) == 9 and set(policy.asked.values()) == {1}
+
+
+class ShortFirst(Biased):
+    """Right continuations come back before wrong ones."""
+
+    def generate(self, prompts: Sequence[Prompt]) -> Iterator[tuple[int, Generation]]:
+        yield from sorted(super().generate(prompts), key=lambda each: each[1].text)
+
+
+def test_fewer_continuations_are_not_those_that_came_back_first(tmp_path: Path) -> None:
+    work = [solution("a 0.5", "it is 7")]
+    with (it := continuer(tmp_path, ShortFirst(), MonteCarlo(400))).store:
+        (every,) = it.estimate(work)
+    with (it := continuer(tmp_path, ShortFirst(), MonteCarlo(100))).store:
+        (some,) = it.estimate(work)
+    assert every is not None and some is not None and some[0].total == 100
+    assert some[0].mc == pytest.approx(every[0].mc, abs=0.15)
+
+
+def label(tmp_path: Path, *arguments: str) -> Any:
+    command = ["label", "--nano", "--task", "mathvista", "--policy", "some/model", "--limit", "2", "--solutions", "2",
+               "--output", str(tmp_path / "runs"), *arguments]  # fmt: skip
+    return CliRunner().invoke(main, command, catch_exceptions=False)
+
+
+def use(policy: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vpbench.sample.load_generator", lambda spec, settings: policy)
+
+
+def test_one_continuation_is_as_uncertain_as_one_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(Labeller(), monkeypatch)
+    assert label(tmp_path, "--continuations", "1", "--export", str(tmp_path / "rows.jsonl")).exit_code == 0
+    for text in (tmp_path / "rows.jsonl").read_text().splitlines():
+        *drawn, last = json.loads(text)["steps_with_score"]
+        assert all(step["high"] - step["low"] == pytest.approx(0.975) for step in drawn)
+        assert last["low"] == last["high"] == last["score"]
+
+
+def test_a_file_that_can_not_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(Labeller(), monkeypatch)
+    (tmp_path / "file").write_text("")
+    done = label(tmp_path, "--continuations", "1", "--export", str(tmp_path / "file" / "rows.jsonl"))
+    assert done.exit_code == 2
+    assert "rows.jsonl: can't be written" in done.output and "--export" in done.output
+
+
+def test_a_solution_whose_image_is_broken_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(Labeller(), monkeypatch)
+    read = ImageRef.read
+    broken: list[str] = []
+
+    def read_but_one(self: ImageRef) -> bytes:
+        broken[:] = broken or [self.name]
+        if self.name in broken:
+            raise DataError(f"missing image: {self.name}")
+        return read(self)
+
+    monkeypatch.setattr(ImageRef, "read", read_but_one)
+    done = label(tmp_path, "--continuations", "1", "--export", str(tmp_path / "rows.jsonl"))
+    assert done.exit_code == 0
+    assert "2 solutions, the first of question '1': missing image" in done.output
+    assert len((tmp_path / "rows.jsonl").read_text().splitlines()) == 2
+
+
+class Down(Labeller):
+    """Gives solutions and no continuation."""
+
+    def generate(self, prompts: Sequence[Prompt]) -> Iterator[tuple[int, Generation]]:
+        if prompts[0].messages[-1].role != "assistant":
+            yield from super().generate(prompts)
+            return
+        for place, prompt in enumerate(prompts):
+            self.asked["continuations"] += prompt.count
+            yield from ((place, Generation("", error="the server is down")) for _ in range(prompt.count))
+
+
+def test_labelling_stops_when_no_continuation_can_be_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(policy := Down(), monkeypatch)
+    monkeypatch.setattr("vpbench.labels.label._QUESTIONS_AT_ONCE", 1)
+    done = label(tmp_path, "--continuations", "2")
+    assert done.exit_code == 3
+    assert "labelling stopped: 2 of 4 solutions" in done.output and "the server is down" in done.output
+    assert policy.asked["continuations"] <= 2 * 2 * 2, "the second question wasn't tried"

@@ -66,6 +66,7 @@ def test_step_verdicts_need_every_step(reply: str, verdicts: tuple[float, ...] |
         ("", None, None),
         ("Yes", {"Yes": math.log(0.6), " yes": math.log(0.1), "No": math.log(0.2), "Maybe": math.log(0.1)}, 7 / 9),
         ("No", {"No": math.log(0.9), "Not": math.log(0.1)}, 0.0),
+        ("No", {"No": 1e6}, 0.0),
         ("The answer ... \nNo", {"The": math.log(0.9), "No": math.log(0.05)}, 0.0),
     ],
 )

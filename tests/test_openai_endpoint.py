@@ -137,6 +137,7 @@ def test_a_pause_longer_than_anyone_waits_is_a_failed_row_at_once() -> None:
     [
         (Answer(b"{not json"), "broken reply: not valid JSON"),
         (Answer(b"[1]"), "broken reply: not a JSON object"),
+        (Answer(b"[" * 200_000), "broken reply: not valid JSON"),
         (Answer(b"<html>busy</html>", headers={"Content-Type": "text/html"}), "broken reply: not valid JSON"),
         (Answer({"choices": None}), "broken reply: no choices"),
         (Answer({"choices": [{"message": {"content": None}}]}), "no text in the reply: None"),
@@ -278,6 +279,7 @@ def test_a_missing_image_is_the_prompts_error_and_nothing_is_sent() -> None:
     ("settings", "message"),
     [
         ({"api_key_env": KEY}, "never the key itself"),
+        ({"api_key_env": "hf_aBcDeF123"}, "never the key itself"),
         ({"base_url": "https://user:pw@host/v1"}, "must hold no key or password"),
         ({"base_url": "https://host/v1?key=1"}, "must hold no key or password"),
         ({"concurrency": "0"}, "concurrency has to be at least 1"),

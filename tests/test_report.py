@@ -131,6 +131,10 @@ def test_a_result_of_an_unknown_version_is_named(runs: dict[str, Path], tmp_path
     code, text = vpbench("leaderboard", "--output", tmp_path, "--site", tmp_path / "site")
     assert code == 2
     assert f"{copy}: schema version 99" in text
+    for other in (b"[]", b"{}"):
+        write_atomic(copy / "result.json", other)
+        code, text = vpbench("leaderboard", "--output", tmp_path, "--site", tmp_path / "site")
+        assert (code, "not a result of vpbench" in text) == (2, True)
 
 
 def test_no_results_is_a_clear_error(tmp_path: Path) -> None:

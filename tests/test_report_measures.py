@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from vpbench import Measure, Question
 from vpbench.cli import main
+from vpbench.report import measures as report_measures
 from vpbench.report.leaderboard import build_leaderboard
 from vpbench.report.result import READABLE_VERSIONS
 from vpbench.stats import bootstrap_intervals, resampled_weighted_means
@@ -173,3 +174,15 @@ def test_the_page_on_results_names_every_key() -> None:
     keys = {*SCHEMA["properties"], *SCHEMA["$defs"]["measure"]["properties"]}
     assert not {key for key in keys if f"`{key}`" not in page}
     assert f"| `schema_version` | {SCHEMA['properties']['schema_version']['const']}." in page
+
+
+def test_many_values_of_n_are_resampled_in_parts_with_the_same_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(0).random((20, 7))
+    whole = Measure.accuracy(values)
+    measured = [whole, Measure("ratio", values, np.ones(20), by=whole)]
+    clusters = [str(number // 2) for number in range(20)]
+    once = report_measures._intervals(measured, clusters, 200, 0)
+    monkeypatch.setattr(report_measures, "MEANS_AT_ONCE", 2 * 3 * 200)
+    parts = report_measures._intervals(measured, clusters, 200, 0)
+    assert once["low"].shape == (2, 7)
+    assert all(np.array_equal(once[end], parts[end]) for end in once)

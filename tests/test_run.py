@@ -255,7 +255,7 @@ def test_scores_from_a_file_name_their_critic(tmp_path: Path) -> None:
         (["--critic", "self-consistancy"], "did you mean self-consistency"),
         ([], "no critic: give --critic"),
         (["--critic", "self-consistency", "--pool", "none.jsonl"], "none.jsonl: can't be read"),
-        (["--critic", "self-consistency", "--n", "64"], "n = 64 is more than question 1 has candidates (2)"),
+        (["--critic", "self-consistency", "--n", "64"], "--n 64 is more than question '1' has candidates (2)"),
         (["--critic", "visualprm"], "give its folder or hub id by --critic-model"),
         (["--critic", "visualprm", "--critic-model", "/nowhere"], "/nowhere"),
         (
@@ -302,3 +302,81 @@ def test_a_dry_run_does_nothing(tmp_path: Path) -> None:
     assert "90 questions with candidates" in done.output
     assert "120 solutions" in done.output
     assert not (tmp_path / "runs").exists()
+
+
+FEW = ("--nano", "--task", "mathvista", "--limit", 2, "--resamples", 100)
+
+
+def test_a_critic_is_let_go_before_the_next_one_is_made_ready(tmp_path: Path) -> None:
+    heavy = """
+import gc
+from dataclasses import dataclass
+from typing import ClassVar
+from vpbench import Critic, Score
+
+@dataclass(frozen=True)
+class Heavy(Critic):
+    name: ClassVar[str] = "heavy"
+    title: ClassVar[str] = "Fails if another that was made ready is in memory"
+
+    def prepare(self):
+        ready = [each for each in gc.get_objects() if type(each).__name__ == "Heavy" and "ready" in vars(each)]
+        assert not ready, "the critic before is still there"
+        vars(self)["ready"] = True
+
+    def score(self, question, candidates):
+        return [Score(1.0) for _ in candidates]
+"""
+    for name in ("heavy", "heavier"):
+        (tmp_path / f"{name}.py").write_text(heavy.replace('"heavy"', f'"{name}"'))
+    critics = ("--critic", tmp_path / "heavy.py", "--critic", tmp_path / "heavier.py")
+    done = vpbench("run", *FEW, *critics, "--output", tmp_path / "runs")
+    assert done.exit_code == 0, done.output
+    assert len(results(tmp_path / "runs")) == 2
+
+
+def test_a_pool_of_ones_own_is_the_one_that_is_used_in_the_miniature_world(tmp_path: Path) -> None:
+    pool = tmp_path / "mine.jsonl"
+    pool.write_text("".join(json.dumps({"question_id": id, "response": "Answer: 1"}) + "\n" for id in ("1", "2")))
+    done = vpbench("run", *FEW, "--critic", "self-consistency", "--pool", pool, "--output", tmp_path / "runs")
+    assert done.exit_code == 0, done.output
+    (result,) = results(tmp_path / "runs")
+    assert (result["policy"], result["candidates"]) == ("mine", 2)
+    done = vpbench("run", *FEW, "--critic", "self-consistency", "--data", tmp_path)
+    assert done.exit_code == 2
+    assert "--nano brings its own data; leave --data" in done.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--aggregate", "sum"], "unknown aggregation 'sum'; choose one of mean, min"),
+        (["--n", "1,64"], "--n 64 is more than question '1' has candidates (32); lower --n"),
+    ],
+)
+def test_what_no_result_could_be_made_of_is_told_before_anything_is_scored(
+    tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    (tmp_path / "critic.py").write_text(CRITIC)
+    critic = ("--critic", tmp_path / "critic.py", "--critic-args", f"log={tmp_path}/log", "--output", tmp_path)
+    done = vpbench("run", *FEW, *critic, *arguments)
+    assert (done.exit_code, (tmp_path / "log").exists()) == (2, False)
+    assert message in done.output
+
+
+def test_a_missing_checkpoint_is_told_before_anything_is_graded(tmp_path: Path) -> None:
+    critic = ("--critic", "self-consistency", "--critic", "visualprm", "--critic-model", "/nowhere/model")
+    done = vpbench("run", *FEW, *critic, "--output", tmp_path / "runs")
+    assert (done.exit_code, (tmp_path / "runs").exists()) == (2, False)
+    assert "/nowhere/model: no such folder" in done.output
+
+
+def test_nan_scores_are_counted_as_what_they_are(tmp_path: Path) -> None:
+    (tmp_path / "critic.py").write_text(CRITIC.replace("(0.5, c.index / 3)", "(0.5, float('nan') if c.index else 1.0)"))
+    critic = ("--critic", tmp_path / "critic.py", "--critic-args", f"log={tmp_path}/log", "--max-error-rate", 1)
+    done = vpbench("run", *FEW, *critic, "--output", tmp_path / "runs")
+    assert done.exit_code == 0, done.output
+    (result,) = results(tmp_path / "runs")
+    assert result["errors"]["not scored: the score is NaN"] == 2 * 31
+    steps = vpbench("run", "--nano", "--task", "visualprocessbench", *FEW[3:], *critic, "--output", tmp_path / "steps")
+    assert steps.exit_code == 0, steps.output

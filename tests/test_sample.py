@@ -9,16 +9,18 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
+from fake_policy import FakePolicy
 from test_run import CRITIC, line, pool_file, results
 
 from vpbench.cli import main
-from vpbench.generate import generator
+from vpbench.generate import Generation, Prompt, generator
 from vpbench.nano import nano_folder
 
 HERE = Path(__file__).parent
@@ -218,3 +220,29 @@ def test_wrong_requests_say_what_to_do(tmp_path: Path, verb: str, arguments: lis
     done = CliRunner().invoke(main, everything, catch_exceptions=False)
     assert done.exit_code == 2, done.output
     assert message in done.output
+
+
+def test_a_servers_words_can_not_steer_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def shout(self: FakePolicy, prompts: Sequence[Prompt]) -> Iterator[tuple[int, Generation]]:
+        yield from ((place, Generation("", error="\x1b]0;owned\x07")) for place, _ in enumerate(prompts))
+
+    monkeypatch.setattr(FakePolicy, "generate", shout)
+    done = vpbench("sample", tmp_path, "--limit", 1, "--samples", 1, "--max-error-rate", 1)
+    assert "owned" in done.output and "\x1b" not in done.output
+
+
+def test_a_result_tells_how_its_candidates_were_drawn(tmp_path: Path) -> None:
+    run = ("--critic", "self-consistency", "--resamples", 100, "--limit", 1, "--samples", 2, "--seed", 5)
+    assert vpbench("run", tmp_path, *run, "--top-p", 0.9).exit_code == 0
+    (result,) = results(tmp_path / "runs")
+    told = result["provenance"]["drawing"]
+    assert told["policy"] == {"backend": "fake", "revision": "", "model": "model", "log": f"{tmp_path}/log"}
+    names = ("samples", "temperature", "top_p", "max_tokens", "first_greedy", "seed", "prompt")
+    assert [told[name] for name in names] == [2, 0.7, 0.9, 4096, False, 5, "chain-of-thought"]
+    assert set(result["provenance"]["seconds"]) == {"load", "draw", "grade", "score"}
+
+
+def test_more_to_choose_from_than_is_drawn_is_told_before_drawing(tmp_path: Path) -> None:
+    done = vpbench("run", tmp_path, "--critic", "self-consistency", "--samples", 4, "--n", "1,8")
+    assert (done.exit_code, (tmp_path / "log").exists()) == (2, False)
+    assert "--n 8 needs as many candidates per question; raise --samples 4" in done.output

@@ -67,6 +67,13 @@ def test_constant_scores() -> None:
     assert diagnose(pools, "vote") == []
 
 
+def test_a_weighted_vote_of_negative_scores() -> None:
+    pools = [replace(pool, scores=pool.scores - 100) for pool in healthy() if pool.scores is not None]
+    assert only(diagnose(pools, "weighted-vote"), "weighted vote against the answer").count("100%") == 1
+    for selection, several in (("best", pools), ("weighted-vote", healthy())):
+        assert not any("weighted vote against" in one for one in diagnose(several, selection))
+
+
 def test_always_positive() -> None:
     pools = [replace(pool, scores=0.9 + 0.1 * p) for pool in healthy() if (p := pool.scores) is not None]
     wrong = sum(int((~pool.correct).sum()) for pool in pools)

@@ -70,9 +70,13 @@ def test_a_damaged_part_and_a_damaged_line_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"part-00000\.parquet: damaged"):
         scores(tmp_path / "a")
     (tmp_path / "b").mkdir()
-    (tmp_path / "b" / "journal.jsonl").write_text('{"question_id": "q"}\n')
-    with pytest.raises(DataError, match=r"journal\.jsonl line 1"):
-        scores(tmp_path / "b")
+    for line in (b'{"question_id": "q"}', b'{"question_id": "\xff', b"[1]"):
+        (tmp_path / "b" / "journal.jsonl").write_bytes(line + b"\n")
+        with pytest.raises(DataError, match=r"journal\.jsonl line 1"):
+            scores(tmp_path / "b")
+    part.with_suffix(".sha256").unlink()
+    with pytest.raises(DataError, match=r"part-00000\.parquet: damaged .*missing"):
+        scores(tmp_path / "a")
 
 
 def test_a_part_deleted_by_hand_never_makes_another_be_overwritten(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import json
 import os
 import signal
@@ -18,6 +19,7 @@ from click.testing import CliRunner
 from safetensors.torch import load_file
 from scoring_tiny import write_original
 from train_tiny import write_solutions
+from transformers.models.qwen2.modeling_qwen2 import Qwen2MLP
 
 from vpbench import CriticError, DataError, Recipe
 from vpbench.cli import main
@@ -251,6 +253,20 @@ def test_adapters_are_merged(place: Path) -> None:
     assert json.loads((output / "training.json").read_text())["metrics"]["loss"] > 0
 
 
+def test_bfloat16_and_checkpointing_follow_float32(place: Path, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    forward = Qwen2MLP.forward
+    monkeypatch.setattr(Qwen2MLP, "forward", lambda self, x: calls.append(x.dtype) or forward(self, x))
+    output = train(place, "bf16", dataclasses.replace(RECIPE, bf16=True, gradient_checkpointing=True, packing=True))
+    whole, half = (json.loads((folder / "training.json").read_text())["log"] for folder in (trained, output))
+    losses = [[entry["loss"] for entry in log if "loss" in entry] for log in (whole, half)]
+    assert losses[1] == pytest.approx(losses[0], rel=0.03) and losses[1] != losses[0]
+    layers, again = 2, 2
+    assert len(calls) == len(losses[1]) * layers * again
+    stored = load_file(output / "native" / "model.safetensors")
+    assert {tensor.dtype for tensor in stored.values()} == {torch.float32}
+
+
 def test_an_outcome_reward_model_learns_one_label_of_the_whole_response(place: Path) -> None:
     recipe = dataclasses.replace(RECIPE, unit="response", epochs=1)
     output = train(place, "orm", recipe, ORM)
@@ -298,6 +314,7 @@ def start(arguments: Sequence[str], **variables: str) -> subprocess.Popen[bytes]
     )
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_gives_the_same_weights(place: Path, trained: Path) -> None:
     process = start(["-c", KILLED_IN_STEP_3, *command(place, "killed")])
     told, _ = process.communicate(timeout=300)
@@ -322,6 +339,7 @@ def test_a_torn_checkpoint_is_passed_over(tmp_path: Path) -> None:
     assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_losses_of_one(place: Path, trained: Path) -> None:
     more = ("--eval-data", str(place / "data" / "solutions.jsonl"), "--eval-every", "3")
     group = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(29400 + os.getpid() % 500)}
@@ -406,9 +424,10 @@ def test_a_base_without_labels_as_tokens_is_refused(place: Path, tmp_path: Path)
 def test_a_missing_extra_and_a_critic_without_recipe_say_what_to_do(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    result = CliRunner().invoke(main, [word.replace(str(place / "critic.py"), "self-consistency") for word in command(place, "x")])
+    without = [word.replace(str(place / "critic.py"), "self-consistency") for word in command(place, "x")]
+    result = CliRunner().invoke(main, without)
     assert result.exit_code == 2 and "no recipe" in result.output
-    find = __import__("importlib.util").util.find_spec
+    find = importlib.util.find_spec
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "accelerate" else find(name))
     result = CliRunner().invoke(main, command(place, "x"))
     assert result.exit_code == 2 and 'pip install "vpbench[train]"' in result.output

@@ -58,9 +58,10 @@ def run_all(
         raise ConfigError("--scores is one critic's file; give at most one --critic to name it")
     folders = []
     for found, here in requests(tasks, request):
-        simulated = here.nano and not critics and scores is None and request.drawing is None and request.pool is None
-        assert not simulated or here.data is not None
-        wanted = Wanted(tuple(critics), settings, here.data / f"{NANO_CRITIC}.jsonl.gz" if simulated else scores)
+        wanted = Wanted(tuple(critics), settings, scores)
+        bare = not critics and scores is None and request.drawing is None and request.pool is None
+        if request.nano and bare and here.data is not None:
+            wanted = dataclasses.replace(wanted, scores=here.data / f"{NANO_CRITIC}.jsonl.gz")
         if not wanted.critics and wanted.scores is None:
             raise ConfigError("no critic: give --critic NAME (see `vpbench list`) or --scores FILE")
         if dry_run:

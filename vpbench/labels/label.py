@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from vpbench.base import Task
-from vpbench.errors import DataError, TooManyFailures
+from vpbench.errors import ConfigError, DataError, TooManyFailures
 from vpbench.generate.sampling import sampled_pool
 from vpbench.labels.continuation import Continuer, MonteCarlo, Solution
 from vpbench.labels.rules import Rule, StepEstimate
@@ -67,8 +67,12 @@ def label_task(
         export
         or output / "labels" / folder_name(task.name, planned.drawing.name, key={**key, **labels}) / "solutions.jsonl"
     )
-    rows = _rows(estimated, labelling, path.parent / "images", echo)
-    write_rows(path, rows)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rows = _rows(estimated, labelling, path.parent / "images", echo)
+        write_rows(path, rows)
+    except OSError as error:
+        raise ConfigError(f"{path}: can't be written ({error.strerror}); choose another file by --export") from error
     _report(rows, estimated, drawn, echo)
     return path
 

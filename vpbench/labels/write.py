@@ -14,7 +14,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from vpbench.errors import ConfigError
 from vpbench.labels.continuation import MonteCarlo, Solution
 from vpbench.labels.rules import Rule, StepEstimate, step_labels
 from vpbench.records import ImageRef
@@ -74,14 +73,9 @@ def _step(text: str, estimate: StepEstimate, label: int, drawn: bool) -> dict[st
 
 
 def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """All rows as JSONL; the file is the old or the new one, never half of it. Raises `ConfigError`."""
+    """All rows as JSONL; the file is the old or the new one, never half of it."""
     lines = (json.dumps(row, ensure_ascii=False) for row in rows)
-    data = "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, data)
-    except OSError as error:
-        raise ConfigError(f"{path}: can't be written ({error.strerror}); choose another file by --export") from error
+    write_atomic(path, "".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
 
 
 def _save(image: ImageRef, folder: Path) -> str:

@@ -1,10 +1,10 @@
 """Judging layers that can compare from the start: what the base expected at a place with what is written there.
 
-Learning to compare two tokens from labels alone takes tens of thousands of solutions. So the first judging layer is set
-up for it: its heads look at the token before and carry over what the base's head says there of the commonest tokens,
-along directions of their own; its gated units multiply each such value by whether the token here is that one (a linear
-probe, fitted on some solutions). What follows from a mismatch is left to learn: all outputs of the two layers start
-near zero but for the carried values, which nothing reads yet.
+Learning to compare two tokens from labels alone takes tens of thousands of solutions. So `set_up` gives the first
+judging layer what it needs: two heads look at the token before and carry over what the base's head says there of the
+commonest tokens, along directions of their own; gated units multiply each such value by whether the token here is that
+one (a linear probe, fitted on some solutions). A match speaks for `+`. Once tokens are judged well, `gather` lets two
+heads of the second layer look for nearby tokens that are judged wrong. All the rest is left to learn.
 """
 
 from __future__ import annotations
@@ -20,10 +20,13 @@ from vpbench.nano.architecture import HEAD, MLP, POLICY_LAYERS, ROPE_THETA, WIDT
 from vpbench.nano.conversations import Conversations
 from vpbench.nano.lean import LanguageModel
 from vpbench.nano.tuning import padded
+from vpbench.nano.verification import flat
+from vpbench.scoring.conversation import ASSISTANT_ROLE
 
 CARRYING_HEADS, SHARP_FREQUENCIES, SHARPNESS = 2, 6, 8.0
 TOKENS = CARRYING_HEADS * HEAD
-RIDGE, GATE, MATCH = 1e-3, 2.0, 4.0
+NEARNESS, NEAR_FREQUENCIES, SEEK = (6.0, 4.0), (3, 4), 6.0
+RIDGE, CARRY, GATE, MATCH, SPEAKS = 1e-3, 2.0, 2.0, 4.0, 4.0
 
 
 def set_up(critic: LanguageModel, talk: Conversations, batch: tuple[Sequence[Any], Any]) -> None:
@@ -34,23 +37,59 @@ def set_up(critic: LanguageModel, talk: Conversations, batch: tuple[Sequence[Any
     tokens = torch.tensor([token for token, _ in counted.most_common(TOKENS)])
     layer, carried = critic.layers[POLICY_LAYERS], len(tokens)
     with torch.no_grad():
-        states = _base_states(critic, critic.embed(ids, visual, talk.words.ids["<IMG_CONTEXT>"]))
-        own = _probe(states.flatten(0, 1).float(), ids.flatten(), tokens)
-        directions = _apart_from(own)
+        states = _states(critic, critic.embed(ids, visual, talk.words.ids["<IMG_CONTEXT>"]), POLICY_LAYERS)
+        states = states.flatten(0, 1).float()
+        own = _probe(states, ids.flatten(), tokens)
+        directions = _apart_from(own, states)
         value = 2 * WIDTH
         for head in range(CARRYING_HEADS):
             _look_at_previous_token(layer.qkv, head)
         layer.qkv.weight[value : value + carried] = critic.head.weight[tokens] * critic.norm
-        layer.out.weight[:, :carried] = directions.T.to(torch.bfloat16)
+        layer.out.weight[:, :carried] = (CARRY * directions.T).to(torch.bfloat16)
         layer.up.weight[:carried] = (GATE * directions).to(torch.bfloat16)
         layer.up.weight[MLP : MLP + carried] = (MATCH * own).to(torch.bfloat16)
+        label = critic.head.weight[talk.words.ids["+"]] - critic.head.weight[talk.words.ids["-"]]
+        layer.down.weight[:, :carried] = (SPEAKS * label / label.norm())[:, None]
 
 
-def _base_states(critic: LanguageModel, embedded: Any) -> Any:
-    """What the base's layers give, normed without weights, (batch, length, 160)."""
+def gather(critic: LanguageModel, talk: Conversations, batch: tuple[Sequence[Any], Any]) -> None:
+    """Set two heads of the second judging layer in place; `batch` as for `set_up`, with labels on tokens."""
+    sequences, visual = batch
+    ids = padded([each.ids for each in sequences], talk.words.ids["<pad>"])
+    last = critic.layers[POLICY_LAYERS + 1]
+    with torch.no_grad():
+        states = _states(critic, critic.embed(ids, visual, talk.words.ids["<IMG_CONTEXT>"]), POLICY_LAYERS + 1)
+        rows, places, values = flat([each.labels for each in sequences])
+        on_steps = ids[rows, places] != talk.words.ids[ASSISTANT_ROLE]
+        judged = _direction(states[rows, places][on_steps].float(), values[on_steps])
+        label = critic.head.weight[talk.words.ids["+"]] - critic.head.weight[talk.words.ids["-"]]
+        for head, nearness in enumerate(NEARNESS):
+            query, key, value = (part * WIDTH + head * HEAD for part in range(3))
+            for start in (query, key, value):
+                last.qkv.weight[start : start + HEAD], last.qkv.bias[start : start + HEAD] = 0, 0
+            for number in NEAR_FREQUENCIES:
+                last.qkv.bias[query + number], last.qkv.bias[key + number] = nearness, nearness / 2
+            still = HEAD // 2 - 1
+            last.qkv.bias[query + still] = SEEK
+            last.qkv.weight[key + still] = -2 * judged
+            last.qkv.weight[value] = judged
+            last.out.weight[:, head * HEAD : (head + 1) * HEAD] = 0
+            last.out.weight[:, head * HEAD] = SEEK * label / label.norm()
+
+
+def _direction(states: Any, labels: Any) -> Any:
+    """The direction (160,) along which `states` (places, 160) tell their labels best, by logistic regression."""
+    from sklearn.linear_model import LogisticRegression
+
+    fitted = LogisticRegression(max_iter=300, C=0.01).fit(states.numpy(), labels.numpy())
+    return torch.tensor(fitted.coef_[0], dtype=torch.bfloat16)
+
+
+def _states(critic: LanguageModel, embedded: Any, layers: int) -> Any:
+    """What the first `layers` layers give, normed without weights, (batch, length, 160)."""
     length = embedded.shape[1]
     x = embedded
-    for layer in critic.layers[:POLICY_LAYERS]:
+    for layer in critic.layers[:layers]:
         x, _ = layer(x, critic.cos[:length], critic.sin[:length], critic.causal[:length, :length])
     return torch.nn.functional.rms_norm(x, (WIDTH,))
 
@@ -62,12 +101,13 @@ def _probe(states: Any, ids: Any, tokens: Any) -> Any:
     return torch.linalg.solve(square, states.T @ (target - target.mean(0))).T
 
 
-def _apart_from(rows: Any) -> Any:
-    """As many orthonormal directions as there are `rows`, each orthogonal to all of them."""
-    basis, _ = torch.linalg.qr(rows.T)
-    drawn = torch.randn(WIDTH, len(rows), generator=torch.Generator().manual_seed(0))
-    free, _ = torch.linalg.qr(drawn - basis @ (basis.T @ drawn))
-    return free.T
+def _apart_from(own: Any, states: Any) -> Any:
+    """As many orthonormal directions as `own` has rows, orthogonal to all of these, where `states` vary least."""
+    basis, _ = torch.linalg.qr(own.T)
+    apart = torch.eye(WIDTH) - basis @ basis.T
+    varying = apart @ torch.cov(states.T) @ apart + 1e3 * basis @ basis.T
+    _, vectors = torch.linalg.eigh(varying)
+    return vectors[:, : len(own)].T
 
 
 def _look_at_previous_token(qkv: Any, head: int) -> None:

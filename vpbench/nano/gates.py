@@ -18,12 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vpbench.base import BaseTask, StepTask, Task
-from vpbench.nano import POOL, nano_folder
+from vpbench.base import StepTask, Task
 from vpbench.pipeline import Prepared, build_critics, prepare, prepare_steps, score
-from vpbench.plugins import Found, all_tasks
+from vpbench.plugins import all_tasks
 from vpbench.progress import bar
-from vpbench.request import Request
+from vpbench.request import Request, requests
 from vpbench.stats import Curves, QuestionPool, curves, paired_differences, step_f1, step_ranking
 
 if TYPE_CHECKING:
@@ -51,10 +50,9 @@ def score_all(critics: Sequence[str], output: Path) -> Pooled:
     pools: dict[str, list[QuestionPool]] = {name: [] for name in critics}
     texts: list[list[str]] = []
     clusters: list[str] = []
-    for found in all_tasks().values():
-        if found.cls.nano_kind is None or not issubclass(found.cls, Task):
-            continue
-        prepared = prepare(found, nano_request(found, output), bar)
+    names = [name for name, each in all_tasks().items() if each.cls.nano_kind and issubclass(each.cls, Task)]
+    for found, request in requests(names, Request(nano=True, output=output)):
+        prepared = prepare(found, request, bar)
         texts += [[row.candidate.response for row in rows] for rows in prepared.rows.values()]
         clusters += [f"{found.cls.name}/{each.group or each.id}" for each in prepared.questions.values()]
         for critic in build_critics(critics, {}, nano=True):
@@ -95,8 +93,9 @@ def within_question_auc(pools: Sequence[QuestionPool], texts: Sequence[Sequence[
 
 def step_figures(critic: str, output: Path) -> str:
     """Pooled macro-F1 at 0.5 and AUC over the labelled steps of the step task."""
-    found = next(each for each in all_tasks().values() if each.cls.nano_kind and issubclass(each.cls, StepTask))
-    prepared = prepare_steps(found, nano_request(found, output))
+    name = next(name for name, each in all_tasks().items() if each.cls.nano_kind and issubclass(each.cls, StepTask))
+    ((found, request),) = requests([name], Request(nano=True, output=output))
+    prepared = prepare_steps(found, request)
     (scorer,) = build_critics([critic], {}, nano=True)
     scored = score(prepared, scorer, bar).scores
     labels = [each.labels for each in prepared.solutions]
@@ -130,13 +129,6 @@ def report(pooled: Pooled, main: str, others: Sequence[str]) -> str:
 
 def _told(each: Difference) -> str:
     return f"{100 * each.value:+.1f} [{100 * each.low:+.1f}, {100 * each.high:+.1f}] p {each.p_value:.4f}"
-
-
-def nano_request(found: Found[BaseTask], output: Path) -> Request:
-    """A run on the miniature counterpart of a task, with its shipped pool."""
-    folder = nano_folder(found.cls.name)
-    pool = None if issubclass(found.cls, StepTask) else folder / POOL
-    return Request(data=folder, pool=pool, nano=True, output=output)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ versions of torch and Pillow give the same weights.
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from vpbench.nano.lean import LanguageModel
 from vpbench.nano.solutions import Solutions
 from vpbench.nano.truth import outcome, step_labels
 from vpbench.nano.tuning import Log, Round
-from vpbench.nano.verification import PRETRAINING, TUNING, Judged, judged
+from vpbench.nano.verification import PRETRAINING, STARTING, TUNING, Judged, judged
 
 EQUAL = dict.fromkeys(KINDS, 1)
 ROUNDS = (Round(800, 1000, EQUAL, describe=True), Round(1100, 2000, EQUAL))
@@ -44,10 +45,11 @@ class Recipe:
     questions: int = 12_000
     hot_questions: int = 3_000
     slips: int = 3_000
-    adapting_steps: int = 200
-    pretraining_sequences: int = 45_000
+    adapting_steps: int = 250
+    starting_sequences: int = 12_800
+    pretraining_sequences: int = 30_720
     labelled_questions: int = 1_500
-    tuning_sequences: int = 8_000
+    tuning_sequences: int = 3_400
     seed: int = 0
 
 
@@ -65,11 +67,16 @@ def build_models(folder: Path, recipe: Recipe, log: Log) -> None:
     adapting.adapt(base, talk, steps_known, known.visual, recipe.seed + 55, recipe.adapting_steps, log)
     labelled = solutions.sample(policy, native, talk, recipe.seed + 8001, recipe.labelled_questions, 3, 1.0)
     labels = montecarlo.step_labels(policy, talk, labelled, recipe.seed + 8002)
+    start = verification.with_judging_layers(base, recipe.seed + 61)
+    some = steps_known[:: len(steps_known) // PROBED][:PROBED]
+    probed = (some, known.visual[[each.question for each in some]])
+    comparing.set_up(start, talk, probed)
+    count = recipe.starting_sequences
+    verification.train(start, talk, steps_known, known.visual, STARTING, recipe.seed + 70, count, log)
+    comparing.gather(start, talk, probed)
     for name, whole in (("prm", False), ("orm", True)):
+        critic = copy.deepcopy(start)
         sequences = with_reference_labels(talk, known, whole=True) if whole else steps_known
-        critic = verification.with_judging_layers(base, recipe.seed + 61)
-        some = sequences[:: len(sequences) // PROBED][:PROBED]
-        comparing.set_up(critic, talk, (some, known.visual[[each.question for each in some]]))
         count, seed = recipe.pretraining_sequences, recipe.seed + 71
         verification.train(critic, talk, sequences, known.visual, PRETRAINING, seed, count, log)
         sequences = with_labels(talk, labelled, labels, whole=whole)

@@ -118,8 +118,9 @@ class Stage:
     word_weight: float
 
 
-PRETRAINING = Stage(rate=2e-4, upper=5.0, decay=0.2, next_weight=1.0, word_weight=0.1)
-TUNING = Stage(rate=4e-4, upper=1.0, decay=0.5, next_weight=0.0, word_weight=1.0)
+STARTING = Stage(rate=2e-4, upper=10.0, decay=0.0, next_weight=1.0, word_weight=0.1)
+PRETRAINING = Stage(rate=2e-4, upper=10.0, decay=0.2, next_weight=1.0, word_weight=0.1)
+TUNING = Stage(rate=1e-4, upper=1.0, decay=0.5, next_weight=0.0, word_weight=1.0)
 """Tuning has the labels' plain cross-entropy alone, as a full-size recipe has."""
 
 

@@ -47,7 +47,7 @@ def plan_batches(
     rng = random.Random(seed)
     steps = [batch for _ in range(epochs) for batch in _epoch(lengths, batch_size, rng, packing)]
     fewest = max(sum(lengths[place] for place in step) for step in steps) // batch_tokens + 1
-    parts = -(-fewest // processes) * processes
+    parts = -(-min(fewest, batch_size) // processes) * processes
     while True:
         divided = [divide(step, lengths, parts, packing) for step in steps]
         if all(len(part) < 2 or _cost(part, lengths, packing) <= batch_tokens for step in divided for part in step):

@@ -4,7 +4,8 @@ Memory of weights, gradients and Adam's two moments is exact. Activations are co
 arXiv 2205.05198, section 4.1), here for a gated MLP, grouped keys and values, no dropout, and a fused attention that
 keeps no softmax: 6 h + 2 k + 4 m values per token and layer, with h the hidden size, k the width of the keys, m that
 of the MLP; with gradient checkpointing h per layer and one layer in full. FLOPs are 2 per weight and token forward and
-4 backward (Kaplan et al. 2020, arXiv 2001.08361), 2 more where the forward is run again.
+4 backward (Kaplan et al. 2020, arXiv 2001.08361), 2 backward for a frozen weight that adapters sit on, and 2 more where
+the forward is run again.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def estimate(
     labels = [sum(map(bool, examples[place].labels)) for place in range(len(examples))]
     most_labels = max(sum(labels[place] for place in each.solutions) for each in plan.micro)
     patches = sum(examples[place].image_tokens for place in used) * model.config.downsample_ratio**-2
-    passes = 8 if recipe.gradient_checkpointing else 6
+    passes = (4 if recipe.lora_rank else 6) + 2 * recipe.gradient_checkpointing
     flops = passes * counts["language"] * tokens
     flops += (2 if recipe.freeze_vision else passes) * counts["vision"] * patches
     trained = counts["trained"]

@@ -44,15 +44,28 @@ class LabelModel(nn.Module):  # type: ignore[misc]
         loss = nn.functional.cross_entropy(logits, targets, reduction="none") @ weights
         return {"loss": loss, "logits": logits[:, self.labels]}
 
-    def gradient_checkpointing_enable(self, gradient_checkpointing_kwargs: dict[str, Any] | None = None) -> None:
-        """Keep a layer's input only and compute the rest again for the backward pass."""
-        self.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs)
-
 
 def set_trained(model: Any, freeze_vision: bool) -> None:
     """Train everything, the vision tower only if it isn't frozen; the projector belongs to the language side."""
     model.requires_grad_(True)
     model.model.vision_tower.requires_grad_(not freeze_vision)
+
+
+def set_attention(model: Any, packing: bool, bf16: bool) -> None:
+    """The fastest attention of the language model that is there for bfloat16; float32 keeps torch's fused one.
+
+    On a GPU flash attention, if it is installed, which skips what packed solutions don't see of each other; on a CPU
+    plain matrix products, since the backward pass of torch's fused kernel takes several times as long (measured).
+    """
+    import torch
+    from transformers.utils import is_flash_attn_2_available
+
+    if not bf16:
+        return
+    if not torch.cuda.is_available():
+        model.get_decoder().set_attn_implementation("eager")
+    elif packing and is_flash_attn_2_available():
+        model.get_decoder().set_attn_implementation("flash_attention_2")
 
 
 def with_adapters(model: Any, rank: int) -> Any:

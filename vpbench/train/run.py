@@ -64,7 +64,7 @@ def train_critic(
     Raises `ConfigError` for a missing extra and a folder of another run, `DataError` and `CriticError` for data and a
     base that can't be trained with.
     """
-    _check_installed(recipe)
+    _check(run, recipe)
     first = int(os.environ.get("RANK", "0")) == 0
     tell: Echo = echo if first else lambda _: None
     base = checkpoint_folder(run.model)
@@ -96,7 +96,9 @@ def train_critic(
     return _write(critic, base, scorer, trained, run, recipe, settings, outcome, tell)
 
 
-def _check_installed(recipe: Recipe) -> None:
+def _check(run: TrainingRun, recipe: Recipe) -> None:
+    if run.fsdp and recipe.lora_rank:
+        raise ConfigError("--lora-rank doesn't go with --fsdp: adapters are small, leave --fsdp out")
     for package in ("accelerate", *(["peft"] if recipe.lora_rank else [])):
         if importlib.util.find_spec(package) is None:
             raise ConfigError(f'training needs {package}: pip install "vpbench[train]"')
@@ -186,13 +188,16 @@ def _train(
     """Train `scorer.model`; its weights under native names, as stored (on the first process), and the log."""
     import torch
 
-    from vpbench.train.model import LabelModel, set_trained, with_adapters
+    from vpbench.train.model import LabelModel, set_attention, set_trained, with_adapters
     from vpbench.train.trainer import LabelTrainer, training_arguments
 
     model = scorer.model
     stored = {name: tensor.dtype for name, tensor in model.state_dict().items()}
     torch.manual_seed(recipe.seed)
     set_trained(model.float(), recipe.freeze_vision)
+    set_attention(model, data.packing, recipe.bf16)
+    if recipe.gradient_checkpointing and not run.fsdp:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
     adapted = with_adapters(model, recipe.lora_rank) if recipe.lora_rank else None
     layer = type(model.get_decoder().layers[0]).__name__ if run.fsdp else None
     plan, folder = data.plan, run.output / "checkpoints"
@@ -202,8 +207,6 @@ def _train(
     trainer = LabelTrainer(wrapped, args, data, watched, recipe.threshold)
     start = last_checkpoint(folder) if run.resume else None
     trainer.train(resume_from_checkpoint=str(start) if start else None)
-    if watched is not None and plan.steps % args.eval_steps:
-        trainer.evaluate()
     if adapted is not None:
         weights = adapted.merge_and_unload().state_dict()
     else:

@@ -103,12 +103,12 @@ def training_arguments(
         count = torch.cuda.device_count()
         raise ConfigError(f"{count} GPUs are visible to one process; start with `torchrun --nproc-per-node {count} -m "
                           "vpbench train ...`, or set CUDA_VISIBLE_DEVICES to one of them")  # fmt: skip
-    more: dict[str, Any] = {"gradient_checkpointing": True} if recipe.gradient_checkpointing else {}
+    fsdp: dict[str, Any] = {}
     if fsdp_layer is not None:
         settings = {
             "transformer_layer_cls_to_wrap": [fsdp_layer], "activation_checkpointing": recipe.gradient_checkpointing
         }  # fmt: skip
-        more = {"fsdp": True, "fsdp_config": settings}
+        fsdp = {"fsdp": True, "fsdp_config": settings}
     return TrainingArguments(
         output_dir=str(output), use_cpu=not gpu, seed=recipe.seed, data_seed=recipe.seed,
         per_device_train_batch_size=1, gradient_accumulation_steps=per_step // processes(), num_train_epochs=1,
@@ -119,5 +119,5 @@ def training_arguments(
         save_strategy="steps" if save_every else "no", save_steps=save_every or 500, save_total_limit=2,
         logging_steps=max(1, steps // LOGGED_STEPS), remove_unused_columns=False,
         dataloader_num_workers=4 if gpu else 0, dataloader_pin_memory=gpu,
-        report_to=["tensorboard"] if importlib.util.find_spec("tensorboard") else [], **more,
+        report_to=["tensorboard"] if importlib.util.find_spec("tensorboard") else [], **fsdp,
     )  # fmt: skip
