@@ -32,6 +32,12 @@ SURFACE = {
         "tasks", "policy", *DRAWING, "data", "limit", "seed", "max_error_rate", "output", "export", "nano", "dry_run",
     },
     "show": {"name"},
+    "train": {
+        "critic", "model", "data", "label_rule", "mc_threshold", "until_first_error", "class_weights", "epochs",
+        "learning_rate", "weight_decay", "warmup", "batch_size", "batch_tokens", "max_tiles", "freeze_vision",
+        "lora_rank", "bf16", "gradient_checkpointing", "packing", "seed", "output", "eval_data", "eval_every",
+        "save_every", "resume", "fsdp", "dry_run",
+    },
     "validate": {"task", "data", "grading"},
 }  # fmt: skip
 

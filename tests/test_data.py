@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from vpbench import DataError, GradingMode, Question, Source, Task, Verdict
-from vpbench.data import load_questions
+from vpbench import Candidate, DataError, GradingMode, LabelledSolution, Question, Source, StepTask, Task, Verdict
+from vpbench.data import load_questions, load_solutions
 from vpbench.data.folder import read_folder
 from vpbench.data.hub import read_hub
 
@@ -218,3 +218,19 @@ def test_several_splits_are_read_in_their_order_and_named_in_the_rows(
         read_folder(source, folder)
     with pytest.raises(DataError, match="a file for each of its splits; give their folder"):
         read_folder(source, folder / "part10-00000-of-00001.parquet")
+
+
+class SameId(StepTask):
+    """Gives every row the same id."""
+
+    name, title = "same-id", "Same id"
+    source = Source("none", "test", 2, "MIT", ("pid", "question"))
+
+    def solution(self, row: Any, images: Any, index: int) -> LabelledSolution:
+        return LabelledSolution(Question("same-id", "x", "?"), Candidate("x", 0, "a"), (1,), "s")
+
+
+def test_two_solutions_under_one_id_are_refused_with_both_places(tmp_path: Path) -> None:
+    pq.write_table(pa.Table.from_pylist(ROWS[:2]), tmp_path / "test-00000-of-00001.parquet")
+    with pytest.raises(DataError, match="row 2: question id 'x' is already that of .*row 1"):
+        load_solutions(SameId(), tmp_path)

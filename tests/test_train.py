@@ -34,7 +34,8 @@ from vpbench.train.batches import MicroBatches, plan_batches
 from vpbench.train.examples import Encoder, Example, label_ids, label_weights, read_examples
 from vpbench.train.model import LabelModel, set_trained
 from vpbench.train.original import original_config, original_tensors
-from vpbench.train.run import TrainingRun, last_checkpoint, train_critic
+from vpbench.train.resume import last_checkpoint
+from vpbench.train.run import TrainingRun, train_critic
 
 RECIPE = Recipe(threshold=0.7, batch_size=4, learning_rate=2e-3, max_tiles=2, epochs=2, packing=False)
 CRITIC = """

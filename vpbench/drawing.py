@@ -17,7 +17,6 @@ from vpbench.generate.sampling import Drawing, sample_notes
 from vpbench.labels.continuation import MonteCarlo
 from vpbench.labels.label import Labelling, label_task
 from vpbench.labels.rules import Rule
-from vpbench.pipeline import grader_code
 from vpbench.plan import best_of_n_task, plan_drawing
 from vpbench.plugins import Found
 from vpbench.progress import bar
@@ -63,7 +62,7 @@ def label_all(
         raise ConfigError("--early-exit biases mc, so it is for --rule value and --mc-threshold 0 only")
     labelling = Labelling(monte_carlo, options["max_steps"], rule, threshold, options["grading"])
     for found, request, planned in _planned(tasks, export, drawing_of(options, solutions), options):
-        path = label_task(best_of_n_task(found), planned, labelling, grader_code(found), request.max_error_rate,
+        path = label_task(best_of_n_task(found), planned, labelling, request.max_error_rate,
                           request.output, bar, echo, export)  # fmt: skip
         echo(f"written to     {path}")
 

@@ -28,7 +28,7 @@ _SCHEMAS = {
     "verdicts": {
         "extracted": "string", "answer_class": "string", "correct": "bool", "reason": "string", "content": "string",
     },
-    "continuations": {"correct": "bool", "error": "string"},
+    "continuations": {"text": "string", "error": "string"},
     "replies": {"text": "string"},
     "scores": {"value": "double", "steps": "list", "reason": "string", "retry": "bool", "content": "string"},
 }  # fmt: skip

@@ -62,6 +62,12 @@ def load_solutions(task: StepTask, data: Path | None) -> SolutionSet:
     solutions = [
         _read(task.source, row, task.solution, row.values, row.images, number) for number, row in enumerate(table.rows)
     ]
+    seen: dict[str, str] = {}
+    for solution, row in zip(solutions, table.rows, strict=True):
+        id = solution.question.id
+        if id in seen:
+            raise DataError(f"{row.where}: question id {id!r} is already that of {seen[id]}; give every row its own")
+        seen[id] = row.where
     return SolutionSet(solutions, _fingerprint(table, task), table.origin, table.revision)
 
 

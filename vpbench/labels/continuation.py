@@ -2,7 +2,7 @@
 
 Each distinct prefix of a question is continued once, whatever number of solutions share it. As for candidates, no draw
 is made twice, and the order in which continuations come back says nothing about their number. The last step needs no
-continuation, the solution's own verdict tells. Outcomes are rows of a durable store, so a run that was stopped
+continuation, the solution's own verdict tells. Continuations are rows of a durable store, so a run that was stopped
 continues where it was; a continuation that failed is a row with its reason, and is tried again by the next run.
 """
 
@@ -12,7 +12,7 @@ import hashlib
 import json
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from vpbench.base import Task
 from vpbench.generate.generator import Generator, Message, Prompt, Sampling
@@ -72,6 +72,7 @@ class Continuer:
     sampling: Sampling
     plan: MonteCarlo
     store: RowStore
+    graded: dict[RowKey, bool] = field(default_factory=dict)
 
     def estimate(self, solutions: Sequence[Solution]) -> list[tuple[StepEstimate, ...] | None]:
         """Estimates of every step of every solution, in order; None where a prefix has no outcome at all."""
@@ -99,16 +100,16 @@ class Continuer:
         for target in self.plan.rounds():
             owed = [
                 (question, prefix, missing)
-                for (id, prefix), question in prefixes.items()
-                if (missing := self._missing(id, prefix, target))
+                for (_, prefix), question in prefixes.items()
+                if (missing := self._missing(question, prefix, target))
             ]
             self._draw(owed)
 
-    def _missing(self, id: str, prefix: str, target: int) -> list[int]:
-        keys = [(number, self._row(id, prefix, number)) for number in range(target)]
-        if self.plan.early_exit and any(row is not None and row["correct"] for _, row in keys):
+    def _missing(self, question: Question, prefix: str, target: int) -> list[int]:
+        missing = [number for number in range(target) if _key(question.id, prefix, number) not in self.store.rows]
+        if self.plan.early_exit and any(self._outcomes(question, prefix, target)):
             return []
-        return [number for number, row in keys if row is None]
+        return missing
 
     def _draw(self, owed: Sequence[tuple[Question, str, list[int]]]) -> None:
         if not owed:
@@ -121,10 +122,7 @@ class Continuer:
             if not left[place]:
                 continue
             question, prefix, _ = owed[place]
-            correct = False
-            if generation.error is None:
-                correct = self.task.grade(question, prefix + generation.text, self.grading).correct
-            row = {"correct": correct, "error": generation.error}
+            row = {"text": generation.text, "error": generation.error}
             self.store.append(_key(question.id, prefix, left[place].pop()), row)
             self.store.flush()
 
@@ -134,14 +132,21 @@ class Continuer:
         seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
         return Prompt((*self.conversations[question.id], turn), self.sampling, len(missing), seed)
 
-    def _row(self, id: str, prefix: str, number: int) -> Mapping[str, object] | None:
-        return self.store.rows.get(_key(id, prefix, number))
+    def _outcomes(self, question: Question, prefix: str, count: int) -> list[bool]:
+        """Whether each of the first `count` continuations is right; failed ones and those not drawn are left out."""
+        outcomes = []
+        for key in (_key(question.id, prefix, number) for number in range(count)):
+            row = self.store.rows.get(key)
+            if row is None or row["error"] is not None:
+                continue
+            if key not in self.graded:
+                self.graded[key] = self.task.grade(question, prefix + row["text"], self.grading).correct
+            outcomes.append(self.graded[key])
+        return outcomes
 
     def _estimate(self, solution: Solution, step: int) -> StepEstimate:
-        id, prefix = solution.question.id, solution.prefix(step)
-        rows = [self._row(id, prefix, number) for number in range(self.plan.continuations)]
-        drawn = [row for row in rows if row is not None and row["error"] is None]
-        return StepEstimate(sum(bool(row["correct"]) for row in drawn), len(drawn))
+        outcomes = self._outcomes(solution.question, solution.prefix(step), self.plan.continuations)
+        return StepEstimate(sum(outcomes), len(outcomes))
 
     def _estimates(self, solution: Solution) -> tuple[StepEstimate, ...] | None:
         estimates: list[StepEstimate] = []

@@ -41,17 +41,17 @@ class Labelling:
 
 
 def label_task(
-    task: Task, planned: SamplePlan, labelling: Labelling, grader: str, max_error_rate: float, output: Path,
+    task: Task, planned: SamplePlan, labelling: Labelling, max_error_rate: float, output: Path,
     progress: Progress, echo: Callable[[str], None], export: Path | None = None,
 ) -> Path:  # fmt: skip
-    """Label the solutions of `planned` and write them; the file's path. `grader` identifies the grading code.
+    """Label the solutions of `planned` and write them; the file's path.
 
     Raises `TooManyFailures` once more solutions than allowed have a step without a single continuation; what is done
     is kept. A solution whose image can't be read is left out.
     """
     solutions = _solutions(task, planned, labelling, max_error_rate, progress)
     monte_carlo = labelling.monte_carlo
-    key = {**planned.key, "grading": labelling.grading, "grader_code": grader, "continuation_seed": monte_carlo.seed}
+    key = {**planned.key, "continuation_seed": monte_carlo.seed}
     name = folder_name(task.name, planned.drawing.name, key=key)
     with RowStore(output / "continuations" / name, "continuations", key) as store:
         store.forget([each for each, row in store.rows.items() if row["error"] is not None])
@@ -62,7 +62,7 @@ def label_task(
         estimated = list(_estimated(solutions, continuer, max_error_rate, progress))
         drawn = len(store.rows)
     labels = {"rule": labelling.rule, "threshold": labelling.threshold, "max_steps": labelling.max_steps,
-              **dataclasses.asdict(monte_carlo)}  # fmt: skip
+              "grading": labelling.grading, **dataclasses.asdict(monte_carlo)}  # fmt: skip
     path = (
         export
         or output / "labels" / folder_name(task.name, planned.drawing.name, key={**key, **labels}) / "solutions.jsonl"

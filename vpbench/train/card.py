@@ -9,15 +9,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from vpbench.errors import DataError
 from vpbench.train.recipe import Recipe
 
 PACKAGES = ("vpbench", "torch", "transformers", "accelerate", "peft")
 
 
 def file_record(path: Path) -> dict[str, str]:
-    """Name and SHA-256 of a file."""
-    with path.open("rb") as file:
-        return {"file": path.name, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    """Name and SHA-256 of a file. Raises `DataError` if it can't be read."""
+    try:
+        with path.open("rb") as file:
+            return {"file": path.name, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    except OSError as error:
+        raise DataError(
+            f"{path}: can't be read ({error.strerror}); --data takes files of labelled solutions"
+        ) from error
 
 
 def versions() -> dict[str, str]:
@@ -47,7 +53,7 @@ def card(critic: str, title: str, settings: Mapping[str, Any], outcome: Mapping[
         "## Recipe\n",
         _table(("setting", "value"), [(name, str(value)) for name, value in dataclasses.asdict(recipe).items()]),
         f"AdamW with betas {recipe.BETAS[0]} and {recipe.BETAS[1]}, cosine to 0, {outcome['steps']} steps on "
-        f"{outcome['processes']} process(es). Fingerprint of the base: `{settings['base_fingerprint']}`.\n",
+        f"{settings['processes']} process(es). Fingerprint of the base: `{settings['base_fingerprint']}`.\n",
         "## Measured\n",
         _table(("metric", "value"), [(name, f"{value:.4f}") for name, value in outcome["metrics"].items()]),
         "## Versions\n",

@@ -66,7 +66,7 @@ class Encoder:
     max_tiles: int
     plus: int
     minus: int
-    _tiles: dict[Path | str, int] = field(default_factory=dict)
+    _tiles: dict[Path | str, int] = field(default_factory=dict, init=False)
 
     def tiles(self, question: Question) -> list[int]:
         """How many tiles each image of a question becomes, from the images' headers. Raises `DataError`."""

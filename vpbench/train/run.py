@@ -5,7 +5,6 @@ Every process of a `torchrun` does the same up to the training itself; the first
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import importlib.util
 import json
@@ -20,16 +19,17 @@ from vpbench.base import Critic
 from vpbench.errors import ConfigError, CriticError
 from vpbench.labels.read import read_labelled
 from vpbench.records import LabelledSolution
-from vpbench.scoring.checkpoint import checkpoint_fingerprint, checkpoint_folder
+from vpbench.scoring.checkpoint import checkpoint_folder
 from vpbench.scoring.load import load_step_scorer
 from vpbench.scoring.step_scorer import StepScorer
 from vpbench.stages import Progress
 from vpbench.store import write_atomic
-from vpbench.train.batches import MicroBatches, Plan, plan_batches
-from vpbench.train.card import card, file_record, versions
+from vpbench.train.batches import MicroBatches, plan_batches
+from vpbench.train.card import card, versions
 from vpbench.train.estimate import estimate
 from vpbench.train.examples import Encoder, Example, label_ids, label_weights, read_examples
 from vpbench.train.recipe import Recipe
+from vpbench.train.resume import keep_settings, last_checkpoint, refuse_another_run, run_settings
 
 Echo = Callable[[str], None]
 
@@ -67,13 +67,19 @@ def train_critic(
     _check(run, recipe)
     first = int(os.environ.get("RANK", "0")) == 0
     tell: Echo = echo if first else lambda _: None
-    base = checkpoint_folder(run.model)
+    base, packing = checkpoint_folder(run.model), _packing(recipe)
+    settings = {} if dry_run else run_settings(critic.name, base, run.model, run.data, recipe, packing, _processes())
+    if first and not dry_run:
+        refuse_another_run(run.output, settings, run.resume)
     scorer = load_step_scorer(str(base), device="cpu", weights=not dry_run)
     if scorer.model.config.tie_word_embeddings:
         raise CriticError(f"{base}: head and embeddings are one tensor, which can't be trained; use another base")
     encoder = Encoder(scorer, recipe.max_tiles, *label_ids(scorer))
     examples, left_out = _read(encoder, recipe, run.data, progress)
-    plan, packing = _plan(examples, recipe)
+    lengths = [each.length for each in examples]
+    plan = plan_batches(
+        lengths, recipe.batch_size, recipe.batch_tokens, _processes(), recipe.epochs, recipe.seed, packing
+    )
     told = estimate(scorer.model, examples, plan, recipe, packing, _processes() if run.fsdp else 1)
     labels = _label_counts(examples)
     tell(f"solutions      {len(examples)}, {labels['+']} labels + and {labels['-']} -"
@@ -82,9 +88,8 @@ def train_critic(
         tell(line)
     if dry_run:
         return []
-    settings = _settings(critic, base, run, recipe)
     if first:
-        _keep_settings(run, settings)
+        keep_settings(run.output, settings)
     weights = label_weights(examples, recipe.class_weights)
     data = MicroBatches(examples, plan, encoder, weights, packing, teach=recipe.history == "labels")
     watched = _watched(encoder, recipe, run, packing, progress)
@@ -92,7 +97,7 @@ def train_critic(
     if not first:
         return []
     outcome = {"solutions": len(examples), "labels": labels, "left_out": dict(left_out), "steps": plan.steps,
-               "processes": _processes(), "metrics": _last(log), "versions": versions(), "log": log}  # fmt: skip
+               "metrics": _last(log), "versions": versions(), "log": log}  # fmt: skip
     return _write(critic, base, scorer, trained, run, recipe, settings, outcome, tell)
 
 
@@ -108,15 +113,6 @@ def _processes() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
-def _settings(critic: type[Critic], base: Path, run: TrainingRun, recipe: Recipe) -> dict[str, Any]:
-    """What a run is identified by: a run is resumed with the same settings only."""
-    return {
-        "critic": critic.name, "base": base.name if Path(run.model).is_dir() else run.model,
-        "base_fingerprint": checkpoint_fingerprint(base),
-        "data": [file_record(path) for path in run.data], "recipe": dataclasses.asdict(recipe),
-    }  # fmt: skip
-
-
 def _read(
     encoder: Encoder, recipe: Recipe, files: Sequence[Path], progress: Progress
 ) -> tuple[list[Example], Counter[str]]:
@@ -127,15 +123,10 @@ def _read(
         return read_examples(encoder, recipe, solutions, lambda: bar.update(1))
 
 
-def _plan(examples: Sequence[Example], recipe: Recipe) -> tuple[Plan, bool]:
+def _packing(recipe: Recipe) -> bool:
     import torch
 
-    packing = torch.cuda.is_available() if recipe.packing is None else recipe.packing
-    plan = plan_batches(
-        [each.length for each in examples], recipe.batch_size, recipe.batch_tokens, _processes(), recipe.epochs,
-        recipe.seed, packing,
-    )  # fmt: skip
-    return plan, packing
+    return torch.cuda.is_available() if recipe.packing is None else recipe.packing
 
 
 def _label_counts(examples: Sequence[Example]) -> dict[str, int]:
@@ -155,31 +146,6 @@ def _watched(
         [each.length for each in examples], len(examples), recipe.batch_tokens, _processes(), 1, recipe.seed, packing
     )
     return MicroBatches(examples, plan, encoder, {1: 1.0, -1: 1.0, 0: 0.0}, packing, teach=False)
-
-
-def _keep_settings(run: TrainingRun, settings: dict[str, Any]) -> None:
-    """Write `run.json`, or compare with it when resuming. Raises `ConfigError` if the folder is another run's."""
-    path = run.output / "run.json"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, (json.dumps(settings, indent=2) + "\n").encode())
-        return
-    if not run.resume:
-        raise ConfigError(f"{run.output} holds a training run; go on with it by --resume, or give another --output")
-    known = json.loads(path.read_text(encoding="utf-8"))
-    changed = [name for name in settings if json.loads(json.dumps(settings[name])) != known.get(name)]
-    if changed:
-        raise ConfigError(f"{path}: the run there has another {', '.join(changed)}; give its settings or another "
-                          "--output")  # fmt: skip
-
-
-def last_checkpoint(folder: Path) -> Path | None:
-    """The last checkpoint that was written to its end; its state file is what is written last."""
-    found: dict[int, Path] = {}
-    for path in folder.glob("checkpoint-*/trainer_state.json"):
-        with contextlib.suppress(ValueError):
-            found[int(json.loads(path.read_text(encoding="utf-8"))["global_step"])] = path.parent
-    return found[max(found)] if found else None
 
 
 def _train(
@@ -202,7 +168,7 @@ def _train(
     layer = type(model.get_decoder().layers[0]).__name__ if run.fsdp else None
     plan, folder = data.plan, run.output / "checkpoints"
     eval_every = (run.eval_every or max(1, plan.steps // 10)) if watched is not None else None
-    args = training_arguments(recipe, folder, plan.steps, plan.per_step, eval_every, run.save_every, layer)
+    args = training_arguments(recipe, folder, plan, _processes(), eval_every, run.save_every, layer)
     wrapped = LabelModel(model, scorer.image_token_id, (data.encoder.plus, data.encoder.minus))
     trainer = LabelTrainer(wrapped, args, data, watched, recipe.threshold)
     start = last_checkpoint(folder) if run.resume else None

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import importlib.util
 import math
-import os
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from transformers import Trainer, TrainingArguments
 
 from vpbench.errors import ConfigError
 from vpbench.stats import step_f1
-from vpbench.train.batches import MicroBatches
+from vpbench.train.batches import MicroBatches, Plan
 from vpbench.train.model import LabelModel
 from vpbench.train.recipe import Recipe
 
@@ -85,21 +84,17 @@ def _only(items: list[Any]) -> Any:
     return items[0]
 
 
-def processes() -> int:
-    """How many processes train together, as torchrun says."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
-
-
 def training_arguments(
-    recipe: Recipe, output: Path, steps: int, per_step: int, eval_every: int | None, save_every: int | None,
+    recipe: Recipe, output: Path, plan: Plan, processes: int, eval_every: int | None, save_every: int | None,
     fsdp_layer: str | None,
 ) -> Any:  # fmt: skip
-    """The Trainer's settings. `fsdp_layer`: class of the layers that FSDP shards one by one; None: no FSDP.
+    """The Trainer's settings. `output` is its own folder; `fsdp_layer` the class of the layers that FSDP shards one by
+    one, None for no FSDP.
 
     Raises `ConfigError` where several GPUs are visible to one process.
     """
     gpu = torch.cuda.is_available()
-    if gpu and processes() == 1 and torch.cuda.device_count() > 1:
+    if gpu and processes == 1 and torch.cuda.device_count() > 1:
         count = torch.cuda.device_count()
         raise ConfigError(f"{count} GPUs are visible to one process; start with `torchrun --nproc-per-node {count} -m "
                           "vpbench train ...`, or set CUDA_VISIBLE_DEVICES to one of them")  # fmt: skip
@@ -111,13 +106,13 @@ def training_arguments(
         fsdp = {"fsdp": True, "fsdp_config": settings}
     return TrainingArguments(
         output_dir=str(output), use_cpu=not gpu, seed=recipe.seed, data_seed=recipe.seed,
-        per_device_train_batch_size=1, gradient_accumulation_steps=per_step // processes(), num_train_epochs=1,
+        per_device_train_batch_size=1, gradient_accumulation_steps=plan.per_step // processes, num_train_epochs=1,
         optim="adamw_torch_fused", adam_beta1=recipe.BETAS[0], adam_beta2=recipe.BETAS[1],
         learning_rate=recipe.learning_rate, weight_decay=recipe.weight_decay, lr_scheduler_type="cosine",
-        warmup_steps=math.ceil(recipe.warmup * steps), bf16=recipe.bf16,
+        warmup_steps=math.ceil(recipe.warmup * plan.steps), bf16=recipe.bf16,
         eval_strategy="steps" if eval_every else "no", eval_steps=eval_every,
         save_strategy="steps" if save_every else "no", save_steps=save_every or 500, save_total_limit=2,
-        logging_steps=max(1, steps // LOGGED_STEPS), remove_unused_columns=False,
+        logging_steps=max(1, plan.steps // LOGGED_STEPS), remove_unused_columns=False,
         dataloader_num_workers=4 if gpu else 0, dataloader_pin_memory=gpu,
         report_to=["tensorboard"] if importlib.util.find_spec("tensorboard") else [], **fsdp,
     )  # fmt: skip
