@@ -83,15 +83,14 @@ def test_dense_labels_and_next_tokens_follow_the_reference(world):
     steps = (drawn.steps[0], drawn.steps[1].replace(" ", " 9"), *drawn.steps[2:], drawn.solution[-1])
     sequence = judged(talk, drawn, 0, steps, step_labels(drawn, steps), whole=False, dense=True)
     said = [(talk.words.decode([sequence.ids[place]]), label) for place, label in sequence.labels]
-    colour, equals, wrong = talk.words.encode(steps[1])[:3]
-    start = next(at for at in range(len(sequence.ids)) if sequence.ids[at : at + 3] == [colour, equals, wrong])
-    by_place = dict(sequence.labels)
-    assert (by_place[start + 1], by_place[start + 2], by_place[start + 3]) == (1, 0, 0)
+    written = talk.words.encode(steps[1])
+    assert len(written) == 3
+    start = next(at for at in range(len(sequence.ids)) if sequence.ids[at : at + 3] == written)
+    by_place, follow = dict(sequence.labels), dict(sequence.following)
     assert start not in by_place
-    true = talk.words.encode(expected(drawn, steps)[1])
-    follow = dict(sequence.following)
-    assert [follow[start - 1], follow[start], follow[start + 1]] == true[:3]
-    assert start + 2 not in follow
+    assert (by_place[start + 1], by_place[start + 2]) == (0, 0)
+    assert [follow[start - 1], follow[start]] == talk.words.encode(expected(drawn, steps)[1])
+    assert start + 1 not in follow
     assert [label for text, label in said if text == "<|im_start|>assistant\n"] == [1, 0, 1, 1]
 
 

@@ -27,15 +27,27 @@ def vpbench(*arguments: object) -> tuple[int, str]:
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Four results on the miniature world: two critics, one of them on part of it, and step detection twice."""
     output = tmp_path_factory.mktemp("runs")
-    assert vpbench("run", "--nano", "--task", "mathvista", "--output", output / "prm", "--resamples", 200)[0] == 0
-    assert vpbench("run", "--nano", "--task", "mathvista", "--aggregate", "last", "--output", output / "last")[0] == 0
+    assert (
+        vpbench("run", "--nano", "--task", "mathvista", "--limit", 24, "--output", output / "prm", "--resamples", 200)[
+            0
+        ]
+        == 0
+    )
+    assert (
+        vpbench(
+            "run", "--nano", "--task", "mathvista", "--limit", 24, "--aggregate", "last", "--output", output / "last"
+        )[0]
+        == 0
+    )
     assert vpbench("run", "--nano", "--task", "mathvista", "--limit", 9, "--output", output / "part")[0] == 0
-    for threshold in (0.5, 0.9):
+    for threshold in (0.5, 0.9999):
         vpbench(
             "run",
             "--nano",
             "--task",
             "visualprocessbench",
+            "--limit",
+            90,
             "--threshold",
             threshold,
             "--output",
@@ -59,20 +71,20 @@ def test_a_difference_has_the_sign_and_size_of_the_results(runs: dict[str, Path]
     code, text = vpbench("compare", runs["prm"], runs["last"])
     assert code == 0
     last = text.strip().splitlines()[-1]
-    assert last.startswith("N = 32")
+    assert last.startswith("N = 128")
     assert f"{100 * (values[1] - values[0]):+.2f}" in last
 
 
 def test_a_clear_loss_is_a_regression_and_a_gain_is_not(runs: dict[str, Path]) -> None:
-    code, text = vpbench("check", runs["0.5"], runs["0.9"])
+    code, text = vpbench("check", runs["0.5"], runs["0.9999"])
     assert code == 1
     assert "regressed" in text
-    assert vpbench("check", runs["0.9"], runs["0.5"])[0] == 0
+    assert vpbench("check", runs["0.9999"], runs["0.5"])[0] == 0
 
 
 @pytest.mark.parametrize(
     ("second", "message"),
-    [("part", "the questions differ (90 and 9)"), ("0.5", "task is 'mathvista'"), ("none", "not a result folder")],
+    [("part", "the questions differ (24 and 9)"), ("0.5", "task is 'mathvista'"), ("none", "not a result folder")],
 )
 def test_what_cannot_be_compared_exits_2(runs: dict[str, Path], second: str, message: str) -> None:
     code, text = vpbench("check", runs["prm"], runs.get(second, Path("none")))
@@ -118,8 +130,8 @@ def test_results_that_can_be_compared_share_a_picture_and_tell_their_settings(
     assert (page.parent / alone).read_bytes() == (runs["part"] / "curve.svg").read_bytes()
     picture = (page.parent / shared).read_text()
     for aggregate in ("mean", "last"):
-        assert f"simulated-prm (aggregate {aggregate})" in page.read_text()
-        assert f"<!-- simulated-prm (aggregate {aggregate}), best -->" in picture
+        assert f"visualprm (aggregate {aggregate})" in page.read_text()
+        assert f"<!-- visualprm (aggregate {aggregate}), best -->" in picture
     assert picture != (runs["prm"] / "curve.svg").read_text()
 
 

@@ -67,7 +67,7 @@ def line(id: str, *responses: str, **extra: Any) -> dict[str, Any]:
 
 
 def test_the_miniature_world_gives_a_valid_result(tmp_path: Path) -> None:
-    done = vpbench("run", "--nano", "--task", "mathvista", "--output", tmp_path, "--resamples", 500)
+    done = vpbench("run", "--nano", "--task", "mathvista", "--output", tmp_path, "--limit", 24, "--resamples", 500)
     assert done.exit_code == 0, done.output
     (result,) = results(tmp_path)
     jsonschema.validate(result, SCHEMA)
@@ -93,7 +93,8 @@ def test_the_miniature_world_gives_a_valid_result(tmp_path: Path) -> None:
 
 
 def test_step_detection_gives_a_valid_result(tmp_path: Path) -> None:
-    done = vpbench("run", "--nano", "--task", "visualprocessbench", "--output", tmp_path, "--threshold", 0.4)
+    done = vpbench("run", "--nano", "--task", "visualprocessbench", "--output", tmp_path, "--limit", 90,
+                   "--threshold", 0.4)  # fmt: skip
     assert done.exit_code == 0, done.output
     (result,) = results(tmp_path)
     jsonschema.validate(result, SCHEMA)
@@ -147,8 +148,8 @@ def test_a_failed_row_is_a_row_with_its_reason_and_is_tried_again(tmp_path: Path
     tolerated = vpbench(*arguments, "--max-error-rate", "0.5", FAIL="2")
     assert tolerated.exit_code == 0
     (result,) = results(tmp_path / "runs")
-    assert result["errors"]["not scored: no picture here"] == 32
-    assert any("32 of 128 candidates" in text for text in result["diagnosis"])
+    assert result["errors"]["not scored: no picture here"] == 128
+    assert any("128 of 512 candidates" in text for text in result["diagnosis"])
     calls = [call.split()[0] for call in (tmp_path / "log").read_text().splitlines()]
     assert calls == ["1", "2", "2", "3", "4"]
     assert vpbench(*arguments).exit_code == 0
@@ -299,8 +300,8 @@ def test_a_dry_run_does_nothing(tmp_path: Path) -> None:
         "run", "--nano", "--task", "mathvista,visualprocessbench", "--output", tmp_path / "runs", "--dry-run"
     )
     assert done.exit_code == 0
-    assert "90 questions with candidates" in done.output
-    assert "120 solutions" in done.output
+    assert "64 questions with candidates" in done.output
+    assert "420 solutions" in done.output
     assert not (tmp_path / "runs").exists()
 
 
@@ -351,7 +352,7 @@ def test_a_pool_of_ones_own_is_the_one_that_is_used_in_the_miniature_world(tmp_p
     ("arguments", "message"),
     [
         (["--aggregate", "sum"], "unknown aggregation 'sum'; choose one of mean, min"),
-        (["--n", "1,64"], "--n 64 is more than question '1' has candidates (32); lower --n"),
+        (["--n", "1,256"], "--n 256 is more than question '1' has candidates (128); lower --n"),
     ],
 )
 def test_what_no_result_could_be_made_of_is_told_before_anything_is_scored(
@@ -377,6 +378,6 @@ def test_nan_scores_are_counted_as_what_they_are(tmp_path: Path) -> None:
     done = vpbench("run", *FEW, *critic, "--output", tmp_path / "runs")
     assert done.exit_code == 0, done.output
     (result,) = results(tmp_path / "runs")
-    assert result["errors"]["not scored: the score is NaN"] == 2 * 31
+    assert result["errors"]["not scored: the score is NaN"] == 2 * 127
     steps = vpbench("run", "--nano", "--task", "visualprocessbench", *FEW[3:], *critic, "--output", tmp_path / "steps")
     assert steps.exit_code == 0, steps.output

@@ -1,4 +1,4 @@
-"""Training end to end on a tiny base: loss against transformers' own, layouts, resumption, processes, errors."""
+"""Training end to end on a tiny base: layouts, resumption, processes, errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import torch
 from click.testing import CliRunner
 from safetensors.torch import load_file
 from scoring_tiny import write_original
-from train_tiny import write_solutions
+from train_tiny import RECIPE, batches, label_model, write_solutions
 from transformers.models.qwen2.modeling_qwen2 import Qwen2MLP
 
 from vpbench import CriticError, DataError, Recipe
@@ -27,17 +27,11 @@ from vpbench.labels.read import read_labelled
 from vpbench.plugins import find_critic
 from vpbench.progress import bar
 from vpbench.scoring import load_step_scorer
-from vpbench.scoring.chat_config import empty_native_model
-from vpbench.scoring.step_scorer import StepScorer
 from vpbench.stats import step_f1
-from vpbench.train.batches import MicroBatches, plan_batches
-from vpbench.train.examples import Encoder, Example, label_ids, label_weights, read_examples
-from vpbench.train.model import LabelModel, set_trained
-from vpbench.train.original import original_config, original_tensors
+from vpbench.train.examples import Example
 from vpbench.train.resume import last_checkpoint
 from vpbench.train.run import TrainingRun, train_critic
 
-RECIPE = Recipe(threshold=0.7, batch_size=4, learning_rate=2e-3, max_tiles=2, epochs=2, packing=False)
 CRITIC = """
 from vpbench import Recipe
 from vpbench.scoring import StepCritic
@@ -67,82 +61,6 @@ def train(place: Path, output: str, recipe: Recipe = RECIPE, critic: Any = VISUA
     settings = {"model": str(place / "base"), "data": data, "output": place / output} | settings
     train_critic(critic, TrainingRun(**settings), recipe, bar, lambda _: None)
     return Path(settings["output"])
-
-
-def batches(
-    scorer: StepScorer, path: Path, recipe: Recipe = RECIPE, *, packing: bool = False, tokens: int = 10**6,
-    teach: bool = True,
-) -> MicroBatches:  # fmt: skip
-    encoder = Encoder(scorer, recipe.max_tiles, *label_ids(scorer))
-    examples, _ = read_examples(encoder, recipe, read_labelled(path), lambda: None)
-    plan = plan_batches([each.length for each in examples], len(examples), tokens, 1, 1, 0, packing)
-    return MicroBatches(examples, plan, encoder, label_weights(examples, recipe.class_weights), packing, teach)
-
-
-def label_model(scorer: StepScorer) -> LabelModel:
-    set_trained(scorer.model.float(), freeze_vision=True)
-    return LabelModel(scorer.model, scorer.image_token_id, label_ids(scorer))
-
-
-def step_loss(model: LabelModel, data: MicroBatches) -> tuple[float, torch.Tensor]:
-    """The loss of the plan's only step, and the gradient of one weight."""
-    model.zero_grad()
-    losses = [model(**data[number])["loss"] for number in range(len(data))]
-    torch.stack(losses).sum().backward()
-    return sum(loss.item() for loss in losses), model.model.lm_head.weight.grad.clone()
-
-
-def test_the_loss_is_that_of_transformers_own_forward_on_the_label_tokens(place: Path) -> None:
-    scorer = load_step_scorer(str(place / "base"), device="cpu")
-    data = batches(scorer, place / "data" / "solutions.jsonl")
-    model, total, count = label_model(scorer), 0.0, 0
-    for example in data.examples:
-        ids, readouts = data.encoder.encode(example.question, example.steps, example.labels)
-        pixels, _ = scorer.tiles([image.open() for image in example.question.images], RECIPE.max_tiles)
-        targets = torch.full((1, len(ids)), -100)
-        for readout, label in zip(readouts, example.labels, strict=True):
-            assert ids[readout + 1] == scorer.tokenizer.token_id("+" if label > 0 else "-")
-            targets[0, readout + 1] = ids[readout + 1]
-        with torch.no_grad():
-            own = scorer.model(input_ids=torch.tensor([ids]), pixel_values=pixels, labels=targets)
-        total, count = total + float(own.loss) * len(readouts), count + len(readouts)
-    assert step_loss(model, data)[0] == pytest.approx(total / count, rel=1e-5)
-
-
-def test_packing_and_dividing_a_step_change_neither_loss_nor_gradient(place: Path) -> None:
-    scorer = load_step_scorer(str(place / "base"), device="cpu")
-    path, model = place / "data" / "solutions.jsonl", label_model(scorer)
-    loss, gradient = step_loss(model, batches(scorer, path))
-    for packing, tokens in ((True, 10**6), (True, 1500), (False, 1500)):
-        data = batches(scorer, path, packing=packing, tokens=tokens)
-        other, own = step_loss(model, data)
-        assert len(data) > 1 or tokens == 10**6
-        assert other == pytest.approx(loss, rel=1e-5)
-        torch.testing.assert_close(own, gradient, rtol=1e-4, atol=1e-6)
-
-
-def test_weights_of_classes_and_unlabelled_steps_enter_the_loss(place: Path) -> None:
-    scorer = load_step_scorer(str(place / "base"), device="cpu")
-    data = batches(scorer, place / "data" / "solutions.jsonl")
-    model = label_model(scorer)
-    own = label_losses(model, data)
-    wrong = data[0]["targets"] == data.encoder.minus
-    weighted = dataclasses.replace(data, weights={1: 0.5, -1: 2.0, 0: 0.0})
-    expected = (own[~wrong].sum() * 0.5 + own[wrong].sum() * 2) / (0.5 * (~wrong).sum() + 2 * wrong.sum())
-    with torch.no_grad():
-        assert float(model(**weighted[0])["loss"]) == pytest.approx(float(expected), rel=1e-5)
-        assert float(model(**data[0])["loss"]) == pytest.approx(float(own.mean()), rel=1e-5)
-    neutral = [dataclasses.replace(each, labels=(0, *each.labels[1:])) for each in data.examples]
-    spared = dataclasses.replace(data, examples=neutral)[0]["weights"]
-    assert int((spared == 0).sum()) == len(neutral) and float(spared.sum()) == pytest.approx(1)
-
-
-def label_losses(model: LabelModel, data: MicroBatches) -> torch.Tensor:
-    """The cross-entropy of each label on its own: the loss is linear in the weights."""
-    inputs = data[0]
-    weights = inputs["weights"].requires_grad_()
-    (found,) = torch.autograd.grad(model(**{**inputs, "weights": weights})["loss"], weights)
-    return found
 
 
 def engine_scores(folder: Path, examples: Sequence[Example], max_tiles: int = 2) -> list[list[float]]:
@@ -214,18 +132,6 @@ def test_the_card_names_data_rule_seed_versions_and_metrics(trained: Path) -> No
         assert said in text
 
 
-@pytest.mark.parametrize(("kind", "large"), [("qwen2", False), ("internlm2", False), ("qwen2", True)])
-def test_the_way_to_the_native_layout_and_back_is_exact(tmp_path: Path, kind: str, large: bool) -> None:
-    write_original(tmp_path, kind, large_vision=large)
-    scorer = load_step_scorer(str(tmp_path), device="cpu")
-    stored = load_file(tmp_path / "model.safetensors")
-    back = original_tensors(scorer.model.state_dict(), scorer.model.config.text_config)
-    assert back.keys() == stored.keys() and all(torch.equal(back[name], stored[name]) for name in stored)
-    again = empty_native_model(original_config(scorer.model.config), tmp_path, scorer.image_token_id).config
-    ours, theirs = again.to_dict(), scorer.model.config.to_dict()
-    assert {name: ours[name] for name in ours if name != "dtype"} == {n: theirs[n] for n in theirs if n != "dtype"}
-
-
 def test_an_internlm2_base_trains_and_its_native_folder_keeps_the_tokens(place: Path, tmp_path: Path) -> None:
     write_original(tmp_path / "base", "internlm2")
     output = train(place, "internlm2", model=str(tmp_path / "base"), recipe=dataclasses.replace(RECIPE, epochs=1))
@@ -274,17 +180,6 @@ def test_an_outcome_reward_model_learns_one_label_of_the_whole_response(place: P
     record = json.loads((output / "training.json").read_text())
     last = [each.labels[-1] for each in read_labelled(place / "data" / "solutions.jsonl")]
     assert record["labels"] == {"+": last.count(1), "-": last.count(-1)}
-
-
-def test_history_can_hold_the_placeholder_that_scoring_shows(place: Path) -> None:
-    scorer = load_step_scorer(str(place / "base"), device="cpu")
-    data = batches(scorer, place / "data" / "solutions.jsonl", teach=False)
-    example = data.examples[0]
-    pixels, counts = scorer.tiles([image.open() for image in example.question.images], 2)
-    shown = scorer.prompt(example.question.text, example.steps, counts)
-    alone = dataclasses.replace(data, examples=[example], plan=plan_batches([example.length], 1, 10**6, 1, 1, 0, False))
-    assert tuple(alone[0]["input_ids"][0].tolist()) == shown.ids
-    assert alone[0]["targets"].tolist() == [10 if label > 0 else 12 for label in example.labels]
 
 
 def command(place: Path, output: str, *more: str) -> list[str]:

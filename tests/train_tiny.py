@@ -1,4 +1,4 @@
-"""A tiny base checkpoint, drawn pictures and labelled solutions for the training tests."""
+"""Drawn pictures, labelled solutions, and what training makes of them, for the training tests."""
 
 from __future__ import annotations
 
@@ -8,6 +8,14 @@ from pathlib import Path
 
 from PIL import Image
 
+from vpbench import Recipe
+from vpbench.labels.read import read_labelled
+from vpbench.scoring.step_scorer import StepScorer
+from vpbench.train.batches import MicroBatches, plan_batches
+from vpbench.train.examples import Encoder, label_ids, label_weights, read_examples
+from vpbench.train.model import LabelModel, set_trained
+
+RECIPE = Recipe(threshold=0.7, batch_size=4, learning_rate=2e-3, max_tiles=2, epochs=2, packing=False)
 STEPS = ("one + two", "three - two", "step two\n\nthree", "solution", "question one", "three")
 
 
@@ -29,3 +37,20 @@ def write_solutions(folder: Path, count: int, name: str = "solutions.jsonl") -> 
     path = folder / name
     path.write_text("".join(lines))
     return path
+
+
+def batches(
+    scorer: StepScorer, path: Path, recipe: Recipe = RECIPE, *, packing: bool = False, tokens: int = 10**6,
+    teach: bool = True,
+) -> MicroBatches:  # fmt: skip
+    """The solutions of a file as one step, in micro-batches of at most `tokens`."""
+    encoder = Encoder(scorer, recipe.max_tiles, *label_ids(scorer))
+    examples, _ = read_examples(encoder, recipe, read_labelled(path), lambda: None)
+    plan = plan_batches([each.length for each in examples], len(examples), tokens, 1, 1, 0, packing)
+    return MicroBatches(examples, plan, encoder, label_weights(examples, recipe.class_weights), packing, teach)
+
+
+def label_model(scorer: StepScorer) -> LabelModel:
+    """What the Trainer gets."""
+    set_trained(scorer.model.float(), freeze_vision=True)
+    return LabelModel(scorer.model, scorer.image_token_id, label_ids(scorer))

@@ -115,7 +115,7 @@ def _match(questions: QuestionSet, pool: Pool, task: Task, nano: bool) -> tuple[
 def size_notes(source: Source, used: int, total: int, nano: bool) -> list[str]:
     """What a reader has to know of how much of the task is used, and whether it is the task's own data."""
     if nano:
-        return [f"the miniature world: drawn and simulated, nothing in it is from {source.hub_id}"]
+        return [f"the miniature world: drawn questions and tiny models, nothing in it is from {source.hub_id}"]
     if used != total:
         return [f"a subset: {used} of the {total} rows of {source.hub_id} {source.split}"]
     return []

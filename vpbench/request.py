@@ -13,11 +13,14 @@ from vpbench.base import BaseTask, StepTask
 from vpbench.data import task_places
 from vpbench.errors import ConfigError
 from vpbench.generate.sampling import Drawing
-from vpbench.nano import nano_folder
+from vpbench.nano import POOL, nano_folder, nano_model
 from vpbench.plugins import Found, all_tasks, find_task
 from vpbench.records import GradingMode
 
 Settings = TypeVar("Settings")
+
+NANO_POLICY = "nano"
+"""What `--policy` calls the miniature world's own policy."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,9 @@ def requests(names: Sequence[str], request: Request) -> list[tuple[Found[BaseTas
 
 
 def _in_nano(found: Found[BaseTask], request: Request) -> Request:
-    """The miniature world's data, and its candidates where nothing else brings any."""
-    folder = nano_folder(found.cls.name)
+    """The miniature world's data, its candidates where nothing else brings any, and its policy where that is asked."""
+    folder, drawing = nano_folder(found.cls.name), request.drawing
+    if drawing is not None and drawing.policy == NANO_POLICY:
+        drawing = replace(drawing, policy=str(nano_model("policy")), prompt="question")
     brought = issubclass(found.cls, StepTask) or request.drawing is not None or request.pool is not None
-    return replace(request, data=folder, pool=request.pool if brought else folder / "simulated-policy.jsonl.gz")
+    return replace(request, data=folder, drawing=drawing, pool=request.pool if brought else folder / POOL)

@@ -14,7 +14,7 @@ from vpbench.errors import ConfigError
 from vpbench.judging import rows_to_judge
 from vpbench.pipeline import Prepared, PreparedSteps, Scored, build_critics, prepare, prepare_steps, score, use_scores
 from vpbench.plan import plan, plan_drawing
-from vpbench.plugins import Found
+from vpbench.plugins import Found, all_critics
 from vpbench.progress import bar
 from vpbench.report.result import Analysis, best_of_n_result
 from vpbench.report.step_result import step_result
@@ -22,8 +22,6 @@ from vpbench.report.summary import summary
 from vpbench.report.write import write_result
 from vpbench.request import Request, from_options, requests
 from vpbench.scoring.given import read_scores
-
-NANO_CRITIC = "simulated-prm"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,10 +56,8 @@ def run_all(
         raise ConfigError("--scores is one critic's file; give at most one --critic to name it")
     folders = []
     for found, here in requests(tasks, request):
-        wanted = Wanted(tuple(critics), settings, scores)
-        bare = not critics and scores is None and request.drawing is None and request.pool is None
-        if request.nano and bare and here.data is not None:
-            wanted = dataclasses.replace(wanted, scores=here.data / f"{NANO_CRITIC}.jsonl.gz")
+        default = _nano_critics() if request.nano and scores is None else ()
+        wanted = Wanted(tuple(critics) or default, settings, scores)
         if not wanted.critics and wanted.scores is None:
             raise ConfigError("no critic: give --critic NAME (see `vpbench list`) or --scores FILE")
         if dry_run:
@@ -69,6 +65,11 @@ def run_all(
             continue
         folders += _run_task(found, here, wanted, analysis)
     return folders
+
+
+def _nano_critics() -> tuple[str, ...]:
+    """The critics that the miniature process reward model is for."""
+    return tuple(name for name, found in all_critics().items() if found.cls.nano_settings.get("model") == "prm")
 
 
 def _request(options: Mapping[str, Any], analysis: Analysis) -> Request:

@@ -1,7 +1,8 @@
-"""The miniature world: drawn questions with known truth, in the benchmarks' own row formats.
+"""The miniature world: drawn questions with known truth, in the benchmarks' own row formats, and tiny models for them.
 
-What it ships today are questions, images, candidates of a simulated policy and step scores of a simulated critic: a
-noise model around the known truth, no neural network. Its figures show how the harness works, nothing about critics.
+What ships are questions, candidates that a tiny policy drew, labelled solutions, and three checkpoints: the policy, a
+process and an outcome reward model. `vpbench.nano.recipe` says how they were trained, `vpbench.nano.gates` what they
+can do. Everything takes the way that real data and models take; figures are real measurements, of this world only.
 """
 
 from __future__ import annotations

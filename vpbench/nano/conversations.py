@@ -1,8 +1,7 @@
 """Token sequences: a question for the policy, and a solution as critics are shown it.
 
-The policy's conversation is what its own chat template makes of one user message with a picture; the critics' is the
-one that `vpbench.scoring` writes, one user turn per step for a process reward model, one for the whole response for an
-outcome reward model. Question texts come from the tasks, so the models are trained on exactly what a run asks.
+The policy's conversation is what its chat template makes of one user message with a picture; the critics' is made by
+`vpbench.nano.verification`. Question texts come from the tasks, so the models are trained on exactly what a run asks.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vpbench.base import Task
-from vpbench.nano.architecture import SYSTEM_MESSAGE, VISUAL_TOKENS
+from vpbench.nano.architecture import VISUAL_TOKENS
 from vpbench.nano.drawn import Drawn
 from vpbench.nano.language import Words
 from vpbench.plugins import all_tasks
@@ -20,9 +19,7 @@ from vpbench.scoring.conversation import (
     IMAGE_MARKER,
     SEPARATOR,
     USER_ROLE,
-    mark_images,
     place_images,
-    render,
 )
 
 
@@ -59,8 +56,3 @@ class Conversations:
     def answered(self, steps: Sequence[str]) -> list[int]:
         """The policy's response with its end."""
         return self.words.encode("\n\n".join(steps) + "<|im_end|>")
-
-    def judged(self, drawn: Drawn, steps: Sequence[str]) -> list[int]:
-        """The critics' conversation over `steps`, with a label in each assistant turn."""
-        chat = render(SYSTEM_MESSAGE, mark_images(self.text(drawn), 1), steps)
-        return self.words.encode(place_images(chat, [1], VISUAL_TOKENS))

@@ -40,6 +40,7 @@ PROBED = 400
 class Recipe:
     """How much of everything. The policy is the language model after `policy_steps` of the last round."""
 
+    vision_steps: int = 1500
     rounds: tuple[Round, ...] = ROUNDS
     policy_steps: int = 800
     questions: int = 12_000
@@ -57,7 +58,7 @@ def build_models(folder: Path, recipe: Recipe, log: Log) -> None:
     """Train the policy and both critics, and write their checkpoint folders `policy`, `prm` and `orm`."""
     talk = Conversations(_words(folder / "policy"), nano_tasks())
     native = architecture.empty_model(POLICY_LAYERS, talk.words.ids, recipe.seed + 11)
-    vision.warm_up(native, recipe.seed + 21, log)
+    vision.warm_up(native, recipe.seed + 21, recipe.vision_steps, log)
     native.to(torch.bfloat16).eval()
     base = tuning.new_language_model(native.config.text_config.vocab_size, recipe.seed + 41)
     policy = tuning.fine_tune(base, native, talk, recipe.seed + 51, recipe.rounds, recipe.policy_steps, log)

@@ -18,14 +18,14 @@ from vpbench.nano.drawn import Drawn
 from vpbench.nano.families import KINDS, draw_mixed
 from vpbench.nano.pictures import COLOURS, CONTENTS
 
-IMAGES, BATCH, RATE, WARM_UP_STEPS = 96_000, 64, 2e-3, 100
+BATCH, RATE, WARM_UP_STEPS = 64, 2e-3, 100
 SHARES = {**dict.fromkeys(KINDS, 1), "decimal": 4}
 """Bars are the one thing that a cell alone doesn't tell, so they come more often."""
 TOKEN_LENGTH = 2.0
 
 
-def warm_up(model: Any, seed: int, log: Callable[[str], None]) -> None:
-    """Train vision tower and projector of a native model in place, scale the projector, freeze both."""
+def warm_up(model: Any, seed: int, steps: int, log: Callable[[str], None]) -> None:
+    """Train vision tower and projector of a native model in place for `steps` batches, scale the projector, freeze."""
     import torch
 
     rng = random.Random(seed)
@@ -38,7 +38,6 @@ def warm_up(model: Any, seed: int, log: Callable[[str], None]) -> None:
         module.to(torch.bfloat16).train()
     from vpbench.nano.optimiser import FlatAdamW
 
-    steps = IMAGES // BATCH
     optimiser = FlatAdamW([*vision.parameters(), *heads.parameters()])
     started = time.perf_counter()
     for step in range(steps):

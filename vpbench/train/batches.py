@@ -50,7 +50,9 @@ def plan_batches(
     parts = -(-min(fewest, batch_size) // processes) * processes
     while True:
         divided = [divide(step, lengths, parts, packing) for step in steps]
-        if all(len(part) < 2 or _cost(part, lengths, packing) <= batch_tokens for step in divided for part in step):
+        if all(
+            len(part) < 2 or used_tokens(part, lengths, packing) <= batch_tokens for step in divided for part in step
+        ):
             break
         parts += processes
     micro = tuple(
@@ -89,7 +91,8 @@ def divide(step: Sequence[int], lengths: Sequence[int], parts: int, packing: boo
     return found
 
 
-def _cost(part: Sequence[int], lengths: Sequence[int], packing: bool) -> int:
+def used_tokens(part: Sequence[int], lengths: Sequence[int], packing: bool) -> int:
+    """Tokens of a micro-batch, padding included."""
     own = [lengths[place] for place in part]
     return sum(own) if packing else len(own) * max(own)
 

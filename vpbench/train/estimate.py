@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vpbench.train.batches import Plan
+from vpbench.train.batches import Plan, used_tokens
 from vpbench.train.examples import Example
 from vpbench.train.recipe import Recipe
 
@@ -54,15 +54,14 @@ class Estimate:
         ]
 
 
-def estimate(
-    model: Any, examples: Sequence[Example], plan: Plan, recipe: Recipe, packing: bool, shards: int
-) -> Estimate:
-    """`model` is native, its parameters may have no memory; `shards` processes share what FSDP divides (1: none)."""
+def estimate(model: Any, examples: Sequence[Example], plan: Plan, recipe: Recipe, shards: int) -> Estimate:
+    """`model` is native, its parameters may have no memory; the recipe says whether rows are packed, None being no.
+    `shards` processes share what FSDP divides (1: none)."""
     counts = _parameters(model, recipe)
     lengths = [each.length for each in examples]
     used = [place for each in plan.micro if each.counted for place in each.solutions]
     tokens = sum(lengths[place] for place in used)
-    largest = max(_width(each.solutions, lengths, packing) for each in plan.micro)
+    largest = max(used_tokens(each.solutions, lengths, bool(recipe.packing)) for each in plan.micro)
     labels = [sum(map(bool, examples[place].labels)) for place in range(len(examples))]
     most_labels = max(sum(labels[place] for place in each.solutions) for each in plan.micro)
     patches = sum(examples[place].image_tokens for place in used) * model.config.downsample_ratio**-2
@@ -93,11 +92,6 @@ def _parameters(model: Any, recipe: Recipe) -> dict[str, int]:
                 "frozen": everything}  # fmt: skip
     return {"language": everything - vision - embeddings, "vision": vision, "trained": trained,
             "frozen": everything - trained}  # fmt: skip
-
-
-def _width(solutions: Sequence[int], lengths: Sequence[int], packing: bool) -> int:
-    own = [lengths[place] for place in solutions]
-    return sum(own) if packing else len(own) * max(own)
 
 
 def _activations(config: Any, recipe: Recipe, tokens: int, labels: int) -> int:

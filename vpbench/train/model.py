@@ -12,6 +12,8 @@ from typing import Any
 
 from torch import nn
 
+from vpbench.train.recipe import Recipe
+
 LANGUAGE_MODEL_LINEAR = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
 
 
@@ -51,7 +53,7 @@ def set_trained(model: Any, freeze_vision: bool) -> None:
     model.model.vision_tower.requires_grad_(not freeze_vision)
 
 
-def set_attention(model: Any, packing: bool, bf16: bool) -> None:
+def set_attention(model: Any, recipe: Recipe) -> None:
     """The fastest attention of the language model that is there for bfloat16; float32 keeps torch's fused one.
 
     On a GPU flash attention, if it is installed, which skips what packed solutions don't see of each other; on a CPU
@@ -60,11 +62,11 @@ def set_attention(model: Any, packing: bool, bf16: bool) -> None:
     import torch
     from transformers.utils import is_flash_attn_2_available
 
-    if not bf16:
+    if not recipe.bf16:
         return
     if not torch.cuda.is_available():
         model.get_decoder().set_attn_implementation("eager")
-    elif packing and is_flash_attn_2_available():
+    elif recipe.packing and is_flash_attn_2_available():
         model.get_decoder().set_attn_implementation("flash_attention_2")
 
 

@@ -23,14 +23,14 @@ SETTINGS = "run.json"
 
 
 def run_settings(
-    critic: str, base: Path, model: str, data: Sequence[Path], recipe: Recipe, packing: bool, processes: int
+    critic: str, base: Path, model: str, data: Sequence[Path], recipe: Recipe, processes: int
 ) -> dict[str, Any]:
     """What a run is identified by. `base` is the folder of `model`. Raises `DataError` for a file that isn't there."""
     return {
         "critic": critic, "base": base.name if Path(model).is_dir() else model,
         "base_fingerprint": checkpoint_fingerprint(base),
         "data": [file_record(path) for path in data],
-        "recipe": {**dataclasses.asdict(recipe), "packing": packing}, "processes": processes,
+        "recipe": dataclasses.asdict(recipe), "processes": processes,
     }  # fmt: skip
 
 

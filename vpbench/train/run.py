@@ -67,8 +67,8 @@ def train_critic(
     _check(run, recipe)
     first = int(os.environ.get("RANK", "0")) == 0
     tell: Echo = echo if first else lambda _: None
-    base, packing = checkpoint_folder(run.model), _packing(recipe)
-    settings = {} if dry_run else run_settings(critic.name, base, run.model, run.data, recipe, packing, _processes())
+    base, recipe = checkpoint_folder(run.model), _resolved(recipe)
+    settings = {} if dry_run else run_settings(critic.name, base, run.model, run.data, recipe, _processes())
     if first and not dry_run:
         refuse_another_run(run.output, settings, run.resume)
     scorer = load_step_scorer(str(base), device="cpu", weights=not dry_run)
@@ -78,9 +78,9 @@ def train_critic(
     examples, left_out = _read(encoder, recipe, run.data, progress)
     lengths = [each.length for each in examples]
     plan = plan_batches(
-        lengths, recipe.batch_size, recipe.batch_tokens, _processes(), recipe.epochs, recipe.seed, packing
+        lengths, recipe.batch_size, recipe.batch_tokens, _processes(), recipe.epochs, recipe.seed, bool(recipe.packing)
     )
-    told = estimate(scorer.model, examples, plan, recipe, packing, _processes() if run.fsdp else 1)
+    told = estimate(scorer.model, examples, plan, recipe, _processes() if run.fsdp else 1)
     labels = _label_counts(examples)
     tell(f"solutions      {len(examples)}, {labels['+']} labels + and {labels['-']} -"
          + "".join(f"; {count} left out: {reason}" for reason, count in left_out.items()))  # fmt: skip
@@ -91,8 +91,8 @@ def train_critic(
     if first:
         keep_settings(run.output, settings)
     weights = label_weights(examples, recipe.class_weights)
-    data = MicroBatches(examples, plan, encoder, weights, packing, teach=recipe.history == "labels")
-    watched = _watched(encoder, recipe, run, packing, progress)
+    data = MicroBatches(examples, plan, encoder, weights, bool(recipe.packing), teach=recipe.history == "labels")
+    watched = _watched(encoder, recipe, run, progress)
     trained, log = _train(scorer, data, watched, run, recipe)
     if not first:
         return []
@@ -123,10 +123,11 @@ def _read(
         return read_examples(encoder, recipe, solutions, lambda: bar.update(1))
 
 
-def _packing(recipe: Recipe) -> bool:
+def _resolved(recipe: Recipe) -> Recipe:
+    """The recipe with what it leaves to the machine: packed rows on a GPU."""
     import torch
 
-    return torch.cuda.is_available() if recipe.packing is None else recipe.packing
+    return dataclasses.replace(recipe, packing=torch.cuda.is_available()) if recipe.packing is None else recipe
 
 
 def _label_counts(examples: Sequence[Example]) -> dict[str, int]:
@@ -134,18 +135,22 @@ def _label_counts(examples: Sequence[Example]) -> dict[str, int]:
     return {"+": counts[1], "-": counts[-1]}
 
 
-def _watched(
-    encoder: Encoder, recipe: Recipe, run: TrainingRun, packing: bool, progress: Progress
-) -> MicroBatches | None:
+def _watched(encoder: Encoder, recipe: Recipe, run: TrainingRun, progress: Progress) -> MicroBatches | None:
     """The solutions of `run.eval_data`, every step of them, as scoring shows them."""
     if run.eval_data is None:
         return None
     all_steps = dataclasses.replace(recipe, until_first_error=False)
     examples, _ = _read(encoder, all_steps, [run.eval_data], progress)
     plan = plan_batches(
-        [each.length for each in examples], len(examples), recipe.batch_tokens, _processes(), 1, recipe.seed, packing
+        [each.length for each in examples],
+        len(examples),
+        recipe.batch_tokens,
+        _processes(),
+        1,
+        recipe.seed,
+        bool(recipe.packing),
     )
-    return MicroBatches(examples, plan, encoder, {1: 1.0, -1: 1.0, 0: 0.0}, packing, teach=False)
+    return MicroBatches(examples, plan, encoder, {1: 1.0, -1: 1.0, 0: 0.0}, bool(recipe.packing), teach=False)
 
 
 def _train(
@@ -161,7 +166,7 @@ def _train(
     stored = {name: tensor.dtype for name, tensor in model.state_dict().items()}
     torch.manual_seed(recipe.seed)
     set_trained(model.float(), recipe.freeze_vision)
-    set_attention(model, data.packing, recipe.bf16)
+    set_attention(model, recipe)
     if recipe.gradient_checkpointing and not run.fsdp:
         model.gradient_checkpointing_enable({"use_reentrant": False})
     adapted = with_adapters(model, recipe.lora_rank) if recipe.lora_rank else None
