@@ -14,8 +14,8 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(READY)
-	$(BIN)/vpbench run --nano --task mathvista,visualprocessbench --output runs/demo
-	$(BIN)/vpbench run --nano --task mathvista --critic self-consistency --output runs/demo
+	$(BIN)/vpbench run --nano --task all --critic visualprm,orm,likelihood,self-consistency --output runs/demo
+	$(BIN)/vpbench run --nano --task visualprocessbench --critic visualprm --threshold 0.5 --output runs/demo
 	$(BIN)/vpbench leaderboard --output runs/demo --site leaderboard/demo
 
 test: $(READY)
