@@ -22,6 +22,7 @@ SURFACE = {
     },
     "leaderboard": {"output", "site"},
     "list": set(),
+    "nano": set(),
     "run": {
         "tasks", "critics", "critic_model", "critic_args", "released_tokenization", "pool", "policy", *DRAWING,
         "scores", "data", "grading", "judge", "judge_args", "trust_verdicts",

@@ -272,6 +272,20 @@ def validate(task: str, data: Path | None, grading: Any) -> None:
         sys.exit(1)
 
 
+@main.group()
+def nano() -> None:
+    """The miniature world: drawn questions and tiny models."""
+
+
+@nano.command(name="build")
+@_option("--into", type=_path, default=Path("nano-build"), show_default=True, help="Folder for data and models.")
+def build_nano(into: Path) -> None:
+    """Train the tiny models and draw the questions and candidates from nothing; takes most of an hour on a CPU."""
+    from vpbench.nano.build import build
+
+    build(into / "data", into / "models")
+
+
 @main.command()
 @click.argument("folder", type=_path)
 def conformance(folder: Path) -> None:

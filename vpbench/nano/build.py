@@ -1,4 +1,4 @@
-"""Rebuild what the miniature world ships from nothing: `python -m vpbench.nano.build`.
+"""Rebuild what the miniature world ships from nothing: `vpbench nano build`.
 
 Models by the recipe, then questions and labelled solutions from seeds of their own, then 128 candidates per question,
 drawn from the policy by the sample stage as any policy's are. The weights in the package are from these stages, run one
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from vpbench.base import StepTask, Task
-from vpbench.nano import FOLDER, MODELS, POOL
+from vpbench.nano import POOL
 from vpbench.nano.datasets import Labelled, write_questions, write_solutions
 from vpbench.plugins import all_tasks
 
@@ -23,7 +23,7 @@ QUESTIONS, CANDIDATES, SOLUTIONS = 64, 128, 420
 QUESTION_SEED, SOLUTION_SEED, CANDIDATE_SEED = 9001, 9002, 9003
 
 
-def build(data: Path = FOLDER, models: Path = MODELS) -> None:
+def build(data: Path, models: Path) -> None:
     """Train the models into `models`, and write questions, solutions and candidates into `data`."""
     from vpbench.nano.recipe import Recipe, build_models
 
@@ -73,6 +73,3 @@ def labelled_solutions(policy: Path) -> list[Labelled]:
 def _log(started: float) -> Callable[[str], None]:
     return lambda text: print(f"{time.perf_counter() - started:6.0f} s  {text}", flush=True)
 
-
-if __name__ == "__main__":
-    build()
