@@ -15,7 +15,7 @@ from typing import Any
 from vpbench.errors import ConfigError, CriticError, DataError
 from vpbench.generate.generator import Message
 from vpbench.scoring import StepScorer, checkpoint_folder, load_step_scorer
-from vpbench.scoring.checkpoint import read_json
+from vpbench.scoring.checkpoint import bars_on_terminals_only, read_json
 from vpbench.scoring.conversation import (
     ASSISTANT_ROLE,
     SEPARATOR,
@@ -140,6 +140,7 @@ def _load_text_model(
     if dtype not in DTYPES:
         raise ConfigError(f"dtype {dtype!r} is unknown; give one of {', '.join(DTYPES)}")
     where = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    bars_on_terminals_only()
     try:
         model = AutoModelForCausalLM.from_pretrained(
             folder, dtype=dtype, local_files_only=True, use_safetensors=True, trust_remote_code=False

@@ -72,4 +72,3 @@ def labelled_solutions(policy: Path) -> list[Labelled]:
 
 def _log(started: float) -> Callable[[str], None]:
     return lambda text: print(f"{time.perf_counter() - started:6.0f} s  {text}", flush=True)
-

@@ -14,7 +14,7 @@ from typing import Any
 from vpbench.errors import ConfigError, CriticError
 from vpbench.scoring.chat_config import empty_native_model
 from vpbench.scoring.chat_weights import fill_native_model
-from vpbench.scoring.checkpoint import checkpoint_folder, read_json, weight_files
+from vpbench.scoring.checkpoint import bars_on_terminals_only, checkpoint_folder, read_json, weight_files
 from vpbench.scoring.conversation import IMAGE_CONTEXT, SPECIAL_TOKENS
 from vpbench.scoring.shared_prefix import engine_for
 from vpbench.scoring.step_scorer import StepScorer
@@ -86,6 +86,7 @@ def _load_native_model(folder: Path, dtype: Any, device: Any) -> Any:
     from safetensors import SafetensorError, safe_open
     from transformers import InternVLConfig, InternVLForConditionalGeneration
 
+    bars_on_terminals_only()
     names: set[str] = set()
     try:
         for path in weight_files(folder):

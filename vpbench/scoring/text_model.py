@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from vpbench.errors import CriticError
-from vpbench.scoring.checkpoint import checkpoint_folder, read_json, weight_files
+from vpbench.scoring.checkpoint import bars_on_terminals_only, checkpoint_folder, read_json, weight_files
 from vpbench.scoring.load import torch_settings
 from vpbench.scoring.shared_prefix import engine_for
 from vpbench.scoring.step_scorer import StepScorer
@@ -52,6 +52,7 @@ def load_text_scorer(
 def _load(folder: Any, dtype: Any) -> Any:
     from transformers import AutoModelForCausalLM
 
+    bars_on_terminals_only()
     try:
         model, report = AutoModelForCausalLM.from_pretrained(
             folder, dtype=dtype or "auto", local_files_only=True, use_safetensors=True, trust_remote_code=False,
