@@ -43,7 +43,7 @@ def test_trusted_verdicts_give_the_expected_controls(shared: Path, tmp_path: Pat
             tasks=[task], critics=["self-consistency"], critic_model=None, critic_args={}, scores=None, dry_run=False,
             nano=False, data=shared / "data" / task, pool=path, grading="robust", trust_verdicts=True, limit=None,
             max_error_rate=0.0, output=tmp_path, selection=None, estimator="expected", aggregate="mean",
-            ns=tuple(range(1, size + 1)), threshold=None, seed=0, resamples=10_000,
+            ns=tuple(range(1, size + 1)), threshold=None, seed=0, resamples=500,
         )  # fmt: skip
         result = json.loads((folders[0] / "result.json").read_text())
         assert result["questions"] == figures["questions"]
