@@ -38,8 +38,8 @@ class Compared:
         rows = [
             [
                 label,
-                f"{100 * d.value:+.2f}",
-                f"{100 * d.low:+.2f} .. {100 * d.high:+.2f}",
+                f"{100 * d.value:+z.2f}",
+                f"{100 * d.low:+z.2f} .. {100 * d.high:+z.2f}",
                 f"{d.p_value:.4f}",
                 f"{p:.4f}",
             ]

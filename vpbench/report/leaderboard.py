@@ -75,13 +75,17 @@ def _comparable(results: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, 
 
 
 def _plot(results: Sequence[Mapping[str, Any]], site: Path) -> dict[str, str]:
-    """The picture of results that can be compared, written under `site`: file and description."""
+    """The picture of results that can be compared, written under `site`: file and description.
+
+    Its lines go by name, so that a critic has one colour on all pictures of the same critics.
+    """
     first = results[0]
     file = f"plots/{first['folder'].name}.svg"
     if len(results) == 1:
         shutil.copyfile(first["folder"] / "curve.svg", site / file)
     else:
-        write_atomic(site / file, critics_plot(results)["svg"])
+        by_name = sorted(results, key=lambda result: (result["name"], result["selection"]))
+        write_atomic(site / file, critics_plot(by_name)["svg"])
     return {"file": file, "alt": f"{', '.join(result['name'] for result in results)} on {first['task']}"}
 
 
@@ -102,6 +106,6 @@ def _environment() -> Any:
         lstrip_blocks=True,
     )  # fmt: skip
     environment.filters["percent"] = lambda value: "n/a" if value is None else f"{100 * value:.1f}"
-    environment.filters["points"] = lambda value: f"{100 * value:+.1f}"
+    environment.filters["points"] = lambda value: f"{100 * value:+z.1f}"
     environment.filters["measure_name"] = measure_name
     return environment

@@ -115,5 +115,5 @@ def _percent(value: float | None) -> str:
 
 
 def _gain(gain: Mapping[str, float]) -> str:
-    value, low, high = (f"{100 * gain[name] + 0.0:+.1f}".replace("-0.0", "+0.0") for name in ("value", "low", "high"))
+    value, low, high = (f"{100 * gain[name]:+z.1f}" for name in ("value", "low", "high"))
     return f"{value} ({low} .. {high})"
