@@ -138,15 +138,15 @@ def test_the_tokenizer_s_own_template_is_used_where_there_is_one(tmp_path: Path)
 
 
 def test_a_last_message_of_the_assistant_is_continued(tmp_path: Path) -> None:
-    write_native(tmp_path)
-    generator = load_generator(str(tmp_path), {})
+    model = write_native(tmp_path, TEMPLATE)
+    generator: Any = load_generator(str(tmp_path), {})
+    tokenizer = generator._chat.tokenizer
     asked = Message("user", "count")
+    expected = plain_greedy(model, tokenizer.encode("[user]count | [assistant]one two"), [256, 258, 259, 260], [257])
+    ((rest,),) = answers(generator, Prompt((asked, Message("assistant", "one two")), GREEDY))
+    assert rest.text == tokenizer.decode(expected)
     ((whole,),) = answers(generator, Prompt((asked,), GREEDY))
-    tokens = list(whole.text)
-    if not whole.text.isascii() or len(tokens) != whole.tokens:
-        pytest.skip("the random model answered with broken bytes")
-    ((rest,),) = answers(generator, Prompt((asked, Message("assistant", whole.text[:3])), GREEDY))
-    assert rest.text.startswith(whole.text[3:])
+    assert whole.text != rest.text
 
 
 @pytest.mark.parametrize(("kind", "decoder"), [("qwen2", SharedPrefix), ("mistral", OwnForward)])

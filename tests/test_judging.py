@@ -440,7 +440,7 @@ def test_hostile_responses_and_replies_end_in_a_verdict_or_none(name: str, kind:
     if name == "dynamath" and kind == "integer":
         kind = "text"
     question = Question("t", "1/variant1", "Q?", answer="4", answer_type=kind, precision=1)
-    started = time.perf_counter()
+    started = time.process_time()
     for response in ("hm, well", *HOSTILE):
         for reply in HOSTILE:
             dialogue = task(name).judge(question, response, None)
@@ -452,4 +452,4 @@ def test_hostile_responses_and_replies_end_in_a_verdict_or_none(name: str, kind:
                     dialogue.send(reply)
             except StopIteration as end:
                 assert end.value is None or isinstance(end.value, Verdict)
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
