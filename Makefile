@@ -19,7 +19,7 @@ demo: $(READY)
 	$(BIN)/vpbench leaderboard --output runs/demo --site leaderboard/demo
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadscope
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""Shared test set-up: one thread for numerics, no network, and the folder of outside data."""
+"""Shared test set-up: one thread for numerics in every process, no network, and the folder of outside data."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 

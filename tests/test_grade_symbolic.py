@@ -17,6 +17,12 @@ from vpbench.grade import grade_answer, symbolic
 from vpbench.grade.symbolic import TIMEOUT_SECONDS, SymbolicTimeout, admissible, formulas_equal
 
 
+@pytest.fixture(autouse=True)
+def _nothing_remembered() -> None:
+    """Every comparison reaches the worker, whichever tests ran before."""
+    formulas_equal.cache_clear()
+
+
 def test_equations_and_sets() -> None:
     assert formulas_equal("x^2+y^2=1", "y^2+x^2=1") is True
     assert formulas_equal("(1,2]\\cup[3,4)", "[3,4)\\cup(1,2]") is True

@@ -25,51 +25,24 @@ def vpbench(*arguments: object) -> tuple[int, str]:
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Four results on the miniature world: two critics, one of them on part of it, and step detection twice."""
+    """Results on the miniature world: two aggregations, one also on part of it, and step detection at two thresholds.
+
+    They lie in one folder, so that nothing is scored twice.
+    """
     output = tmp_path_factory.mktemp("runs")
-    assert (
-        vpbench("run", "--nano", "--task", "mathvista", "--limit", 24, "--output", output / "prm", "--resamples", 200)[
-            0
-        ]
-        == 0
-    )
-    assert (
-        vpbench(
-            "run",
-            "--nano",
-            "--task",
-            "mathvista",
-            "--limit",
-            24,
-            "--resamples",
-            200,
-            "--aggregate",
-            "last",
-            "--output",
-            output / "last",
-        )[0]
-        == 0
-    )
-    assert (
-        vpbench("run", "--nano", "--task", "mathvista", "--limit", 9, "--resamples", 200, "--output", output / "part")[
-            0
-        ]
-        == 0
-    )
-    for threshold in (0.5, 0.9999):
-        vpbench(
-            "run",
-            "--nano",
-            "--task",
-            "visualprocessbench",
-            "--limit",
-            90,
-            "--threshold",
-            threshold,
-            "--output",
-            output / str(threshold),
-        )
-    return {path.name: next((path / "results").iterdir()) for path in output.iterdir()}
+    asked = {
+        "prm": ("mathvista", "--limit", 24),
+        "last": ("mathvista", "--limit", 24, "--aggregate", "last"),
+        "part": ("mathvista", "--limit", 9),
+        "0.5": ("visualprocessbench", "--limit", 90, "--threshold", 0.5),
+        "0.9999": ("visualprocessbench", "--limit", 90, "--threshold", 0.9999),
+    }
+    found: dict[str, Path] = {}
+    for name, arguments in asked.items():
+        code, text = vpbench("run", "--nano", "--output", output, "--resamples", 200, "--task", *arguments)
+        assert code == 0, text
+        (found[name],) = set((output / "results").iterdir()) - set(found.values())
+    return found
 
 
 def test_comparing_a_result_with_itself_finds_nothing(runs: dict[str, Path]) -> None:

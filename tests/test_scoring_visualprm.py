@@ -120,10 +120,12 @@ def test_limits_below_one(plugin: Any, setting: str) -> None:
         plugin.VisualPRM(**{setting: 0})
 
 
-def test_revision_is_the_fingerprint(critic: Critic, folder: Path) -> None:
+def test_revision_is_the_fingerprint(plugin: Any, tmp_path: Path) -> None:
+    write_original(tmp_path, "qwen2")
+    critic = plugin.VisualPRM(model=str(tmp_path))
     before = critic.revision()
     assert before == critic.revision()
     assert len(before) == 16
-    path = folder / "merges.txt"
+    path = tmp_path / "merges.txt"
     path.write_text(path.read_text() + "\n")
     assert critic.revision() != before

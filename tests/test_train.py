@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -238,7 +239,10 @@ def test_a_torn_checkpoint_is_passed_over(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_two_processes_give_the_losses_of_one(place: Path, trained: Path) -> None:
     more = ("--eval-data", str(place / "data" / "solutions.jsonl"), "--eval-every", "3")
-    group = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(29400 + os.getpid() % 500)}
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    group = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     running = [
         start(["-m", "vpbench", *command(place, "two", *more)], RANK=str(rank), LOCAL_RANK=str(rank), **group)
         for rank in range(2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -53,20 +55,18 @@ def test_without_groups_every_question_is_a_unit_in_its_cluster() -> None:
 
 
 def test_a_grouped_metric_is_the_expectation_over_independent_draws() -> None:
-    rng = np.random.default_rng(1)
-    questions, made = pools(rng)
+    """Every joint draw of two candidates from each pool of a group, equal best ones picked equally often."""
+    questions, made = pools(np.random.default_rng(1))
     units = units_of(WorstCase(), questions, curves(made, ns=(2,)))
     assert units.names == ("a", "b")
-    hits = np.zeros((20_000, 2))
-    for draw in hits:
-        right = []
-        for pool in made:
-            chosen = rng.choice(5, 2, replace=False)
-            top = chosen[pool.scores[chosen] == pool.scores[chosen].max()]
-            right.append(pool.correct[rng.choice(top)])
-        draw[:] = [all(right[0::2]), all(right[1::2])]
-    error = hits.std(axis=0) / np.sqrt(len(hits))
-    assert np.all(np.abs(hits.mean(axis=0) - units.values["critic"][:, 0]) < 4 * error + 1e-9)
+    chances = []
+    for pool in made:
+        assert pool.scores is not None
+        draws = [list(draw) for draw in itertools.combinations(range(5), 2)]
+        best = [[k for k in draw if pool.scores[k] == pool.scores[draw].max()] for draw in draws]
+        chances.append([pool.correct[picks].mean() for picks in best])
+    joint = [np.mean([math.prod(each) for each in itertools.product(*chances[start::2])]) for start in range(2)]
+    assert units.values["critic"][:, 0] == pytest.approx(np.array(joint), abs=1e-12)
     plain = units_of(Plain(), questions, curves(made, ns=(2,))).values["critic"].mean()
     assert units.values["critic"].mean() < plain
 
