@@ -279,8 +279,8 @@ def test_fewer_continuations_are_not_those_that_came_back_first(tmp_path: Path) 
     assert some[0].mc == pytest.approx(every[0].mc, abs=0.15)
 
 
-def label(tmp_path: Path, *arguments: str) -> Any:
-    command = ["label", "--nano", "--task", "mathvista", "--policy", "some/model", "--limit", "2", "--solutions", "2",
+def label(tmp_path: Path, *arguments: str, task: str = "mathvista") -> Any:
+    command = ["label", "--nano", "--task", task, "--policy", "some/model", "--limit", "2", "--solutions", "2",
                "--output", str(tmp_path / "runs"), *arguments]  # fmt: skip
     return CliRunner().invoke(main, command, catch_exceptions=False)
 
@@ -296,6 +296,21 @@ def test_one_continuation_is_as_uncertain_as_one_is(tmp_path: Path, monkeypatch:
         *drawn, last = json.loads(text)["steps_with_score"]
         assert all(step["high"] - step["low"] == pytest.approx(0.975) for step in drawn)
         assert last["low"] == last["high"] == last["score"]
+
+
+def test_official_grading_that_would_need_a_judge_is_refused_before_anything_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(Labeller(), monkeypatch)
+    official = ("--continuations", "1", "--grading", "official")
+    done = label(tmp_path, *official, task="mathvision,mathvista")
+    assert done.exit_code == 2
+    assert "task 'mathvista': the official rule asks a language model" in done.output
+    assert "--grading robust" in done.output
+    assert not (tmp_path / "runs").exists()
+    done = label(tmp_path, *official, task="mathvision")
+    assert done.exit_code == 0, done.output
+    assert "written to" in done.output
 
 
 def test_a_file_that_can_not_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from vpbench.base import BaseTask
 from vpbench.errors import ConfigError
 from vpbench.generate import Sampling
 from vpbench.generate.sampling import Drawing, sample_notes
+from vpbench.judging import needs_judge
 from vpbench.labels.continuation import MonteCarlo
 from vpbench.labels.label import Labelling, label_task
 from vpbench.labels.rules import Rule
@@ -22,7 +24,8 @@ from vpbench.plugins import Found
 from vpbench.progress import bar
 from vpbench.report.text import printable
 from vpbench.request import Request, from_options, requests
-from vpbench.sample import SamplePlan, draw, export_pool
+from vpbench.sample import Policies, SamplePlan, draw, export_pool, used
+from vpbench.scoring.checkpoint import NotFetched, without_fetching
 
 DEFAULT_SAMPLES = 128
 
@@ -39,14 +42,14 @@ def drawing_of(options: Mapping[str, Any], default_samples: int) -> Drawing:
 
 def sample_all(tasks: Sequence[str], export: Path | None, dry_run: bool, **options: Any) -> None:
     """Draw the candidates of every task, and say where they are. Raises `VpbenchError`."""
-    drawing = drawing_of(options, DEFAULT_SAMPLES)
-    for _, request, planned in _planned(tasks, export, drawing, options):
+    asked = _asked(tasks, export, drawing_of(options, DEFAULT_SAMPLES), options)
+    for _, request, planned in _planned(asked, dry_run):
         if dry_run:
             continue
         rows = draw(planned, request.max_error_rate, bar)
         for note in sample_notes(rows):
             echo(f"note      {note}")
-        for name, value in planned.generator.usage().items():
+        for name, value in used(planned).items():
             echo(f"used      {value:g} {name}")
         if export is not None:
             export_pool(planned, rows, export)
@@ -61,22 +64,37 @@ def label_all(
     if monte_carlo.early_exit and (rule != "value" or threshold > 0):
         raise ConfigError("--early-exit biases mc, so it is for --rule value and --mc-threshold 0 only")
     labelling = Labelling(monte_carlo, options["max_steps"], rule, threshold, options["grading"])
-    for found, request, planned in _planned(tasks, export, drawing_of(options, solutions), options):
+    asked = _asked(tasks, export, drawing_of(options, solutions), options)
+    for found, _ in asked if labelling.grading == "official" else ():
+        if needs_judge(best_of_n_task(found)):
+            raise ConfigError(
+                f"task {found.cls.name!r}: the official rule asks a language model about some responses, and "
+                "`vpbench label` has none to ask; label it with --grading robust"
+            )
+    for found, request, planned in _planned(asked):
         path = label_task(best_of_n_task(found), planned, labelling, request.max_error_rate,
                           request.output, bar, echo, export)  # fmt: skip
         echo(f"written to     {path}")
 
 
-def _planned(
+def _asked(
     tasks: Sequence[str], export: Path | None, drawing: Drawing, options: Mapping[str, Any]
-) -> Iterator[tuple[Found[BaseTask], Request, SamplePlan]]:
-    """What is to be drawn for each task, told as it comes."""
+) -> list[tuple[Found[BaseTask], Request]]:
     if export is not None and (len(tasks) > 1 or list(tasks) == ["all"]):
         raise ConfigError("--export writes one task's candidates or labels; give one --task")
-    for found, request in requests(tasks, replace(from_options(Request, options), drawing=drawing)):
-        planned = plan_drawing(found, request)
-        assert planned is not None
-        echo("\n".join([f"task      {found.cls.name}", *drawing_lines(planned)]))
+    return requests(tasks, replace(from_options(Request, options), drawing=drawing))
+
+
+def _planned(
+    asked: Sequence[tuple[Found[BaseTask], Request]], dry_run: bool = False
+) -> Iterator[tuple[Found[BaseTask], Request, SamplePlan]]:
+    """What is to be drawn for each task, told as it comes."""
+    policies = Policies()
+    for found, request in asked:
+        with without_fetching() if dry_run else nullcontext():
+            planned = plan_drawing(found, request, policies)
+            assert planned is not None
+            echo("\n".join([f"task      {found.cls.name}", *drawing_lines(planned)]))
         yield found, request, planned
 
 
@@ -86,13 +104,17 @@ def echo(text: str) -> None:
 
 
 def drawing_lines(planned: SamplePlan) -> list[str]:
-    """What is to be drawn, in words."""
+    """What is to be drawn, in words; of a policy that a dry run doesn't fetch, where it comes from."""
     drawing, sampling = planned.drawing, planned.drawing.sampling
     first = "candidate 0 greedy, " if drawing.first_greedy else ""
+    try:
+        policy, rows = f"{drawing.policy} {json.dumps(planned.generator.identity())}", [f"rows      {planned.folder}"]
+    except NotFetched as error:
+        policy, rows = str(error), []
     return [
         f"data      {planned.questions.origin}: {len(planned.conversations)} questions",
-        f"policy    {drawing.policy} {json.dumps(planned.generator.identity())}",
+        f"policy    {policy}",
         f"sampling  {drawing.samples} candidates per question, {first}temperature {sampling.temperature:g}, "
         f"top-p {sampling.top_p:g}, at most {sampling.max_tokens} tokens, prompt {drawing.prompt}, seed {drawing.seed}",
-        f"rows      {planned.folder}",
+        *rows,
     ]

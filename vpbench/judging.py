@@ -17,7 +17,7 @@ from typing import Any
 
 from vpbench.base import Dialogue, Task
 from vpbench.errors import TooManyFailures
-from vpbench.generate import Generation, Generator, Message, PoolRow, Prompt, Sampling, load_generator
+from vpbench.generate import Generation, Generator, Message, PoolRow, Prompt, Sampling, load_generator, used_since
 from vpbench.records import Question, RowKey, Verdict
 from vpbench.store import RowStore, folder_name
 
@@ -119,9 +119,14 @@ class JudgeStage:
             yield prompt, reply.text if reply.error is None else reply
 
 
+def needs_judge(task: Task) -> bool:
+    """Whether the task's official rule asks a language model about some responses."""
+    return type(task).judge is not Task.judge
+
+
 def rows_to_judge(task: Task, questions: Mapping[str, Question], rows: Mapping[str, Sequence[PoolRow]]) -> list[RowKey]:
     """The rows about which the task's official rule asks a language model."""
-    if type(task).judge is Task.judge:
+    if not needs_judge(task):
         return []
     return [
         row.candidate.key
@@ -133,7 +138,7 @@ def rows_to_judge(task: Task, questions: Mapping[str, Question], rows: Mapping[s
 
 def judge_facts(judge: Judge, used_before: Mapping[str, float], rows: int) -> dict[str, Any]:
     """What a result says of its judge; what was used in this run alone, kept replies cost nothing."""
-    used = {name: number - used_before.get(name, 0) for name, number in judge.generator.usage().items()}
+    used = used_since(used_before, judge.generator.usage())
     return {"judge": judge.spec, "identity": judge.identity(), "rows": rows, "used_in_this_run": used}
 
 

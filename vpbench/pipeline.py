@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 from vpbench.base import BaseTask, Critic, StepTask, Task
 from vpbench.data import load_solutions
 from vpbench.errors import ConfigError, DataError
-from vpbench.generate import Pool, PoolRow
+from vpbench.generate import Pool, PoolRow, used_since
 from vpbench.judging import JudgeStage, judge_facts, judge_notes, load_judge, rows_to_judge
 from vpbench.nano import nano_settings
 from vpbench.plan import Plan, plan, size_notes
@@ -77,9 +77,9 @@ class Scored:
     usage: Mapping[str, float] = field(default_factory=dict)
 
 
-def prepare(found: Found[BaseTask], request: Request, progress: Progress) -> Prepared:
-    """Load questions and candidates and grade them. Raises `DataError`, `ConfigError`."""
-    planned = plan(found, request, progress)
+def prepare(found: Found[BaseTask], request: Request, progress: Progress, planned: Plan | None = None) -> Prepared:
+    """Load questions and candidates, where they aren't `planned`, and grade them. Raises `DataError`, `ConfigError`."""
+    planned = planned or plan(found, request, progress)
     started = time.perf_counter()
     task, pool, rows = planned.task, planned.pool, planned.rows
     about = {"task": task.name, "task_version": task.version, "data": planned.questions.fingerprint}
@@ -139,9 +139,17 @@ def prepare_steps(found: Found[BaseTask], request: Request) -> PreparedSteps:
     )
 
 
-def score(prepared: Prepared | PreparedSteps, critic: Critic, progress: Progress) -> Scored:
-    """Score every prepared row with `critic`. Raises `CriticError`, `TooManyFailures`."""
-    started = time.perf_counter()
+def score(
+    prepared: Prepared | PreparedSteps,
+    critic: Critic,
+    progress: Progress,
+    make_ready: Callable[[], None] | None = None,
+) -> Scored:
+    """Score every prepared row with `critic`. Raises `CriticError`, `TooManyFailures`.
+
+    `make_ready` is called where there is something to score (None: the critic's own `prepare`).
+    """
+    started, used_before = time.perf_counter(), dict(critic.usage())
     settings: dict[str, Any] = asdict(critic) if is_dataclass(critic) else {}
     compared: list[str] = [each.name for each in fields(critic) if each.compare] if is_dataclass(critic) else []
     revision = critic.revision()
@@ -160,10 +168,11 @@ def score(prepared: Prepared | PreparedSteps, critic: Critic, progress: Progress
     else:
         questions = {each.question.id: each.question for each in prepared.solutions}
         candidates = {each.question.id: [each.candidate] for each in prepared.solutions}
-    scores = score_stage(folder, key, critic, questions, candidates, prepared.request.max_error_rate, progress)
+    scores = score_stage(folder, key, critic, questions, candidates, prepared.request.max_error_rate, progress,
+                         make_ready)  # fmt: skip
     seconds = time.perf_counter() - started
     return Scored(critic.name, critic.selection, critic.step_threshold, settings, revision, scores, key, seconds,
-                  critic.usage())  # fmt: skip
+                  used_since(used_before, critic.usage()))  # fmt: skip
 
 
 def use_scores(prepared: Prepared | PreparedSteps, given: GivenScores, name: str) -> Scored:

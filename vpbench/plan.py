@@ -15,7 +15,7 @@ from vpbench.generate import Pool, PoolRow, read_pool
 from vpbench.generate.sampling import sample_notes, sampled_pool
 from vpbench.plugins import Found
 from vpbench.request import Request
-from vpbench.sample import SamplePlan, draw, drawing_facts, plan_sample
+from vpbench.sample import Policies, SamplePlan, draw, drawing_facts, plan_sample
 from vpbench.stages import Progress
 
 
@@ -44,22 +44,22 @@ def best_of_n_task(found: Found[BaseTask]) -> Task:
     return task
 
 
-def plan_drawing(found: Found[BaseTask], request: Request) -> SamplePlan | None:
+def plan_drawing(found: Found[BaseTask], request: Request, policies: Policies | None = None) -> SamplePlan | None:
     """What a run that draws its candidates draws; None for one that is given them. Raises as `plan_sample` does."""
     if request.drawing is None:
         return None
     if request.pool is not None:
         raise ConfigError("--policy draws candidates and --pool brings them; give one of the two")
-    return plan_sample(best_of_n_task(found), request.data, request.limit, request.drawing, request.output)
+    return plan_sample(best_of_n_task(found), request.data, request.limit, request.drawing, request.output, policies)
 
 
-def plan(found: Found[BaseTask], request: Request, progress: Progress) -> Plan:
+def plan(found: Found[BaseTask], request: Request, progress: Progress, policies: Policies | None = None) -> Plan:
     """Put questions and candidates together, drawing what is to be drawn. Raises `DataError`, `ConfigError`."""
     task = best_of_n_task(found)
     if request.judge is not None and (request.grading != "official" or request.trust_verdicts):
         raise ConfigError("--judge is for --grading official; leave it out, or grade so")
     started = time.perf_counter()
-    drawing = plan_drawing(found, request)
+    drawing = plan_drawing(found, request, policies)
     if drawing is not None:
         return _drawn(task, drawing, request, progress, time.perf_counter() - started)
     if request.pool is None:

@@ -1,19 +1,24 @@
-"""Critics on tasks, as the command line asks for it: each result shown as soon as it is there."""
+"""Critics on tasks, as the command line asks for it: each result shown as soon as it is there.
+
+The policy draws every task's candidates first, then all are graded, then one critic after the other scores them: each
+is loaded once, and no two of them are in memory together.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from vpbench.base import BaseTask, StepTask
 from vpbench.drawing import DEFAULT_SAMPLES, drawing_lines, drawing_of, echo
-from vpbench.errors import ConfigError
+from vpbench.errors import ConfigError, VpbenchError
 from vpbench.judging import rows_to_judge
 from vpbench.pipeline import Prepared, PreparedSteps, Scored, build_critics, prepare, prepare_steps, score, use_scores
-from vpbench.plan import plan, plan_drawing
+from vpbench.plan import Plan, plan, plan_drawing
 from vpbench.plugins import Found, all_critics
 from vpbench.progress import bar
 from vpbench.report.result import Analysis, best_of_n_result
@@ -21,7 +26,14 @@ from vpbench.report.step_result import step_result
 from vpbench.report.summary import summary
 from vpbench.report.write import write_result
 from vpbench.request import Request, from_options, requests
+from vpbench.sample import Policies
+from vpbench.scoring.checkpoint import without_fetching
 from vpbench.scoring.given import read_scores
+
+Asked = tuple[Found[BaseTask], Request]
+Scorer = Callable[[Prepared | PreparedSteps], Scored]
+Work = TypeVar("Work")
+Done = TypeVar("Done")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,17 +66,18 @@ def run_all(
         settings["released_tokenization"] = "true"
     if scores is not None and len(critics) > 1:
         raise ConfigError("--scores is one critic's file; give at most one --critic to name it")
-    folders = []
-    for found, here in requests(tasks, request):
-        default = _nano_critics() if request.nano and scores is None else ()
-        wanted = Wanted(tuple(critics) or default, settings, scores)
-        if not wanted.critics and wanted.scores is None:
-            raise ConfigError("no critic: give --critic NAME (see `vpbench list`) or --scores FILE")
-        if dry_run:
-            echo(_plan(found, here, wanted))
-            continue
-        folders += _run_task(found, here, wanted, analysis)
-    return folders
+    asked = requests(tasks, request)
+    default = _nano_critics() if request.nano and scores is None else ()
+    wanted = Wanted(tuple(critics) or default, settings, scores)
+    if not wanted.critics and wanted.scores is None:
+        raise ConfigError("no critic: give --critic NAME (see `vpbench list`) or --scores FILE")
+    if not dry_run:
+        return _run(asked, wanted, request.nano, analysis)
+    policies = Policies()
+    for found, here in asked:
+        with without_fetching():
+            echo(_plan(found, here, wanted, policies))
+    return []
 
 
 def _nano_critics() -> tuple[str, ...]:
@@ -83,20 +96,70 @@ def _request(options: Mapping[str, Any], analysis: Analysis) -> Request:
     return dataclasses.replace(request, drawing=drawing)
 
 
-def _run_task(found: Found[BaseTask], request: Request, wanted: Wanted, analysis: Analysis) -> list[Path]:
-    critics = [] if wanted.scores else build_critics(wanted.critics, wanted.settings, request.nano)
-    _ = [critic.revision() for critic in critics]  # a missing checkpoint is told before candidates are drawn
-    prepared = prepare_steps(found, request) if issubclass(found.cls, StepTask) else prepare(found, request, bar)
-    if isinstance(prepared, Prepared):
-        _check_ns(prepared, analysis)
-    folders = []
-    if wanted.scores is not None:
-        given = read_scores(wanted.scores)
-        scored = use_scores(prepared, given, wanted.critics[0] if wanted.critics else given.name)
-        folders.append(_finish(prepared, scored, analysis))
-    while critics:  # no critic is kept, its checkpoint would stay in memory
-        folders.append(_finish(prepared, score(prepared, critics.pop(0), bar), analysis))
+def _run(asked: Sequence[Asked], wanted: Wanted, nano: bool, analysis: Analysis) -> list[Path]:
+    """The folders of the results. What fails on a task leaves that one and those after it; the others are finished."""
+    scorers = _scorers(wanted, nano)
+    plans, failure = _as_far_as_possible(functools.partial(_candidates, Policies()), asked)
+    prepared, earlier = _as_far_as_possible(functools.partial(_prepare, analysis), zip(asked, plans, strict=False))
+    failure = earlier or failure
+    folders: list[Path] = []
+    while scorers:  # no critic is kept, its checkpoint would stay in memory
+        scorer = scorers.pop(0)
+        done, earlier = _as_far_as_possible(functools.partial(_score, scorer, analysis), prepared)
+        failure = earlier or failure
+        folders, prepared = folders + done, prepared[: len(done)]
+    if failure is not None:
+        raise failure
     return folders
+
+
+def _as_far_as_possible(do: Callable[[Work], Done], tasks: Iterable[Work]) -> tuple[list[Done], VpbenchError | None]:
+    """What `do` makes of the tasks up to the first it fails on, and that failure.
+
+    The failure comes without the frames it is from, which would keep a policy or critic in memory.
+    """
+    done = []
+    for task in tasks:
+        try:
+            done.append(do(task))
+        except VpbenchError as error:
+            return done, type(error)(*error.args)
+    return done, None
+
+
+def _candidates(policies: Policies, asked: Asked) -> Plan | None:
+    found, request = asked
+    return None if issubclass(found.cls, StepTask) else plan(found, request, bar, policies)
+
+
+def _prepare(analysis: Analysis, task: tuple[Asked, Plan | None]) -> Prepared | PreparedSteps:
+    (found, request), planned = task
+    if planned is None:
+        return prepare_steps(found, request)
+    prepared = prepare(found, request, bar, planned)
+    _check_ns(prepared, analysis)
+    return prepared
+
+
+def _score(scorer: Scorer, analysis: Analysis, prepared: Prepared | PreparedSteps) -> Path:
+    return _finish(prepared, scorer(prepared), analysis)
+
+
+def _scorers(wanted: Wanted, nano: bool) -> list[Scorer]:
+    """What scores the prepared tasks: every critic, or the file of scores. Raises `ConfigError`, `CriticError`."""
+    if (path := wanted.scores) is not None:
+        return [lambda prepared: _use_file(prepared, path, wanted)]
+    critics = build_critics(wanted.critics, wanted.settings, nano)
+    _ = [critic.revision() for critic in critics]  # a missing checkpoint is told before candidates are drawn
+    return [
+        functools.partial(score, critic=each, progress=bar, make_ready=functools.cache(each.prepare))
+        for each in critics
+    ]
+
+
+def _use_file(prepared: Prepared | PreparedSteps, path: Path, wanted: Wanted) -> Scored:
+    given = read_scores(path)
+    return use_scores(prepared, given, wanted.critics[0] if wanted.critics else given.name)
 
 
 def _check_ns(prepared: Prepared, analysis: Analysis) -> None:
@@ -121,14 +184,14 @@ def _finish(prepared: Prepared | PreparedSteps, scored: Scored, analysis: Analys
     return folder
 
 
-def _plan(found: Found[BaseTask], request: Request, wanted: Wanted) -> str:
+def _plan(found: Found[BaseTask], request: Request, wanted: Wanted, policies: Policies) -> str:
     lines = [f"task      {found.cls.name} (version {found.cls.version})"]
     if issubclass(found.cls, StepTask):
         prepared = prepare_steps(found, request)
         steps = sum(len(each.labels) for each in prepared.solutions)
         lines += [f"data      {prepared.data_origin}: {len(prepared.solutions)} solutions, {steps} steps"]
         notes = prepared.notes
-    elif (drawing := plan_drawing(found, request)) is not None:
+    elif (drawing := plan_drawing(found, request, policies)) is not None:
         lines += drawing_lines(drawing)
         notes = []
     else:

@@ -97,8 +97,12 @@ def score_stage(
     candidates: Mapping[str, Sequence[Candidate]],
     max_error_rate: float,
     progress: Progress,
+    make_ready: Callable[[], None] | None = None,
 ) -> dict[RowKey, Score]:
-    """A score for every candidate, question by question. Raises `TooManyFailures`; what is done is kept."""
+    """A score for every candidate, question by question. Raises `TooManyFailures`; what is done is kept.
+
+    `make_ready` is called once if anything is owed (None: the critic's own `prepare`).
+    """
     total = sum(len(candidates[id]) for id in questions)
     failures: list[str] = []
     ready = False
@@ -113,7 +117,7 @@ def score_stage(
             owed = {id: [each for each in candidates[id] if _owed(each, store.rows.get(each.key))] for id in chunk}
             work = [(questions[id], rows) for id, rows in owed.items() if rows]
             if work and not ready:
-                critic.prepare()
+                (make_ready or critic.prepare)()
                 ready = True
             ahead.wait()
             following = ids[start + 1 : start + 2]

@@ -59,12 +59,15 @@ class ChatClient:
         self._reached = False
 
     def complete(self, body: Mapping[str, Any], stop: threading.Event) -> dict[str, Any]:
-        """The reply to a chat-completions request, as the JSON object it is; `stop` cuts pauses short.
+        """The reply to a chat-completions request, as the JSON object it is; `stop` cuts pauses short and
+        lets no other request go out.
 
         Raises `RequestFailed`, and `ConfigError` for what every request would meet.
         """
         for attempt in range(self._retries + 1):
             asked_s = 0.0
+            if stop.is_set():
+                raise RequestFailed("stopped")
             try:
                 text = self._client.chat.completions.with_raw_response.create(**body).text
                 self._reached = True

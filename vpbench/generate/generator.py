@@ -86,7 +86,7 @@ class Generator(ABC):
         """
 
     def prepare(self) -> None:  # noqa: B027
-        """Make ready: load the model. Called once before the first `generate`; raises `ConfigError`."""
+        """Make ready: load the model, if it isn't loaded. Called before `generate`; raises `ConfigError`."""
 
     def revision(self) -> str:
         """What identifies the model beyond the settings: a checkpoint's fingerprint, say."""
@@ -104,6 +104,11 @@ class Generator(ABC):
     def usage(self) -> Mapping[str, float]:
         """What was used so far: requests, prompt_tokens, completion_tokens, cost (US dollars), as far as known."""
         return {}
+
+
+def used_since(before: Mapping[str, float], now: Mapping[str, float]) -> dict[str, float]:
+    """What was used between two answers of one model's `usage`; what has not changed is left out."""
+    return {name: number - before.get(name, 0) for name, number in now.items() if number != before.get(name)}
 
 
 def load_generator(spec: str, settings: Mapping[str, str]) -> Generator:

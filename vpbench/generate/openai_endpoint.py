@@ -12,7 +12,7 @@ import re
 import threading
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
@@ -22,6 +22,7 @@ from vpbench.errors import ConfigError, DataError
 from vpbench.generate.chat_client import ChatClient, RequestFailed
 from vpbench.generate.chat_format import generations, message_body, token_counts
 from vpbench.generate.generator import Generation, Generator, Prompt
+from vpbench.generate.request_threads import RequestThreads
 
 OPENAI_URL = "https://api.openai.com/v1"
 TOP_LOGPROBS = 5
@@ -89,12 +90,12 @@ class OpenAIEndpoint(Generator):
         return used
 
     def generate(self, prompts: Sequence[Prompt]) -> Iterator[tuple[int, Generation]]:
-        """Every sample of every prompt as it arrives."""
+        """Every sample of every prompt as it arrives; whoever asks for no more waits for none in flight."""
         self.prepare()
         stop = threading.Event()
         work = deque((position, 0, prompt.count) for position, prompt in enumerate(prompts) if prompt.count)
         running: dict[Future[list[Generation]], tuple[int, int, int]] = {}
-        with ThreadPoolExecutor(self.concurrency) as pool:
+        with RequestThreads(self.concurrency) as pool:
             try:
                 while work or running:
                     while work and len(running) < self.concurrency:

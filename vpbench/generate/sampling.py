@@ -88,7 +88,9 @@ def sample_stage(
         return {row: store.rows[row] for row in wanted}
 
 
-def candidates_key(task: Mapping[str, Any], generator: Generator, drawing: Drawing, prompts: Sequence[str]) -> Any:
+def candidates_key(
+    task: Mapping[str, Any], generator: Generator, drawing: Drawing, prompts: Sequence[str]
+) -> dict[str, Any]:
     """All that determines the candidates: `task` names task and data, `prompts` are those of all its questions.
 
     The number of samples isn't part of it, so that more are added to those that are there.

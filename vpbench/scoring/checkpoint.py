@@ -1,7 +1,7 @@
 """A checkpoint as files: where its folder is, what it consists of, and what identifies it.
 
 A model is named by a local folder or by an id on the Hugging Face hub. Only weights in safetensors, JSON, tokenizer
-data and the chat template are fetched; nothing of it is ever executed.
+data and the chat template are fetched; nothing of it is ever executed. A dry run fetches no weights.
 """
 
 from __future__ import annotations
@@ -9,21 +9,41 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from vpbench.errors import CriticError
+from vpbench.errors import CriticError, VpbenchError
 
 FETCHED = ("*.safetensors", "*.json", "merges.txt", "tokenizer.model", "conversation.py", "*.jinja")
 WHOLE_HASH_BYTES = 64 * 2**20
 SAMPLES, SAMPLE_BYTES = 64, 2**16
 
 
-def checkpoint_folder(model: str, revision: str | None = None) -> Path:
+_may_fetch: ContextVar[bool] = ContextVar("may_fetch", default=True)
+
+
+class NotFetched(VpbenchError):
+    """A model of the hub isn't at hand, and isn't to be fetched now."""
+
+
+@contextmanager
+def without_fetching() -> Iterator[None]:
+    """Within, models of the hub are taken as they are in its cache, and those that aren't there raise `NotFetched`."""
+    token = _may_fetch.set(False)
+    try:
+        yield
+    finally:
+        _may_fetch.reset(token)
+
+
+def checkpoint_folder(model: str, revision: str | None = None, weights: bool = True) -> Path:
     """The local folder of a model: a path, or a hub id that is fetched (or found in the cache when offline).
 
-    Raises `CriticError` saying what to do if there is neither.
+    Without `weights` the rest is fetched only. Raises `CriticError` saying what to do if there is neither, and
+    `NotFetched` within `without_fetching`.
     """
     path = Path(model).expanduser()
     if path.is_dir():
@@ -32,16 +52,32 @@ def checkpoint_folder(model: str, revision: str | None = None) -> Path:
         return path
     if path.exists() or path.is_absolute() or model.startswith((".", "~")) or model.count("/") > 1:
         raise CriticError(f"{path}: no such folder; give the folder of a checkpoint or a model id of the hub")
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import is_offline_mode, snapshot_download
 
     try:
-        return Path(snapshot_download(model, revision=revision, allow_patterns=list(FETCHED)))
+        if not _may_fetch.get() and not is_offline_mode():
+            return _cached_folder(model, revision)
+        patterns = list(FETCHED if weights else FETCHED[1:])
+        return Path(snapshot_download(model, revision=revision, allow_patterns=patterns))
     except (OSError, ValueError) as error:
         at = f" at revision {revision!r}" if revision else ""
         raise CriticError(
             f"{model}: neither a local folder nor a model that the hub gives{at} ({type(error).__name__}); check the "
             "name and the network, fetch it beforehand with `hf download`, and unset HF_HUB_OFFLINE to allow fetching"
         ) from error
+
+
+def _cached_folder(model: str, revision: str | None) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        found = snapshot_download(model, revision=revision, allow_patterns=list(FETCHED), local_files_only=True)
+        weight_files(Path(found))
+    except (LocalEntryNotFoundError, CriticError) as error:
+        at = f" at revision {revision}" if revision else ""
+        raise NotFetched(f"{model}{at} is not at hand, its weights would be fetched from the hub first") from error
+    return Path(found)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -14,13 +14,13 @@ import os
 import re
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from vpbench.errors import CriticError
 from vpbench.generate.chat_client import ChatClient, RequestFailed
+from vpbench.generate.request_threads import RequestThreads
 from vpbench.scoring.chat_config import empty_native_model
 from vpbench.scoring.checkpoint import checkpoint_folder, read_json
 from vpbench.scoring.conversation import (
@@ -101,7 +101,7 @@ class ServerStepScorer(StepScorer):
         urls = () if pixels is None else pixels.urls
         stop = threading.Event()
         owed = [(prompt, step) for prompt in prompts for step in range(len(prompt.steps))]
-        with ThreadPoolExecutor(CONCURRENCY) as pool:
+        with RequestThreads(CONCURRENCY) as pool:
             try:
                 rows = list(pool.map(lambda each: self._step(each[0], each[1], urls, label_ids, stop), owed))
             except RequestFailed as error:

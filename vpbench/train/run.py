@@ -67,7 +67,7 @@ def train_critic(
     _check(run, recipe)
     first = int(os.environ.get("RANK", "0")) == 0
     tell: Echo = echo if first else lambda _: None
-    base, recipe = checkpoint_folder(run.model), _resolved(recipe)
+    base, recipe = checkpoint_folder(run.model, weights=not dry_run), _resolved(recipe)
     settings = {} if dry_run else run_settings(critic.name, base, run.model, run.data, recipe, _processes())
     if first and not dry_run:
         refuse_another_run(run.output, settings, run.resume)
