@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import click
 from click.testing import CliRunner
@@ -12,6 +13,7 @@ from vpbench.cli import main
 
 DRAWING = {"policy_args", "samples", "temperature", "top_p", "max_tokens", "first_greedy", "prompt"}
 SURFACE = {
+    "ablate": set(),
     "check": {"baseline", "result"},
     "compare": {"first", "second"},
     "conformance": {"folder"},
@@ -54,6 +56,25 @@ def test_every_flag_has_its_environment_variable() -> None:
             if isinstance(parameter, click.Option):
                 flag = next(name for name in parameter.opts if name.startswith("--"))
                 assert parameter.envvar == "VPBENCH_" + flag[2:].replace("-", "_").upper()
+
+
+def commands(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
+    yield name, command
+    for part, each in getattr(command, "commands", {}).items():
+        yield from commands(each, f"{name} {part}")
+
+
+def test_every_command_and_option_says_what_it_is_for() -> None:
+    found = dict(commands(main, "vpbench"))
+    assert {"vpbench", "vpbench train", "vpbench nano build"} <= set(found)
+    assert [name for name, command in found.items() if not (command.help or "").strip()] == []
+    options = [(name, each) for name, command in found.items() for each in command.params]
+    silent = [
+        f"{name} {each.opts[0]}"
+        for name, each in options
+        if isinstance(each, click.Option) and not (each.help or "").strip()
+    ]
+    assert silent == []
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -14,7 +14,7 @@ EQUAL = dict.fromkeys(KINDS, 1)
 TINY = Recipe(
     vision_steps=2, rounds=(Round(2, 4, EQUAL, describe=True), Round(3, 4, EQUAL)), policy_steps=2, questions=40,
     hot_questions=14, slips=430, adapting_steps=2, starting_sequences=128, pretraining_sequences=128,
-    labelled_questions=7, tuning_sequences=128,
+    labelled_per_kind=1,
 )  # fmt: skip
 
 
@@ -23,7 +23,7 @@ TINY = Recipe(
 def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
     said: list[str] = []
     for name in ("one", "two"):
-        build_models(tmp_path / name, TINY, said.append)
+        build_models(tmp_path / name, tmp_path / name / "scratch", TINY, said.append)
     for model, layers in (("policy", 4), ("prm", 6), ("orm", 6)):
         assert load_step_scorer(str(tmp_path / "one" / model)).model.config.text_config.num_hidden_layers == layers
         first, second = (tmp_path / name / model / "model.safetensors" for name in ("one", "two"))

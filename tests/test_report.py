@@ -71,6 +71,17 @@ def test_a_clear_loss_is_a_regression_and_a_gain_is_not(runs: dict[str, Path]) -
     assert vpbench("check", runs["0.9999"], runs["0.5"])[0] == 0
 
 
+def test_a_comparison_says_what_else_differs_than_the_critic(runs: dict[str, Path], tmp_path: Path) -> None:
+    assert "note:" not in vpbench("compare", runs["prm"], runs["last"])[1]
+    result = json.loads((runs["last"] / "result.json").read_text())
+    result["provenance"]["pool_sha256"] = "0" * 64
+    (tmp_path / "result.json").write_text(json.dumps(result))
+    (tmp_path / "units.parquet").write_bytes((runs["last"] / "units.parquet").read_bytes())
+    code, text = vpbench("compare", runs["prm"], tmp_path)
+    assert code == 0
+    assert re.findall("note: (.*) of the two", text) == ["the candidates"]
+
+
 @pytest.mark.parametrize(
     ("second", "message"),
     [("part", "the questions differ (24 and 9)"), ("0.5", "task is 'mathvista'"), ("none", "not a result folder")],

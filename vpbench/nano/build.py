@@ -1,8 +1,7 @@
 """Rebuild what the miniature world ships from nothing: `vpbench nano build`.
 
 Models by the recipe, then questions and labelled solutions from seeds of their own, then 128 candidates per question,
-drawn from the policy by the sample stage as any policy's are. The weights in the package are from these stages, run one
-by one while the recipe was being found; a rebuild goes through them in one piece and gives close relatives.
+drawn from the policy by the sample stage as any policy's are. One thread, as sums in another order are other sums.
 """
 
 from __future__ import annotations
@@ -16,19 +15,26 @@ from pathlib import Path
 
 from vpbench.base import StepTask, Task
 from vpbench.nano import POOL
+from vpbench.nano.conversations import Conversations, nano_tasks
 from vpbench.nano.datasets import Labelled, write_questions, write_solutions
+from vpbench.nano.language import Words, read_ids
 from vpbench.plugins import all_tasks
 
 QUESTIONS, CANDIDATES, SOLUTIONS = 64, 128, 420
-QUESTION_SEED, SOLUTION_SEED, CANDIDATE_SEED = 9001, 9002, 9003
+QUESTION_SEED, SOLUTION_SEED, CANDIDATE_SEED = 9101, 9102, 9103
 
 
-def build(data: Path, models: Path) -> None:
-    """Train the models into `models`, and write questions, solutions and candidates into `data`."""
+def build(folder: Path) -> None:
+    """Train the models into `folder`/models, and write questions, solutions and candidates into `folder`/data."""
+    import torch
+
     from vpbench.nano.recipe import Recipe, build_models
 
-    build_models(models, Recipe(), _log(time.perf_counter()))
-    write_data(data, models / "policy")
+    torch.set_num_threads(1)
+    log = _log(time.perf_counter())
+    build_models(folder / "models", folder / "scratch", Recipe(), log)
+    write_data(folder / "data", folder / "models" / "policy")
+    log(f"written to {folder}")
 
 
 def write_data(data: Path, policy: Path) -> None:
@@ -58,12 +64,11 @@ def write_pool(folder: Path, task: Task, policy: Path) -> None:
 
 def labelled_solutions(policy: Path) -> list[Labelled]:
     """One sampled solution (temperature 1) to each of fresh questions, with the truth about each step."""
-    from vpbench.nano.recipe import open_policy
     from vpbench.nano.solutions import sample
     from vpbench.nano.truth import step_labels
 
-    model, native, talk = open_policy(policy)
-    drawn = sample(model, native, talk, SOLUTION_SEED, SOLUTIONS, 1, 1.0)
+    talk = Conversations(Words(read_ids(policy)), nano_tasks())
+    drawn = sample(policy, talk, SOLUTION_SEED, SOLUTIONS, 1, 1.0)
     return [
         Labelled(own, talk.text(own), talk.tasks[own.kind].name, steps, step_labels(own, steps))
         for own, steps in ((drawn.drawn[place], steps) for place, steps in drawn.steps)

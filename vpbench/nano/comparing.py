@@ -90,7 +90,7 @@ def _states(critic: LanguageModel, embedded: Any, layers: int) -> Any:
     length = embedded.shape[1]
     x = embedded
     for layer in critic.layers[:layers]:
-        x, _ = layer(x, critic.cos[:length], critic.sin[:length], critic.causal[:length, :length])
+        x = layer(x, critic.cos[:length], critic.sin[:length], critic.causal[:length, :length])
     return torch.nn.functional.rms_norm(x, (WIDTH,))
 
 

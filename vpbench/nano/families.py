@@ -14,15 +14,19 @@ from math import gcd
 from vpbench.nano.drawn import LETTERS, Drawn
 from vpbench.nano.pictures import CELLS, COLOURS, SHAPES, Picture
 
-NONE = "none"
 
+def _to_choose(
+    rng: random.Random, kind: str, text: str, picture: Picture, facts: tuple[str, ...], steps: Sequence[str],
+    answer: int, part: str = "",
+) -> Drawn:  # fmt: skip
+    """A question with options: the answer, one digit, and three others near it, in any order.
 
-def _options(rng: random.Random, answer: int) -> tuple[str, tuple[str, ...]]:
-    """The right option, and three numbers near each other with `NONE` last; once in ten times that is the right one."""
-    near = rng.sample([value for value in range(max(0, answer - 6), answer + 7) if value != answer], 3)
-    if rng.random() < 0.1:
-        return NONE, (*map(str, near), NONE)
-    return str(answer), (*map(str, rng.sample([answer, *near[:2]], 3)), NONE)
+    The reference solution gets one more step, which says under what letter the result stands.
+    """
+    near = [value for value in range(max(0, answer - 3), min(9, answer + 3) + 1) if value != answer]
+    options = tuple(map(str, rng.sample([answer, *rng.sample(near, 3)], 4)))
+    chosen = f"{answer}({LETTERS[options.index(str(answer))]})"
+    return Drawn(kind, text, picture, facts, (*steps, chosen), str(answer), options, part)
 
 
 def _numbers(rng: random.Random, colours: Sequence[str], low: int = 1, high: int = 9) -> tuple[Picture, dict[str, int]]:
@@ -61,22 +65,24 @@ def bars(rng: random.Random) -> list[Drawn]:
 
 
 def table(rng: random.Random) -> list[Drawn]:
-    """A price and, right of it, a quantity on each colour; the cost of two of them, to be chosen from options."""
-    picture, colours = Picture(rng), rng.sample(list(COLOURS), CELLS)
-    start = rng.randint(0, 2)
-    cells = {}
-    for row, colour in enumerate(colours):
-        price, quantity = cells[colour] = (rng.randint(1, 9), rng.randint(1, 5))
-        for column, value in ((start, price), (start + 1, quantity)):
+    """A price and, right of it, a quantity on each colour; how much more one costs than another, from options."""
+    colours = rng.sample(list(COLOURS), CELLS)
+    while True:
+        cells = {colour: (rng.randint(1, 6), rng.randint(1, 4)) for colour in colours}
+        one, two = sorted(rng.sample(colours, 2), key=lambda colour: -cells[colour][0] * cells[colour][1])
+        (a, b), (c, d) = cells[one], cells[two]
+        if a * b - c * d <= 9:
+            break
+    picture, start = Picture(rng), rng.randint(0, 2)
+    for row, (colour, pair) in enumerate(cells.items()):
+        for column, value in enumerate(pair, start):
             picture.fill(row * CELLS + column, colour)
             picture.write(row * CELLS + column, str(value))
-    one, two = rng.sample(colours, 2)
-    (a, b), (c, d) = cells[one], cells[two]
-    total = a * b + c * d
-    steps = (f"{one} {a}*{b}={a * b}", f"{two} {c}*{d}={c * d}", f"{a * b}+{c * d}={total}")
-    text = f"What do the {one} goods and the {two} goods cost together?"
+    difference = a * b - c * d
+    steps = (f"{one} {a}*{b}={a * b}", f"{two} {c}*{d}={c * d}", f"{a * b}-{c * d}={difference}")
+    text = f"How much more do the {one} goods cost than the {two} goods?"
     facts = tuple(f"{colour} {price}*{quantity}" for colour, (price, quantity) in cells.items())
-    return [Drawn("options", text, picture, facts, steps, *_options(rng, total))]
+    return [_to_choose(rng, "options", text, picture, facts, steps, difference)]
 
 
 def shown(rng: random.Random) -> list[Drawn]:
@@ -139,26 +145,25 @@ def chain(rng: random.Random) -> list[Drawn]:
     long = rng.random() < 0.5
     while True:
         picture, values = _numbers(rng, colours)
-        product = values[one] * values[two]
-        total = product + values[three]
-        if not long or total >= values[four]:
+        total = values[one] + values[two]
+        rest = total - values[three]
+        if total <= 9 and rest >= 0 and (not long or rest + values[four] <= 9):
             break
-    group = "3steps" if long else "2steps"
-    read = [f"{one} {values[one]}", f"{two} {values[two]}", f"{values[one]}*{values[two]}={product}"]
-    add = [f"{three} {values[three]}", f"{product}+{values[three]}={total}"]
-    take = [f"{four} {values[four]}", f"{total}-{values[four]}={total - values[four]}"]
-    whole = f"What is the {one} number times the {two} number, plus the {three} number"
+    group, end = ("3steps", rest + values[four]) if long else ("2steps", rest)
+    add = [f"{one} {values[one]}", f"{two} {values[two]}", f"{values[one]}+{values[two]}={total}"]
+    take = [f"{three} {values[three]}", f"{total}-{values[three]}={rest}"]
+    put = [f"{four} {values[four]}", f"{rest}+{values[four]}={end}"]
+    whole = f"What is the {one} number plus the {two} number, minus the {three} number"
     parts = [
-        (f"{group}_1", f"What is the {one} number times the {two} number?", read, product),
-        (f"{group}_2", f"What is {product} plus the {three} number?", add, total),
+        (f"{group}_1", f"What is the {one} number plus the {two} number?", add, total),
+        (f"{group}_2", f"What is {total} minus the {three} number?", take, rest),
     ]
     if long:
-        parts.append((f"{group}_3", f"What is {total} minus the {four} number?", take, total - values[four]))
-        whole += f", minus the {four} number"
-    end = total - values[four] if long else total
-    parts.append((f"{group}_multi", whole + "?", [*read, *add, *(take if long else [])], end))
+        parts.append((f"{group}_3", f"What is {rest} plus the {four} number?", put, end))
+        whole += f", plus the {four} number"
+    parts.append((f"{group}_multi", whole + "?", [*add, *take, *(put if long else [])], end))
     return [
-        Drawn("groups", text, picture, _said(values), tuple(steps), *_options(rng, value), part)
+        _to_choose(rng, "groups", text, picture, _said(values), steps, value, part)
         for part, text, steps, value in parts
     ]
 

@@ -18,11 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vpbench.base import StepTask, Task
-from vpbench.pipeline import Prepared, build_critics, prepare, prepare_steps, score
-from vpbench.plugins import all_tasks
-from vpbench.progress import bar
-from vpbench.request import Request, requests
+from vpbench.nano.measuring import graded_candidates, judged_steps
+from vpbench.pipeline import build_critics
+from vpbench.request import Request
 from vpbench.stats import Curves, QuestionPool, curves, paired_differences, step_f1, step_ranking
 
 if TYPE_CHECKING:
@@ -47,31 +45,10 @@ class Pooled:
 
 def score_all(critics: Sequence[str], output: Path) -> Pooled:
     """Score the shipped pools of all tasks with all critics."""
-    pools: dict[str, list[QuestionPool]] = {name: [] for name in critics}
-    texts: list[list[str]] = []
-    clusters: list[str] = []
-    names = [name for name, each in all_tasks().items() if each.cls.nano_kind and issubclass(each.cls, Task)]
-    for found, request in requests(names, Request(nano=True, output=output)):
-        prepared = prepare(found, request, bar)
-        texts += [[row.candidate.response for row in rows] for rows in prepared.rows.values()]
-        clusters += [f"{found.cls.name}/{each.group or each.id}" for each in prepared.questions.values()]
-        for critic in build_critics(critics, {}, nano=True):
-            scored = score(prepared, critic, bar).scores
-            pools[critic.name] += [
-                _pool(prepared, id, [scored[row.candidate.key].value for row in rows])
-                for id, rows in prepared.rows.items()
-            ]
-    return Pooled(pools, texts, clusters)
-
-
-def _pool(prepared: Prepared, id: str, values: Sequence[float | None]) -> QuestionPool:
-    verdicts = [prepared.verdicts[row.candidate.key] for row in prepared.rows[id]]
-    return QuestionPool(
-        id,
-        np.array([each.correct for each in verdicts], dtype=np.bool_),
-        tuple(each.answer_class for each in verdicts),
-        np.array([np.nan if value is None else value for value in values]),
-    )
+    candidates = graded_candidates(Request(nano=True, output=output))
+    scorers = build_critics(critics, {}, nano=True)
+    pools = {each.name: candidates.pools(candidates.scores(each)) for each in scorers}
+    return Pooled(pools, candidates.texts, candidates.clusters)
 
 
 def within_question_auc(pools: Sequence[QuestionPool], texts: Sequence[Sequence[str]]) -> tuple[float, int]:
@@ -93,14 +70,9 @@ def within_question_auc(pools: Sequence[QuestionPool], texts: Sequence[Sequence[
 
 def step_figures(critic: str, output: Path) -> str:
     """Pooled macro-F1 at 0.5 and AUC over the labelled steps of the step task."""
-    name = next(name for name, each in all_tasks().items() if each.cls.nano_kind and issubclass(each.cls, StepTask))
-    ((found, request),) = requests([name], Request(nano=True, output=output))
-    prepared = prepare_steps(found, request)
     (scorer,) = build_critics([critic], {}, nano=True)
-    scored = score(prepared, scorer, bar).scores
-    labels = [each.labels for each in prepared.solutions]
-    values = [list(scored[each.candidate.key].steps or ()) for each in prepared.solutions]
-    pooled, ranking = step_f1(labels, values, 0.5).pooled, step_ranking(labels, values)
+    judged = judged_steps(scorer, Request(nano=True, output=output))
+    pooled, ranking = step_f1(judged.labels, judged.scores, 0.5).pooled, step_ranking(judged.labels, judged.scores)
     return f"{pooled.macro_f1:.3f} (AUC {ranking.auroc:.3f}, {pooled.steps} steps)"
 
 

@@ -1,8 +1,8 @@
 r"""The tiny models' words: a word-level tokenizer whose vocabulary is what the miniature world can say.
 
-A text is cut by one regular expression (words with the blank before them, option labels, single signs and digits) and
-nothing is lost: joining the tokens gives the text back. The role prefixes of a chat are single tokens, so that a step's
-user and assistant turns cost five tokens. What isn't in the vocabulary becomes `<unk>`.
+A text is cut by one regular expression (words with the blank before them, option labels with the digit that follows,
+single signs and digits) and nothing is lost: joining the tokens gives the text back. The role prefixes of a chat are
+single tokens, so that a step's user and assistant turns cost five tokens. What isn't in the vocabulary becomes `<unk>`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from vpbench.nano.families import KINDS
 from vpbench.scoring.conversation import ASSISTANT_ROLE, SEPARATOR, SPECIAL_TOKENS, SYSTEM_ROLE, USER_ROLE
 
 PIECE = (
-    r"### Question:\n|\n\n### Solution Process:\n|<image \d>|Answer: |\n\n|\n?\([A-H]\) ?| ?[A-Za-z]+| ?\d|\n|."
+    r"### Question:\n|\n\n### Solution Process:\n|<image \d>|Answer: |\n\n|\n?\([A-H]\)(?: \d?)?| ?[A-Za-z]+| ?\d|\n|."
 )  # fmt: skip
 SPECIAL = ("<pad>", "<unk>", *SPECIAL_TOKENS, SYSTEM_ROLE, USER_ROLE, ASSISTANT_ROLE, SEPARATOR)
 CHAT_TEMPLATE = (
@@ -46,6 +46,7 @@ def world_texts(questions: Iterable[str], count: int = 500) -> list[str]:
     rng = random.Random(0)
     drawn = [each for _ in range(count) for draw in KINDS.values() for each in draw(rng)]
     texts = [*questions, SYSTEM_MESSAGE, "### Question:\n", "\n\n### Solution Process:\n", "Answer: ", "\n\n"]
+    texts += [f"\n({letter}) {digit}" for letter in "ABCD" for digit in range(10)]
     texts += [f"\n({letter}) ({letter})({letter}) " for letter in "ABCD"]
     return texts + [text for each in drawn for text in (each.text, *each.solution)]
 

@@ -1,4 +1,4 @@
-"""The language model of the tiny checkpoints, written for training and sampling on one CPU core.
+"""The language model of the tiny checkpoints, written for training on one CPU core.
 
 It is the same function as transformers' Qwen2 (a test compares them) with fused projections and plain attention, which
 at this size runs about twice as fast; `load` and `native` translate from and to the native names. Batches are padded on
@@ -20,7 +20,7 @@ PREFIX = "model.language_model."
 
 
 class Layer(nn.Module):  # type: ignore[misc]
-    """One decoder layer. `cache` holds (keys, values) of earlier positions, each (batch, heads, positions, 32)."""
+    """One decoder layer."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,19 +28,17 @@ class Layer(nn.Module):  # type: ignore[misc]
         self.qkv, self.out = nn.Linear(WIDTH, 3 * WIDTH), nn.Linear(WIDTH, WIDTH, bias=False)
         self.up, self.down = nn.Linear(WIDTH, 2 * MLP, bias=False), nn.Linear(MLP, WIDTH, bias=False)
 
-    def forward(self, x: Any, cos: Any, sin: Any, mask: Any, cache: Any = None) -> tuple[Any, Any]:
-        """The layer's output and the (keys, values) so far."""
+    def forward(self, x: Any, cos: Any, sin: Any, mask: Any) -> Any:
+        """The layer's output for `x` (batch, length, 160); `mask` is added to attention scores."""
         batch, length, _ = x.shape
         qkv = self.qkv(functional.rms_norm(x, (WIDTH,), self.before, RMS_EPS))
         query, key, value = qkv.view(batch, length, 3, HEADS, HEAD).permute(2, 0, 3, 1, 4)
         query, key = _rotate(query, cos, sin), _rotate(key, cos, sin)
-        if cache is not None:
-            key, value = torch.cat([cache[0], key], 2), torch.cat([cache[1], value], 2)
         scores = query @ key.transpose(2, 3) * HEAD**-0.5
-        attended = (scores if mask is None else scores + mask).softmax(-1) @ value
+        attended = (scores + mask).softmax(-1) @ value
         x = x + self.out(attended.transpose(1, 2).reshape(batch, length, WIDTH))
         gate, up = self.up(functional.rms_norm(x, (WIDTH,), self.after, RMS_EPS)).chunk(2, -1)
-        return x + self.down(functional.silu(gate) * up), (key, value)
+        return x + self.down(functional.silu(gate) * up)
 
 
 def _rotate(x: Any, cos: Any, sin: Any) -> Any:
@@ -72,21 +70,10 @@ class LanguageModel(nn.Module):  # type: ignore[misc]
         x, half = embedded, None
         cos, sin, mask = self.cos[:length], self.sin[:length], self.causal[:length, :length]
         for number, layer in enumerate(self.layers, 1):
-            x, _ = layer(x, cos, sin, mask)
+            x = layer(x, cos, sin, mask)
             if number == middle:
                 half = self._normed(x)
         return self._normed(x), half
-
-    def decode(self, embedded: Any, caches: list[Any] | None, start: int) -> tuple[Any, list[Any]]:
-        """Logits (batch, vocabulary) after the last of `embedded`, which stands at position `start`, and the caches."""
-        length = embedded.shape[1]
-        cos, sin = self.cos[start : start + length], self.sin[start : start + length]
-        mask = self.causal[:length, :length] if length > 1 else None
-        x, kept = embedded, []
-        for number, layer in enumerate(self.layers):
-            x, cache = layer(x, cos, sin, mask, None if caches is None else caches[number])
-            kept.append(cache)
-        return self.head(self._normed(x[:, -1])), kept
 
     def _normed(self, x: Any) -> Any:
         return functional.rms_norm(x, (WIDTH,), self.norm, RMS_EPS)

@@ -1,25 +1,29 @@
 """The miniature world's models from nothing: `build_models` is the recipe, read top to bottom.
 
 1. Vision tower and projector are warmed up and frozen. 2. The language model learns to describe pictures, then to solve
-questions; an early state of that is the policy, a later one, once it knows the critics' conversation, the base of both
-critics. 3. Verification pre-training on labels from reference solutions makes it a process and an outcome reward model:
-same start, same solutions, same number of steps. 4. Both are fine-tuned on labels that the policy's own continuations
-give, which is what is measured. The same seed and the same
-versions of torch and Pillow give the same weights.
+questions; an early state of that is the policy, a later one a stronger policy and, once it knows the critics'
+conversation, the base of both critics. 3. Verification pre-training on reference solutions makes the base a process and
+an outcome reward model: same start, same solutions, same number of steps; one is told about every step, the other about
+the outcome alone. 4. Both are fine-tuned by their own recipes on labels that the policy's continuations give. The same
+seed and the same versions of torch and Pillow give the same weights.
 """
 
 from __future__ import annotations
 
 import copy
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from vpbench.nano import adapting, architecture, comparing, montecarlo, solutions, tuning, verification, vision
+from vpbench.labels.continuation import MonteCarlo
+from vpbench.labels.label import Labelling
+from vpbench.nano import adapting, architecture, comparing, finetune, solutions, tuning, verification, vision
 from vpbench.nano.architecture import CRITIC_LAYERS, POLICY_LAYERS
 from vpbench.nano.conversations import Conversations, nano_tasks
 from vpbench.nano.families import KINDS, draw_mixed
@@ -28,12 +32,18 @@ from vpbench.nano.lean import LanguageModel
 from vpbench.nano.solutions import Solutions
 from vpbench.nano.truth import outcome, step_labels
 from vpbench.nano.tuning import Log, Round
-from vpbench.nano.verification import PRETRAINING, STARTING, TUNING, Judged, judged
+from vpbench.nano.verification import Judged, judged
+from vpbench.progress import bar
 
 EQUAL = dict.fromkeys(KINDS, 1)
-ROUNDS = (Round(800, 1000, EQUAL, describe=True), Round(1100, 2000, EQUAL))
+SHARES = {**EQUAL, "options": 2, "groups": 2}
+"""Finding the result among the options is the last thing to be learned, so these come more often."""
+ROUNDS = (Round(800, 1000, EQUAL, describe=True), Round(1100, 2000, SHARES))
 PROBED = 400
 """Solutions that the judging layers are set up with."""
+DECAY = 0.2
+"""The share of the pre-training over which its rates fall."""
+LABELLING = Labelling(MonteCarlo(continuations=16, early_exit=True))
 
 
 @dataclass(frozen=True)
@@ -42,74 +52,85 @@ class Recipe:
 
     vision_steps: int = 1500
     rounds: tuple[Round, ...] = ROUNDS
-    policy_steps: int = 800
+    policy_steps: int = 900
     questions: int = 12_000
     hot_questions: int = 3_000
     slips: int = 3_000
     adapting_steps: int = 250
     starting_sequences: int = 12_800
     pretraining_sequences: int = 30_720
-    labelled_questions: int = 1_500
-    tuning_sequences: int = 3_400
+    labelled_per_kind: int = finetune.QUESTIONS_PER_KIND
     seed: int = 0
 
 
-def build_models(folder: Path, recipe: Recipe, log: Log) -> None:
-    """Train the policy and both critics, and write their checkpoint folders `policy`, `prm` and `orm`."""
+def build_models(folder: Path, scratch: Path, recipe: Recipe, log: Log) -> None:
+    """Train everything and write the checkpoint folders; `scratch` keeps what is made on the way.
+
+    `policy`, `strong-policy`; `pretrained-prm`, `pretrained-orm` before the Monte-Carlo labels, `prm` and `orm` after.
+    """
+    talk, native, base = _policies(folder, recipe, log)
+    with ProcessPoolExecutor(1, get_context("spawn"), torch.set_num_threads, (1,)) as other_core:
+        labelled = other_core.submit(_label, folder / "policy", scratch, recipe)
+        known = reference_solutions(folder / "policy", talk, recipe, log)
+        _pretrain(folder, talk, native, base, known, recipe, log)
+        files = labelled.result()
+    for name in ("prm", "orm"):
+        critic = finetune.critic_class(name)
+        base_folder, output = folder / f"pretrained-{name}", scratch / "training" / name
+        finetune.keep(finetune.tune(critic, base_folder, files, output, bar, log, seed=recipe.seed), folder / name)
+
+
+def _label(policy: Path, scratch: Path, recipe: Recipe) -> list[Path]:
+    """Monte-Carlo labels from the policy, which nothing in the pre-training waits for."""
+    finetune.write_label_questions(scratch / "questions", recipe.seed + finetune.LABEL_SEED, recipe.labelled_per_kind)
+    return finetune.label(scratch / "questions", policy, LABELLING, scratch, bar, print)
+
+
+def _policies(folder: Path, recipe: Recipe, log: Log) -> tuple[Conversations, Any, LanguageModel]:
+    """Train and write both policies; the conversations, the native model with its vision tower, the stronger one."""
     talk = Conversations(_words(folder / "policy"), nano_tasks())
     native = architecture.empty_model(POLICY_LAYERS, talk.words.ids, recipe.seed + 11)
     vision.warm_up(native, recipe.seed + 21, recipe.vision_steps, log)
     native.to(torch.bfloat16).eval()
     base = tuning.new_language_model(native.config.text_config.vocab_size, recipe.seed + 41)
     policy = tuning.fine_tune(base, native, talk, recipe.seed + 51, recipe.rounds, recipe.policy_steps, log)
-    _save(folder / "policy", native, policy, POLICY_LAYERS, talk)
-    known = reference_solutions(policy, native, talk, recipe, log)
-    steps_known = with_reference_labels(talk, known, whole=False)
-    adapting.adapt(base, talk, steps_known, known.visual, recipe.seed + 55, recipe.adapting_steps, log)
-    labelled = solutions.sample(policy, native, talk, recipe.seed + 8001, recipe.labelled_questions, 3, 1.0)
-    labels = montecarlo.step_labels(policy, talk, labelled, recipe.seed + 8002)
-    start = verification.with_judging_layers(base, recipe.seed + 61)
-    some = steps_known[:: len(steps_known) // PROBED][:PROBED]
-    probed = (some, known.visual[[each.question for each in some]])
-    comparing.set_up(start, talk, probed)
-    count = recipe.starting_sequences
-    verification.train(start, talk, steps_known, known.visual, STARTING, recipe.seed + 70, count, log)
-    comparing.gather(start, talk, probed)
-    for name, whole in (("prm", False), ("orm", True)):
-        critic = copy.deepcopy(start)
-        sequences = with_reference_labels(talk, known, whole=True) if whole else steps_known
-        count, seed = recipe.pretraining_sequences, recipe.seed + 71
-        verification.train(critic, talk, sequences, known.visual, PRETRAINING, seed, count, log)
-        sequences = with_labels(talk, labelled, labels, whole=whole)
-        count, seed = recipe.tuning_sequences, recipe.seed + 81
-        verification.train(critic, talk, sequences, labelled.visual, TUNING, seed, count, log)
-        write_tokenizer(folder / name, list(talk.words.ids))
-        _save(folder / name, native, critic, CRITIC_LAYERS, talk)
+    for name, model in (("policy", policy), ("strong-policy", base)):
+        _save(folder / name, native, model, POLICY_LAYERS, talk)
+    return talk, native, base
 
 
-def open_policy(folder: Path) -> tuple[LanguageModel, Any, Conversations]:
-    """The policy of a checkpoint folder, its native model, and what writes its conversations."""
-    from vpbench.scoring import load_step_scorer
-
-    native = load_step_scorer(str(folder), device="cpu").model
-    policy = LanguageModel(POLICY_LAYERS, native.config.text_config.vocab_size)
-    policy.to(torch.bfloat16)
-    policy.load(native.state_dict())
-    return policy, native, Conversations(Words(read_ids(folder)), nano_tasks())
-
-
-def reference_solutions(policy: LanguageModel, native: Any, talk: Conversations, recipe: Recipe, log: Log) -> Solutions:
+def reference_solutions(policy: Path, talk: Conversations, recipe: Recipe, log: Log) -> Solutions:
     """Solutions for the pre-training: at temperature 1, at 1.4, and slipped references."""
     seed = recipe.seed
-    parts = [
-        solutions.sample(policy, native, talk, seed + 100 + start, min(4000, recipe.questions - start), 2, 1.0)
-        for start in range(0, recipe.questions, 4000)
-    ]
-    parts.append(solutions.sample(policy, native, talk, seed + 60_001, recipe.hot_questions, 2, 1.4))
-    parts.append(solutions.slipped(native, seed + 70_001, recipe.slips))
-    known = solutions.joined(parts)
+    known = solutions.joined([
+        solutions.sample(policy, talk, seed + 100, recipe.questions, 2, 1.0),
+        solutions.sample(policy, talk, seed + 60_001, recipe.hot_questions, 2, 1.4),
+        solutions.slipped(seed + 70_001, recipe.slips),
+    ])  # fmt: skip
     log(f"{len(known.steps)} solutions to learn judging from")
     return known
+
+
+def _pretrain(
+    folder: Path, talk: Conversations, native: Any, base: LanguageModel, known: Solutions, recipe: Recipe, log: Log
+) -> None:
+    """Teach the base the critics' conversation, then judging, and write both critics."""
+    visual = vision.features(native, [each.picture.pixels for each in known.drawn])
+    by_step = with_reference_labels(talk, known, whole=False)
+    adapting.adapt(base, talk, by_step, visual, recipe.seed + 55, recipe.adapting_steps, log)
+    start = verification.with_judging_layers(base, recipe.seed + 61)
+    some = by_step[:: len(by_step) // PROBED][:PROBED]
+    probed = (some, visual[[each.question for each in some]])
+    comparing.set_up(start, talk, probed)
+    for name in ("prm", "orm"):
+        critic = copy.deepcopy(start)
+        sequences = by_step if name == "prm" else with_reference_labels(talk, known, whole=True)
+        seed = recipe.seed + 70
+        verification.train(critic, talk, sequences, visual, seed, recipe.starting_sequences, 0, log)
+        if name == "prm":
+            comparing.gather(critic, talk, probed)
+        verification.train(critic, talk, sequences, visual, seed + 1, recipe.pretraining_sequences, DECAY, log)
+        _save(folder / f"pretrained-{name}", native, critic, CRITIC_LAYERS, talk)
 
 
 def with_reference_labels(talk: Conversations, known: Solutions, *, whole: bool) -> list[Judged]:
@@ -117,21 +138,10 @@ def with_reference_labels(talk: Conversations, known: Solutions, *, whole: bool)
     return [
         judged(
             talk, known.drawn[place], place, steps,
-            [outcome(known.drawn[place], steps)] if whole else step_labels(known.drawn[place], steps),
-            whole=whole, dense=not whole,
+            [outcome(known.drawn[place], steps)] if whole else step_labels(known.drawn[place], steps), whole=whole,
         )
         for place, steps in known.steps
     ]  # fmt: skip
-
-
-def with_labels(
-    talk: Conversations, labelled: Solutions, labels: Sequence[Sequence[bool]], *, whole: bool
-) -> list[Judged]:
-    """Sequences with the given step labels, or with `whole` the last one's, the outcome."""
-    return [
-        judged(talk, labelled.drawn[place], place, steps, own[-1:] if whole else own, whole=whole, dense=False)
-        for (place, steps), own in zip(labelled.steps, labels, strict=True)
-    ]
 
 
 def _words(folder: Path) -> Words:
@@ -150,3 +160,4 @@ def _save(folder: Path, native: Any, model: LanguageModel, layers: int, talk: Co
         name: tensor for name, tensor in native.state_dict().items() if "vision_tower" in name or "projector" in name
     }
     architecture.save(folder, {**seen, **model.native()}, layers, talk.words.ids)
+    write_tokenizer(folder, list(talk.words.ids))

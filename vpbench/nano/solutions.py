@@ -9,47 +9,51 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
-import torch
-
+from vpbench.errors import ConfigError
+from vpbench.generate import Message, Prompt, Sampling, load_generator
 from vpbench.nano.conversations import Conversations
 from vpbench.nano.drawn import Drawn
 from vpbench.nano.families import draw_mixed
-from vpbench.nano.lean import LanguageModel
-from vpbench.nano.sampler import draw
 from vpbench.nano.truth import slip
-from vpbench.nano.vision import features
+from vpbench.records import ImageRef
+
+MAX_TOKENS = 64
 
 
 @dataclass(frozen=True)
 class Solutions:
-    """Questions with their visual tokens (questions, 16, 160), and solutions as (place of the question, steps)."""
+    """Questions, and solutions as (place of the question, steps)."""
 
     drawn: Sequence[Drawn]
-    visual: Any
     steps: Sequence[tuple[int, tuple[str, ...]]]
 
 
-def sample(
-    policy: LanguageModel, native: Any, talk: Conversations, seed: int, questions: int, samples: int, temperature: float
-) -> Solutions:
-    """Distinct solutions among `samples` to each of `questions` fresh questions."""
+def sample(policy: Path, talk: Conversations, seed: int, questions: int, samples: int, temperature: float) -> Solutions:
+    """Distinct solutions among `samples` to each of `questions` fresh questions, from the policy in a folder."""
     drawn = draw_mixed(random.Random(seed), questions)
-    visual = features(native, [each.picture.pixels for each in drawn])
-    prompts = [talk.asked(each) for each in drawn]
-    generator = torch.Generator().manual_seed(seed)
-    texts = draw(policy, talk, prompts, visual, samples, temperature, generator)
-    steps = [(place, tuple(text.split("\n\n"))) for place, own in enumerate(texts) for text in dict.fromkeys(own)]
-    return Solutions(drawn, visual, steps)
+    sampling = Sampling(temperature=temperature, top_p=1.0, max_tokens=MAX_TOKENS)
+    texts = [talk.text(each) for each in drawn]
+    order = sorted(range(questions), key=lambda place: len(talk.words.encode(texts[place])))
+    prompts = [
+        Prompt((Message("user", texts[place], (_image(drawn[place]),)),), sampling, samples, seed + place)
+        for place in order
+    ]
+    found: list[list[str]] = [[] for _ in drawn]
+    for position, generation in load_generator(str(policy), {}).generate(prompts):
+        if generation.error is not None:
+            raise ConfigError(f"{policy}: {generation.error}")
+        found[order[position]].append(generation.text)
+    steps = [(place, tuple(text.split("\n\n"))) for place, own in enumerate(found) for text in dict.fromkeys(own)]
+    return Solutions(drawn, steps)
 
 
-def slipped(native: Any, seed: int, questions: int) -> Solutions:
+def slipped(seed: int, questions: int) -> Solutions:
     """One slipped reference solution to each of `questions` fresh questions."""
     rng = random.Random(seed)
     drawn = draw_mixed(rng, questions)
-    visual = features(native, [each.picture.pixels for each in drawn])
-    return Solutions(drawn, visual, [(place, slip(each, rng)) for place, each in enumerate(drawn)])
+    return Solutions(drawn, [(place, slip(each, rng)) for place, each in enumerate(drawn)])
 
 
 def joined(parts: Sequence[Solutions]) -> Solutions:
@@ -59,4 +63,8 @@ def joined(parts: Sequence[Solutions]) -> Solutions:
     for part in parts:
         steps += [(place + len(drawn), own) for place, own in part.steps]
         drawn += part.drawn
-    return Solutions(drawn, torch.cat([part.visual for part in parts]), steps)
+    return Solutions(drawn, steps)
+
+
+def _image(drawn: Drawn) -> ImageRef:
+    return ImageRef("picture", load=drawn.picture.png)

@@ -36,14 +36,16 @@ def outcome(drawn: Drawn, steps: Sequence[str]) -> bool:
 
 
 def slip(drawn: Drawn, rng: random.Random) -> tuple[str, ...]:
-    """The reference solution with one sign of one step changed; the answer follows where the last result changed."""
+    """The reference solution with one sign of one step changed; the answer follows where the last step changed it."""
     steps = list(drawn.solution)
     last = len(steps) - 2
     place = last if rng.random() < LAST_STEP else rng.randrange(len(steps))
     step = steps[place]
     digits = [at for at, sign in enumerate(step) if sign.isdigit()]
     results = [at for at in digits if at > step.find("=") >= 0]
-    letters = [at for at, sign in enumerate(step) if sign in LETTERS and place == len(steps) - 1 and at >= len(ANSWER)]
+    lettered = place == len(steps) - 1 or (drawn.options and place == last)
+    letters = [at for at, sign in enumerate(step.removeprefix(ANSWER), len(step) - len(step.removeprefix(ANSWER)))
+               if sign in LETTERS and lettered]  # fmt: skip
     if letters:
         at = rng.choice(letters)
         new = rng.choice([letter for letter in LETTERS if letter != step[at]])
@@ -55,6 +57,8 @@ def slip(drawn: Drawn, rng: random.Random) -> tuple[str, ...]:
         near = [value - 1, value + 1, value - 2, value + 2, rng.randrange(10)]
         new = str(rng.choice([other for other in near if 0 <= other <= 9 and other != value] or [(value + 1) % 10]))
     steps[place] = step[:at] + new + step[at + 1 :]
-    if place == last and not drawn.options and "=" in step and at > step.rfind("="):
+    if place == last and drawn.options:
+        steps[-1] = f"{ANSWER}({new})"
+    elif place == last and "=" in step and at > step.rfind("="):
         steps[-1] = ANSWER + steps[place].rpartition("=")[2]
     return tuple(steps)

@@ -55,12 +55,11 @@ class Judged:
 
 
 def judged(
-    talk: Conversations, drawn: Drawn, question: int, steps: Sequence[str], labels: Sequence[bool], *, whole: bool,
-    dense: bool,
-) -> Judged:  # fmt: skip
+    talk: Conversations, drawn: Drawn, question: int, steps: Sequence[str], labels: Sequence[bool], *, whole: bool
+) -> Judged:
     """A training sequence. `labels`: one per step, or with `whole` (outcome) one for the response as a single step.
 
-    With `dense`, every token after a step's first carries whether the step is still on the reference up to there.
+    Without `whole`, every token after a step's first carries whether the step is still on the reference up to there.
     """
     encode = talk.words.encode
     start = f"### Question:\n{mark_images(talk.text(drawn), 1)}\n\n### Solution Process:\n"
@@ -76,7 +75,7 @@ def judged(
             if on_track and place < len(true):
                 following.append((len(ids) - 1, true[place]))
             on_track = on_track and place < len(true) and token == true[place]
-            if dense and place:
+            if place and not whole:
                 found.append((len(ids), int(on_track)))
             ids.append(token)
         if not whole or number == len(steps) - 1:
@@ -103,25 +102,9 @@ def with_judging_layers(base: LanguageModel, seed: int) -> LanguageModel:
     return critic
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """One training stage. `rate` is constant after a short warm-up and falls linearly over the last part, `decay`.
-
-    The judging layers learn `upper` times as fast as the base's. The losses of the next reference token and of the
-    plain softmax have the given weights beside the labels' own 1.
-    """
-
-    rate: float
-    upper: float
-    decay: float
-    next_weight: float
-    word_weight: float
-
-
-STARTING = Stage(rate=2e-4, upper=10.0, decay=0.0, next_weight=1.0, word_weight=0.1)
-PRETRAINING = Stage(rate=2e-4, upper=10.0, decay=0.2, next_weight=1.0, word_weight=0.1)
-TUNING = Stage(rate=1e-4, upper=1.0, decay=0.5, next_weight=0.0, word_weight=1.0)
-"""Tuning has the labels' plain cross-entropy alone, as a full-size recipe has."""
+RATE, JUDGING_RATE = 2e-4, 2e-3
+NEXT_WEIGHT, WORD_WEIGHT = 1.0, 0.1
+"""What the losses of the next reference token and of the plain softmax weigh beside the labels' own."""
 
 
 def train(
@@ -129,26 +112,30 @@ def train(
     talk: Conversations,
     sequences: Sequence[Judged],
     visual: Any,
-    stage: Stage,
     seed: int,
     count: int,
+    decay: float,
     log: Log,
 ) -> None:
-    """Train in place on `count` sequences, in passes over those given."""
+    """Train in place on `count` sequences, in passes over those given.
+
+    The judging layers learn at `JUDGING_RATE`, the rest at `RATE`: constant after a short warm-up, then falling
+    linearly over the last part, `decay`.
+    """
     judging = list(model.layers[POLICY_LAYERS:].parameters())
     upper = FlatAdamW(judging)
     known = {id(each) for each in judging}
     lower = FlatAdamW(each for each in model.parameters() if id(each) not in known)
     data = batches(sequences, visual, seed)
     steps = count // BATCH
-    decay = int(steps * stage.decay)
+    falling_steps = int(steps * decay)
     for step in range(steps):
-        total, parts = losses(model, talk, next(data), stage)
+        total, parts = losses(model, talk, next(data))
         total.backward()
-        falling = 0.02 + 0.98 * (steps - step) / max(1, decay) if step >= steps - decay else 1.0
-        rate = stage.rate * min(1, (step + 1) / WARM_UP_STEPS) * falling
-        lower.step(rate)
-        upper.step(stage.upper * rate)
+        left = (steps - step) / max(1, falling_steps)
+        share = min(1, (step + 1) / WARM_UP_STEPS) * (0.02 + 0.98 * min(1, left) if falling_steps else 1.0)
+        lower.step(RATE * share)
+        upper.step(JUDGING_RATE * share)
         if step % 50 == 49:
             told = ", ".join(f"{name} {value:.3f}" for name, value in parts.items())
             log(f"judging {step + 1}/{steps}: {told}")
@@ -163,9 +150,7 @@ def batches(sequences: Sequence[Judged], visual: Any, seed: int) -> Iterator[tup
             yield batch, visual[[each.question for each in batch]]
 
 
-def losses(
-    model: LanguageModel, talk: Conversations, batch: tuple[list[Judged], Any], stage: Stage
-) -> tuple[Any, dict[str, float]]:
+def losses(model: LanguageModel, talk: Conversations, batch: tuple[list[Judged], Any]) -> tuple[Any, dict[str, float]]:
     """The weighted sum of the three losses, and each of them."""
     sequences, visual = batch
     ids = padded([each.ids for each in sequences], talk.words.ids["<pad>"])
@@ -175,12 +160,11 @@ def losses(
     signs = [talk.words.ids["-"], talk.words.ids["+"]]
     label = functional.cross_entropy(logits[:, signs], values)
     word = (logits.logsumexp(-1) - logits[:, signs].logsumexp(-1)).mean()
-    total, parts = label + stage.word_weight * word, {"label": float(label.detach()), "word": float(word.detach())}
-    if stage.next_weight:
-        rows, places, values = flat([each.following for each in sequences])
-        follow = functional.cross_entropy(model.head(middle[rows, places]).float(), values)
-        total, parts = total + stage.next_weight * follow, {**parts, "next": float(follow.detach())}
-    return total, parts
+    rows, places, values = flat([each.following for each in sequences])
+    following = functional.cross_entropy(model.head(middle[rows, places]).float(), values)
+    parts = {"label": label, "word": word, "next": following}
+    total = label + WORD_WEIGHT * word + NEXT_WEIGHT * following
+    return total, {name: float(value.detach()) for name, value in parts.items()}
 
 
 def flat(pairs: Sequence[Sequence[tuple[int, int]]]) -> tuple[Any, Any, Any]:
@@ -188,20 +172,3 @@ def flat(pairs: Sequence[Sequence[tuple[int, int]]]) -> tuple[Any, Any, Any]:
     rows = torch.tensor([row for row, each in enumerate(pairs) for _ in each])
     places, values = (torch.tensor([pair[at] for each in pairs for pair in each]) for at in (0, 1))
     return rows, places, values
-
-
-def scores(model: LanguageModel, talk: Conversations, sequences: Sequence[Judged], visual: Any) -> list[list[float]]:
-    """P(+) against P(-) at each labelled place, for evaluation while training."""
-    found: list[list[float]] = [[] for _ in sequences]
-    signs = [talk.words.ids["-"], talk.words.ids["+"]]
-    for places in by_length([len(each.ids) for each in sequences], random.Random(0)):
-        batch = [sequences[place] for place in places]
-        ids = padded([each.ids for each in batch], talk.words.ids["<pad>"])
-        embedded = model.embed(ids, visual[[each.question for each in batch]], talk.words.ids["<IMG_CONTEXT>"])
-        rows, at, _ = flat([each.labels for each in batch])
-        with torch.no_grad():
-            hidden, _ = model(embedded)
-            values = model.head(hidden[rows, at])[:, signs].float().softmax(-1)[:, 1]
-        for row, value in zip(rows.tolist(), values.tolist(), strict=True):
-            found[places[row]].append(value)
-    return found

@@ -47,7 +47,16 @@ class Compared:
         ]
         task, questions = self.second.result["task"], self.second.result["questions"]
         head = f"{task}: ({self.second.name}) minus ({self.first.name}), {questions} questions"
-        return f"{head}\n\n{table(rows, ['', 'points', '95% interval', 'p', 'p (Holm)'])}"
+        notes = [
+            f"note: {what} of the two differ; the difference isn't the critic's alone" for what in self._differing()
+        ]
+        return "\n".join([f"{head}\n\n{table(rows, ['', 'points', '95% interval', 'p', 'p (Holm)'])}", *notes])
+
+    def _differing(self) -> list[str]:
+        """What else differs between the results."""
+        one, two = (each.result["provenance"] for each in (self.first, self.second))
+        data = one["data"]["fingerprint"] != two["data"]["fingerprint"]
+        return ["the questions' data"] * data + ["the candidates"] * (one["pool_sha256"] != two["pool_sha256"])
 
 
 def compare(first: Path, second: Path) -> Compared:

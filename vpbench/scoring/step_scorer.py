@@ -123,19 +123,19 @@ class StepScorer:
             mark_images(question, len(counts))
         weights = self.format.weights if weights is None else weights
         label_ids = [self._label_id(label) for label in weights]
-        prompts: list[StepPrompt | CriticError] = []
-        for steps in solutions:
+        written: dict[tuple[str, ...], StepPrompt | CriticError] = {}
+        for steps in dict.fromkeys(map(tuple, solutions)):
             try:
-                prompts.append(self.prompt(question, steps, counts))
+                written[steps] = self.prompt(question, steps, counts)
             except CriticError as error:
-                prompts.append(error)
-        unique = {prompt.ids: prompt for prompt in prompts if isinstance(prompt, StepPrompt)}
+                written[steps] = error
+        unique = {prompt.ids: prompt for prompt in written.values() if isinstance(prompt, StepPrompt)}
         logits = self.label_logits(list(unique.values()), pixels, counts, label_ids)
         by_ids = dict(zip(unique, logits, strict=True))
         worth = list(weights.values())
         return [
             prompt if isinstance(prompt, CriticError) else _weigh(prompt, by_ids[prompt.ids], worth)
-            for prompt in prompts
+            for prompt in (written[tuple(steps)] for steps in solutions)
         ]
 
     def label_logits(

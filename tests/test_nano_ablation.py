@@ -1,0 +1,235 @@
+"""The ablations: label sets and their agreement with the truth, verdicts, tables, and a whole run of tiny size."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from vpbench.base import Critic
+from vpbench.cli import main
+from vpbench.generate.transformers_model import TransformersModel
+from vpbench.nano import conversations, finetune
+from vpbench.nano.ablation import critics, labels, policies, published
+from vpbench.nano.ablation.figures import direction, figures_of, verdict
+from vpbench.nano.ablation.labels import LabelSet, agreement, known_questions, questions_folder
+from vpbench.nano.ablation.run import ablate
+from vpbench.nano.ablation.table import Table
+from vpbench.nano.ablation.workshop import BASE, POLICY, Sizes, Workshop
+from vpbench.nano.drawn import Drawn
+from vpbench.nano.measuring import JudgedSteps, graded_candidates
+from vpbench.records import Candidate, Question, Score
+from vpbench.request import Request
+from vpbench.stats import Difference, QuestionPool
+
+TINY = Sizes(labelled=1, ns=(2, 4), seeds=1, questions=1)
+KIND = "decimal"
+
+
+@pytest.fixture
+def one_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only questions of one kind are labelled, with few continuations and small batches."""
+    (only,) = [{kind: each} for kind, each in conversations.nano_tasks().items() if kind == KIND]
+    for module in (finetune, labels):
+        monkeypatch.setattr(module, "nano_tasks", lambda: only)
+    monkeypatch.setattr(labels, "DRAWN", {POLICY: 16})
+    monkeypatch.setitem(finetune.SIZES, "batch_size", 2)
+
+
+def raw_row(known: dict[tuple[str, str], Drawn], right: Sequence[int], wrong_step: int) -> dict[str, Any]:
+    """The reference solution with one step made wrong; `right` of 16 continuations are right after each step."""
+    ((task, id), drawn) = next(iter(known.items()))
+    steps = [step if place != wrong_step else f"{step}0" for place, step in enumerate(drawn.solution)]
+    counted = [{"step": step, "num_mc_correct": n, "num_mc_total": 16} for step, n in zip(steps, right, strict=True)]
+    return {"task": task, "question_id": id, "question": drawn.text, "steps_with_score": counted, "start_mc": 0.25}
+
+
+@pytest.mark.parametrize(
+    ("rule", "threshold", "expected"),
+    [
+        ("value", 0.0, (6 / 8, 2 / 8, 0.0, 0.0)),
+        ("value", 1 / 16, (6 / 8, 1 / 8, 1 / 8, 0.0)),
+        ("value", 1 / 4, (4 / 8, 1 / 8, 3 / 8, 0.0)),
+        ("advantage", 0.0, (4 / 6, 1 / 6, 1 / 6, 2 / 8)),
+    ],
+)
+def test_labels_are_compared_with_the_truth_about_the_steps(
+    tmp_path: Path, one_kind: None, rule: Any, threshold: float, expected: tuple[float, ...]
+) -> None:
+    known = known_questions(1)
+    first, second = raw_row(known, (4, 5, 1, 16), wrong_step=1), raw_row(known, (4, 5, 1, 16), wrong_step=2)
+    (tmp_path / "rows.jsonl").write_text(json.dumps(first) + "\n" + json.dumps(second) + "\n")
+    found = agreement([tmp_path / "rows.jsonl"], rule, threshold, known)
+    shares = (found.agreed, found.false_correct, found.false_incorrect, found.neutral)
+    assert found.steps == 8
+    assert shares == pytest.approx(expected)
+
+
+def test_label_sets_of_one_policy_rest_on_the_same_continuations(
+    tmp_path: Path, one_kind: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: Counter[str] = Counter()
+    generate = TransformersModel.generate
+
+    def counted(self: TransformersModel, prompts: Sequence[Any]) -> Iterator[Any]:
+        drawn["continuations"] += sum(each.count for each in prompts if each.messages[-1].role == "assistant")
+        yield from generate(self, prompts)
+
+    monkeypatch.setattr(TransformersModel, "generate", counted)
+    shop = Workshop(tmp_path, TINY, lambda _: None)
+    (few,) = shop.label_files(LabelSet(4))
+    once = drawn["continuations"]
+    assert once > 0
+    assert once % 16 == 0
+    (many,), (stopped,) = shop.label_files(LabelSet(8)), shop.label_files(LabelSet(8, early_stop=True))
+    assert shop.label_files(LabelSet(8, rule="advantage")) == [many]
+    assert drawn["continuations"] == once
+    for small, large, early in zip(*(path.read_text().splitlines() for path in (few, many, stopped)), strict=True):
+        counts = [[(each["num_mc_correct"], each["num_mc_total"]) for each in json.loads(line)["steps_with_score"]]
+                  for line in (small, large, early)]  # fmt: skip
+        assert [total for _, total in counts[0]][:-1] == [4] * (len(counts[0]) - 1)
+        assert all(few <= many <= few + 4 for (few, _), (many, _) in zip(*counts[:2], strict=True))
+        stop = next((place for place, (right, _) in enumerate(counts[1]) if not right), len(counts[1]))
+        assert counts[2] == counts[1][: stop + 1] + [(0, 0)] * (len(counts[1]) - stop - 1)
+
+
+def test_other_questions_have_another_folder(one_kind: None) -> None:
+    known = known_questions(2)
+    assert questions_folder(known) == questions_folder(known_questions(2))
+    assert questions_folder(known) != questions_folder(dict(list(known.items())[:1]))
+
+
+@pytest.mark.parametrize(
+    ("here", "expected"),
+    [
+        (Difference(-0.02, -0.03, -0.01, 0.001), ("holds", "lower")),
+        (Difference(0.02, 0.01, 0.03, 0.001), ("doesn't hold", "higher")),
+        (Difference(-0.02, -0.05, 0.01, 0.2), ("can't be told", "can't be told")),
+        (Difference(-0.02, -0.05, 0.0, 0.05), ("can't be told", "can't be told")),
+        (Difference(0.0, 0.0, 0.0, 1.0), ("can't be told", "no change")),
+    ],
+)
+def test_verdicts_follow_the_interval(here: Difference, expected: tuple[str, str]) -> None:
+    assert (verdict(-0.7, here), direction(here)) == expected
+
+
+def test_a_change_within_the_spread_of_seeds_is_told_so() -> None:
+    here = Difference(-0.02, -0.03, -0.01, 0.001)
+    assert verdict(-0.7, here, 0.03) == "holds, but no more than another seed may change"
+    assert direction(here, 0.01) == "lower"
+
+
+def test_figures_and_their_differences() -> None:
+    correct = [np.array([True, False, False, False]), np.array([True, True, False, False])]
+    scores = ([0.9, 0.1, 0.2, 0.3], [0.1, 0.2, 0.9, 0.8])
+    good = [QuestionPool(f"{n}", each, (None,) * 4, each.astype(float)) for n, each in enumerate(correct)]
+    mixed = [QuestionPool(f"{n}", each, (None,) * 4, np.array(scores[n])) for n, each in enumerate(correct)]
+    judged = JudgedSteps([[1, -1], [1, 1]], [[0.9, 0.2], [0.8, 0.4]])
+    one = figures_of(good, (1, 4), ["a", "b"], judged)
+    two = figures_of(mixed, (1, 4), ["a", "b"], None)
+    assert one.best.tolist() == [[0.25, 1.0], [0.5, 1.0]]
+    assert one.random.tolist() == [[0.25, 0.25], [0.5, 0.5]]
+    assert two.best[:, 1].tolist() == [1.0, 0.0]
+    assert one.macro_f1 == pytest.approx(100 * (0.8 + 2 / 3) / 2)
+    assert one.auc == 1.0
+    steps, *best = one.minus(two)
+    assert steps is None
+    assert [each.value for each in best if each] == [0.0, 0.5]
+    assert two.macro_f1 is None
+
+
+@dataclass(frozen=True)
+class Lengths(Critic):
+    """Scores a response by its length, and remembers what it was asked."""
+
+    name: ClassVar[str] = "lengths"
+    title: ClassVar[str] = "Lengths"
+    asked: list[list[str]] = field(default_factory=list, compare=False)
+
+    def score(self, question: Question, candidates: Sequence[Candidate]) -> list[Score]:
+        self.asked.append([each.response for each in candidates])
+        return [Score(float(len(each.response))) for each in candidates]
+
+
+def test_equal_responses_are_scored_once_and_all_have_their_score(tmp_path: Path) -> None:
+    candidates = graded_candidates(Request(nano=True, limit=1, output=tmp_path))
+    critic = Lengths()
+    pools = candidates.pools(candidates.scores(critic))
+    assert len(pools) == len(candidates.texts) == len(critic.asked)
+    for pool, texts, asked in zip(pools, candidates.texts, critic.asked, strict=True):
+        assert sorted(asked) == sorted(set(texts))
+        assert len(asked) < len(texts)
+        assert pool.scores is not None
+        assert pool.scores.tolist() == [len(text) for text in texts]
+
+
+def test_published_changes_are_from_their_own_base_rows() -> None:
+    assert (published.ADVANTAGE.best_change, published.ADVANTAGE.f1_change) == (-3.7, -7.0)
+    assert published.OUTCOME_LABELS.best_change == -1.5
+    assert published.RANDOM.f1_change is None
+
+
+def test_a_table_shows_only_columns_that_hold_anything() -> None:
+    rows = [("base", 50.0, None, None), ("other", 51.0, Difference(0.01, -0.01, 0.03, 0.2), None)]
+    table = Table("name", "Title", ("row", "best, %", "minus base, points", "paper"), rows, ["A line."])
+    assert "| row | best, % | minus base, points |\n" in table.markdown()
+    assert "| base | 50.0 |  |" in table.markdown()
+    assert "| other | 51.0 | +1.0 [-1.0, +3.0] p 0.2000 |" in table.markdown()
+    other = table.data()["rows"][1]
+    assert other["paper"] is None
+    assert other["minus base, points"] == pytest.approx({"value": 1.0, "low": -1.0, "high": 3.0, "p_value": 0.2})
+
+
+def test_a_curve_that_falls_is_told_to_fall() -> None:
+    rng = np.random.default_rng(1)
+    flat, high = rng.uniform(0.4, 0.6, (60, 3)), np.array([0.5, 0.8, 0.3])
+
+    def curves(critic: Any) -> dict[str, Any]:
+        return {"process reward model": critic, "majority vote": flat, "random": flat, "oracle": flat}
+
+    candidates = SimpleNamespace(clusters=[str(number) for number in range(60)])
+    shop: Any = SimpleNamespace(candidates=lambda: candidates, sizes=Sizes(ns=(2, 4)))
+    found = {0.7: curves(flat + [0.0, 0.1, 0.3]), 1.0: curves(flat * 0.1 + high)}
+    table = policies._changes(shop, found, (1, 2, 4))
+    assert table.lines[1] == "Over-optimisation, from N = 2 to 4: 0.7: rises; 1: falls."
+    assert [row[-2] for row in table.rows] == [4, 2]
+    assert table.lines[0] == "The paper's direction here, Best-of-2: 1 (-0.2): doesn't hold."
+
+
+def test_a_tiny_run_writes_its_tables_and_makes_nothing_twice(
+    tmp_path: Path, one_kind: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sets = {"early stop": (LabelSet(early_stop=True), published.EARLY_STOP)}
+    monkeypatch.setattr(critics, "label_sets", lambda: sets)
+    experiments = (critics.base, critics.labels)
+    done: list[str] = []
+    first = ablate(tmp_path, done.append, TINY, experiments)
+    assert sum("training" in each for each in done) == 2
+    text, told = first[0].read_text(), json.loads(first[1].read_text())
+    assert "| early stop |" in text
+    assert "step macro-F1: early stop (-0.4)" in text
+    assert [each["name"] for each in told["tables"]] == ["base", "labels", "label_quality"]
+    assert told["sizes"]["ns"] == [2, 4]
+    assert set(told["models"]) >= {POLICY, BASE}
+    again: list[str] = []
+    second = ablate(tmp_path, again.append, TINY, experiments)
+    assert not any("training" in each for each in again)
+    assert (second[0].read_text(), json.loads(second[1].read_text())) == (text, told)
+    for path in tmp_path.glob("training/*/training.json"):
+        path.unlink()
+    stopped: list[str] = []
+    ablate(tmp_path, stopped.append, TINY, (critics.base,))
+    assert sum("training" in each for each in stopped) == 1
+    assert json.loads(first[1].read_text())["tables"] == told["tables"][:1]
+
+
+def test_the_command_says_what_it_does() -> None:
+    said = CliRunner().invoke(main, ["ablate", "nano", "--help"]).output
+    assert "2503.10291" in said
+    assert "--output" in said

@@ -1,0 +1,87 @@
+"""Label sets: what the labels of one training run are made of, and how far they agree with the truth.
+
+All sets of one policy rest on the same solutions and the same continuations. The larger number is drawn first and the
+smaller ones are its beginning; rule and threshold are applied when a file is read.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vpbench.labels.continuation import MonteCarlo
+from vpbench.labels.read import read_labelled
+from vpbench.labels.rules import CORRECT, INCORRECT, NEUTRAL, Rule
+from vpbench.nano.conversations import nano_tasks
+from vpbench.nano.datasets import draw_questions
+from vpbench.nano.drawn import Drawn
+from vpbench.nano.finetune import LABEL_SEED
+from vpbench.nano.truth import step_labels
+from vpbench.store import folder_name
+
+DRAWN = {"policy": 32, "strong-policy": 16}
+"""Continuations per prefix that are drawn, by the policy that draws them."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSet:
+    """How steps are labelled; the defaults are the base row's. `policy` is a model of the miniature world."""
+
+    continuations: int = 16
+    early_stop: bool = False
+    rule: Rule = "value"
+    threshold: float = 0.0
+    policy: str = "policy"
+
+    def draws(self) -> list[MonteCarlo]:
+        """What to draw, the last for this set: first all there is, then the beginning of it."""
+        return [MonteCarlo(DRAWN[self.policy]), MonteCarlo(self.continuations, early_stop=self.early_stop)]
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Labels against the truth, as shares: of the steps labelled correct or incorrect, how many are labelled rightly,
+    labelled correct though wrong, and labelled incorrect though right (together 1); `neutral` is of all steps."""
+
+    steps: int
+    agreed: float
+    false_correct: float
+    false_incorrect: float
+    neutral: float
+
+
+def known_questions(per_kind: int) -> dict[tuple[str, str], Drawn]:
+    """The questions that `finetune.write_label_questions` writes, by task and id."""
+    known = {}
+    for kind, task in nano_tasks().items():
+        for number, drawn in draw_questions(kind, LABEL_SEED, per_kind):
+            question = task.question(task.nano_row(drawn, number), ())
+            assert question is not None
+            known[task.name, question.id] = drawn
+    return known
+
+
+def questions_folder(known: Mapping[tuple[str, str], Drawn]) -> str:
+    """A name for the folder of these questions, another one where anything about them differs."""
+    told = [[*key, each.text, each.facts, each.solution, each.options] for key, each in known.items()]
+    return folder_name("questions", key={"drawn": told})
+
+
+def agreement(files: Sequence[Path], rule: Rule, threshold: float, known: Mapping[tuple[str, str], Drawn]) -> Agreement:
+    """Compare the labels that the rule makes of the raw rows in `files` with the truth about the steps."""
+    counts: Counter[tuple[int, bool]] = Counter()
+    for path in files:
+        for each in read_labelled(path, rule, threshold):
+            truth = step_labels(known[each.question.task, each.question.id], each.candidate.steps or ())
+            counts.update(zip(each.labels, truth, strict=True))
+    neutral = counts[NEUTRAL, True] + counts[NEUTRAL, False]
+    labelled = counts.total() - neutral
+    return Agreement(
+        counts.total(),
+        (counts[CORRECT, True] + counts[INCORRECT, False]) / labelled,
+        counts[CORRECT, False] / labelled,
+        counts[INCORRECT, True] / labelled,
+        neutral / counts.total(),
+    )

@@ -1,0 +1,78 @@
+"""The last stage of the miniature critics, which goes the way of any critic: Monte-Carlo labels, then its own recipe.
+
+The policy's solutions of fresh questions are labelled as `vpbench label` does it, and the critic class whose recipe is
+asked for is trained as `vpbench train` does it; only the sizes are those of tiny models.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from vpbench.base import Critic
+from vpbench.generate import Sampling
+from vpbench.generate.sampling import Drawing
+from vpbench.labels.label import Labelling, label_task
+from vpbench.nano.conversations import nano_tasks
+from vpbench.nano.datasets import write_questions
+from vpbench.nano.solutions import MAX_TOKENS
+from vpbench.plugins import all_critics
+from vpbench.sample import plan_sample
+from vpbench.stages import Progress
+from vpbench.train.recipe import Recipe
+from vpbench.train.run import TrainingRun, recipe_of, train_critic
+
+LABEL_SEED, QUESTIONS_PER_KIND, SOLUTIONS_PER_QUESTION = 8101, 210, 4
+SIZES: dict[str, Any] = {
+    "batch_size": 64, "learning_rate": 3e-5, "max_tiles": 1, "history": "placeholder", "packing": False, "bf16": True,
+}  # fmt: skip
+"""What differs from a full-size recipe. Turns before a step hold the placeholder, as in the pre-training."""
+
+
+def critic_class(model: str) -> type[Critic]:
+    """The critic that is trained into the miniature model of this name, "prm" or "orm"."""
+    classes = (found.cls for found in all_critics().values() if hasattr(found.cls, "recipe"))
+    return next(each for each in classes if each.nano_settings.get("model") == model)
+
+
+def write_label_questions(folder: Path, seed: int = LABEL_SEED, per_kind: int = QUESTIONS_PER_KIND) -> None:
+    """Questions to be labelled, a data folder for each task; nothing where they are there already."""
+    for task in nano_tasks().values():
+        if not (folder / task.name).exists():
+            write_questions(folder / task.name, task, seed, per_kind)
+
+
+def label(
+    questions: Path, policy: Path, labelling: Labelling, output: Path, progress: Progress, echo: Callable[[str], None]
+) -> list[Path]:
+    """Label solutions (temperature 1) of the questions written into `questions`; one file per task.
+
+    What was drawn before with other `labelling` is used again: `output` keeps solutions and continuations.
+    """
+    files = []
+    for task in nano_tasks().values():
+        sampling = Sampling(temperature=1.0, top_p=1.0, max_tokens=MAX_TOKENS)
+        drawing = Drawing(str(policy), {}, SOLUTIONS_PER_QUESTION, sampling, seed=LABEL_SEED, prompt="question")
+        planned = plan_sample(task, questions / task.name, None, drawing, output)
+        files.append(label_task(task, planned, labelling, 0.0, output, progress, echo))
+    return files
+
+
+def tune(
+    critic: type[Critic], base: Path, files: Sequence[Path], output: Path, progress: Progress,
+    echo: Callable[[str], None], **changes: Any,
+) -> Path:  # fmt: skip
+    """Train by the critic's recipe in these sizes, with `changes`; the checkpoint folder."""
+    recipe: Recipe = replace(recipe_of(critic), **{**SIZES, **changes})
+    return train_critic(critic, TrainingRun(str(base), tuple(files), output), recipe, progress, echo)[0]
+
+
+def keep(trained: Path, folder: Path) -> None:
+    """Copy what ships of a trained checkpoint."""
+    for path in trained.iterdir():
+        if path.name != "README.md":
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, folder / path.name)
