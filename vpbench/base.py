@@ -164,7 +164,7 @@ class Critic(ABC):
     """How many questions `score_questions` is given at a time."""
     step_threshold: ClassVar[float] = 0.5
     nano_settings: ClassVar[Mapping[str, str]] = {}
-    """Settings for the miniature world; `model` is one of its checkpoints: "policy", "prm" or "orm"."""
+    """Settings for the miniature world; `model` is one of its checkpoints, "prm" say."""
 
     @abstractmethod
     def score(self, question: Question, candidates: Sequence[Candidate]) -> list[Score]:

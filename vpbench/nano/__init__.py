@@ -1,7 +1,8 @@
 """The miniature world: drawn questions with known truth, in the benchmarks' own row formats, and tiny models for them.
 
-What ships are questions, candidates that a tiny policy drew, labelled solutions, and three checkpoints: the policy, a
-process and an outcome reward model. `vpbench.nano.recipe` says how they were trained, `vpbench.nano.gates` what they
+What ships are questions, candidates that a tiny policy drew, labelled solutions, and five checkpoints: the policy, a
+stronger one, a process reward model before and after its Monte-Carlo labels, and an outcome reward model.
+`vpbench.nano.recipe` says how they were trained, `vpbench.nano.gates` what they
 can do. Everything takes the way that real data and models take; figures are real measurements, of this world only.
 """
 
@@ -30,7 +31,7 @@ def nano_folder(task: str) -> Path:
 
 
 def nano_model(name: str) -> Path:
-    """The checkpoint folder of one of the miniature models: "policy", "prm" or "orm"."""
+    """The checkpoint folder of a miniature model: "policy", "strong-policy", "pretrained-prm", "prm" or "orm"."""
     return MODELS / name
 
 

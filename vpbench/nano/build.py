@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from vpbench.base import StepTask, Task
+from vpbench.errors import ConfigError
 from vpbench.nano import POOL
 from vpbench.nano.conversations import Conversations, nano_tasks
 from vpbench.nano.datasets import Labelled, write_questions, write_solutions
@@ -25,7 +26,13 @@ QUESTION_SEED, SOLUTION_SEED, CANDIDATE_SEED = 9101, 9102, 9103
 
 
 def build(folder: Path) -> None:
-    """Train the models into `folder`/models, and write questions, solutions and candidates into `folder`/data."""
+    """Train the models into `folder`/models, and write questions, solutions and candidates into `folder`/data.
+
+    Raises `ConfigError` where `folder` holds anything.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigError(f"{folder} isn't an empty folder, and a build doesn't go on from an earlier one; choose "
+                          "another by --into")  # fmt: skip
     import torch
 
     from vpbench.nano.recipe import Recipe, build_models

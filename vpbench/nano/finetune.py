@@ -7,6 +7,7 @@ asked for is trained as `vpbench train` does it; only the sizes are those of tin
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from vpbench.nano.conversations import nano_tasks
 from vpbench.nano.datasets import write_questions
 from vpbench.nano.solutions import MAX_TOKENS
 from vpbench.plugins import all_critics
-from vpbench.sample import plan_sample
+from vpbench.sample import Policies, plan_sample
 from vpbench.stages import Progress
 from vpbench.train.recipe import Recipe
 from vpbench.train.run import TrainingRun, recipe_of, train_critic
@@ -39,10 +40,15 @@ def critic_class(model: str) -> type[Critic]:
 
 
 def write_label_questions(folder: Path, seed: int = LABEL_SEED, per_kind: int = QUESTIONS_PER_KIND) -> None:
-    """Questions to be labelled, a data folder for each task; nothing where they are there already."""
-    for task in nano_tasks().values():
-        if not (folder / task.name).exists():
-            write_questions(folder / task.name, task, seed, per_kind)
+    """Questions to be labelled, a data folder for each task, all of them or none; nothing if `folder` is there."""
+    if folder.exists():
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        written = Path(scratch) / "written"
+        for task in nano_tasks().values():
+            write_questions(written / task.name, task, seed, per_kind)
+        written.rename(folder)
 
 
 def label(
@@ -52,11 +58,11 @@ def label(
 
     What was drawn before with other `labelling` is used again: `output` keeps solutions and continuations.
     """
-    files = []
+    sampling = Sampling(temperature=1.0, top_p=1.0, max_tokens=MAX_TOKENS)
+    drawing = Drawing(str(policy), {}, SOLUTIONS_PER_QUESTION, sampling, seed=LABEL_SEED, prompt="question")
+    files, policies = [], Policies()
     for task in nano_tasks().values():
-        sampling = Sampling(temperature=1.0, top_p=1.0, max_tokens=MAX_TOKENS)
-        drawing = Drawing(str(policy), {}, SOLUTIONS_PER_QUESTION, sampling, seed=LABEL_SEED, prompt="question")
-        planned = plan_sample(task, questions / task.name, None, drawing, output)
+        planned = plan_sample(task, questions / task.name, None, drawing, output, policies)
         files.append(label_task(task, planned, labelling, 0.0, output, progress, echo))
     return files
 

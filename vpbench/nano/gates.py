@@ -1,24 +1,29 @@
 """What has to hold before anybody draws conclusions from the miniature world: `python -m vpbench.nano.gates
 PRM OTHER ...`.
 
-On the shipped questions, none of which had a part in training or in any choice: does the process reward model tell a
+On the shipped questions, which have seeds of their own and no part in any choice: does the process reward model tell a
 question's right solutions from its wrong ones (response AUC within questions, over distinct solutions), does it tell
 right steps from wrong ones (pooled macro-F1 at 0.5, against the truth); then, over all tasks together, what it gains in
-Best-of-N against every control and baseline. Scores come through the pipeline that real runs use. Accuracy is by
-question here, also where a benchmark's own metric is by group; groups are resampled whole.
+Best-of-N against every control and baseline. All of it once more without the questions whose equal the models have met.
+Scores come through the pipeline that real runs use. Accuracy is by question here, also where a benchmark's own metric
+is by group; groups are resampled whole.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vpbench.nano.measuring import graded_candidates, judged_steps
+from vpbench.nano.measuring import JudgedSteps, graded_candidates, judged_steps
+from vpbench.nano.overlap import met
+from vpbench.nano.recipe import Recipe
 from vpbench.pipeline import build_critics
 from vpbench.request import Request
 from vpbench.stats import Curves, QuestionPool, curves, paired_differences, step_f1, step_ranking
@@ -32,15 +37,26 @@ GATED = (8, 32, 128)
 
 @dataclass(frozen=True)
 class Pooled:
-    """All tasks' questions as pools, by critic; their candidates' texts; `clusters` names each question's group."""
+    """All tasks' questions as pools, by critic; their candidates' texts; `clusters` names each question's group.
+
+    `names` are (task, id) of each question.
+    """
 
     pools: Mapping[str, Sequence[QuestionPool]]
     texts: Sequence[Sequence[str]]
     clusters: Sequence[str]
+    names: Sequence[tuple[str, str]]
 
     def curves(self, critic: str, selection: Any = "best") -> Curves:
         """Correctness of each question for every N of `NS`."""
         return curves(self.pools[critic], selection, "expected", NS)
+
+    def without(self, questions: Collection[tuple[str, str]]) -> Pooled:
+        """The same without some questions."""
+        kept = [name not in questions for name in self.names]
+        pools = {critic: list(compress(own, kept)) for critic, own in self.pools.items()}
+        texts, clusters = list(compress(self.texts, kept)), list(compress(self.clusters, kept))
+        return Pooled(pools, texts, clusters, list(compress(self.names, kept)))
 
 
 def score_all(critics: Sequence[str], output: Path) -> Pooled:
@@ -48,7 +64,7 @@ def score_all(critics: Sequence[str], output: Path) -> Pooled:
     candidates = graded_candidates(Request(nano=True, output=output))
     scorers = build_critics(critics, {}, nano=True)
     pools = {each.name: candidates.pools(candidates.scores(each)) for each in scorers}
-    return Pooled(pools, candidates.texts, candidates.clusters)
+    return Pooled(pools, candidates.texts, candidates.clusters, candidates.names)
 
 
 def within_question_auc(pools: Sequence[QuestionPool], texts: Sequence[Sequence[str]]) -> tuple[float, int]:
@@ -68,12 +84,10 @@ def within_question_auc(pools: Sequence[QuestionPool], texts: Sequence[Sequence[
     return float(np.mean(found)), len(found)
 
 
-def step_figures(critic: str, output: Path) -> str:
-    """Pooled macro-F1 at 0.5 and AUC over the labelled steps of the step task."""
-    (scorer,) = build_critics([critic], {}, nano=True)
-    judged = judged_steps(scorer, Request(nano=True, output=output))
+def step_figures(judged: JudgedSteps) -> str:
+    """Pooled macro-F1 at 0.5 and AUC over labelled steps."""
     pooled, ranking = step_f1(judged.labels, judged.scores, 0.5).pooled, step_ranking(judged.labels, judged.scores)
-    return f"{pooled.macro_f1:.3f} (AUC {ranking.auroc:.3f}, {pooled.steps} steps)"
+    return f"pooled step macro-F1: {pooled.macro_f1:.3f} (AUC {ranking.auroc:.3f}, {pooled.steps} steps)"
 
 
 def report(pooled: Pooled, main: str, others: Sequence[str]) -> str:
@@ -103,7 +117,21 @@ def _told(each: Difference) -> str:
     return f"{100 * each.value:+.1f} [{100 * each.low:+.1f}, {100 * each.high:+.1f}] p {each.p_value:.4f}"
 
 
+def main(first: str, *rest: str) -> None:
+    """Print the report of the critic `first` beside the others, on all questions and without those that were met."""
+    output = Path("runs/gates")
+    pooled = score_all([first, *rest], output)
+    questions_met, solutions_met = met(Recipe())
+    judged = judged_steps(build_critics([first], {}, nano=True)[0], Request(nano=True, output=output))
+    print(f"{report(pooled, first, rest)}\n{step_figures(judged)}\n")
+    new = [not each for each in solutions_met]
+    rest_judged = JudgedSteps(list(compress(judged.labels, new)), list(compress(judged.scores, new)))
+    counted = ", ".join(f"{count} of {task}" for task, count in Counter(task for task, _ in questions_met).items())
+    print(
+        f"Without {len(questions_met)} questions ({counted}) and {sum(solutions_met)} labelled solutions that were met:"
+    )
+    print(f"\n{report(pooled.without(questions_met), first, rest)}\n{step_figures(rest_judged)}")
+
+
 if __name__ == "__main__":
-    first, *rest = sys.argv[1:]
-    print(report(score_all([first, *rest], Path("runs/gates")), first, rest))
-    print("pooled step macro-F1:", step_figures(first, Path("runs/gates")))
+    main(*sys.argv[1:])

@@ -82,13 +82,8 @@ class Words:
         self.ids = ids
         special = "|".join(re.escape(token) for token in sorted(SPECIAL, key=len, reverse=True))
         self._cut = re.compile(special + "|" + PIECE)
-        self._texts = {i: token for token, i in ids.items()}
 
     def encode(self, text: str) -> list[int]:
         """Token ids; a piece that isn't in the vocabulary is `<unk>`."""
         unknown = self.ids["<unk>"]
         return [self.ids.get(piece, unknown) for piece in self._cut.findall(text)]
-
-    def decode(self, ids: Sequence[int]) -> str:
-        """The text of the ids, special tokens included."""
-        return "".join(self._texts[i] for i in ids)

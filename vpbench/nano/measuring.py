@@ -33,6 +33,11 @@ class Candidates:
         return [[row.candidate.response for row in rows] for each in self.tasks for rows in each.rows.values()]
 
     @property
+    def names(self) -> list[tuple[str, str]]:
+        """Task and id of each question."""
+        return [(each.task.name, id) for each in self.tasks for id in each.rows]
+
+    @property
     def clusters(self) -> list[str]:
         """The name of each question's group, its own where it has none."""
         return [f"{each.task.name}/{one.group or one.id}" for each in self.tasks for one in each.questions.values()]

@@ -1,0 +1,52 @@
+"""Which shipped questions the models have met: equal in text, options and every cell, if not in every pixel.
+
+Seeds differ, but of some kinds there aren't many questions to draw. What the policy was asked in fine-tuning and what
+the critics learned judging from is drawn again here and compared.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+from vpbench.nano import finetune
+from vpbench.nano.build import QUESTION_SEED, QUESTIONS, SOLUTION_SEED, SOLUTIONS
+from vpbench.nano.conversations import nano_tasks
+from vpbench.nano.datasets import draw_questions
+from vpbench.nano.drawn import Drawn
+from vpbench.nano.families import KINDS, draw_mixed
+from vpbench.nano.recipe import Recipe
+from vpbench.nano.tuning import BATCH, BUFFER, by_length
+
+Content = tuple[object, ...]
+
+
+def content(drawn: Drawn) -> Content:
+    """All of a question but how its picture's cells are painted."""
+    return drawn.kind, drawn.text, drawn.options, tuple(drawn.picture.content), tuple(drawn.picture.key)
+
+
+def learned_from(recipe: Recipe) -> Iterator[Drawn]:
+    """Every question asked in fine-tuning, and every one whose solutions the critics learned from."""
+    number, asking = next((at, each) for at, each in enumerate(recipe.rounds) if not each.describe)
+    rng = random.Random(recipe.seed + 51 + number)
+    for _ in range(-(-asking.steps // BUFFER)):
+        yield from draw_mixed(rng, BATCH * BUFFER, asking.shares)
+        by_length([0] * BATCH * BUFFER, rng)
+    for seed, count in ((100, recipe.questions), (60_001, recipe.hot_questions), (70_001, recipe.slips)):
+        yield from draw_mixed(random.Random(recipe.seed + seed), count)
+    for kind in KINDS:
+        for _, drawn in draw_questions(kind, recipe.seed + finetune.LABEL_SEED, recipe.labelled_per_kind):
+            yield drawn
+
+
+def met(recipe: Recipe) -> tuple[set[tuple[str, str]], list[bool]]:
+    """The shipped questions that were met, as (task, id), and for each labelled solution whether its question was."""
+    known = {content(drawn) for drawn in learned_from(recipe)}
+    questions = set()
+    for kind, task in nano_tasks().items():
+        for number, drawn in draw_questions(kind, QUESTION_SEED, QUESTIONS):
+            question = task.question(task.nano_row(drawn, number), ())
+            if question is not None and content(drawn) in known:
+                questions.add((task.name, question.id))
+    return questions, [content(each) in known for each in draw_mixed(random.Random(SOLUTION_SEED), SOLUTIONS)]
