@@ -1,12 +1,13 @@
 """The language model of the tiny checkpoints, written for training on one CPU core.
 
 It is the same function as transformers' Qwen2 (a test compares them) with fused projections and plain attention, which
-at this size runs about twice as fast; `native` gives the weights under the native names. Batches are padded on the right,
-so the causal mask is the only one needed.
+at this size runs about twice as fast; `load` and `native` translate from and to the native names. Batches are padded on
+the right, so the causal mask is the only one needed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -76,6 +77,12 @@ class LanguageModel(nn.Module):  # type: ignore[misc]
 
     def _normed(self, x: Any) -> Any:
         return functional.rms_norm(x, (WIDTH,), self.norm, RMS_EPS)
+
+    def load(self, weights: Mapping[str, Any]) -> None:
+        """Take the weights of a native model (its `state_dict`)."""
+        with torch.no_grad():
+            for name, parts in self._names().items():
+                self.get_parameter(name).copy_(torch.cat([weights[part] for part in parts]))
 
     def native(self) -> dict[str, Any]:
         """The weights under the native names."""

@@ -34,6 +34,7 @@ from vpbench.nano.truth import outcome, step_labels
 from vpbench.nano.tuning import Log, Round
 from vpbench.nano.verification import Judged, judged
 from vpbench.progress import bar
+from vpbench.scoring import load_step_scorer
 
 EQUAL = dict.fromkeys(KINDS, 1)
 SHARES = {**EQUAL, "options": 2, "groups": 2}
@@ -68,53 +69,49 @@ def build_models(folder: Path, scratch: Path, recipe: Recipe, log: Log) -> None:
 
     `policy`, `strong-policy`; `pretrained-prm`, `pretrained-orm` before the Monte-Carlo labels, `prm` and `orm` after.
     """
-    talk, native, base = _policies(folder, recipe, log)
-    with ProcessPoolExecutor(1, get_context("spawn"), torch.set_num_threads, (1,)) as other_core:
-        labelled = other_core.submit(_label, folder / "policy", scratch, recipe)
-        known = reference_solutions(folder / "policy", talk, recipe, log)
-        _pretrain(folder, talk, native, base, known, recipe, log)
-        files = labelled.result()
-    for name in ("prm", "orm"):
-        critic = finetune.critic_class(name)
-        base_folder, output = folder / f"pretrained-{name}", scratch / "training" / name
-        finetune.keep(finetune.tune(critic, base_folder, files, output, bar, log, seed=recipe.seed), folder / name)
+    train_policies(folder, recipe, log)
+    train_critics(folder, scratch, recipe, log)
 
 
-def _label(policy: Path, scratch: Path, recipe: Recipe) -> list[Path]:
-    """Monte-Carlo labels from the policy, which nothing in the pre-training waits for."""
-    finetune.write_label_questions(scratch / "questions", recipe.seed + finetune.LABEL_SEED, recipe.labelled_per_kind)
-    return finetune.label(scratch / "questions", policy, LABELLING, scratch, bar, print)
-
-
-def _policies(folder: Path, recipe: Recipe, log: Log) -> tuple[Conversations, Any, LanguageModel]:
-    """Train and write both policies; the conversations, the native model with its vision tower, the stronger one."""
+def train_policies(folder: Path, recipe: Recipe, log: Log) -> None:
+    """Stages 1 and 2."""
     talk = Conversations(_words(folder / "policy"), nano_tasks())
     native = architecture.empty_model(POLICY_LAYERS, talk.words.ids, recipe.seed + 11)
     vision.warm_up(native, recipe.seed + 21, recipe.vision_steps, log)
     native.to(torch.bfloat16).eval()
-    base = tuning.new_language_model(native.config.text_config.vocab_size, recipe.seed + 41)
-    policy = tuning.fine_tune(base, native, talk, recipe.seed + 51, recipe.rounds, recipe.policy_steps, log)
-    for name, model in (("policy", policy), ("strong-policy", base)):
+    strong = tuning.new_language_model(native.config.text_config.vocab_size, recipe.seed + 41)
+    policy = tuning.fine_tune(strong, native, talk, recipe.seed + 51, recipe.rounds, recipe.policy_steps, log)
+    for name, model in (("policy", policy), ("strong-policy", strong)):
         _save(folder / name, native, model, POLICY_LAYERS, talk)
-    return talk, native, base
 
 
-def reference_solutions(policy: Path, talk: Conversations, recipe: Recipe, log: Log) -> Solutions:
-    """Solutions for the pre-training: at temperature 1, at 1.4, and slipped references."""
-    seed = recipe.seed
-    known = solutions.joined([
-        solutions.sample(policy, talk, seed + 100, recipe.questions, 2, 1.0),
-        solutions.sample(policy, talk, seed + 60_001, recipe.hot_questions, 2, 1.4),
-        solutions.slipped(seed + 70_001, recipe.slips),
-    ])  # fmt: skip
-    log(f"{len(known.steps)} solutions to learn judging from")
-    return known
+def train_critics(folder: Path, scratch: Path, recipe: Recipe, log: Log) -> None:
+    """Stages 3 and 4, from the policies in `folder`; the labels, which stage 3 doesn't wait for, on another core."""
+    with ProcessPoolExecutor(1, get_context("spawn"), torch.set_num_threads, (1,)) as other_core:
+        labelled = other_core.submit(_label, folder / "policy", scratch, recipe)
+        _pretrain(folder, recipe, log)
+        files = labelled.result()
+    for name in ("prm", "orm"):
+        critic = finetune.critic_class(name)
+        base, output = folder / f"pretrained-{name}", scratch / "training" / name
+        finetune.keep(finetune.tune(critic, base, files, output, bar, log, seed=recipe.seed), folder / name)
 
 
-def _pretrain(
-    folder: Path, talk: Conversations, native: Any, base: LanguageModel, known: Solutions, recipe: Recipe, log: Log
-) -> None:
-    """Teach the base the critics' conversation, then judging, and write both critics."""
+def _label(policy: Path, scratch: Path, recipe: Recipe) -> list[Path]:
+    finetune.write_label_questions(scratch / "questions", recipe.seed + finetune.LABEL_SEED, recipe.labelled_per_kind)
+    return finetune.label(scratch / "questions", policy, LABELLING, scratch, bar, print)
+
+
+def _pretrain(folder: Path, recipe: Recipe, log: Log) -> None:
+    """Teach the stronger policy the critics' conversation, then judging; write both critics.
+
+    Pictures are seen through the model as scoring loads it.
+    """
+    native = load_step_scorer(str(folder / "strong-policy"), device="cpu").model.to(torch.bfloat16).eval()
+    talk = Conversations(Words(read_ids(folder / "strong-policy")), nano_tasks())
+    base = LanguageModel(POLICY_LAYERS, native.config.text_config.vocab_size).to(torch.bfloat16)
+    base.load(native.state_dict())
+    known = reference_solutions(folder / "policy", talk, recipe, log)
     visual = vision.features(native, [each.picture.pixels for each in known.drawn])
     by_step = with_reference_labels(talk, known, whole=False)
     adapting.adapt(base, talk, by_step, visual, recipe.seed + 55, recipe.adapting_steps, log)
@@ -131,6 +128,18 @@ def _pretrain(
             comparing.gather(critic, talk, probed)
         verification.train(critic, talk, sequences, visual, seed + 1, recipe.pretraining_sequences, DECAY, log)
         _save(folder / f"pretrained-{name}", native, critic, CRITIC_LAYERS, talk)
+
+
+def reference_solutions(policy: Path, talk: Conversations, recipe: Recipe, log: Log) -> Solutions:
+    """Solutions for the pre-training: at temperature 1, at 1.4, and slipped references."""
+    seed = recipe.seed
+    known = solutions.joined([
+        solutions.sample(policy, talk, seed + 100, recipe.questions, 2, 1.0),
+        solutions.sample(policy, talk, seed + 60_001, recipe.hot_questions, 2, 1.4),
+        solutions.slipped(seed + 70_001, recipe.slips),
+    ])  # fmt: skip
+    log(f"{len(known.steps)} solutions to learn judging from")
+    return known
 
 
 def with_reference_labels(talk: Conversations, known: Solutions, *, whole: bool) -> list[Judged]:
