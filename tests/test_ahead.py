@@ -29,7 +29,9 @@ def no_bar(what: str, total: int) -> Iterator[Any]:
 
 def stage(folder: Path, critic: Critic, ids: Sequence[str] = ("a", "b", "c"), **settings: Any) -> dict[str, Score]:
     questions = {id: QUESTIONS[id] for id in ids}
-    found = score_stage(folder, {}, critic, questions, CANDIDATES, settings.get("max_error_rate", 1.0), no_bar)
+    found = score_stage(
+        folder, {"task": "t"}, critic, questions, CANDIDATES, settings.get("max_error_rate", 1.0), no_bar
+    )
     return {id: score for (id, _), score in found.items()}
 
 
@@ -128,6 +130,6 @@ def test_a_step_critic_reads_each_image_once(tmp_path: Path, monkeypatch: pytest
     scorer = SimpleNamespace(tiles=tiles, score=score)
     monkeypatch.setattr(StepCritic, "_scorer", scorer)
     monkeypatch.setattr(StepCritic, "name", "step", raising=False)
-    score_stage(tmp_path, {}, StepCritic(), questions, CANDIDATES, 0.0, no_bar)
+    score_stage(tmp_path, {"task": "t"}, StepCritic(), questions, CANDIDATES, 0.0, no_bar)
     assert sorted(opened) == ["a by main", "b by other", "c by other"]
     assert seen == [(id, "1 images") for id in ("a", "b", "c")]

@@ -99,6 +99,15 @@ def test_threads_are_left_to_themselves_by_an_exception_and_waited_for_without()
     assert sorted(done) == [0, 1, *range(10, 15)]
 
 
+@pytest.mark.parametrize("used", [False, True])
+def test_no_call_is_taken_once_the_threads_are_shut_down(used: bool) -> None:
+    with RequestThreads(2) as threads:
+        if used:
+            assert threads.submit(int, "1").result(LONG_S) == 1
+    with pytest.raises(RuntimeError, match="shut down"):
+        threads.submit(int, "1")
+
+
 def test_never_more_calls_run_than_allowed_and_their_errors_come_back() -> None:
     lock, running, most = threading.Lock(), [0], [0]
 

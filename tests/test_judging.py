@@ -20,7 +20,7 @@ from vpbench import Question, Task, Verdict
 from vpbench.cli import main
 from vpbench.generate import Generation, Generator, Prompt
 from vpbench.grade import read_comparison, read_extraction
-from vpbench.judging import FAILED, SAMPLING, Judge, JudgeStage
+from vpbench.judging import FAILED, SAMPLING, Judge, JudgeStage, _loaded
 from vpbench.plugins import find_task
 from vpbench.records import RowKey
 
@@ -321,6 +321,7 @@ def test_a_run_grades_by_its_judge_and_says_so(tmp_path: Path) -> None:
             in done.output
         )
         assert "grading official by rule and judge openai:m" in done.output
+        assert _loaded.cache_info().currsize == 0, "the judge would stay in memory beside the critic"
         again = run(tmp_path, server.url, file, "--judge-args", "prompt_price=1,completion_price=2")
         assert again.exit_code == 0, again.output
         assert len(server.bodies) == 3

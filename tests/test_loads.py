@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,8 +19,11 @@ from vpbench.cli import main
 from vpbench.generate import Generation, Generator, Prompt
 from vpbench.generate.generator import BACKENDS
 from vpbench.pipeline import prepare
+from vpbench.plan import Plan
 from vpbench.plugins import find_critic
+from vpbench.progress import bar
 from vpbench.report.result import run_provenance
+from vpbench.scoring import given
 
 TASKS = ("logicvista", "mathvista", "mathvision")
 CRITIC = """
@@ -195,6 +199,41 @@ def test_each_task_counts_what_the_critic_used_on_it(tmp_path: Path, finished: F
     assert min(used) > 0
 
 
+@pytest.mark.parametrize("fails_on", [None, TASKS[1]])
+def test_a_critic_and_the_plans_are_let_go_before_the_next_critic_is_made_ready(
+    tmp_path: Path, finished: Finished, monkeypatch: pytest.MonkeyPatch, fails_on: str | None
+) -> None:
+    one, two = critic_file(tmp_path, "one", fails_on), critic_file(tmp_path, "two")
+    first, second = find_critic(str(one)).cls, find_critic(str(two)).cls
+    kept: list[tuple[str, int, int]] = []
+
+    def look(critic: Any) -> None:
+        alive = [type(each) for each in gc.get_objects()]
+        kept.append((critic.name, sum(alive.count(each) for each in (first, second)), alive.count(Plan)))
+
+    for each in (first, second):
+        monkeypatch.setattr(each, "prepare", look)
+    done = run(tmp_path, f"{one},{two}")
+    assert done.exit_code == (3 if fails_on else 0), done.output
+    assert kept == [("one", 2, 0), ("two", 1, 0)]
+
+
+def test_bars_name_their_task(
+    tmp_path: Path, policy: list[str], finished: Finished, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[str] = []
+
+    def recorded(what: str, total: int) -> Any:
+        shown.append(what)
+        return bar(what, total)
+
+    monkeypatch.setattr("vpbench.runner.bar", recorded)
+    done = run(tmp_path, "self-consistency", *policy, "--samples", 3)
+    assert done.exit_code == 0, done.output
+    for verb, after in (("drawing", " (m)"), ("grading", ""), ("scoring", " (self-consistency)")):
+        assert [what for what in shown if what.startswith(verb)] == [f"{verb} {task}{after}" for task in TASKS]
+
+
 @pytest.mark.parametrize("fails_on", TASKS[1:])
 def test_what_fails_on_a_task_leaves_the_results_of_those_before_it(
     tmp_path: Path, finished: Finished, fails_on: str
@@ -208,3 +247,78 @@ def test_what_fails_on_a_task_leaves_the_results_of_those_before_it(
     found = set(finished)
     assert {(task, critic) for task in before for critic in ("good", "bad", "last")} <= found
     assert {task for task, critic in found if critic != "good"} == set(before)
+
+
+def test_every_failure_is_told_with_task_and_critic_and_the_first_ends_the_run(
+    tmp_path: Path, finished: Finished
+) -> None:
+    critics = [critic_file(tmp_path, "late", TASKS[2]), critic_file(tmp_path, "early", TASKS[1])]
+    done = run(tmp_path, ",".join(map(str, critics)), "--critic-args", f"log={tmp_path}/log")
+    assert done.exit_code == 3
+    told = done.stderr.splitlines()
+    assert [line.partition(" stopped:")[0] for line in told] == [
+        f"task {TASKS[2]}, critic late: scoring with late",
+        f"task {TASKS[1]}, critic early: scoring with early",
+        "vpbench: scoring with late",
+    ]
+
+
+def test_what_fails_before_any_critic_is_told_with_its_task(
+    tmp_path: Path, finished: Finished, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vpbench.runner._check_ns", _refuse_the_last())
+    done = run(tmp_path, "self-consistency")
+    assert done.exit_code == 2
+    assert done.stderr.splitlines() == [f"task {TASKS[2]}: not this one", "vpbench: not this one"]
+    assert len(finished) == len(TASKS) - 1
+
+
+@pytest.mark.parametrize(
+    ("verb", "arguments", "message"),
+    [
+        ("run", ["--samples", 1, "--critic", "self-consistency"], "visualprocessbench' brings its own solutions"),
+        ("run", ["--samples", 1, "--critic", "self-consistency", "--dry-run"], "leave --policy out"),
+        ("run", ["--samples", 1, "--scores", "none.jsonl"], "none.jsonl: can't be read"),
+        ("sample", ["--samples", 1], "'visualprocessbench' is a step-detection task"),
+        ("label", ["--solutions", 1], "'visualprocessbench' is a step-detection task"),
+    ],
+)
+def test_what_cannot_be_done_is_told_before_anything_is_drawn(
+    tmp_path: Path, policy: list[str], verb: str, arguments: list[Any], message: str
+) -> None:
+    tasks = "mathvista" if "--scores" in arguments else "mathvista,visualprocessbench"
+    done = vpbench(verb, "--nano", "--task", tasks, "--limit", 2, *policy, "--output", tmp_path / "runs", *arguments)
+    assert done.exit_code == 2, done.output
+    assert message in done.output
+    assert not (tmp_path / "log").exists()
+    assert done.stdout == ""
+
+
+def test_a_step_task_refuses_a_pool_before_the_other_tasks_are_scored(tmp_path: Path) -> None:
+    pool = tmp_path / "pool.jsonl"
+    row = {"question": "How many?", "answer": "4", "candidates": [{"response": "4"}]}
+    pool.write_text(json.dumps({"question_id": "1", **row}) + "\n")
+    done = vpbench("run", "--task", "mathvista,visualprocessbench", "--critic", "self-consistency", "--pool", pool,
+                   "--output", tmp_path / "runs")  # fmt: skip
+    assert done.exit_code == 2
+    assert "task 'visualprocessbench' brings its own solutions; leave --pool out" in done.output
+    assert not (tmp_path / "runs").exists()
+
+
+def test_scores_are_read_once_for_all_tasks(
+    tmp_path: Path, finished: Finished, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+
+    def counted(path: Path) -> Any:
+        read.append(path)
+        return given.read_scores(path)
+
+    monkeypatch.setattr("vpbench.runner.read_scores", counted)
+    scores = tmp_path / "scores.jsonl"
+    lines = [{"question_id": id, "candidates": [{"score": 1}] * 128} for id in ("1", "2", "v1_1", "v1_2")]
+    scores.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    done = run(tmp_path, "mine", "--scores", scores)
+    assert done.exit_code == 0, done.output
+    assert read == [scores]
+    assert set(finished) == {(task, "mine") for task in TASKS}

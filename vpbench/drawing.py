@@ -82,7 +82,10 @@ def _asked(
 ) -> list[tuple[Found[BaseTask], Request]]:
     if export is not None and (len(tasks) > 1 or list(tasks) == ["all"]):
         raise ConfigError("--export writes one task's candidates or labels; give one --task")
-    return requests(tasks, replace(from_options(Request, options), drawing=drawing))
+    asked = requests(tasks, replace(from_options(Request, options), drawing=drawing))
+    for found, _ in asked:
+        best_of_n_task(found)
+    return asked
 
 
 def _planned(
@@ -98,9 +101,9 @@ def _planned(
         yield found, request, planned
 
 
-def echo(text: str) -> None:
-    """Print what may hold words of a model or a server."""
-    click.echo(printable(text))
+def echo(text: str, err: bool = False) -> None:
+    """Print what may hold words of a model or a server, on standard error if `err`."""
+    click.echo(printable(text), err=err)
 
 
 def drawing_lines(planned: SamplePlan) -> list[str]:

@@ -57,6 +57,11 @@ def load_judge(spec: str, settings: Mapping[str, str]) -> Judge:
     return _loaded(spec, tuple(sorted(settings.items())))
 
 
+def forget_judge() -> None:
+    """Let go of the judge that was loaded last, and of what it holds in memory."""
+    _loaded.cache_clear()
+
+
 @dataclass(frozen=True)
 class JudgeStage:
     """A judge at work on one task's candidates of one pool; `max_failures` are the rows that may go without reply."""

@@ -120,14 +120,10 @@ def _verdicts(
 
 
 def prepare_steps(found: Found[BaseTask], request: Request) -> PreparedSteps:
-    """Load a step task's solutions. Raises `DataError`, `ConfigError`."""
+    """Load a step task's solutions. Raises `DataError`."""
     started = time.perf_counter()
     task = found.cls()
     assert isinstance(task, StepTask)
-    if request.pool is not None:
-        raise ConfigError(f"task {task.name!r} brings its own solutions; leave --pool out")
-    if request.drawing is not None:
-        raise ConfigError(f"task {task.name!r} brings its own solutions; leave --policy out")
     loaded = load_solutions(task, request.data)
     solutions = loaded.solutions[: request.limit]
     key = {"task": task.name, "task_version": task.version, "data": loaded.fingerprint}

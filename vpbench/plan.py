@@ -48,25 +48,17 @@ def plan_drawing(found: Found[BaseTask], request: Request, policies: Policies | 
     """What a run that draws its candidates draws; None for one that is given them. Raises as `plan_sample` does."""
     if request.drawing is None:
         return None
-    if request.pool is not None:
-        raise ConfigError("--policy draws candidates and --pool brings them; give one of the two")
     return plan_sample(best_of_n_task(found), request.data, request.limit, request.drawing, request.output, policies)
 
 
 def plan(found: Found[BaseTask], request: Request, progress: Progress, policies: Policies | None = None) -> Plan:
     """Put questions and candidates together, drawing what is to be drawn. Raises `DataError`, `ConfigError`."""
     task = best_of_n_task(found)
-    if request.judge is not None and (request.grading != "official" or request.trust_verdicts):
-        raise ConfigError("--judge is for --grading official; leave it out, or grade so")
     started = time.perf_counter()
     drawing = plan_drawing(found, request, policies)
     if drawing is not None:
         return _drawn(task, drawing, request, progress, time.perf_counter() - started)
-    if request.pool is None:
-        raise ConfigError(
-            f"task {task.name!r} needs candidates: --pool FILE (JSONL of {{question_id, candidates: [{{response}}]}}) "
-            "or --policy MODEL"
-        )
+    assert request.pool is not None, "`request.check` is for this"
     pool = read_pool(request.pool)
     if request.data is None and pool.question_fields.keys() >= pool.rows.keys():
         questions = pool_questions(task, pool.question_fields, request.pool.parent)

@@ -60,6 +60,27 @@ def requests(names: Sequence[str], request: Request) -> list[tuple[Found[BaseTas
     return [(each, _in_nano(each, here) if request.nano else here) for each, here in asked]
 
 
+def check(task: type[BaseTask], request: Request) -> None:
+    """Raises `ConfigError` if the task's candidates would come from two places or none, or be judged against the rule.
+
+    A step task's solutions are in its data.
+    """
+    if issubclass(task, StepTask):
+        for option, given in (("--pool", request.pool), ("--policy", request.drawing)):
+            if given is not None:
+                raise ConfigError(f"task {task.name!r} brings its own solutions; leave {option} out")
+        return
+    if request.judge is not None and (request.grading != "official" or request.trust_verdicts):
+        raise ConfigError("--judge is for --grading official; leave it out, or grade so")
+    if request.drawing is not None and request.pool is not None:
+        raise ConfigError("--policy draws candidates and --pool brings them; give one of the two")
+    if request.drawing is None and request.pool is None:
+        raise ConfigError(
+            f"task {task.name!r} needs candidates: --pool FILE (JSONL of {{question_id, candidates: [{{response}}]}}) "
+            "or --policy MODEL"
+        )
+
+
 def _in_nano(found: Found[BaseTask], request: Request) -> Request:
     """The miniature world's data, its candidates where nothing else brings any, and its policy where that is asked."""
     folder, drawing = nano_folder(found.cls.name), request.drawing

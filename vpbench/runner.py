@@ -1,7 +1,9 @@
 """Critics on tasks, as the command line asks for it: each result shown as soon as it is there.
 
 The policy draws every task's candidates first, then all are graded, then one critic after the other scores them: each
-is loaded once, and no two of them are in memory together.
+is loaded once, and no two of them are in memory together, nor one with a policy or judge. What stays there until the
+last critic is done are the questions, responses and verdicts of all tasks, and of their pictures none but those that
+JSON holds inline.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from typing import Any, TypeVar
 from vpbench.base import BaseTask, StepTask
 from vpbench.drawing import DEFAULT_SAMPLES, drawing_lines, drawing_of, echo
 from vpbench.errors import ConfigError, VpbenchError
-from vpbench.judging import rows_to_judge
+from vpbench.judging import forget_judge, rows_to_judge
 from vpbench.pipeline import Prepared, PreparedSteps, Scored, build_critics, prepare, prepare_steps, score, use_scores
 from vpbench.plan import Plan, plan, plan_drawing
 from vpbench.plugins import Found, all_critics
@@ -25,7 +27,7 @@ from vpbench.report.result import Analysis, best_of_n_result
 from vpbench.report.step_result import step_result
 from vpbench.report.summary import summary
 from vpbench.report.write import write_result
-from vpbench.request import Request, from_options, requests
+from vpbench.request import Request, check, from_options, requests
 from vpbench.sample import Policies
 from vpbench.scoring.checkpoint import without_fetching
 from vpbench.scoring.given import read_scores
@@ -67,6 +69,8 @@ def run_all(
     if scores is not None and len(critics) > 1:
         raise ConfigError("--scores is one critic's file; give at most one --critic to name it")
     asked = requests(tasks, request)
+    for found, here in asked:
+        check(found.cls, here)
     default = _nano_critics() if request.nano and scores is None else ()
     wanted = Wanted(tuple(critics) or default, settings, scores)
     if not wanted.critics and wanted.scores is None:
@@ -97,34 +101,45 @@ def _request(options: Mapping[str, Any], analysis: Analysis) -> Request:
 
 
 def _run(asked: Sequence[Asked], wanted: Wanted, nano: bool, analysis: Analysis) -> list[Path]:
-    """The folders of the results. What fails on a task leaves that one and those after it; the others are finished."""
+    """The folders of the results. What fails on a task leaves that one and those after it; the others are finished.
+
+    Every failure is told as it happens, and the first is raised at the end.
+    """
     scorers = _scorers(wanted, nano)
-    plans, failure = _as_far_as_possible(functools.partial(_candidates, Policies()), asked)
-    prepared, earlier = _as_far_as_possible(functools.partial(_prepare, analysis), zip(asked, plans, strict=False))
-    failure = earlier or failure
+    names = [found.cls.name for found, _ in asked]
+    failures: list[VpbenchError] = []
+    plans = _as_far_as_possible(functools.partial(_candidates, Policies()), asked, names, failures)
+    tasks = zip(asked, plans, strict=False)
+    prepared = _as_far_as_possible(functools.partial(_prepare, analysis), tasks, names, failures)
+    del plans, tasks
+    forget_judge()
     folders: list[Path] = []
     while scorers:  # no critic is kept, its checkpoint would stay in memory
-        scorer = scorers.pop(0)
-        done, earlier = _as_far_as_possible(functools.partial(_score, scorer, analysis), prepared)
-        failure = earlier or failure
+        critic, scorer = scorers.pop(0)
+        do = functools.partial(_score, scorer, analysis)
+        done = _as_far_as_possible(do, prepared, [f"{name}, critic {critic}" for name in names], failures)
         folders, prepared = folders + done, prepared[: len(done)]
-    if failure is not None:
-        raise failure
+    if failures:
+        raise failures[0]
     return folders
 
 
-def _as_far_as_possible(do: Callable[[Work], Done], tasks: Iterable[Work]) -> tuple[list[Done], VpbenchError | None]:
-    """What `do` makes of the tasks up to the first it fails on, and that failure.
+def _as_far_as_possible(
+    do: Callable[[Work], Done], tasks: Iterable[Work], names: Sequence[str], failures: list[VpbenchError]
+) -> list[Done]:
+    """What `do` makes of the tasks up to the first it fails on; that failure is told and joins `failures`.
 
-    The failure comes without the frames it is from, which would keep a policy or critic in memory.
+    It joins them without the frames it is from, which would keep a policy or critic in memory.
     """
-    done = []
+    done: list[Done] = []
     for task in tasks:
         try:
             done.append(do(task))
         except VpbenchError as error:
-            return done, type(error)(*error.args)
-    return done, None
+            echo(f"task {names[len(done)]}: {error}", err=True)
+            failures.append(type(error)(*error.args))
+            break
+    return done
 
 
 def _candidates(policies: Policies, asked: Asked) -> Plan | None:
@@ -145,21 +160,21 @@ def _score(scorer: Scorer, analysis: Analysis, prepared: Prepared | PreparedStep
     return _finish(prepared, scorer(prepared), analysis)
 
 
-def _scorers(wanted: Wanted, nano: bool) -> list[Scorer]:
-    """What scores the prepared tasks: every critic, or the file of scores. Raises `ConfigError`, `CriticError`."""
-    if (path := wanted.scores) is not None:
-        return [lambda prepared: _use_file(prepared, path, wanted)]
+def _scorers(wanted: Wanted, nano: bool) -> list[tuple[str, Scorer]]:
+    """What scores the prepared tasks, by name: every critic, or the file of scores.
+
+    Raises `ConfigError`, `CriticError`, `DataError`.
+    """
+    if wanted.scores is not None:
+        given = read_scores(wanted.scores)
+        name = wanted.critics[0] if wanted.critics else given.name
+        return [(name, functools.partial(use_scores, given=given, name=name))]
     critics = build_critics(wanted.critics, wanted.settings, nano)
     _ = [critic.revision() for critic in critics]  # a missing checkpoint is told before candidates are drawn
     return [
-        functools.partial(score, critic=each, progress=bar, make_ready=functools.cache(each.prepare))
+        (each.name, functools.partial(score, critic=each, progress=bar, make_ready=functools.cache(each.prepare)))
         for each in critics
     ]
-
-
-def _use_file(prepared: Prepared | PreparedSteps, path: Path, wanted: Wanted) -> Scored:
-    given = read_scores(path)
-    return use_scores(prepared, given, wanted.critics[0] if wanted.critics else given.name)
 
 
 def _check_ns(prepared: Prepared, analysis: Analysis) -> None:

@@ -51,7 +51,7 @@ def grade_stage(
     wanted = {row.candidate.key: row for id in questions for row in rows[id]}
     dialogues: dict[RowKey, Dialogue] = {}
     failed: dict[RowKey, Verdict] = {}
-    with RowStore(folder, "verdicts", key) as store, progress("grading", len(wanted)) as bar:
+    with RowStore(folder, "verdicts", key) as store, progress(f"grading {task.name}", len(wanted)) as bar:
         for done, (id, row) in enumerate(wanted.items()):
             content = content_hash(row.candidate.response, row.extraction)
             if store.rows.get(id, {}).get("content") != content:
@@ -65,7 +65,7 @@ def grade_stage(
             if done % 64 == 63:
                 store.flush()
                 bar.update(64)
-        with progress("judging", len(dialogues)) as bar:
+        with progress(f"judging {task.name}", len(dialogues)) as bar:
             for id, end in judge.hold(dialogues) if judge and dialogues else ():
                 row = wanted[id]
                 if isinstance(end, str):
@@ -108,7 +108,7 @@ def score_stage(
     ready = False
     with (
         RowStore(folder, "scores", key) as store,
-        progress(f"scoring ({critic.name})", total) as bar,
+        progress(f"scoring {key['task']} ({critic.name})", total) as bar,
         Ahead(critic) as ahead,
     ):
         ids = list(questions)

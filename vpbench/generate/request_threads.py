@@ -24,9 +24,12 @@ class RequestThreads(Executor):
         self._at_once = at_once
         self._threads: list[threading.Thread] = []
         self._queue: SimpleQueue[Work | None] = SimpleQueue()
+        self._ended = False
 
     def submit(self, call: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
-        """Begin with a call, or queue it."""
+        """Begin with a call, or queue it. Raises `RuntimeError` after `shutdown`."""
+        if self._ended:
+            raise RuntimeError("no more calls: the threads were shut down")
         future: Future[Any] = Future()
         self._queue.put((future, lambda: call(*arguments, **named)))
         if len(self._threads) < self._at_once:
@@ -37,6 +40,7 @@ class RequestThreads(Executor):
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the threads, with `cancel_futures` before what is queued; with `wait` return when they have ended."""
+        self._ended = True
         while cancel_futures:
             try:
                 work = self._queue.get_nowait()

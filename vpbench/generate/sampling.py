@@ -67,7 +67,8 @@ def sample_stage(
     run). Raises `TooManyFailures`; what is done is kept.
     """
     wanted = [(id, index) for id in conversations for index in range(drawing.samples)]
-    with RowStore(folder, "candidates", key) as store, progress(f"drawing ({drawing.name})", len(wanted)) as bar:
+    what = f"drawing {key['task']} ({drawing.name})"
+    with RowStore(folder, "candidates", key) as store, progress(what, len(wanted)) as bar:
         owed = [each for each in wanted if each not in store.rows or store.rows[each]["error"] is not None]
         bar.update(len(wanted) - len(owed))
         prompts, places = _prompts(conversations, owed, drawing)
