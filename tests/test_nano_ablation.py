@@ -1,6 +1,7 @@
 """The ablations: label sets and their agreement with the truth, verdicts, tables, and a whole run of tiny size."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,17 +16,27 @@ from click.testing import CliRunner
 from vpbench.base import Critic
 from vpbench.cli import main
 from vpbench.generate.transformers_model import TransformersModel
-from vpbench.nano import conversations, finetune
-from vpbench.nano.ablation import critics, labels, policies, published
+from vpbench.nano import conversations, finetune, nano_model, pictures
+from vpbench.nano.ablation import critics, labels, policies, published, workshop
 from vpbench.nano.ablation.figures import direction, figures_of, verdict
 from vpbench.nano.ablation.labels import LabelSet, agreement, known_questions, questions_folder
 from vpbench.nano.ablation.run import ablate
 from vpbench.nano.ablation.table import Table
-from vpbench.nano.ablation.workshop import BASE, POLICY, Sizes, Workshop
+from vpbench.nano.ablation.workshop import (
+    BASE,
+    MAX_STEPS,
+    POLICY,
+    STRONG_POLICY,
+    Setting,
+    Sizes,
+    Tuned,
+    Workshop,
+)
 from vpbench.nano.drawn import Drawn
 from vpbench.nano.measuring import JudgedSteps, graded_candidates
 from vpbench.records import Candidate, Question, Score
 from vpbench.request import Request
+from vpbench.scoring.checkpoint import checkpoint_fingerprint
 from vpbench.stats import Difference, QuestionPool
 
 TINY = Sizes(labelled=1, ns=(2, 4), seeds=1, questions=1)
@@ -99,10 +110,121 @@ def test_label_sets_of_one_policy_rest_on_the_same_continuations(
         assert counts[2] == counts[1][: stop + 1] + [(0, 0)] * (len(counts[1]) - stop - 1)
 
 
-def test_other_questions_have_another_folder(one_kind: None) -> None:
-    known = known_questions(2)
-    assert questions_folder(known) == questions_folder(known_questions(2))
-    assert questions_folder(known) != questions_folder(dict(list(known.items())[:1]))
+def test_other_questions_pictures_or_rows_have_another_folder(one_kind: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = questions_folder(2)
+    assert questions_folder(2) == folder
+    assert questions_folder(1) != folder
+    with monkeypatch.context() as patch:
+        patch.setattr(pictures, "CELL", 15)
+        assert questions_folder(2) != folder
+    (task,) = labels.nano_tasks().values()
+    told = type(task).nano_row
+    monkeypatch.setattr(type(task), "nano_row", lambda *each: {**told(*each), "one column": "more"})
+    assert questions_folder(2) != folder
+
+
+def test_label_questions_are_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+
+    def fails(folder: Path, *_: Any) -> None:
+        if written:
+            raise KeyboardInterrupt
+        written.append(folder.name)
+        folder.mkdir(parents=True)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(finetune, "write_questions", fails)
+        finetune.write_label_questions(tmp_path / "questions")
+    assert written
+    assert not list(tmp_path.iterdir())
+    finetune.write_label_questions(tmp_path / "questions", per_kind=1)
+    expected = sorted(task.name for task in conversations.nano_tasks().values())
+    assert sorted(path.name for path in (tmp_path / "questions").iterdir()) == expected
+
+
+@dataclass
+class Asked:
+    """What a workshop asks of training, critics and candidates."""
+
+    tuned: list[dict[str, Any]] = field(default_factory=list)
+    critics: list[dict[str, str]] = field(default_factory=list)
+    candidates: list[Request] = field(default_factory=list)
+
+
+@pytest.fixture
+def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
+    """Records what is asked for, and makes nothing."""
+    asked = Asked()
+    (tmp_path / "rows.jsonl").touch()
+
+    def tune(critic: Any, base: Path, files: Any, folder: Path, *_: Any, **changes: Any) -> None:
+        asked.tuned.append({"critic": critic.name, "base": base.name, **changes})
+        (folder / "training.json").touch()
+
+    monkeypatch.setattr(Workshop, "label_files", lambda *_: [tmp_path / "rows.jsonl"])
+    monkeypatch.setattr(finetune, "tune", tune)
+    monkeypatch.setattr(workshop, "build_critics", lambda _, settings, **__: [asked.critics.append(settings)])
+    monkeypatch.setattr(workshop, "graded_candidates", asked.candidates.append)
+    return asked
+
+
+def test_every_axis_reaches_what_it_is_of(tmp_path: Path, asked: Asked) -> None:
+    shop = Workshop(tmp_path, TINY, lambda _: None)
+    prm, orm = (finetune.critic_class(name).name for name in ("prm", "orm"))
+    advantage = LabelSet(rule="advantage", threshold=0.25)
+    own = [shop.trained(each) for each in (
+        Tuned(seed=3, labels=advantage), Tuned(), Tuned(base=POLICY, learning_rate=4e-4, epochs=4), Tuned(model="orm"),
+    )]  # fmt: skip
+    assert len(set(own)) == 4
+    plain = {"seed": 0, "label_rule": "value", "mc_threshold": 0.0}
+    assert asked.tuned == [
+        {"critic": prm, "base": BASE, "seed": 3, "label_rule": "advantage", "mc_threshold": 0.25},
+        {"critic": prm, "base": BASE, **plain},
+        {"critic": prm, "base": POLICY, "learning_rate": 4e-4, "epochs": 4, **plain},
+        {"critic": orm, "base": BASE, "seed": 0},
+    ]
+    shop.candidates()
+    shop.candidates(STRONG_POLICY, 1.3)
+    first, second = (each.drawing for each in asked.candidates)
+    assert first is None
+    assert second is not None
+    assert (second.policy, second.sampling.temperature) == (str(nano_model(STRONG_POLICY)), 1.3)
+    assert second.samples == TINY.ns[-1]
+    shop.critic(Tuned(seed=3, labels=advantage), 3)
+    shop.critic(Tuned(labels=None))
+    assert asked.critics == [
+        {"model": str(own[0] / "native"), "max_steps": "3"},
+        {"model": str(nano_model(BASE)), "max_steps": str(MAX_STEPS)},
+    ]
+
+
+def test_figures_are_of_the_setting_they_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    setting = Setting(Tuned(seed=3), aggregate="min", max_steps=3, policy=STRONG_POLICY, temperature=1.3)
+    told: list[Any] = []
+    candidates = SimpleNamespace(
+        scores=lambda critic: [critic], pools=lambda scores, how: told.append((scores, how)) or [], clusters=[]
+    )
+    monkeypatch.setattr(Workshop, "critic", lambda _, *each: each)
+    monkeypatch.setattr(Workshop, "candidates", lambda _, *each: told.append(each) or candidates)
+    Workshop(tmp_path, TINY, lambda _: None).figures(setting)
+    assert told == [(STRONG_POLICY, 1.3), ([(Tuned(seed=3), 3)], "min")]
+
+
+@pytest.mark.parametrize(
+    ("longest", "expected"), [(13, [12, 6, 13, 3, 2]), (7, [12, 6, 12, 3, 2]), (3, [12] * 4 + [2])]
+)
+def test_merging_is_the_base_row_only_where_the_steps_are(
+    longest: int, expected: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "\n\n".join(["step"] * longest)
+    shop: Any = SimpleNamespace(
+        candidates=lambda: SimpleNamespace(texts=[["one step", text]]), figures=lambda setting: setting.max_steps
+    )
+    monkeypatch.setattr(critics, "compared", lambda _shop, _name, _title, rows, notes: (rows, notes))
+    ((rows, (note,)),) = critics.merging(shop)
+    assert [used for _, used, _ in rows] == expected
+    assert "no merging 0.0%" in note
+    assert f"the longest has {longest} steps" in note
 
 
 @pytest.mark.parametrize(
@@ -229,7 +351,31 @@ def test_a_tiny_run_writes_its_tables_and_makes_nothing_twice(
     assert json.loads(first[1].read_text())["tables"] == told["tables"][:1]
 
 
+def test_finished_tables_stay_until_others_are_finished(tmp_path: Path) -> None:
+    def told(_: Workshop) -> list[Table]:
+        return [Table("new", "New", ("row",), [("one",)])]
+
+    def stopped(_: Workshop) -> list[Table]:
+        raise KeyboardInterrupt
+
+    (tmp_path / "ablation.md").write_text("all of it")
+    with pytest.raises(KeyboardInterrupt):
+        ablate(tmp_path, lambda _: None, TINY, (told, stopped))
+    assert (tmp_path / "ablation.md").read_text() == "all of it"
+    assert not (tmp_path / "ablation.json").exists()
+    assert "## New" in (tmp_path / "ablation.partial.md").read_text()
+    ablate(tmp_path, lambda _: None, TINY, (told,))
+    assert "## New" in (tmp_path / "ablation.md").read_text()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ablation.json", "ablation.md"]
+
+
 def test_the_command_says_what_it_does() -> None:
     said = CliRunner().invoke(main, ["ablate", "nano", "--help"]).output
     assert "2503.10291" in said
     assert "--output" in said
+
+
+def test_the_documented_tables_are_of_the_shipped_models() -> None:
+    told = (Path(__file__).parent.parent / "docs" / "ablation.md").read_text()
+    models = {name: checkpoint_fingerprint(nano_model(name))[:12] for name in (POLICY, STRONG_POLICY, BASE)}
+    assert dict(re.findall(r"([a-z-]+) `([0-9a-f]{12})`", told)) == models

@@ -50,7 +50,7 @@ def test_nothing_the_world_says_is_unknown_to_the_tokenizer_and_nothing_is_lost(
             ids = talk.words.encode(text)
             assert general.encode(text, with_special=False) == ids
             assert talk.words.ids["<unk>"] not in ids
-            assert talk.words.decode(ids) == text == general.inner.decode(ids)
+            assert general.inner.decode(ids) == text
 
 
 @pytest.mark.parametrize("whole", [False, True])
@@ -84,7 +84,8 @@ def test_dense_labels_and_next_tokens_follow_the_reference(world):
     (drawn,) = draw_mixed(random.Random(1), 1, {"decimal": 1})
     steps = (drawn.steps[0], drawn.steps[1].replace(" ", " 9"), *drawn.steps[2:], drawn.solution[-1])
     sequence = judged(talk, drawn, 0, steps, step_labels(drawn, steps), whole=False)
-    said = [(talk.words.decode([sequence.ids[place]]), label) for place, label in sequence.labels]
+    texts = {id: token for token, id in talk.words.ids.items()}
+    said = [(texts[sequence.ids[place]], label) for place, label in sequence.labels]
     written = talk.words.encode(steps[1])
     assert len(written) == 3
     start = next(at for at in range(len(sequence.ids)) if sequence.ids[at : at + 3] == written)

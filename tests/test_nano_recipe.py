@@ -1,4 +1,4 @@
-"""The recipe runs from nothing to three checkpoints, and the same seed gives the same weights."""
+"""The recipe runs from nothing to all checkpoints, and the same seed gives the same weights."""
 
 import os
 from pathlib import Path
@@ -24,7 +24,7 @@ def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
     said: list[str] = []
     for name in ("one", "two"):
         build_models(tmp_path / name, tmp_path / name / "scratch", TINY, said.append)
-    for model, layers in (("policy", 4), ("prm", 6), ("orm", 6)):
+    for model, layers in (("policy", 4), ("strong-policy", 4), ("pretrained-prm", 6), ("prm", 6), ("orm", 6)):
         assert load_step_scorer(str(tmp_path / "one" / model)).model.config.text_config.num_hidden_layers == layers
         first, second = (tmp_path / name / model / "model.safetensors" for name in ("one", "two"))
         assert first.read_bytes() == second.read_bytes()

@@ -21,12 +21,15 @@ PRM = next(name for name, each in all_critics().items() if each.cls.nano_setting
 MEGABYTE = 2**20
 
 
-@pytest.mark.parametrize(("name", "layers"), [("policy", 4), ("prm", 6), ("orm", 6)])
+@pytest.mark.parametrize(
+    ("name", "layers"), [("policy", 4), ("strong-policy", 4), ("pretrained-prm", 6), ("prm", 6), ("orm", 6)]
+)
 def test_the_models_are_native_checkpoints_of_a_few_megabytes(name: str, layers: int) -> None:
     folder = nano_model(name)
     assert sum(path.stat().st_size for path in folder.iterdir()) < 6 * MEGABYTE
     with safe_open(folder / "model.safetensors", framework="pt") as file:
-        assert {str(file.get_tensor(each).dtype) for each in file.keys()}  # noqa: SIM118 == {"torch.bfloat16"}
+        stored = {str(file.get_tensor(each).dtype) for each in file.keys()}  # noqa: SIM118
+    assert stored == {"torch.bfloat16"}
     scorer = load_step_scorer(str(folder))
     assert scorer.model.config.text_config.num_hidden_layers == layers
     assert scorer.system_message == "vpbench"

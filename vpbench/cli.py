@@ -278,7 +278,8 @@ def nano() -> None:
 
 
 @nano.command(name="build")
-@_option("--into", type=_path, default=Path("nano-build"), show_default=True, help="Folder for data and models, new or empty.")
+@_option("--into", type=_path, default=Path("nano-build"), show_default=True,
+         help="Folder for data and models, new or empty.")  # fmt: skip
 def build_nano(into: Path) -> None:
     """Train the tiny models and draw the questions and candidates from nothing; takes most of an hour on a CPU."""
     from vpbench.nano.build import build

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from statistics import fmean, stdev
 
+from vpbench.nano import finetune
 from vpbench.nano.ablation import published
 from vpbench.nano.ablation.figures import verdict
 from vpbench.nano.ablation.labels import LabelSet, agreement
@@ -31,7 +32,7 @@ def base(shop: Workshop) -> list[Table]:
         "Process reward model tuned on value labels (mc > 0 of 16 continuations, all steps; drawn at temperature 1), "
         f"mean of the step scores, the policy's candidates at temperature 0.7: {len(figures.best)} questions."
     )
-    table = compared(shop, "base", "Base row", [], notes=[note])
+    table = compared(shop, "base", "Base row (not the shipped `prm`)", [], notes=[note])
     return [replace(table, lines=[line])]
 
 
@@ -83,7 +84,7 @@ def _quality(shop: Workshop, sets: Mapping[str, LabelSet]) -> Table:
 
 
 def seeds(shop: Workshop) -> list[Table]:
-    """The base row trained with other seeds on the same labels."""
+    """The base row's last stage with other seeds, on the same labels: what the order of the batches changes."""
     rows: list[tuple[Cell, ...]] = []
     for seed, each in enumerate(seed_figures(shop)):
         rows.append((f"seed {seed}", each.macro_f1, each.auc, *percent(each)))
@@ -92,36 +93,44 @@ def seeds(shop: Workshop) -> list[Table]:
         rows.append((name, *(figure(column) for column in numbers)))
     best, f1 = spread(shop)
     line = (
-        f"Between seeds Best-of-{shop.sizes.ns[0]} differs by up to {100 * best:.1f} points and step macro-F1 by up to "
-        f"{100 * f1:.1f}: a row trained once that differs from the base row by no more may do so by its seed."
+        f"Between these Best-of-{shop.sizes.ns[0]} differs by up to {100 * best:.1f} points and step macro-F1 by up to "
+        f"{100 * f1:.1f}: a row trained once that differs from the base row by no more may do so by that seed."
     )
     columns = ("training", *figure_columns(shop))
-    return [Table("seeds", f"{shop.sizes.seeds} seeds of the base row", columns, rows, [line])]
+    title = f"{shop.sizes.seeds} seeds of the last stage, on the same labels (the base row is seed 0)"
+    return [Table("seeds", title, columns, rows, [line])]
 
 
 def outcome_labels(shop: Workshop) -> list[Table]:
     """Outcome against process labels from one base, and what the base and the Monte-Carlo labels bring each."""
+    alone = Tuned(base=POLICY, learning_rate=4e-4, epochs=4)
     rows: list[Row] = [
         ("outcome labels, the same base", shop.figures(Setting(Tuned(model="orm"))), published.OUTCOME_LABELS),
         ("no Monte-Carlo labels: the base as it is", shop.figures(Setting(Tuned(labels=None))), None),
-        ("Monte-Carlo labels alone, from the policy", shop.figures(Setting(Tuned(base=POLICY))), None),
+        ("Monte-Carlo labels alone, from the policy", shop.figures(Setting(alone)), None),
     ]
     note = "The critics' base was pre-trained on reference labels of every step; the policy never saw a label."
-    return [compared(shop, "outcome", "Outcome labels, and what the pre-training brings", rows, [note], trained=True)]
+    rates = (
+        f"The last row trains for {alone.epochs} epochs at {alone.learning_rate:g}, the others as their recipes say at "
+        f"{finetune.SIZES['learning_rate']:g}, a rate chosen to leave what is pre-trained undisturbed."
+    )
+    title = "Outcome labels, and what the pre-training brings"
+    return [compared(shop, "outcome", title, rows, [note, rates], trained=True)]
 
 
 def merging(shop: Workshop) -> list[Table]:
     """Solutions merged to fewer steps before they are scored."""
     texts = [text for own in shop.candidates().texts for text in set(own)]
+    lengths = [len(split_steps(text)) for text in texts]
+    longest = max(lengths)
     rows: list[Row] = []
     shares = []
-    for limit in MERGED:
-        merged = 0 if limit is None else sum(len(split_steps(text)) > limit for text in texts)
-        binding = limit if limit is not None and merged else MAX_STEPS
-        name = "no merging" if limit is None else f"at most {limit} steps"
-        rows.append((name, shop.figures(Setting(max_steps=binding)), None))
-        shares.append(f"{name} {100 * merged / len(texts):.1f}%")
-    longest = max(len(split_steps(text)) for text in texts)
-    notes = [f"Distinct solutions that are merged: {', '.join(shares)}; the longest has {longest} steps. Where nothing "
-             "is merged the row is the base row's."]  # fmt: skip
+    for each in MERGED:
+        limit = longest if each is None else each
+        used = limit if longest > min(limit, MAX_STEPS) else MAX_STEPS
+        name = "no merging" if each is None else f"at most {limit} steps"
+        rows.append((name, shop.figures(Setting(max_steps=used)), None))
+        shares.append(f"{name} {100 * sum(length > limit for length in lengths) / len(lengths):.1f}%")
+    notes = [f"Distinct solutions that are merged: {', '.join(shares)}; the longest has {longest} steps. Where they "
+             "are merged as in the base row, the row is the base row's."]  # fmt: skip
     return [compared(shop, "merging", "Merging of steps before scoring (base: at most 12)", rows, notes=notes)]

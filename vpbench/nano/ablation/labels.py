@@ -6,6 +6,7 @@ smaller ones are its beginning; rule and threshold are applied when a file is re
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -63,9 +64,14 @@ def known_questions(per_kind: int) -> dict[tuple[str, str], Drawn]:
     return known
 
 
-def questions_folder(known: Mapping[tuple[str, str], Drawn]) -> str:
-    """A name for the folder of these questions, another one where anything about them differs."""
-    told = [[*key, each.text, each.facts, each.solution, each.options] for key, each in known.items()]
+def questions_folder(per_kind: int) -> str:
+    """A name for what `finetune.write_label_questions` writes, another one where anything drawn or any row differs."""
+    told = []
+    for kind, task in nano_tasks().items():
+        for number, each in draw_questions(kind, LABEL_SEED, per_kind):
+            drawn = [each.text, each.facts, each.solution, each.options, each.part]
+            picture = hashlib.sha256(each.picture.pixels).hexdigest()
+            told.append([task.name, task.nano_row(each, number), drawn, picture])
     return folder_name("questions", key={"drawn": told})
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -52,12 +51,22 @@ class Sizes:
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """A checkpoint: `base` tuned by the recipe of the critic `model` on `labels` (None: as it is)."""
+    """A checkpoint: `base` tuned by the recipe of the critic `model` on `labels` (None: as it is); `learning_rate` and
+    `epochs` are those of `finetune.SIZES` and the recipe where they are None."""
 
     labels: LabelSet | None = LabelSet()
     base: str = BASE
     model: str = "prm"
     seed: int = 0
+    learning_rate: float | None = None
+    epochs: int | None = None
+
+    def changes(self) -> dict[str, Any]:
+        """What differs from the recipe in the sizes of `finetune.SIZES`."""
+        told: dict[str, Any] = {"seed": self.seed, "learning_rate": self.learning_rate, "epochs": self.epochs}
+        if self.model == "prm" and self.labels is not None:
+            told |= {"label_rule": self.labels.rule, "mc_threshold": self.labels.threshold}
+        return {name: value for name, value in told.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +96,8 @@ class Workshop:
 
     @cached_property
     def _questions(self) -> Path:
-        folder = self.output / questions_folder(self.known)
-        if not folder.exists():
-            with tempfile.TemporaryDirectory(dir=self.output) as scratch:
-                finetune.write_label_questions(Path(scratch) / "written", per_kind=self.sizes.labelled)
-                (Path(scratch) / "written").rename(folder)
+        folder = self.output / questions_folder(self.sizes.labelled)
+        finetune.write_label_questions(folder, per_kind=self.sizes.labelled)
         return folder
 
     def label_files(self, labels: LabelSet) -> Sequence[Path]:
@@ -111,9 +117,7 @@ class Workshop:
         """The folder of a finished training run; one that was stopped starts again."""
         assert tuned.labels is not None
         critic, base, files = finetune.critic_class(tuned.model), nano_model(tuned.base), self.label_files(tuned.labels)
-        changes: dict[str, Any] = {"seed": tuned.seed}
-        if tuned.model == "prm":
-            changes |= {"label_rule": tuned.labels.rule, "mc_threshold": tuned.labels.threshold}
+        changes = tuned.changes()
         recipe = replace(recipe_of(critic), **{**finetune.SIZES, **changes})
         key = run_settings(critic.name, base, str(base), files, recipe, 1)
         folder = self.output / "training" / folder_name(critic.name, key=key)
