@@ -1,7 +1,7 @@
 """The tiny InternVL: sizes, the empty native model, and a checkpoint folder of it.
 
 Vision tower 128 wide, 2 layers, patches of 8 pixels, four patches to a visual token: 16 tokens for a picture, one per
-cell. Language model 160 wide with 5 heads (Qwen2), 4 layers for the policy and 6 for critics. About 1.8 and 2.4 million
+cell. Language model 160 wide with 5 heads (Qwen2), 4 layers for the policy and 6 for critics. About 1.9 and 2.5 million
 parameters; stored in bfloat16.
 """
 
