@@ -321,6 +321,14 @@ def test_a_base_without_labels_as_tokens_is_refused(place: Path, tmp_path: Path)
         train(place, "labels", model=str(tmp_path / "base"))
 
 
+def test_sharding_without_a_gpu_is_refused_but_can_be_planned(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
+    result = CliRunner().invoke(main, command(place, "sharded", "--fsdp"))
+    assert result.exit_code == 2 and "there is none here" in result.output
+    assert not (place / "sharded").exists()
+    assert CliRunner().invoke(main, command(place, "sharded", "--fsdp", "--dry-run")).exit_code == 0
+
+
 def test_a_missing_extra_and_a_critic_without_recipe_say_what_to_do(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

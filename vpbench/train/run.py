@@ -61,10 +61,12 @@ def train_critic(
 ) -> list[Path]:
     """Train and write checkpoint folders; their paths (none from a dry run and from processes other than the first).
 
-    Raises `ConfigError` for a missing extra and a folder of another run, `DataError` and `CriticError` for data and a
-    base that can't be trained with.
+    Raises `ConfigError` for a missing extra, FSDP without a GPU and a folder of another run, `DataError` and
+    `CriticError` for data and a base that can't be trained with.
     """
     _check(run, recipe)
+    if run.fsdp and not dry_run:
+        _check_accelerator()
     first = int(os.environ.get("RANK", "0")) == 0
     tell: Echo = echo if first else lambda _: None
     base, recipe = checkpoint_folder(run.model, weights=not dry_run), _resolved(recipe)
@@ -107,6 +109,14 @@ def _check(run: TrainingRun, recipe: Recipe) -> None:
     for package in ("accelerate", *(["peft"] if recipe.lora_rank else [])):
         if importlib.util.find_spec(package) is None:
             raise ConfigError(f'training needs {package}: pip install "vpbench[train]"')
+
+
+def _check_accelerator() -> None:
+    """Without one, every process would keep the whole model, and nothing would tell."""
+    import torch
+
+    if not torch.accelerator.is_available():
+        raise ConfigError("--fsdp divides the model over GPUs, and there is none here; leave it out")
 
 
 def _processes() -> int:
