@@ -13,7 +13,7 @@ from vpbench.nano.families import KINDS
 from vpbench.nano.gates import Pooled
 from vpbench.nano.language import Words, read_ids
 from vpbench.nano.overlap import content, learned_from
-from vpbench.nano.recipe import Recipe
+from vpbench.nano.recipe import FINE_TUNING_SEED, Recipe
 from vpbench.nano.tuning import Round
 
 EQUAL = dict.fromkeys(KINDS, 1)
@@ -30,7 +30,7 @@ def test_fine_tuning_is_drawn_again_as_it_was(monkeypatch):
         words=talk.words, answered=talk.answered, asked=lambda each: asked.append(each) or talk.asked(each)
     )
     monkeypatch.setattr(tuning, "features", lambda native, pixels: torch.zeros(len(pixels), 1))
-    batches = tuning.batches(None, spy, SMALL.seed + 51 + 1, EQUAL, False)
+    batches = tuning.batches(None, spy, SMALL.seed + FINE_TUNING_SEED + 1, EQUAL, False)
     list(itertools.islice(batches, SMALL.rounds[1].steps))
     again = list(itertools.islice(learned_from(SMALL), len(asked)))
     assert len(asked) == 2 * tuning.BATCH * tuning.BUFFER

@@ -15,7 +15,7 @@ from vpbench.nano.conversations import nano_tasks
 from vpbench.nano.datasets import draw_questions
 from vpbench.nano.drawn import Drawn
 from vpbench.nano.families import KINDS, draw_mixed
-from vpbench.nano.recipe import Recipe
+from vpbench.nano.recipe import FINE_TUNING_SEED, HOT_SEED, SAMPLED_SEED, SLIPS_SEED, Recipe
 from vpbench.nano.tuning import BATCH, BUFFER, by_length
 
 Content = tuple[object, ...]
@@ -29,11 +29,13 @@ def content(drawn: Drawn) -> Content:
 def learned_from(recipe: Recipe) -> Iterator[Drawn]:
     """Every question asked in fine-tuning, and every one whose solutions the critics learned from."""
     number, asking = next((at, each) for at, each in enumerate(recipe.rounds) if not each.describe)
-    rng = random.Random(recipe.seed + 51 + number)
+    rng = random.Random(recipe.seed + FINE_TUNING_SEED + number)
     for _ in range(-(-asking.steps // BUFFER)):
         yield from draw_mixed(rng, BATCH * BUFFER, asking.shares)
         by_length([0] * BATCH * BUFFER, rng)
-    for seed, count in ((100, recipe.questions), (60_001, recipe.hot_questions), (70_001, recipe.slips)):
+    for seed, count in (
+        (SAMPLED_SEED, recipe.questions), (HOT_SEED, recipe.hot_questions), (SLIPS_SEED, recipe.slips),
+    ):  # fmt: skip
         yield from draw_mixed(random.Random(recipe.seed + seed), count)
     for kind in KINDS:
         for _, drawn in draw_questions(kind, recipe.seed + finetune.LABEL_SEED, recipe.labelled_per_kind):

@@ -40,6 +40,8 @@ EQUAL = dict.fromkeys(KINDS, 1)
 SHARES = {**EQUAL, "options": 2, "groups": 2}
 """Finding the result among the options is the last thing to be learned, so these come more often."""
 ROUNDS = (Round(800, 1000, EQUAL, describe=True), Round(1100, 2000, SHARES))
+FINE_TUNING_SEED, SAMPLED_SEED, HOT_SEED, SLIPS_SEED = 51, 100, 60_001, 70_001
+"""Beside a recipe's own seed, what the questions are drawn from that are solved or judged."""
 PROBED = 400
 """Solutions that the judging layers are set up with."""
 DECAY = 0.2
@@ -80,7 +82,8 @@ def train_policies(folder: Path, recipe: Recipe, log: Log) -> None:
     vision.warm_up(native, recipe.seed + 21, recipe.vision_steps, log)
     native.to(torch.bfloat16).eval()
     strong = tuning.new_language_model(native.config.text_config.vocab_size, recipe.seed + 41)
-    policy = tuning.fine_tune(strong, native, talk, recipe.seed + 51, recipe.rounds, recipe.policy_steps, log)
+    seed = recipe.seed + FINE_TUNING_SEED
+    policy = tuning.fine_tune(strong, native, talk, seed, recipe.rounds, recipe.policy_steps, log)
     for name, model in (("policy", policy), ("strong-policy", strong)):
         _save(folder / name, native, model, POLICY_LAYERS, talk)
 
@@ -134,9 +137,9 @@ def reference_solutions(policy: Path, talk: Conversations, recipe: Recipe, log: 
     """Solutions for the pre-training: at temperature 1, at 1.4, and slipped references."""
     seed = recipe.seed
     known = solutions.joined([
-        solutions.sample(policy, talk, seed + 100, recipe.questions, 2, 1.0),
-        solutions.sample(policy, talk, seed + 60_001, recipe.hot_questions, 2, 1.4),
-        solutions.slipped(seed + 70_001, recipe.slips),
+        solutions.sample(policy, talk, seed + SAMPLED_SEED, recipe.questions, 2, 1.0),
+        solutions.sample(policy, talk, seed + HOT_SEED, recipe.hot_questions, 2, 1.4),
+        solutions.slipped(seed + SLIPS_SEED, recipe.slips),
     ])  # fmt: skip
     log(f"{len(known.steps)} solutions to learn judging from")
     return known
