@@ -14,7 +14,7 @@ from scoring_tiny import write_original
 from train_tiny import write_solutions
 
 from vpbench.cli import main
-from vpbench.nano import nano_model
+from vpbench.data.miniature import nano_model
 from vpbench.scoring import checkpoint_fingerprint
 
 COMMIT = "0123456789abcdef" * 2 + "01234567"

@@ -6,9 +6,9 @@ import pytest
 
 from vpbench import Question, Task
 from vpbench.data import load_questions
-from vpbench.generate.prompts import chain_of_thought
-from vpbench.nano import FOLDER, nano_folder
+from vpbench.data.miniature import FOLDER, nano_folder
 from vpbench.plugins import all_tasks
+from vpbench.prompts import chain_of_thought
 
 
 def _takes_candidates(name: str) -> bool:

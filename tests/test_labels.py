@@ -16,10 +16,11 @@ from scipy.stats import binom
 
 from vpbench import Candidate, DataError, GradingMode, ImageRef, Question, Source, Task, Verdict
 from vpbench.cli import main
-from vpbench.generate.generator import Generation, Generator, Message, Prompt, Sampling
+from vpbench.generate.generator import Generator
 from vpbench.labels.continuation import Continuer, MonteCarlo, Solution
 from vpbench.labels.read import read_labelled
 from vpbench.labels.rules import StepEstimate, step_labels
+from vpbench.prompts import Generation, Message, Prompt, Sampling
 from vpbench.store import RowStore
 
 

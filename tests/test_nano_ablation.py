@@ -15,8 +15,9 @@ from click.testing import CliRunner
 
 from vpbench.base import Critic
 from vpbench.cli import main
+from vpbench.data.miniature import nano_model
 from vpbench.generate.transformers_model import TransformersModel
-from vpbench.nano import conversations, finetune, nano_model, pictures
+from vpbench.nano import conversations, finetune, pictures
 from vpbench.nano.ablation import critics, labels, policies, published, workshop
 from vpbench.nano.ablation.figures import direction, figures_of, verdict
 from vpbench.nano.ablation.labels import LabelSet, agreement, known_questions, questions_folder
@@ -32,9 +33,8 @@ from vpbench.nano.ablation.workshop import (
     Tuned,
     Workshop,
 )
-from vpbench.nano.drawn import Drawn
 from vpbench.nano.measuring import JudgedSteps, graded_candidates
-from vpbench.records import Candidate, Question, Score
+from vpbench.records import Candidate, Drawn, Question, Score
 from vpbench.request import Request
 from vpbench.scoring.checkpoint import checkpoint_fingerprint
 from vpbench.stats import Difference, QuestionPool

@@ -9,8 +9,9 @@ from click.testing import CliRunner
 from vpbench.base import StepTask
 from vpbench.cli import main
 from vpbench.data import load_questions, load_solutions
+from vpbench.data.miniature import POOL, nano_model
 from vpbench.generate import read_pool
-from vpbench.nano import POOL, build, nano_model, recipe
+from vpbench.nano import build, recipe
 from vpbench.nano.conversations import nano_tasks
 from vpbench.nano.datasets import draw_questions
 from vpbench.plugins import all_tasks

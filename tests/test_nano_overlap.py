@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import torch
 
-from vpbench.nano import nano_model, overlap, tuning
+from vpbench.data.miniature import nano_model
+from vpbench.nano import overlap, tuning
 from vpbench.nano.conversations import Conversations, nano_tasks
 from vpbench.nano.datasets import draw_questions
 from vpbench.nano.families import KINDS

@@ -5,8 +5,8 @@ import pytest
 from safetensors import safe_open
 
 from vpbench.data import load_questions, load_solutions
+from vpbench.data.miniature import POOL, nano_folder, nano_model
 from vpbench.generate import read_pool
-from vpbench.nano import POOL, nano_folder, nano_model
 from vpbench.nano.build import CANDIDATES, QUESTION_SEED, QUESTIONS
 from vpbench.nano.conversations import nano_tasks
 from vpbench.nano.datasets import draw_questions

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from vpbench.cli import main
 from vpbench.report.leaderboard import build_leaderboard
 from vpbench.report.plots import best_of_n_plot, critics_plot
-from vpbench.report.text import printable, table
 from vpbench.report.write import write_atomic
+from vpbench.terminal import printable, table
 
 HOSTILE = "<script>alert(1)</script></td>$\\frac{\x1b[31m"
 

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from vpbench.cli import main
-from vpbench.nano import nano_folder
+from vpbench.data.miniature import nano_folder
 from vpbench.report.result import default_ns
 
 SCHEMA = json.loads((Path(__file__).parent.parent / "vpbench" / "report" / "result.schema.json").read_text())

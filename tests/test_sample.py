@@ -20,8 +20,8 @@ from fake_policy import FakePolicy
 from test_run import CRITIC, line, pool_file, results
 
 from vpbench.cli import main
+from vpbench.data.miniature import nano_folder
 from vpbench.generate import Generation, Prompt, generator
-from vpbench.nano import nano_folder
 
 HERE = Path(__file__).parent
 

@@ -7,10 +7,11 @@ pieces that graders and step-scoring critics are made of.
 from vpbench.base import Critic, Dialogue, Reference, Source, StepTask, Task
 from vpbench.errors import ConfigError, CriticError, DataError, GradeError, TooManyFailures, VpbenchError
 from vpbench.measures import Measure
-from vpbench.nano.drawn import Drawn
+from vpbench.recipe import Recipe
 from vpbench.records import (
     EMPTY_RESPONSE,
     Candidate,
+    Drawn,
     GradingMode,
     ImageRef,
     LabelledSolution,
@@ -20,7 +21,6 @@ from vpbench.records import (
     Selection,
     Verdict,
 )
-from vpbench.train.recipe import Recipe
 
 __version__ = "0.1.0"
 

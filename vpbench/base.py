@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from vpbench.measures import Measure
-from vpbench.nano.drawn import Drawn
-from vpbench.records import Candidate, GradingMode, LabelledSolution, Question, Score, Selection, Verdict
+from vpbench.records import Candidate, Drawn, GradingMode, LabelledSolution, Question, Score, Selection, Verdict
 
 Dialogue = Generator[str, str, Verdict | None]
 """A conversation with a judge model: yields prompts, is sent their replies; returns None if it can't read a reply."""
@@ -87,7 +86,7 @@ class Task(BaseTask):
 
     def prompt(self, question: Question) -> str:
         """What a policy is asked, its images aside; by default to reason in steps and to end with an answer line."""
-        from vpbench.generate.prompts import chain_of_thought
+        from vpbench.prompts import chain_of_thought
 
         return chain_of_thought(question)
 

@@ -57,7 +57,7 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except VpbenchError as error:
-            from vpbench.report.text import printable
+            from vpbench.terminal import printable
 
             click.echo(f"vpbench: {printable(str(error))}", err=True)
             ctx.exit(error.exit_code)
@@ -246,7 +246,7 @@ def train(**options: Any) -> None:
 @main.command(name="list")
 def list_plugins() -> None:
     """List the tasks and critics there are."""
-    from vpbench.report.text import plugin_table
+    from vpbench.commands.show import plugin_table
 
     click.echo(plugin_table())
 
@@ -255,7 +255,7 @@ def list_plugins() -> None:
 @click.argument("name")
 def show(name: str) -> None:
     """Show a task's fact sheet or a critic's settings."""
-    from vpbench.report.text import fact_sheet
+    from vpbench.commands.show import fact_sheet
 
     click.echo(fact_sheet(name))
 

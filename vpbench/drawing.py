@@ -22,10 +22,11 @@ from vpbench.labels.rules import Rule
 from vpbench.plan import best_of_n_task, plan_drawing
 from vpbench.plugins import Found
 from vpbench.progress import bar
-from vpbench.report.text import printable
-from vpbench.request import Request, from_options, requests
+from vpbench.request import Request, requests
 from vpbench.sample import Policies, SamplePlan, draw, export_pool, used
 from vpbench.scoring.checkpoint import NotFetched, without_fetching
+from vpbench.settings import from_options
+from vpbench.terminal import printable
 
 DEFAULT_SAMPLES = 128
 

@@ -11,21 +11,32 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vpbench.base import BaseTask, Critic, StepTask, Task
 from vpbench.data import load_solutions
+from vpbench.data.miniature import nano_settings
 from vpbench.errors import ConfigError, DataError
 from vpbench.generate import Pool, PoolRow, used_since
 from vpbench.judging import JudgeStage, judge_facts, judge_notes, load_judge, rows_to_judge
-from vpbench.nano import nano_settings
 from vpbench.plan import Plan, plan, size_notes
 from vpbench.plugins import Found, critic_settings, find_critic, make_critic
+from vpbench.progress import Progress
 from vpbench.records import LabelledSolution, Question, RowKey, Score, Selection, Verdict
 from vpbench.request import Request
 from vpbench.scoring.given import GivenScores
-from vpbench.stages import Progress, given_verdicts, grade_stage, score_stage
+from vpbench.stages import given_verdicts, grade_stage, score_stage
 from vpbench.store import folder_name
+
+if TYPE_CHECKING:
+    from vpbench.stats import QuestionPool
+
+
+def candidate_value(score: Score, how: str) -> float | None:
+    """One number for a candidate: its aggregated step scores, or its own score where it has no steps."""
+    from vpbench.stats import aggregate
+
+    return aggregate(score.steps, how) if score.steps else score.value
 
 
 @dataclass(frozen=True)
@@ -52,6 +63,26 @@ class Prepared(Common):
     verdicts: dict[RowKey, Verdict]
     judge: dict[str, Any] | None
     drawing: dict[str, Any] | None
+
+    def pools(self, scores: Mapping[RowKey, Score], aggregate: str) -> list[QuestionPool]:
+        """Every question's candidates as statistics take them; `aggregate` makes one score of those of the steps."""
+        return [self._pool(question, scores, aggregate) for question in self.questions.values()]
+
+    def _pool(self, question: Question, scores: Mapping[RowKey, Score], aggregate: str) -> QuestionPool:
+        import numpy as np
+
+        from vpbench.stats import QuestionPool
+
+        keys = [row.candidate.key for row in self.rows[question.id]]
+        verdicts = [self.verdicts[key] for key in keys]
+        values = [candidate_value(scores[key], aggregate) for key in keys]
+        return QuestionPool(
+            question_id=question.id,
+            correct=np.array([verdict.correct for verdict in verdicts], dtype=np.bool_),
+            classes=tuple(verdict.answer_class for verdict in verdicts),
+            scores=np.array([np.nan if value is None else value for value in values], dtype=np.float64),
+            group=question.group,
+        )
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from vpbench.errors import ConfigError, DataError
 from vpbench.generate import Pool, PoolRow, read_pool
 from vpbench.generate.sampling import sample_notes, sampled_pool
 from vpbench.plugins import Found
+from vpbench.progress import Progress
 from vpbench.request import Request
 from vpbench.sample import Policies, SamplePlan, draw, drawing_facts, plan_sample
-from vpbench.stages import Progress
 
 
 @dataclass(frozen=True)

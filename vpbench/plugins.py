@@ -17,13 +17,13 @@ from collections.abc import Iterator, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Generic, TypeVar, get_args, get_type_hints
+from typing import Any, Generic, TypeVar
 
 from vpbench.base import BaseTask, Critic
 from vpbench.errors import ConfigError
+from vpbench.settings import parse_settings
 
 Plugin = TypeVar("Plugin", BaseTask, Critic)
-Settings = TypeVar("Settings")
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -131,32 +131,3 @@ def critic_settings(cls: type[Critic]) -> dict[str, Any]:
 def make_critic(cls: type[Critic], given: Mapping[str, str]) -> Critic:
     """A critic with the settings given as text. Raises `ConfigError` as `parse_settings` does."""
     return parse_settings(cls, f"critic {cls.name!r}", given)
-
-
-def parse_settings(cls: type[Settings], what: str, given: Mapping[str, str]) -> Settings:
-    """An instance of the dataclass `cls` with the settings given as text, each converted to its field's type.
-
-    `what` is what messages call it. Raises `ConfigError` for a value that doesn't fit and for an unknown setting.
-    """
-    hints = get_type_hints(cls)
-    known = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    values: dict[str, Any] = {}
-    for name, text in given.items():
-        if name not in known:
-            raise ConfigError(f"{what}: no setting {name!r}; there are: {', '.join(sorted(known)) or 'none'}")
-        try:
-            values[name] = _convert(text, hints[name])
-        except (KeyError, ValueError) as error:
-            kind = getattr(hints[name], "__name__", hints[name])
-            raise ConfigError(f"{what}: setting {name}={text!r} is not of type {kind}") from error
-    return cls(**values)
-
-
-def _convert(text: str, hint: Any) -> Any:
-    kinds = get_args(hint) or (hint,)
-    if type(None) in kinds and text.lower() == "none":
-        return None
-    kind = next(each for each in kinds if each is not type(None))
-    if kind is bool:
-        return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
-    return {int: int, float: float, str: str}[kind](text)

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import Any, Protocol
 
-from vpbench.stages import Bar
+
+class Bar(Protocol):
+    """A progress bar."""
+
+    def update(self, n: int) -> Any:
+        """Advance by `n` rows."""
+
+
+Progress = Callable[[str, int], AbstractContextManager[Bar]]
+"""Opens a progress bar: (what, number of rows)."""
 
 
 def bar(what: str, total: int) -> AbstractContextManager[Bar]:

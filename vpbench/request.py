@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 
 from vpbench.base import BaseTask, StepTask
 from vpbench.data import task_places
+from vpbench.data.miniature import POOL, nano_folder, nano_model
 from vpbench.errors import ConfigError
 from vpbench.generate.sampling import Drawing
-from vpbench.nano import POOL, nano_folder, nano_model
 from vpbench.plugins import Found, all_tasks, find_task
 from vpbench.records import GradingMode
-
-Settings = TypeVar("Settings")
 
 NANO_POLICY = "nano"
 """What `--policy` calls the miniature world's own policy."""
@@ -38,12 +35,6 @@ class Request:
     nano: bool = False
     max_error_rate: float = 0.1
     output: Path = Path("runs")
-
-
-def from_options(cls: type[Settings], options: Mapping[str, Any]) -> Settings:
-    """The dataclass `cls` made of the command line's options that are called as its fields."""
-    names = [each.name for each in fields(cls)]  # type: ignore[arg-type]
-    return cls(**{name: options[name] for name in names if name in options})
 
 
 def requests(names: Sequence[str], request: Request) -> list[tuple[Found[BaseTask], Request]]:

@@ -27,10 +27,11 @@ from vpbench.report.result import Analysis, best_of_n_result
 from vpbench.report.step_result import step_result
 from vpbench.report.summary import summary
 from vpbench.report.write import write_result
-from vpbench.request import Request, check, from_options, requests
+from vpbench.request import Request, check, requests
 from vpbench.sample import Policies
 from vpbench.scoring.checkpoint import without_fetching
 from vpbench.scoring.given import read_scores
+from vpbench.settings import from_options
 
 Asked = tuple[Found[BaseTask], Request]
 Scorer = Callable[[Prepared | PreparedSteps], Scored]

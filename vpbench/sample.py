@@ -15,8 +15,8 @@ from vpbench.data import QuestionSet, load_questions
 from vpbench.errors import ConfigError
 from vpbench.generate import Generator, Message, load_generator, used_since
 from vpbench.generate.sampling import Drawing, candidates_key, sample_stage
+from vpbench.progress import Progress
 from vpbench.records import RowKey
-from vpbench.stages import Progress
 from vpbench.store import folder_name, write_atomic
 
 

@@ -9,29 +9,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from vpbench.ahead import Ahead
 from vpbench.base import Critic, Dialogue, Task
 from vpbench.errors import CriticError, DataError, TooManyFailures
 from vpbench.generate import PoolRow
 from vpbench.judging import FAILED, UNREADABLE, JudgeStage
+from vpbench.progress import Progress
 from vpbench.records import EMPTY_RESPONSE, Candidate, GradingMode, Question, RowKey, Score, Verdict
 from vpbench.store import RowStore, content_hash
-
-
-class Bar(Protocol):
-    """A progress bar."""
-
-    def update(self, n: int) -> Any:
-        """Advance by `n` rows."""
-
-
-Progress = Callable[[str, int], AbstractContextManager[Bar]]
-"""Opens a progress bar: (what, number of rows)."""
 
 
 def grade_stage(

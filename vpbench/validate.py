@@ -9,7 +9,7 @@ from vpbench.base import StepTask, Task
 from vpbench.data import load_questions, load_solutions, task_places
 from vpbench.plugins import all_tasks, find_task
 from vpbench.records import GradingMode
-from vpbench.report.text import printable
+from vpbench.terminal import printable
 
 
 def validate_tasks(wanted: str, data: Path | None, mode: GradingMode, echo: Callable[[str], None]) -> bool:

@@ -12,7 +12,8 @@ from scoring_tiny import SIDE
 from tiny_for_vllm import write_chat_checkpoint
 
 from vpbench import ImageRef
-from vpbench.generate.generator import Generation, Generator, Message, Prompt, Sampling, load_generator
+from vpbench.generate.generator import Generator, load_generator
+from vpbench.prompts import Generation, Message, Prompt, Sampling
 
 GREEDY = Sampling(temperature=0, max_tokens=24)
 

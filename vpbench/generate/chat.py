@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from vpbench.errors import ConfigError, CriticError, DataError
-from vpbench.generate.generator import Message
+from vpbench.prompts import Message
 from vpbench.scoring import StepScorer, checkpoint_folder, load_step_scorer
 from vpbench.scoring.checkpoint import bars_on_terminals_only, read_json
 from vpbench.scoring.conversation import (

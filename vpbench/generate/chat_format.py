@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
 
-from vpbench.generate.generator import Generation, Message
+from vpbench.prompts import Generation, Message
 from vpbench.records import ImageRef
 
 _SENDABLE = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg"}

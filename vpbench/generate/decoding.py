@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vpbench.generate.decoders import Decoder, decoder_for
-from vpbench.generate.generator import Sampling
+from vpbench.prompts import Sampling
 
 TOP_TOKENS = 1024
 KEEP_SHARE = 0.75

@@ -8,68 +8,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from importlib import import_module
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
-from vpbench.plugins import parse_settings
-from vpbench.records import ImageRef
+from vpbench.prompts import Generation, Prompt
+from vpbench.settings import parse_settings
 
 BACKENDS = {
     "transformers": "vpbench.generate.transformers_model:TransformersModel",
     "vllm": "vpbench.generate.vllm_model:VllmModel",
     "openai": "vpbench.generate.openai_endpoint:OpenAIEndpoint",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One turn of a conversation; its images come before its text.
-
-    Where the last message is the assistant's, the model continues it: `Generation.text` is what comes after.
-    """
-
-    role: Literal["system", "user", "assistant"]
-    text: str
-    images: tuple[ImageRef, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """How to draw; temperature 0 is greedy. The defaults are those of the VisualPRM paper (arXiv 2503.10291)."""
-
-    temperature: float = 0.7
-    top_p: float = 0.95
-    max_tokens: int = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """`count` samples wanted of one conversation; equal prompts with other seeds give other samples.
-
-    `first_token_logprobs` asks for `Generation.first_token_logprobs`; a backend that can't give them leaves them out.
-    """
-
-    messages: tuple[Message, ...]
-    sampling: Sampling
-    count: int = 1
-    seed: int = 0
-    first_token_logprobs: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Generation:
-    """One sample. `finish_reason` is "stop" or "length" (None: not told), `tokens` those generated.
-
-    `first_token_logprobs` maps the likeliest first tokens' texts to their natural log-probabilities, where the backend
-    gives them. `error` is why there is no text (it is empty then).
-    """
-
-    text: str
-    finish_reason: str | None = None
-    tokens: int | None = None
-    first_token_logprobs: Mapping[str, float] | None = None
-    error: str | None = None
 
 
 class Generator(ABC):

@@ -21,8 +21,9 @@ from urllib.parse import urlsplit
 from vpbench.errors import ConfigError, DataError
 from vpbench.generate.chat_client import ChatClient, RequestFailed
 from vpbench.generate.chat_format import generations, message_body, token_counts
-from vpbench.generate.generator import Generation, Generator, Prompt
+from vpbench.generate.generator import Generator
 from vpbench.generate.request_threads import RequestThreads
+from vpbench.prompts import Generation, Prompt
 
 OPENAI_URL = "https://api.openai.com/v1"
 TOP_LOGPROBS = 5

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from vpbench.errors import ConfigError, TooManyFailures
-from vpbench.generate.generator import Generation, Generator, Message, Prompt, Sampling
+from vpbench.generate.generator import Generator
 from vpbench.generate.pools import Pool, PoolRow
-from vpbench.generate.prompts import PromptStyle
+from vpbench.progress import Progress
+from vpbench.prompts import Generation, Message, Prompt, PromptStyle, Sampling
 from vpbench.records import Candidate, RowKey
-from vpbench.stages import Progress
 from vpbench.store import RowStore, key_hash
 
 BLOCK = 32

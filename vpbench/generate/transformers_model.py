@@ -15,7 +15,8 @@ from typing import Any, ClassVar
 from vpbench.errors import ConfigError, CriticError, DataError
 from vpbench.generate.chat import Chat, load_chat
 from vpbench.generate.decoding import Drawn, Row, Vocabulary, draw_rows
-from vpbench.generate.generator import Generation, Generator, Prompt
+from vpbench.generate.generator import Generator
+from vpbench.prompts import Generation, Prompt
 from vpbench.scoring import checkpoint_fingerprint, checkpoint_folder
 
 WINDOW_SAMPLES, WINDOW_PROMPTS = 4096, 128

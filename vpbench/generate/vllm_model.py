@@ -14,7 +14,8 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from vpbench.errors import ConfigError, CriticError
-from vpbench.generate.generator import Generation, Generator, Message, Prompt
+from vpbench.generate.generator import Generator
+from vpbench.prompts import Generation, Message, Prompt
 from vpbench.scoring import checkpoint_fingerprint, checkpoint_folder
 from vpbench.scoring.checkpoint import read_json
 from vpbench.scoring.vllm_start import start_vllm

@@ -15,8 +15,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vpbench.base import Task
-from vpbench.generate.generator import Generator, Message, Prompt, Sampling
+from vpbench.generate.generator import Generator
 from vpbench.labels.rules import StepEstimate
+from vpbench.prompts import Message, Prompt, Sampling
 from vpbench.records import Candidate, GradingMode, Question, RowKey
 from vpbench.store import RowStore
 

@@ -19,10 +19,10 @@ from vpbench.generate.sampling import sampled_pool
 from vpbench.labels.continuation import Continuer, MonteCarlo, Solution
 from vpbench.labels.rules import Rule, StepEstimate
 from vpbench.labels.write import raw_row, write_rows
+from vpbench.progress import Progress
 from vpbench.records import GradingMode
 from vpbench.sample import SamplePlan, draw
 from vpbench.scoring.splitting import split_steps
-from vpbench.stages import Progress
 from vpbench.store import RowStore, folder_name
 
 _QUESTIONS_AT_ONCE = 32

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from vpbench.base import StepTask, Task
+from vpbench.data.miniature import POOL
 from vpbench.errors import ConfigError
-from vpbench.nano import POOL
 from vpbench.nano.conversations import Conversations, nano_tasks
 from vpbench.nano.datasets import Labelled, write_questions, write_solutions
 from vpbench.nano.language import Words, read_ids

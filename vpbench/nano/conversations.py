@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from vpbench.base import Task
 from vpbench.nano.architecture import VISUAL_TOKENS
-from vpbench.nano.drawn import Drawn
 from vpbench.nano.language import Words
 from vpbench.plugins import all_tasks
+from vpbench.records import Drawn
 from vpbench.scoring.conversation import (
     ASSISTANT_ROLE,
     IMAGE_MARKER,

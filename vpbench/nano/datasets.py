@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from vpbench.base import StepTask, Task
-from vpbench.nano.drawn import Drawn
 from vpbench.nano.families import KINDS
+from vpbench.records import Drawn
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from math import gcd
 
-from vpbench.nano.drawn import LETTERS, Drawn
 from vpbench.nano.pictures import CELLS, COLOURS, SHAPES, Picture
+from vpbench.records import LETTERS, Drawn
 
 
 def _to_choose(

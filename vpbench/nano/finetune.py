@@ -21,9 +21,9 @@ from vpbench.nano.conversations import nano_tasks
 from vpbench.nano.datasets import write_questions
 from vpbench.nano.solutions import MAX_TOKENS
 from vpbench.plugins import all_critics
+from vpbench.progress import Progress
+from vpbench.recipe import Recipe
 from vpbench.sample import Policies, plan_sample
-from vpbench.stages import Progress
-from vpbench.train.recipe import Recipe
 from vpbench.train.run import TrainingRun, recipe_of, train_critic
 
 LABEL_SEED, QUESTIONS_PER_KIND, SOLUTIONS_PER_QUESTION = 8101, 210, 4

@@ -9,14 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from vpbench.base import Critic, StepTask, Task
 from vpbench.pipeline import Prepared, prepare, prepare_steps, score
 from vpbench.plugins import all_tasks
 from vpbench.progress import bar
 from vpbench.records import RowKey, Score
-from vpbench.report.result import candidate_value
 from vpbench.request import Request, requests
 from vpbench.stats import QuestionPool
 
@@ -48,11 +45,7 @@ class Candidates:
 
     def pools(self, scores: Sequence[Mapping[RowKey, Score]], aggregate: str = "mean") -> list[QuestionPool]:
         """Every question with its verdicts and scores; `aggregate` makes one score of those of the steps."""
-        return [
-            _pool(each, id, scored, aggregate)
-            for each, scored in zip(self.tasks, scores, strict=True)
-            for id in each.rows
-        ]
+        return [pool for task, scored in zip(self.tasks, scores, strict=True) for pool in task.pools(scored, aggregate)]
 
 
 def graded_candidates(request: Request) -> Candidates:
@@ -70,18 +63,6 @@ def _scores(prepared: Prepared, critic: Critic) -> dict[RowKey, Score]:
         for id, rows in prepared.rows.items()
         for row in rows
     }
-
-
-def _pool(prepared: Prepared, id: str, scored: Mapping[RowKey, Score], aggregate: str) -> QuestionPool:
-    keys = [row.candidate.key for row in prepared.rows[id]]
-    verdicts = [prepared.verdicts[key] for key in keys]
-    values = [candidate_value(scored[key], aggregate) for key in keys]
-    return QuestionPool(
-        id,
-        np.array([each.correct for each in verdicts], dtype=np.bool_),
-        tuple(each.answer_class for each in verdicts),
-        np.array([np.nan if value is None else value for value in values]),
-    )
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from vpbench.nano import finetune
 from vpbench.nano.build import QUESTION_SEED, QUESTIONS, SOLUTION_SEED, SOLUTIONS
 from vpbench.nano.conversations import nano_tasks
 from vpbench.nano.datasets import draw_questions
-from vpbench.nano.drawn import Drawn
 from vpbench.nano.families import KINDS, draw_mixed
 from vpbench.nano.recipe import FINE_TUNING_SEED, HOT_SEED, SAMPLED_SEED, SLIPS_SEED, Recipe
 from vpbench.nano.tuning import BATCH, BUFFER, by_length
+from vpbench.records import Drawn
 
 Content = tuple[object, ...]
 

@@ -14,10 +14,9 @@ from pathlib import Path
 from vpbench.errors import ConfigError
 from vpbench.generate import Message, Prompt, Sampling, load_generator
 from vpbench.nano.conversations import Conversations
-from vpbench.nano.drawn import Drawn
 from vpbench.nano.families import draw_mixed
 from vpbench.nano.truth import slip
-from vpbench.records import ImageRef
+from vpbench.records import Drawn, ImageRef
 
 MAX_TOKENS = 64
 

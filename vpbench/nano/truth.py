@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from vpbench.nano.drawn import LETTERS, Drawn
+from vpbench.records import LETTERS, Drawn
 
 ANSWER = "Answer: "
 LAST_STEP, AFTER_EQUALS = 0.4, 0.75

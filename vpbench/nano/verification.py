@@ -25,11 +25,11 @@ from vpbench.nano.architecture import (
     VISUAL_TOKENS,
 )
 from vpbench.nano.conversations import Conversations
-from vpbench.nano.drawn import Drawn
 from vpbench.nano.lean import LanguageModel
 from vpbench.nano.optimiser import FlatAdamW
 from vpbench.nano.truth import expected
 from vpbench.nano.tuning import BATCH, WARM_UP_STEPS, Log, by_length, padded
+from vpbench.records import Drawn
 from vpbench.scoring.conversation import (
     ASSISTANT_ROLE,
     LABEL_PLACEHOLDER,

@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from vpbench.nano.architecture import VISUAL_TOKENS, WIDTH, pixel_values
-from vpbench.nano.drawn import Drawn
 from vpbench.nano.families import KINDS, draw_mixed
 from vpbench.nano.pictures import COLOURS, CONTENTS
+from vpbench.records import Drawn
 
 BATCH, RATE, WARM_UP_STEPS = 64, 2e-3, 100
 SHARES = {**dict.fromkeys(KINDS, 1), "decimal": 4}

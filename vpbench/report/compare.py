@@ -12,8 +12,8 @@ from pathlib import Path
 from vpbench.errors import ConfigError
 from vpbench.report.step_result import step_scores
 from vpbench.report.stored import StoredResult, read_result
-from vpbench.report.text import table
 from vpbench.stats import Difference, holm, macro_f1_difference, paired_differences
+from vpbench.terminal import table
 
 RESAMPLES = 10_000
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from vpbench.conformance import ALL_SYSTEMS, FileTally, Tally, agreement_and_kappa
-from vpbench.report.text import markdown_table, printable
+from vpbench.terminal import markdown_table, printable
 
 AGREEMENT = ["benchmark", "system", "official: rows", "agreement", "kappa", "robust: rows", "agreement", "kappa"]
 DIFFERS = ["official grading differs: system", "question", "official verdict", "ours", "our reason"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
-from vpbench.report.text import printable
+from vpbench.terminal import printable
 
 _STYLE = {
     "oracle": ("#9a9a9a", "--", "oracle (pass@N)"),

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from vpbench.pipeline import Common, Prepared, Scored
-from vpbench.records import Score, Selection
+from vpbench.records import Selection
 from vpbench.report.provenance import provenance
 from vpbench.report.scored_rows import remarks, steps_per_response
 
 if TYPE_CHECKING:
     from vpbench.report.units import Units
-    from vpbench.stats import QuestionPool
 
 SCHEMA_VERSION = 2
 READABLE_VERSIONS = (1, 2)
@@ -37,13 +36,6 @@ class Analysis:
     resamples: int = 10_000
 
 
-def candidate_value(score: Score, how: str) -> float | None:
-    """One number for a candidate: its aggregated step scores, or its own score where it has no steps."""
-    from vpbench.stats import aggregate
-
-    return aggregate(score.steps, how) if score.steps else score.value
-
-
 def default_ns(pool_size: int) -> tuple[int, ...]:
     """Powers of two up to the pool's size, and the size itself."""
     return tuple(sorted({2**k for k in range(pool_size.bit_length()) if 2**k <= pool_size} | {pool_size}))
@@ -58,7 +50,7 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
     from vpbench.report.measures import measure_rows
     from vpbench.report.units import CURVES, units_of
 
-    pools = [_pool(prepared, scored, analysis, id) for id in prepared.questions]
+    pools = prepared.pools(scored.scores, analysis.aggregate)
     pool_size = min(pool.size for pool in pools)
     selection = analysis.selection or scored.selection
     curves = stats.curves(pools, selection, analysis.estimator, analysis.ns or default_ns(pool_size), analysis.seed)
@@ -105,23 +97,6 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
         "provenance": run_provenance(prepared, scored, analysis),
     }
     return result, units
-
-
-def _pool(prepared: Prepared, scored: Scored, analysis: Analysis, id: str) -> QuestionPool:
-    import numpy as np
-
-    from vpbench.stats import QuestionPool
-
-    keys = [row.candidate.key for row in prepared.rows[id]]
-    verdicts = [prepared.verdicts[key] for key in keys]
-    values = [candidate_value(scored.scores[key], analysis.aggregate) for key in keys]
-    return QuestionPool(
-        question_id=id,
-        correct=np.array([verdict.correct for verdict in verdicts], dtype=np.bool_),
-        classes=tuple(verdict.answer_class for verdict in verdicts),
-        scores=np.array([np.nan if value is None else value for value in values], dtype=np.float64),
-        group=prepared.questions[id].group,
-    )
 
 
 def _curve(units: Units, name: str, analysis: Analysis) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from vpbench.report.text import printable, table
+from vpbench.terminal import printable, table
 
 
 def summary(result: Mapping[str, Any]) -> str:

@@ -121,8 +121,7 @@ class LikelihoodCritic(Critic):
 
     def _prompt(self, question: Question) -> tuple[list[int], Any | None]:
         """Token ids of the conversation up to the response, and the image features in it."""
-        from vpbench.generate.generator import Message
-        from vpbench.generate.prompts import chain_of_thought
+        from vpbench.prompts import Message, chain_of_thought
 
         chat = self._chat
         seen = chat.internvl if question.images and not self.ignore_images else None

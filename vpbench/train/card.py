@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vpbench.errors import DataError
-from vpbench.train.recipe import Recipe
+from vpbench.recipe import Recipe
 
 PACKAGES = ("vpbench", "torch", "transformers", "accelerate", "peft")
 

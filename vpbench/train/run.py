@@ -18,17 +18,17 @@ from typing import Any
 from vpbench.base import Critic
 from vpbench.errors import ConfigError, CriticError
 from vpbench.labels.read import read_labelled
+from vpbench.progress import Progress
+from vpbench.recipe import Recipe
 from vpbench.records import LabelledSolution
 from vpbench.scoring.checkpoint import checkpoint_folder
 from vpbench.scoring.load import load_step_scorer
 from vpbench.scoring.step_scorer import StepScorer
-from vpbench.stages import Progress
 from vpbench.store import write_atomic
 from vpbench.train.batches import MicroBatches, plan_batches
 from vpbench.train.card import card, versions
 from vpbench.train.estimate import estimate
 from vpbench.train.examples import Encoder, Example, label_ids, label_weights, read_examples
-from vpbench.train.recipe import Recipe
 from vpbench.train.resume import keep_settings, last_checkpoint, refuse_another_run, run_settings
 
 Echo = Callable[[str], None]

@@ -17,10 +17,10 @@ import torch
 from transformers import Trainer, TrainingArguments
 
 from vpbench.errors import ConfigError
+from vpbench.recipe import Recipe
 from vpbench.stats import step_f1
 from vpbench.train.batches import MicroBatches, Plan
 from vpbench.train.model import LabelModel
-from vpbench.train.recipe import Recipe
 
 LOGGED_STEPS = 500
 """About so many times the loss is written down."""

@@ -17,9 +17,9 @@ from vpbench.labels.read import read_labelled
 from vpbench.labels.rules import CORRECT, INCORRECT, NEUTRAL, Rule
 from vpbench.nano.conversations import nano_tasks
 from vpbench.nano.datasets import draw_questions
-from vpbench.nano.drawn import Drawn
 from vpbench.nano.finetune import LABEL_SEED
 from vpbench.nano.truth import step_labels
+from vpbench.records import Drawn
 from vpbench.store import folder_name
 
 DRAWN = {"policy": 32, "strong-policy": 16}

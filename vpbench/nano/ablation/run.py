@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from vpbench.nano import nano_model
+from vpbench.data.miniature import nano_model
 from vpbench.nano.ablation import critics, policies
 from vpbench.nano.ablation.published import SOURCE
 from vpbench.nano.ablation.table import Table

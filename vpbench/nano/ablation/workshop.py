@@ -15,17 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from vpbench.base import Critic
+from vpbench.data.miniature import nano_model
 from vpbench.generate import Sampling
 from vpbench.generate.sampling import Drawing
 from vpbench.labels.label import Labelling
-from vpbench.nano import finetune, nano_model
+from vpbench.nano import finetune
 from vpbench.nano.ablation.figures import Figures, figures_of
 from vpbench.nano.ablation.labels import LabelSet, known_questions, questions_folder
 from vpbench.nano.build import CANDIDATE_SEED
-from vpbench.nano.drawn import Drawn
 from vpbench.nano.measuring import Candidates, graded_candidates, judged_steps
 from vpbench.pipeline import build_critics
 from vpbench.progress import bar
+from vpbench.records import Drawn
 from vpbench.request import Request
 from vpbench.store import folder_name
 from vpbench.train.resume import run_settings

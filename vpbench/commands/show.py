@@ -1,38 +1,14 @@
-"""What the terminal shows: tables and fact sheets, with nothing in them that could steer the terminal."""
+"""`vpbench list` and `vpbench show`: which tasks and critics there are, and the fact sheet of one."""
 
 from __future__ import annotations
 
 import inspect
-import re
-from collections.abc import Sequence
 from typing import Any
 
 from vpbench.base import StepTask, Task
 from vpbench.errors import ConfigError
 from vpbench.plugins import all_critics, all_tasks, critic_settings, find_critic, find_task
-
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-def printable(text: str) -> str:
-    """The text without control characters, direction marks and lone surrogates."""
-    return _CONTROL.sub("�", text)
-
-
-def table(rows: Sequence[Sequence[Any]], headers: list[str]) -> str:
-    """A plain table; numbers are shown as they are given."""
-    from tabulate import tabulate
-
-    cells = [[printable(str(cell)) for cell in row] for row in rows]
-    return tabulate(cells, headers, tablefmt="simple", disable_numparse=True)
-
-
-def markdown_table(rows: Sequence[Sequence[Any]], headers: list[str]) -> str:
-    """A table for a Markdown page."""
-    from tabulate import tabulate
-
-    cells = [[printable(str(cell)).replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows]
-    return tabulate(cells, headers, tablefmt="github", disable_numparse=True)
+from vpbench.terminal import table
 
 
 def plugin_table() -> str:

@@ -1,0 +1,38 @@
+"""Where the miniature world lies: a data source like the hub and a folder, with models and pools of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vpbench.errors import ConfigError
+
+if TYPE_CHECKING:
+    from vpbench.base import Critic
+
+_WORLD = Path(__file__).parent.parent / "nano"
+FOLDER = _WORLD / "data"
+POOL = "nano-policy.jsonl.gz"
+MODELS = _WORLD / "models"
+
+
+def nano_folder(task: str) -> Path:
+    """The folder of the miniature counterpart of `task`. Raises `ConfigError` if it has none."""
+    folder = FOLDER / task
+    if not folder.is_dir():
+        have = ", ".join(sorted(path.name for path in FOLDER.iterdir()))
+        raise ConfigError(f"task {task!r} has no miniature counterpart; --nano works with: {have}")
+    return folder
+
+
+def nano_model(name: str) -> Path:
+    """The checkpoint folder of a miniature model: "policy", "strong-policy", "pretrained-prm", "prm" or "orm"."""
+    return MODELS / name
+
+
+def nano_settings(critic: type[Critic]) -> dict[str, str]:
+    """A critic's settings for the miniature world, its `model` as a folder."""
+    settings = dict(critic.nano_settings)
+    if "model" in settings:
+        settings["model"] = str(nano_model(settings["model"]))
+    return settings

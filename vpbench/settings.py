@@ -1,0 +1,46 @@
+"""Settings as text, turned into the fields of a dataclass: a critic's, a backend's, a command's options."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, TypeVar, get_args, get_type_hints
+
+from vpbench.errors import ConfigError
+
+Settings = TypeVar("Settings")
+
+
+def parse_settings(cls: type[Settings], what: str, given: Mapping[str, str]) -> Settings:
+    """An instance of the dataclass `cls` with the settings given as text, each converted to its field's type.
+
+    `what` is what messages call it. Raises `ConfigError` for a value that doesn't fit and for an unknown setting.
+    """
+    hints = get_type_hints(cls)
+    known = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    values: dict[str, Any] = {}
+    for name, text in given.items():
+        if name not in known:
+            raise ConfigError(f"{what}: no setting {name!r}; there are: {', '.join(sorted(known)) or 'none'}")
+        try:
+            values[name] = _convert(text, hints[name])
+        except (KeyError, ValueError) as error:
+            kind = getattr(hints[name], "__name__", hints[name])
+            raise ConfigError(f"{what}: setting {name}={text!r} is not of type {kind}") from error
+    return cls(**values)
+
+
+def from_options(cls: type[Settings], options: Mapping[str, Any]) -> Settings:
+    """The dataclass `cls` made of the command line's options that are called as its fields."""
+    names = [each.name for each in dataclasses.fields(cls)]  # type: ignore[arg-type]
+    return cls(**{name: options[name] for name in names if name in options})
+
+
+def _convert(text: str, hint: Any) -> Any:
+    kinds = get_args(hint) or (hint,)
+    if type(None) in kinds and text.lower() == "none":
+        return None
+    kind = next(each for each in kinds if each is not type(None))
+    if kind is bool:
+        return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
+    return {int: int, float: float, str: str}[kind](text)

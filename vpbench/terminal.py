@@ -1,0 +1,30 @@
+"""What the terminal and Markdown pages show: tables and text, with nothing in them that could steer the terminal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """The text without control characters, direction marks and lone surrogates."""
+    return _CONTROL.sub("�", text)
+
+
+def table(rows: Sequence[Sequence[Any]], headers: list[str]) -> str:
+    """A plain table; numbers are shown as they are given."""
+    from tabulate import tabulate
+
+    cells = [[printable(str(cell)) for cell in row] for row in rows]
+    return tabulate(cells, headers, tablefmt="simple", disable_numparse=True)
+
+
+def markdown_table(rows: Sequence[Sequence[Any]], headers: list[str]) -> str:
+    """A table for a Markdown page."""
+    from tabulate import tabulate
+
+    cells = [[printable(str(cell)).replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows]
+    return tabulate(cells, headers, tablefmt="github", disable_numparse=True)
