@@ -16,9 +16,9 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM, PreTrainedTokenizerFast
 
 from vpbench import Candidate, ConfigError, CriticError, ImageRef, Question
+from vpbench.models.tokenizer import load_tokenizer
 from vpbench.plugins import find_critic
 from vpbench.scoring import StepScorer, load_step_scorer
-from vpbench.scoring.tokenizer import load_tokenizer
 
 PICTURE = "<img>" + "<IMG_CONTEXT>" * TOKENS_PER_TILE + "</img>\n"
 STEPS = ("one = two", "three - one", "so: question")

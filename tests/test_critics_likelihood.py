@@ -13,10 +13,10 @@ from PIL import Image
 from scoring_tiny import SIDE, TOKENS_PER_TILE, write_original
 
 from vpbench import Candidate, ConfigError, CriticError, ImageRef, Question
+from vpbench.models.tokenizer import load_tokenizer
 from vpbench.plugins import find_critic
 from vpbench.prompts import chain_of_thought
 from vpbench.scoring import likelihood
-from vpbench.scoring.tokenizer import load_tokenizer
 
 
 @pytest.fixture(scope="module", params=["qwen2", "internlm2"])

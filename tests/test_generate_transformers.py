@@ -25,8 +25,8 @@ from vpbench.errors import ConfigError
 from vpbench.generate import Generation, Message, Prompt, Sampling, load_generator
 from vpbench.generate.decoders import OwnForward, SharedPrefix, decoder_for
 from vpbench.generate.decoding import Row, Vocabulary, draw_rows
+from vpbench.models.tiles import pixel_values
 from vpbench.records import ImageRef
-from vpbench.scoring.tiles import pixel_values
 
 GREEDY = Sampling(temperature=0.0, max_tokens=12)
 TEMPLATE = (

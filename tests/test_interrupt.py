@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from chat_server import Answer, Server, chat_server, completion
 
-from vpbench.generate.request_threads import RequestThreads
+from vpbench.endpoint.threads import RequestThreads
 
 ANSWERED, AT_ONCE, QUESTIONS = 3, 4, 12
 LONG_S = 300.0

@@ -31,7 +31,7 @@ KEY = "sk-judge-key-987654321"
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    monkeypatch.setattr("vpbench.generate.chat_client.FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr("vpbench.endpoint.client.FIRST_PAUSE_S", 0.001)
 
 
 @cache

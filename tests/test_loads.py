@@ -21,9 +21,9 @@ from vpbench.generate.generator import BACKENDS
 from vpbench.pipeline import prepare
 from vpbench.plan import Plan
 from vpbench.plugins import find_critic
+from vpbench.pools.scores import read_scores
 from vpbench.progress import bar
 from vpbench.report.result import run_provenance
-from vpbench.scoring import given
 
 TASKS = ("logicvista", "mathvista", "mathvision")
 CRITIC = """
@@ -312,7 +312,7 @@ def test_scores_are_read_once_for_all_tasks(
 
     def counted(path: Path) -> Any:
         read.append(path)
-        return given.read_scores(path)
+        return read_scores(path)
 
     monkeypatch.setattr("vpbench.runner.read_scores", counted)
     scores = tmp_path / "scores.jsonl"

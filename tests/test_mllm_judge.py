@@ -22,7 +22,7 @@ SCHEMA = json.loads((Path(__file__).parent.parent / "vpbench" / "report" / "resu
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vpbench.generate.chat_client.FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr("vpbench.endpoint.client.FIRST_PAUSE_S", 0.001)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from vpbench.base import Critic
 from vpbench.cli import main
 from vpbench.data.miniature import nano_model
 from vpbench.generate.transformers_model import TransformersModel
+from vpbench.models.checkpoint import checkpoint_fingerprint
 from vpbench.nano import conversations, finetune, pictures
 from vpbench.nano.ablation import critics, labels, policies, published, workshop
 from vpbench.nano.ablation.figures import direction, figures_of, verdict
@@ -36,7 +37,6 @@ from vpbench.nano.ablation.workshop import (
 from vpbench.nano.measuring import JudgedSteps, graded_candidates
 from vpbench.records import Candidate, Drawn, Question, Score
 from vpbench.request import Request
-from vpbench.scoring.checkpoint import checkpoint_fingerprint
 from vpbench.stats import Difference, QuestionPool
 
 TINY = Sizes(labelled=1, ns=(2, 4), seeds=1, questions=1)

@@ -7,6 +7,7 @@ import torch
 
 from vpbench.generate import Message, Prompt, Sampling, load_generator
 from vpbench.generate.chat import load_chat
+from vpbench.models.conversation import mark_images
 from vpbench.nano.architecture import CRITIC_LAYERS, POLICY_LAYERS, empty_model, save
 from vpbench.nano.conversations import Conversations, nano_tasks
 from vpbench.nano.families import draw_mixed
@@ -20,7 +21,6 @@ from vpbench.nano.verification import judged, with_judging_layers
 from vpbench.nano.vision import features
 from vpbench.records import ImageRef
 from vpbench.scoring import load_step_scorer
-from vpbench.scoring.conversation import mark_images
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ KEY = "sk-very-secret-1234567890"
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    monkeypatch.setattr("vpbench.generate.chat_client.FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr("vpbench.endpoint.client.FIRST_PAUSE_S", 0.001)
 
 
 def prompt(text: str = "hello", count: int = 1, **extra: Any) -> Prompt:

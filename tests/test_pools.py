@@ -11,8 +11,8 @@ import pytest
 
 from vpbench.errors import DataError
 from vpbench.generate import read_pool
+from vpbench.pools.scores import read_scores
 from vpbench.records import Score, Verdict
-from vpbench.scoring.given import read_scores
 
 
 def write(path: Path, *rows: Any) -> Path:

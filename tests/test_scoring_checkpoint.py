@@ -13,8 +13,9 @@ import pytest
 from scoring_tiny import write_original
 
 from vpbench.errors import CriticError
-from vpbench.scoring import checkpoint, checkpoint_fingerprint, checkpoint_folder, load_step_scorer
-from vpbench.scoring.system_message import TEMPLATE_SYSTEM_MESSAGE, system_message
+from vpbench.models import checkpoint
+from vpbench.models.system_message import TEMPLATE_SYSTEM_MESSAGE, system_message
+from vpbench.scoring import checkpoint_fingerprint, checkpoint_folder, load_step_scorer
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from vpbench.errors import CriticError
+from vpbench.models.conversation import find_readouts, mark_images, place_images, render
 from vpbench.scoring import split_steps
-from vpbench.scoring.conversation import find_readouts, mark_images, place_images, render
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,9 @@ from transformers import (
     Qwen3NextConfig,
 )
 
-from vpbench.scoring import shared_prefix, split_attention
-from vpbench.scoring.decoder import why_not_by_hand
+from vpbench.models import split_attention
+from vpbench.models.decoder import why_not_by_hand
+from vpbench.scoring import shared_prefix
 from vpbench.scoring.label_logits import StepPrompt, label_logits, plain_engine
 from vpbench.scoring.shared_prefix import SharedPrefixEngine, engine_for, shared_length
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vpbench.scoring.tiles import CHANNEL_MEAN, CHANNEL_STD, cut_tiles, pixel_values, tile_grid
+from vpbench.models.tiles import CHANNEL_MEAN, CHANNEL_STD, cut_tiles, pixel_values, tile_grid
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import sentencepiece
 from scoring_tiny import RENAMED, SPECIAL, write_bpe, write_sentencepiece
 
 from vpbench.errors import CriticError
-from vpbench.scoring.tokenizer import load_tokenizer
+from vpbench.models.tokenizer import load_tokenizer
 
 
 def edit(folder: Path, **changes: Any) -> None:

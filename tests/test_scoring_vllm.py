@@ -15,11 +15,11 @@ from safetensors.torch import load_file
 from scoring_tiny import write_original
 
 from vpbench.errors import ConfigError, CriticError
+from vpbench.models.vllm_start import start_vllm
 from vpbench.scoring import StepScorer, load_step_scorer, vllm_pooling, vllm_scorer
 from vpbench.scoring.label_logits import StepPrompt
 from vpbench.scoring.vllm_overlay import HEAD_FILE, HEAD_NAME, write_overlay
 from vpbench.scoring.vllm_pooling import PoolingEngine
-from vpbench.scoring.vllm_start import start_vllm
 
 SETTINGS: dict[str, Any] = {"dtype": "float32", "device": "cpu", "system_message": "System."}
 

@@ -12,8 +12,8 @@ from PIL import Image
 from scoring_tiny import SIDE, TOKENS_PER_TILE, write_original
 
 from vpbench.errors import CriticError
+from vpbench.models.tokenizer import load_tokenizer
 from vpbench.scoring.step_scorer import StepScores
-from vpbench.scoring.tokenizer import load_tokenizer
 from vpbench.scoring.vllm_server import ServerStepScorer, load_server_step_scorer
 
 IMAGE_TILES = 3

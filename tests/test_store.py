@@ -109,8 +109,8 @@ WRITER = """
 import sys, os, signal
 from pathlib import Path
 from vpbench.store import RowStore
-import vpbench.store as s
-s._SEAL_ROWS = 40
+import vpbench.store.rows as s
+s.SEAL_ROWS = 40
 with RowStore(Path(sys.argv[1]), "scores", {"k": 1}) as store:
     for i in range(200):
         if ("q", i) in store.rows:
@@ -134,7 +134,8 @@ def _write(folder: Path, kills: list[int]) -> bytes:
         code = subprocess.run([sys.executable, "-c", WRITER, str(folder), str(at)], check=False).returncode
         assert code == (0 if at < 0 else -signal.SIGKILL)
     with RowStore(folder, "scores", {"k": 1}) as store:
-        return parquet_bytes("scores", dict(sorted(store.rows.items())))
+        columns = {"value": "double", "steps": "list", "reason": "string", "retry": "bool", "content": "string"}
+        return parquet_bytes(dict(sorted(store.rows.items())), columns)
 
 
 def test_folder_names_are_safe_and_keys_differ(tmp_path: Path) -> None:

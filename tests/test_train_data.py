@@ -11,7 +11,7 @@ from PIL import Image
 
 from vpbench import DataError
 from vpbench.labels.read import read_labelled
-from vpbench.scoring.tiles import cut_tiles, tile_count
+from vpbench.models.tiles import cut_tiles, tile_count
 
 ROW = {
     "image": ["a.png"],

@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 from scoring_tiny import write_original
 from train_tiny import RECIPE, batches, label_model, write_solutions
 
+from vpbench.models.internvl_config import empty_native_model
 from vpbench.scoring import load_step_scorer
-from vpbench.scoring.chat_config import empty_native_model
 from vpbench.train.batches import MicroBatches, plan_batches
 from vpbench.train.estimate import estimate
 from vpbench.train.model import LabelModel, set_trained, with_adapters

@@ -23,8 +23,8 @@ from typing import Any
 from vpbench.base import Task
 from vpbench.data.load import question_from_fields
 from vpbench.errors import ConfigError, DataError
-from vpbench.generate.formats import json_lines, read_bytes
 from vpbench.plugins import all_tasks
+from vpbench.pools.formats import json_lines, read_bytes
 from vpbench.progress import bar
 from vpbench.records import Question, Verdict
 

@@ -19,12 +19,12 @@ from vpbench.judging import needs_judge
 from vpbench.labels.continuation import MonteCarlo
 from vpbench.labels.label import Labelling, label_task
 from vpbench.labels.rules import Rule
+from vpbench.models.checkpoint import NotFetched, without_fetching
 from vpbench.plan import best_of_n_task, plan_drawing
 from vpbench.plugins import Found
 from vpbench.progress import bar
 from vpbench.request import Request, requests
 from vpbench.sample import Policies, SamplePlan, draw, export_pool, used
-from vpbench.scoring.checkpoint import NotFetched, without_fetching
 from vpbench.settings import from_options
 from vpbench.terminal import printable
 

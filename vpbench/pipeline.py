@@ -21,10 +21,10 @@ from vpbench.generate import Pool, PoolRow, used_since
 from vpbench.judging import JudgeStage, judge_facts, judge_notes, load_judge, rows_to_judge
 from vpbench.plan import Plan, plan, size_notes
 from vpbench.plugins import Found, critic_settings, find_critic, make_critic
+from vpbench.pools.scores import GivenScores
 from vpbench.progress import Progress
 from vpbench.records import LabelledSolution, Question, RowKey, Score, Selection, Verdict
 from vpbench.request import Request
-from vpbench.scoring.given import GivenScores
 from vpbench.stages import given_verdicts, grade_stage, score_stage
 from vpbench.store import folder_name
 

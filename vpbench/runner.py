@@ -19,9 +19,11 @@ from vpbench.base import BaseTask, StepTask
 from vpbench.drawing import DEFAULT_SAMPLES, drawing_lines, drawing_of, echo
 from vpbench.errors import ConfigError, VpbenchError
 from vpbench.judging import forget_judge, rows_to_judge
+from vpbench.models.checkpoint import without_fetching
 from vpbench.pipeline import Prepared, PreparedSteps, Scored, build_critics, prepare, prepare_steps, score, use_scores
 from vpbench.plan import Plan, plan, plan_drawing
 from vpbench.plugins import Found, all_critics
+from vpbench.pools.scores import read_scores
 from vpbench.progress import bar
 from vpbench.report.result import Analysis, best_of_n_result
 from vpbench.report.step_result import step_result
@@ -29,8 +31,6 @@ from vpbench.report.summary import summary
 from vpbench.report.write import write_result
 from vpbench.request import Request, check, requests
 from vpbench.sample import Policies
-from vpbench.scoring.checkpoint import without_fetching
-from vpbench.scoring.given import read_scores
 from vpbench.settings import from_options
 
 Asked = tuple[Found[BaseTask], Request]

@@ -24,10 +24,10 @@ import torch
 from PIL import Image
 
 from vpbench import Candidate, Critic, CriticError, ImageRef, Question
+from vpbench.models.tiles import cut_tiles, pixel_values, tile_grid
 from vpbench.scoring import load_step_scorer, split_steps
 from vpbench.scoring.step_format import LABEL_WEIGHTS
 from vpbench.scoring.step_scorer import StepScorer, StepScores
-from vpbench.scoring.tiles import cut_tiles, pixel_values, tile_grid
 from vpbench.scoring.typed_text import Shield
 
 LOGIT_TOLERANCE, SCORE_TOLERANCE = 1e-4, 2e-5

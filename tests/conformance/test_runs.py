@@ -14,10 +14,10 @@ import pytest
 
 from vpbench.pipeline import prepare, use_scores
 from vpbench.plugins import find_task
+from vpbench.pools.scores import read_scores
 from vpbench.report.result import Analysis, best_of_n_result
 from vpbench.request import Request
 from vpbench.runner import run_all
-from vpbench.scoring.given import read_scores
 from vpbench.stats import AGGREGATIONS
 
 

@@ -16,13 +16,13 @@ from scoring_tiny import SIDE
 from tiny_for_vllm import write_checkpoint
 
 from vpbench.errors import ConfigError, CriticError
+from vpbench.models.vllm_start import start_vllm
 from vpbench.scoring import StepScorer, load_step_scorer
 from vpbench.scoring import vllm_pooling as pooling
 from vpbench.scoring.step_scorer import StepScores
 from vpbench.scoring.vllm_config import register
 from vpbench.scoring.vllm_overlay import HEAD_FILE, HEAD_NAME
 from vpbench.scoring.vllm_scorer import VllmStepScorer, load_vllm_step_scorer
-from vpbench.scoring.vllm_start import start_vllm
 
 SETTINGS = {"dtype": "float32", "device": "cpu", "system_message": "System."}
 TILE_EXACT = [(2 * SIDE, SIDE), (SIDE, SIDE)]

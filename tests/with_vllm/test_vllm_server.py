@@ -18,11 +18,11 @@ from scoring_tiny import SIDE
 from tiny_for_vllm import write_chat_checkpoint
 
 from vpbench.generate.generator import load_generator
+from vpbench.models.vllm_start import CPU_ENVIRONMENT
 from vpbench.prompts import Message, Prompt, Sampling
 from vpbench.scoring import load_step_scorer
 from vpbench.scoring.step_scorer import StepScores
 from vpbench.scoring.vllm_server import load_server_step_scorer
-from vpbench.scoring.vllm_start import CPU_ENVIRONMENT
 
 START_S = 400
 

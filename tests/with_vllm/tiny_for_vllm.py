@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import scoring_tiny
 
-from vpbench.scoring.tiles import CHANNEL_MEAN, CHANNEL_STD
+from vpbench.models.tiles import CHANNEL_MEAN, CHANNEL_STD
 
 HEAD_WIDTH = 32
 

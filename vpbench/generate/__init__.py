@@ -1,7 +1,7 @@
 """Candidates and what generates text: pools that already exist, and models behind one interface."""
 
 from vpbench.generate.generator import Generator, load_generator, used_since
-from vpbench.generate.pools import Pool, PoolRow, read_pool
+from vpbench.pools.pool import Pool, PoolRow, read_pool
 from vpbench.prompts import Generation, Message, Prompt, Sampling
 
 __all__ = [

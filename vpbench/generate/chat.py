@@ -13,10 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from vpbench.errors import ConfigError, CriticError, DataError
-from vpbench.prompts import Message
-from vpbench.scoring import StepScorer, checkpoint_folder, load_step_scorer
-from vpbench.scoring.checkpoint import bars_on_terminals_only, read_json
-from vpbench.scoring.conversation import (
+from vpbench.models.checkpoint import bars_on_terminals_only, read_json
+from vpbench.models.conversation import (
     ASSISTANT_ROLE,
     SEPARATOR,
     SYSTEM_ROLE,
@@ -24,8 +22,10 @@ from vpbench.scoring.conversation import (
     mark_images,
     place_images,
 )
+from vpbench.models.tokenizer import Tokenizer, TransformersTokenizer, load_tokenizer
+from vpbench.prompts import Message
+from vpbench.scoring import StepScorer, checkpoint_folder, load_step_scorer
 from vpbench.scoring.load import DTYPES, NATIVE, ORIGINAL
-from vpbench.scoring.tokenizer import Tokenizer, TransformersTokenizer, load_tokenizer
 
 END_OF_TURN = "<|im_end|>"
 

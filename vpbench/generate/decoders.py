@@ -2,7 +2,7 @@
 
 `SharedPrefix` keeps a prompt's keys and values once, whatever the number of rows that continue it: a row attends to
 its prompt's and to its own in two parts, and nothing is copied but a row's own tokens. It calls the layers by hand, as
-`vpbench.scoring.decoder` does. `OwnForward` runs any other language model by its own forward, the prompts' keys and
+`vpbench.models.decoder` does. `OwnForward` runs any other language model by its own forward, the prompts' keys and
 values copied to every row.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from vpbench.scoring.decoder import keys_and_values, queries, rest_of_layer, rotary_at, why_not_by_hand
+from vpbench.models.decoder import keys_and_values, queries, rest_of_layer, rotary_at, why_not_by_hand
 
 ROOM_TOKENS = 64
 """How many tokens a buffer grows by."""

@@ -18,11 +18,11 @@ from functools import cached_property
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
+from vpbench.endpoint.client import ChatClient, RequestFailed
+from vpbench.endpoint.messages import generations, message_body, token_counts
+from vpbench.endpoint.threads import RequestThreads
 from vpbench.errors import ConfigError, DataError
-from vpbench.generate.chat_client import ChatClient, RequestFailed
-from vpbench.generate.chat_format import generations, message_body, token_counts
 from vpbench.generate.generator import Generator
-from vpbench.generate.request_threads import RequestThreads
 from vpbench.prompts import Generation, Prompt
 
 OPENAI_URL = "https://api.openai.com/v1"

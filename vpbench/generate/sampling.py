@@ -18,7 +18,7 @@ from typing import Any
 
 from vpbench.errors import ConfigError, TooManyFailures
 from vpbench.generate.generator import Generator
-from vpbench.generate.pools import Pool, PoolRow
+from vpbench.pools.pool import Pool, PoolRow
 from vpbench.progress import Progress
 from vpbench.prompts import Generation, Message, Prompt, PromptStyle, Sampling
 from vpbench.records import Candidate, RowKey

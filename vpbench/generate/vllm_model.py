@@ -15,10 +15,10 @@ from typing import Any, ClassVar
 
 from vpbench.errors import ConfigError, CriticError
 from vpbench.generate.generator import Generator
+from vpbench.models.checkpoint import read_json
+from vpbench.models.vllm_start import start_vllm
 from vpbench.prompts import Generation, Message, Prompt
 from vpbench.scoring import checkpoint_fingerprint, checkpoint_folder
-from vpbench.scoring.checkpoint import read_json
-from vpbench.scoring.vllm_start import start_vllm
 
 OPEN_PROMPTS = 64
 FIRST_TOKENS = 20

@@ -13,8 +13,8 @@ from typing import Any
 
 from vpbench.data.table import image_refs
 from vpbench.errors import DataError
-from vpbench.generate.formats import json_lines, read_bytes
 from vpbench.labels.rules import CORRECT, INCORRECT, NEUTRAL, Rule, StepEstimate, step_labels
+from vpbench.pools.formats import json_lines, read_bytes
 from vpbench.records import Candidate, ImageRef, LabelledSolution, Question
 
 _QUESTION_HEAD, _SOLUTION_HEAD = "### Question:\n", "\n\n### Solution Process:\n"

@@ -54,7 +54,7 @@ def pixel_values(pixels: Any) -> Any:
     """What the model takes for pictures uint8 (count, 64, 64, 3), the same values that scoring computes."""
     from PIL import Image
 
-    from vpbench.scoring.tiles import pixel_values as of_tiles
+    from vpbench.models.tiles import pixel_values as of_tiles
 
     return of_tiles([Image.fromarray(each) for each in pixels])
 
@@ -64,7 +64,7 @@ def save(folder: Path, weights: Mapping[str, Any], layers: int, ids: Mapping[str
     import torch
     from safetensors.torch import save_file
 
-    from vpbench.scoring.tiles import CHANNEL_MEAN, CHANNEL_STD
+    from vpbench.models.tiles import CHANNEL_MEAN, CHANNEL_STD
 
     folder.mkdir(parents=True, exist_ok=True)
     settings = config(layers, ids)

@@ -16,12 +16,12 @@ from typing import Any
 
 import torch
 
+from vpbench.models.conversation import ASSISTANT_ROLE
 from vpbench.nano.architecture import HEAD, MLP, POLICY_LAYERS, ROPE_THETA, WIDTH
 from vpbench.nano.conversations import Conversations
 from vpbench.nano.lean import LanguageModel
 from vpbench.nano.tuning import padded
 from vpbench.nano.verification import flat
-from vpbench.scoring.conversation import ASSISTANT_ROLE
 
 CARRYING_HEADS, SHARP_FREQUENCIES, SHARPNESS = 2, 6, 8.0
 TOKENS = CARRYING_HEADS * HEAD

@@ -10,17 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vpbench.base import Task
+from vpbench.models.conversation import ASSISTANT_ROLE, IMAGE_MARKER, SEPARATOR, USER_ROLE, place_images
 from vpbench.nano.architecture import VISUAL_TOKENS
 from vpbench.nano.language import Words
 from vpbench.plugins import all_tasks
 from vpbench.records import Drawn
-from vpbench.scoring.conversation import (
-    ASSISTANT_ROLE,
-    IMAGE_MARKER,
-    SEPARATOR,
-    USER_ROLE,
-    place_images,
-)
 
 
 def nano_tasks() -> dict[str, Task]:

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from vpbench.models.conversation import ASSISTANT_ROLE, SEPARATOR, SPECIAL_TOKENS, SYSTEM_ROLE, USER_ROLE
 from vpbench.nano.architecture import SYSTEM_MESSAGE
 from vpbench.nano.families import KINDS
-from vpbench.scoring.conversation import ASSISTANT_ROLE, SEPARATOR, SPECIAL_TOKENS, SYSTEM_ROLE, USER_ROLE
 
 PIECE = (
     r"### Question:\n|\n\n### Solution Process:\n|<image \d>|Answer: |\n\n|\n?\([A-H]\)(?: \d?)?| ?[A-Za-z]+| ?\d|\n|."

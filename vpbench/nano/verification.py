@@ -18,6 +18,15 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from vpbench.models.conversation import (
+    ASSISTANT_ROLE,
+    LABEL_PLACEHOLDER,
+    SEPARATOR,
+    SYSTEM_ROLE,
+    USER_ROLE,
+    mark_images,
+    place_images,
+)
 from vpbench.nano.architecture import (
     CRITIC_LAYERS,
     POLICY_LAYERS,
@@ -30,15 +39,6 @@ from vpbench.nano.optimiser import FlatAdamW
 from vpbench.nano.truth import expected
 from vpbench.nano.tuning import BATCH, WARM_UP_STEPS, Log, by_length, padded
 from vpbench.records import Drawn
-from vpbench.scoring.conversation import (
-    ASSISTANT_ROLE,
-    LABEL_PLACEHOLDER,
-    SEPARATOR,
-    SYSTEM_ROLE,
-    USER_ROLE,
-    mark_images,
-    place_images,
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ def write_result(
         rows, columns = _step_rows(prepared, scored), _STEP_ROWS
     folder = prepared.request.output / "results" / folder_name(*names, key=key)
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomic(folder / "rows.parquet", parquet_bytes("result", rows, columns))
+    write_atomic(folder / "rows.parquet", parquet_bytes(rows, columns))
     if units is not None:
         write_atomic(folder / "units.parquet", table_bytes(units_table(units)))
     plot = best_of_n_plot if isinstance(prepared, Prepared) else step_plot

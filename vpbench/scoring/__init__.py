@@ -3,7 +3,7 @@
 These names are what a step-scoring critic is made of. Importing them loads neither torch nor transformers.
 """
 
-from vpbench.scoring.checkpoint import checkpoint_fingerprint, checkpoint_folder
+from vpbench.models.checkpoint import checkpoint_fingerprint, checkpoint_folder
 from vpbench.scoring.critic import CheckpointCritic, ResponseCritic, StepCritic, TextStepCritic
 from vpbench.scoring.likelihood import LikelihoodCritic
 from vpbench.scoring.load import load_step_scorer

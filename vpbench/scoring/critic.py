@@ -17,9 +17,9 @@ from typing import Any, ClassVar
 
 from vpbench.base import Critic
 from vpbench.errors import ConfigError, CriticError
+from vpbench.models.checkpoint import checkpoint_fingerprint, checkpoint_folder
+from vpbench.models.conversation import IMAGE_MARKER
 from vpbench.records import EMPTY_RESPONSE, Candidate, Question, Score
-from vpbench.scoring.checkpoint import checkpoint_fingerprint, checkpoint_folder
-from vpbench.scoring.conversation import IMAGE_MARKER
 from vpbench.scoring.load import load_step_scorer
 from vpbench.scoring.splitting import splitter
 from vpbench.scoring.step_format import LABEL_WEIGHTS, ChatFormat, StepFormat

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from vpbench.base import Critic
 from vpbench.errors import ConfigError, CriticError
+from vpbench.models.checkpoint import checkpoint_fingerprint, checkpoint_folder
+from vpbench.models.conversation import place_images
 from vpbench.records import EMPTY_RESPONSE, Candidate, Question, Score
-from vpbench.scoring.checkpoint import checkpoint_fingerprint, checkpoint_folder
-from vpbench.scoring.conversation import place_images
 from vpbench.scoring.label_logits import Engine, StepPrompt
 from vpbench.scoring.shared_prefix import engine_for
 

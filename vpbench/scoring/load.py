@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from vpbench.errors import ConfigError, CriticError
-from vpbench.scoring.chat_config import empty_native_model
-from vpbench.scoring.chat_weights import fill_native_model
-from vpbench.scoring.checkpoint import bars_on_terminals_only, checkpoint_folder, read_json, weight_files
-from vpbench.scoring.conversation import IMAGE_CONTEXT, SPECIAL_TOKENS
+from vpbench.models.checkpoint import bars_on_terminals_only, checkpoint_folder, read_json, weight_files
+from vpbench.models.conversation import IMAGE_CONTEXT, SPECIAL_TOKENS
+from vpbench.models.internvl_config import empty_native_model
+from vpbench.models.internvl_weights import fill_native_model
+from vpbench.models.system_message import system_message as system_message_of
+from vpbench.models.tiles import CHANNEL_MEAN, CHANNEL_STD
+from vpbench.models.tokenizer import Tokenizer, load_tokenizer
 from vpbench.scoring.shared_prefix import engine_for
 from vpbench.scoring.step_scorer import StepScorer
-from vpbench.scoring.system_message import system_message as system_message_of
-from vpbench.scoring.tiles import CHANNEL_MEAN, CHANNEL_STD
-from vpbench.scoring.tokenizer import Tokenizer, load_tokenizer
 
 ORIGINAL, NATIVE = "internvl_chat", "internvl"
 DTYPES = ("auto", "float32", "bfloat16", "float16")

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from vpbench.scoring.decoder import KeysAndValues, run_prefix, run_suffixes, why_not_by_hand
+from vpbench.models.decoder import KeysAndValues, run_prefix, run_suffixes, why_not_by_hand
 from vpbench.scoring.label_logits import Engine, StepPrompt, embed, plain_engine
 
 CPU_MICRO_BATCH_TOKENS = 2048

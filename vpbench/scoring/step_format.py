@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from vpbench.errors import CriticError
-from vpbench.scoring.conversation import (
+from vpbench.models.conversation import (
     ASSISTANT_ROLE,
     LABEL_TURN,
     SEPARATOR,
@@ -23,7 +23,7 @@ from vpbench.scoring.conversation import (
     mark_images,
     render,
 )
-from vpbench.scoring.tokenizer import Tokenizer, TransformersTokenizer
+from vpbench.models.tokenizer import Tokenizer, TransformersTokenizer
 
 LABEL_WEIGHTS: Mapping[str, float] = MappingProxyType({"+": 1.0, "-": 0.0})
 NO_STEPS = "no steps: a solution without steps can't be scored; give at least one"

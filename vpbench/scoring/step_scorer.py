@@ -14,11 +14,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from vpbench.errors import CriticError
-from vpbench.scoring.conversation import IMAGE_CONTEXT, mark_images, place_images
+from vpbench.models.conversation import IMAGE_CONTEXT, mark_images, place_images
+from vpbench.models.tiles import cut_tiles, pixel_values
+from vpbench.models.tokenizer import Tokenizer
 from vpbench.scoring.label_logits import Engine, StepPrompt, label_logits, plain_engine
 from vpbench.scoring.step_format import ChatFormat, StepFormat
-from vpbench.scoring.tiles import cut_tiles, pixel_values
-from vpbench.scoring.tokenizer import Tokenizer
 from vpbench.scoring.typed_text import cover_typed
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from vpbench.errors import CriticError
-from vpbench.scoring.checkpoint import bars_on_terminals_only, checkpoint_folder, read_json, weight_files
+from vpbench.models.checkpoint import bars_on_terminals_only, checkpoint_folder, read_json, weight_files
+from vpbench.models.tokenizer import load_tokenizer
 from vpbench.scoring.load import torch_settings
 from vpbench.scoring.shared_prefix import engine_for
 from vpbench.scoring.step_scorer import StepScorer
-from vpbench.scoring.tokenizer import load_tokenizer
 
 
 def load_text_scorer(

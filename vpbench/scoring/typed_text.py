@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vpbench.errors import CriticError
-from vpbench.scoring.conversation import IMAGE_MARKER
-from vpbench.scoring.tokenizer import Tokenizer
+from vpbench.models.conversation import IMAGE_MARKER
+from vpbench.models.tokenizer import Tokenizer
 
 NEUTRALISED = "held special tokens, neutralised"
 """The remark on a score whose prompt was tokenised this way."""

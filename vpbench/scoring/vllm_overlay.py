@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vpbench.scoring.checkpoint import read_json, weight_files
-from vpbench.scoring.conversation import IMAGE_CONTEXT, IMAGE_END, IMAGE_MARKER, IMAGE_START
+from vpbench.models.checkpoint import read_json, weight_files
+from vpbench.models.conversation import IMAGE_CONTEXT, IMAGE_END, IMAGE_MARKER, IMAGE_START
 from vpbench.scoring.load import ORIGINAL
 from vpbench.scoring.step_scorer import StepScorer
 

@@ -18,12 +18,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from vpbench.errors import CriticError
-from vpbench.scoring.checkpoint import read_json
+from vpbench.models.checkpoint import read_json
+from vpbench.models.vllm_start import start_vllm, vllm_version
 from vpbench.scoring.label_logits import StepPrompt
 from vpbench.scoring.load import ORIGINAL
 from vpbench.scoring.step_scorer import StepScorer
 from vpbench.scoring.vllm_overlay import write_overlay
-from vpbench.scoring.vllm_start import start_vllm, vllm_version
 
 CACHING_VERSIONS = ((0, 32),)
 """The versions of vLLM whose prefix cache was found to work for pooling; a parameter marked internal turns it on."""

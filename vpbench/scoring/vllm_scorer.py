@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vpbench.errors import ConfigError, CriticError
-from vpbench.scoring.checkpoint import checkpoint_folder
+from vpbench.models.checkpoint import checkpoint_folder
 from vpbench.scoring.label_logits import StepPrompt, plain_engine
 from vpbench.scoring.load import load_step_scorer
 from vpbench.scoring.step_format import LABEL_WEIGHTS

@@ -18,12 +18,11 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from vpbench.endpoint.client import ChatClient, RequestFailed
+from vpbench.endpoint.threads import RequestThreads
 from vpbench.errors import CriticError
-from vpbench.generate.chat_client import ChatClient, RequestFailed
-from vpbench.generate.request_threads import RequestThreads
-from vpbench.scoring.chat_config import empty_native_model
-from vpbench.scoring.checkpoint import checkpoint_folder, read_json
-from vpbench.scoring.conversation import (
+from vpbench.models.checkpoint import checkpoint_folder, read_json
+from vpbench.models.conversation import (
     IMAGE_CONTEXT,
     IMAGE_END,
     IMAGE_MARKER,
@@ -34,13 +33,14 @@ from vpbench.scoring.conversation import (
     SYSTEM_ROLE,
     USER_ROLE,
 )
+from vpbench.models.internvl_config import empty_native_model
+from vpbench.models.system_message import system_message as system_message_of
+from vpbench.models.tiles import tile_grid
+from vpbench.models.tokenizer import load_tokenizer
 from vpbench.scoring.label_logits import StepPrompt
 from vpbench.scoring.load import ORIGINAL
 from vpbench.scoring.step_format import ChatFormat
 from vpbench.scoring.step_scorer import StepScorer
-from vpbench.scoring.system_message import system_message as system_message_of
-from vpbench.scoring.tiles import tile_grid
-from vpbench.scoring.tokenizer import load_tokenizer
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from vpbench.errors import CriticError, DataError
+from vpbench.models.conversation import ASSISTANT_ROLE, IMAGE_MARKER, LABEL_TURN, SEPARATOR
+from vpbench.models.tiles import tile_count
 from vpbench.recipe import Recipe
 from vpbench.records import ImageRef, LabelledSolution, Question
-from vpbench.scoring.conversation import ASSISTANT_ROLE, IMAGE_MARKER, LABEL_TURN, SEPARATOR
 from vpbench.scoring.step_scorer import StepScorer
-from vpbench.scoring.tiles import tile_count
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from vpbench.errors import CriticError
-from vpbench.scoring.checkpoint import FETCHED, read_json
+from vpbench.models.checkpoint import FETCHED, read_json
 from vpbench.scoring.load import NATIVE, ORIGINAL
 from vpbench.train.original import original_config, original_tensors
 

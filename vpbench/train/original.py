@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vpbench.errors import CriticError
-from vpbench.scoring.conversation import TEMPLATE
+from vpbench.models.conversation import TEMPLATE
 
 _VISION = r"model\.vision_tower\."
 _LM = r"model\.language_model\."

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from vpbench.errors import ConfigError
+from vpbench.models.checkpoint import checkpoint_fingerprint
 from vpbench.recipe import Recipe
-from vpbench.scoring.checkpoint import checkpoint_fingerprint
 from vpbench.store import write_atomic
 from vpbench.train.card import file_record
 

@@ -18,10 +18,10 @@ from typing import Any
 from vpbench.base import Critic
 from vpbench.errors import ConfigError, CriticError
 from vpbench.labels.read import read_labelled
+from vpbench.models.checkpoint import checkpoint_folder
 from vpbench.progress import Progress
 from vpbench.recipe import Recipe
 from vpbench.records import LabelledSolution
-from vpbench.scoring.checkpoint import checkpoint_folder
 from vpbench.scoring.load import load_step_scorer
 from vpbench.scoring.step_scorer import StepScorer
 from vpbench.store import write_atomic

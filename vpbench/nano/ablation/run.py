@@ -8,11 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from vpbench.data.miniature import nano_model
+from vpbench.models.checkpoint import checkpoint_fingerprint
 from vpbench.nano.ablation import critics, policies
 from vpbench.nano.ablation.published import SOURCE
 from vpbench.nano.ablation.table import Table
 from vpbench.nano.ablation.workshop import BASE, POLICY, STRONG_POLICY, Sizes, Workshop
-from vpbench.scoring.checkpoint import checkpoint_fingerprint
 from vpbench.store import write_atomic
 
 EXPERIMENTS: tuple[Callable[[Workshop], list[Table]], ...] = (

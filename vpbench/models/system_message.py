@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from vpbench.errors import CriticError
-from vpbench.scoring.conversation import ASSISTANT_ROLE, SEPARATOR, SYSTEM_ROLE, TEMPLATE, USER_ROLE
+from vpbench.models.conversation import ASSISTANT_ROLE, SEPARATOR, SYSTEM_ROLE, TEMPLATE, USER_ROLE
 
 TEMPLATE_SYSTEM_MESSAGE = (
     "你是书生·万象，英文名是InternVL，是由上海人工智能实验室、清华大学及多家合作单位联合开发的多模态大语言模型。"

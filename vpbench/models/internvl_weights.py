@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from vpbench.errors import CriticError
-from vpbench.scoring.checkpoint import weight_files
+from vpbench.models.checkpoint import weight_files
 
 _VISION_LAYER = r"vision_model\.encoder\.layers\.(\d+)\."
 _NATIVE_VISION_LAYER = r"model.vision_tower.encoder.layer.\1."

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from vpbench.errors import DataError
-from vpbench.generate.formats import read_lines
+from vpbench.pools.formats import read_lines
 from vpbench.records import Candidate, Verdict
 
 

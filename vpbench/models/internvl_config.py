@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vpbench.errors import CriticError
-from vpbench.scoring.conversation import TEMPLATE
+from vpbench.models.conversation import TEMPLATE
 
 ASSUMED: Mapping[str, tuple[Any, Any]] = {
     "ps_version": ("v2", "v1"),

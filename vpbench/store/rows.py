@@ -13,7 +13,6 @@ import fcntl
 import hashlib
 import json
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -21,8 +20,10 @@ from typing import Any
 
 from vpbench.errors import ConfigError, DataError
 from vpbench.records import RowKey
+from vpbench.store.files import write_atomic
+from vpbench.store.tables import parquet_bytes
 
-_SEAL_ROWS = 50_000
+SEAL_ROWS = 50_000
 _SCHEMAS = {
     "candidates": {"response": "string", "finish_reason": "string", "tokens": "integer", "error": "string"},
     "verdicts": {
@@ -32,35 +33,6 @@ _SCHEMAS = {
     "replies": {"text": "string"},
     "scores": {"value": "double", "steps": "list", "reason": "string", "retry": "bool", "content": "string"},
 }  # fmt: skip
-
-
-def content_hash(*parts: Any) -> str:
-    """What a row was made of, in 16 hexadecimal digits: a row about another content is none."""
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
-
-
-def key_hash(key: Mapping[str, Any]) -> str:
-    """The short hash of a key: 10 hexadecimal digits of the SHA-256 of its canonical JSON."""
-    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:10]
-
-
-def folder_name(*parts: str, key: Mapping[str, Any]) -> str:
-    """A folder name for people, ended by the key's hash."""
-    names = [re.sub(r"[^A-Za-z0-9._-]+", "-", part).strip("-.")[:60] or "x" for part in parts]
-    return "--".join([*names, key_hash(key)])
-
-
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write a file so that it is either the old or the new one, never half of it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 class RowStore:
@@ -119,7 +91,7 @@ class RowStore:
     def flush(self) -> None:
         """Hand the appended rows to the operating system, and seal them once they are many."""
         self._journal.flush()
-        if len(self._unsealed) >= _SEAL_ROWS:
+        if len(self._unsealed) >= SEAL_ROWS:
             self.seal()
 
     def seal(self) -> None:
@@ -129,7 +101,7 @@ class RowStore:
         if not self._unsealed:
             return
         number = 1 + max((int(path.stem[5:]) for path in self._folder.glob("part-*.parquet")), default=-1)
-        data = parquet_bytes(self._kind, self._unsealed)
+        data = parquet_bytes(self._unsealed, _SCHEMAS[self._kind])
         digest = hashlib.sha256(data).hexdigest()
         write_atomic(self._folder / f"part-{number:05d}.sha256", f"{digest}\n".encode())
         write_atomic(self._folder / f"part-{number:05d}.parquet", data)
@@ -163,34 +135,6 @@ class RowStore:
                 yield (row.pop("question_id"), row.pop("index")), row
             except (ValueError, TypeError, KeyError, AttributeError) as error:
                 raise DataError(f"{path} line {number}: damaged ({error}); remove the line and run again") from error
-
-
-def parquet_bytes(
-    kind: str, rows: Mapping[RowKey, Mapping[str, Any]], columns: Mapping[str, str] | None = None
-) -> bytes:
-    """Rows as one Parquet file, in the mapping's order; the same rows give the same bytes."""
-    import pyarrow as pa
-
-    types = {"string": pa.string(), "bool": pa.bool_(), "double": pa.float64(), "list": pa.list_(pa.float64()),
-             "integer": pa.int64()}  # fmt: skip
-    columns = columns or _SCHEMAS[kind]
-    data: dict[str, Any] = {
-        "question_id": pa.array([key[0] for key in rows], pa.string()),
-        "index": pa.array([key[1] for key in rows], pa.int64()),
-    }
-    for name, column in columns.items():
-        data[name] = pa.array([row[name] for row in rows.values()], types[column])
-    return table_bytes(pa.table(data))
-
-
-def table_bytes(table: Any) -> bytes:
-    """An Arrow table as one Parquet file."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")
-    return bytes(sink.getvalue())
 
 
 def _clean(value: Any) -> Any:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from vpbench.errors import DataError
-from vpbench.generate.formats import json_lines, read_bytes
+from vpbench.pools.formats import json_lines, read_bytes
 from vpbench.records import RowKey, Score
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from vpbench.errors import CriticError
-from vpbench.scoring.checkpoint import read_json
+from vpbench.models.checkpoint import read_json
 
 
 class Tokenizer(Protocol):

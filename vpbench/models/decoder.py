@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Any
 
-from vpbench.scoring.split_attention import KeyValue, shared_and_own, shared_and_own_at
+from vpbench.models.split_attention import KeyValue, shared_and_own, shared_and_own_at
 
 KeysAndValues = list[KeyValue]
 """Per layer the keys after the rotary embedding and the values, each [P, K, D]."""

@@ -1,0 +1,1 @@
+"""A checkpoint folder becomes a native model: files, tokens, tiles, layers."""

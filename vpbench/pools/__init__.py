@@ -1,0 +1,1 @@
+"""Candidate and score files, ours and other tools'."""

@@ -1,0 +1,16 @@
+"""What a run keeps: durable rows under keys, files that are never half written, Parquet."""
+
+from vpbench.store.files import write_atomic
+from vpbench.store.keys import content_hash, folder_name, key_hash
+from vpbench.store.rows import RowStore
+from vpbench.store.tables import parquet_bytes, table_bytes
+
+__all__ = [
+    "RowStore",
+    "content_hash",
+    "folder_name",
+    "key_hash",
+    "parquet_bytes",
+    "table_bytes",
+    "write_atomic",
+]
