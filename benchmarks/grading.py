@@ -23,7 +23,8 @@ from typing import Any
 from tabulate import tabulate
 
 from vpbench import Question
-from vpbench.grade import grade_answer, symbolic
+from vpbench.grade import grade_answer
+from vpbench.grade.values import symbolic
 
 SAMPLE = 1_000
 Job = tuple[Question, int | None, str]

@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 
 from vpbench import Candidate, Critic, DataError, ImageRef, Question, Score
+from vpbench.run.score import score_stage
 from vpbench.scoring import StepCritic
-from vpbench.stages import score_stage
 
 QUESTIONS = {id: Question("task", id, "text") for id in ("a", "b", "c")}
 CANDIDATES = {id: [Candidate(id, 0, "text")] for id in QUESTIONS}

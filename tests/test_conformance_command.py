@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from vpbench.cli import main
-from vpbench.conformance import agreement_and_kappa
+from vpbench.report.agreement import agreement_and_kappa
 
 ROW = {
     "benchmark": "mathvista", "system": "made-up", "question_id": "q1", "question": "How many cups are there?",

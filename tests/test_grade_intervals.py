@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from vpbench.grade.forms import form_of
-from vpbench.grade.intervals import like_gold
+from vpbench.grade.values.forms import form_of
+from vpbench.grade.values.intervals import like_gold
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,9 @@ from vpbench import Question, Task, Verdict
 from vpbench.cli import main
 from vpbench.generate import Generation, Generator, Prompt
 from vpbench.grade import read_comparison, read_extraction
-from vpbench.judging import FAILED, SAMPLING, Judge, JudgeStage, _loaded
 from vpbench.plugins import find_task
 from vpbench.records import RowKey
+from vpbench.run.judge import FAILED, SAMPLING, Judge, JudgeStage, _loaded
 
 SCHEMA = json.loads((Path(__file__).parent.parent / "vpbench" / "report" / "result.schema.json").read_text())
 KEY = "sk-judge-key-987654321"

@@ -216,7 +216,7 @@ class Labeller(Biased):
 
 def test_the_command_labels_writes_and_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     policy = Labeller()
-    monkeypatch.setattr("vpbench.sample.load_generator", lambda spec, settings: policy)
+    monkeypatch.setattr("vpbench.run.policy.load_generator", lambda spec, settings: policy)
     command = ["label", "--nano", "--task", "mathvista", "--policy", "some/model", "--limit", "3", "--continuations",
                "8", "--output", str(tmp_path / "runs"), "--export", str(tmp_path / "out" / "rows.jsonl")]  # fmt: skip
     done = CliRunner().invoke(main, command, catch_exceptions=False)
@@ -287,7 +287,7 @@ def label(tmp_path: Path, *arguments: str, task: str = "mathvista") -> Any:
 
 
 def use(policy: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vpbench.sample.load_generator", lambda spec, settings: policy)
+    monkeypatch.setattr("vpbench.run.policy.load_generator", lambda spec, settings: policy)
 
 
 def test_one_continuation_is_as_uncertain_as_one_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

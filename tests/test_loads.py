@@ -18,12 +18,12 @@ from vpbench import ConfigError
 from vpbench.cli import main
 from vpbench.generate import Generation, Generator, Prompt
 from vpbench.generate.generator import BACKENDS
-from vpbench.pipeline import prepare
-from vpbench.plan import Plan
 from vpbench.plugins import find_critic
 from vpbench.pools.scores import read_scores
 from vpbench.progress import bar
 from vpbench.report.result import run_provenance
+from vpbench.run.candidates import Plan
+from vpbench.run.pipeline import prepare
 
 TASKS = ("logicvista", "mathvista", "mathvision")
 CRITIC = """
@@ -110,7 +110,7 @@ def finished(monkeypatch: pytest.MonkeyPatch) -> Finished:
         found[prepared.task.name, scored.critic] = run_provenance(prepared, scored, analysis)
         return Path("unwritten")
 
-    monkeypatch.setattr("vpbench.runner._finish", finish)
+    monkeypatch.setattr("vpbench.commands.run._finish", finish)
     return found
 
 
@@ -169,9 +169,9 @@ def test_the_policy_is_let_go_before_grading_and_before_a_critic_is_made_ready(
         return prepare(*rest)
 
     monkeypatch.setattr(find_critic(str(critic)).cls, "prepare", lambda _: look("scoring"))
-    monkeypatch.setattr("vpbench.runner.prepare", grading)
+    monkeypatch.setattr("vpbench.commands.run.prepare", grading)
     if fails:
-        monkeypatch.setattr("vpbench.runner._check_ns", _refuse_the_last())
+        monkeypatch.setattr("vpbench.commands.run._check_ns", _refuse_the_last())
     done = run(tmp_path, str(critic), *policy, "--samples", 3)
     assert done.exit_code == (2 if fails else 0), done.output
     assert kept == [("grading", 0)] * len(TASKS) + [("scoring", 0)]
@@ -227,7 +227,7 @@ def test_bars_name_their_task(
         shown.append(what)
         return bar(what, total)
 
-    monkeypatch.setattr("vpbench.runner.bar", recorded)
+    monkeypatch.setattr("vpbench.commands.run.bar", recorded)
     done = run(tmp_path, "self-consistency", *policy, "--samples", 3)
     assert done.exit_code == 0, done.output
     for verb, after in (("drawing", " (m)"), ("grading", ""), ("scoring", " (self-consistency)")):
@@ -266,7 +266,7 @@ def test_every_failure_is_told_with_task_and_critic_and_the_first_ends_the_run(
 def test_what_fails_before_any_critic_is_told_with_its_task(
     tmp_path: Path, finished: Finished, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vpbench.runner._check_ns", _refuse_the_last())
+    monkeypatch.setattr("vpbench.commands.run._check_ns", _refuse_the_last())
     done = run(tmp_path, "self-consistency")
     assert done.exit_code == 2
     assert done.stderr.splitlines() == [f"task {TASKS[2]}: not this one", "vpbench: not this one"]
@@ -314,7 +314,7 @@ def test_scores_are_read_once_for_all_tasks(
         read.append(path)
         return read_scores(path)
 
-    monkeypatch.setattr("vpbench.runner.read_scores", counted)
+    monkeypatch.setattr("vpbench.commands.run.read_scores", counted)
     scores = tmp_path / "scores.jsonl"
     lines = [{"question_id": id, "candidates": [{"score": 1}] * 128} for id in ("1", "2", "v1_1", "v1_2")]
     scores.write_text("".join(json.dumps(line) + "\n" for line in lines))

@@ -13,30 +13,21 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from vpbench.ablate import critics, labels, policies, published, workshop
+from vpbench.ablate.figures import direction, figures_of, verdict
+from vpbench.ablate.labels import LabelSet, agreement, known_questions, questions_folder
+from vpbench.ablate.measuring import JudgedSteps, graded_candidates
+from vpbench.ablate.run import ablate
+from vpbench.ablate.table import Table
+from vpbench.ablate.workshop import BASE, MAX_STEPS, POLICY, STRONG_POLICY, Setting, Sizes, Tuned, Workshop
 from vpbench.base import Critic
 from vpbench.cli import main
 from vpbench.data.miniature import nano_model
 from vpbench.generate.transformers_model import TransformersModel
 from vpbench.models.checkpoint import checkpoint_fingerprint
 from vpbench.nano import conversations, finetune, pictures
-from vpbench.nano.ablation import critics, labels, policies, published, workshop
-from vpbench.nano.ablation.figures import direction, figures_of, verdict
-from vpbench.nano.ablation.labels import LabelSet, agreement, known_questions, questions_folder
-from vpbench.nano.ablation.run import ablate
-from vpbench.nano.ablation.table import Table
-from vpbench.nano.ablation.workshop import (
-    BASE,
-    MAX_STEPS,
-    POLICY,
-    STRONG_POLICY,
-    Setting,
-    Sizes,
-    Tuned,
-    Workshop,
-)
-from vpbench.nano.measuring import JudgedSteps, graded_candidates
 from vpbench.records import Candidate, Drawn, Question, Score
-from vpbench.request import Request
+from vpbench.run.request import Request
 from vpbench.stats import Difference, QuestionPool
 
 TINY = Sizes(labelled=1, ns=(2, 4), seeds=1, questions=1)

@@ -6,14 +6,15 @@ from types import SimpleNamespace
 
 import torch
 
+from vpbench.ablate import overlap
+from vpbench.ablate.gates import Pooled
+from vpbench.ablate.overlap import content, learned_from
 from vpbench.data.miniature import nano_model
-from vpbench.nano import overlap, tuning
+from vpbench.nano import tuning
 from vpbench.nano.conversations import Conversations, nano_tasks
 from vpbench.nano.datasets import draw_questions
 from vpbench.nano.families import KINDS
-from vpbench.nano.gates import Pooled
 from vpbench.nano.language import Words, read_ids
-from vpbench.nano.overlap import content, learned_from
 from vpbench.nano.recipe import FINE_TUNING_SEED, Recipe
 from vpbench.nano.tuning import Round
 

@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
+from vpbench.ablate.gates import within_question_auc
 from vpbench.data import load_questions, load_solutions
 from vpbench.data.miniature import POOL, nano_folder, nano_model
 from vpbench.generate import read_pool
 from vpbench.nano.build import CANDIDATES, QUESTION_SEED, QUESTIONS
 from vpbench.nano.conversations import nano_tasks
 from vpbench.nano.datasets import draw_questions
-from vpbench.nano.gates import within_question_auc
-from vpbench.pipeline import build_critics
 from vpbench.plugins import all_critics, all_tasks
-from vpbench.request import Request, requests
+from vpbench.run.pipeline import build_critics
+from vpbench.run.request import Request, requests
 from vpbench.scoring import load_step_scorer
 from vpbench.stats import QuestionPool, step_f1
 

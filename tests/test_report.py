@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from vpbench.cli import main
-from vpbench.report.leaderboard import build_leaderboard
 from vpbench.report.plots import best_of_n_plot, critics_plot
 from vpbench.report.write import write_atomic
+from vpbench.site.leaderboard import build_leaderboard
 from vpbench.terminal import printable, table
 
 HOSTILE = "<script>alert(1)</script></td>$\\frac{\x1b[31m"

@@ -14,8 +14,8 @@ from click.testing import CliRunner
 from vpbench import Measure, Question
 from vpbench.cli import main
 from vpbench.report import measures as report_measures
-from vpbench.report.leaderboard import build_leaderboard
 from vpbench.report.result import READABLE_VERSIONS
+from vpbench.site.leaderboard import build_leaderboard
 from vpbench.stats import bootstrap_intervals, resampled_weighted_means
 
 SCHEMA = json.loads((Path(__file__).parent.parent / "vpbench" / "report" / "result.schema.json").read_text())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vpbench.grade.latex_value import MAX_DEPTH, latex_value
+from vpbench.grade.values.latex_value import MAX_DEPTH, latex_value
 
 ROUNDED_TO_TWO_DECIMALS = {
     "7": "7", "3.5": "3.5", "2.0": "2", ".5": "0.5", "1,000.5": "1000.5", "10,2000": "0", "3.4.5": "1.7",

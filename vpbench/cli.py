@@ -135,7 +135,7 @@ def _drawing(command: Command) -> Command:
 @_dry_run
 def run(**options: Any) -> None:
     """Run critics on tasks: grade, score, select, and report with intervals."""
-    from vpbench.runner import run_all
+    from vpbench.commands.run import run_all
 
     results = run_all(**options)
     if not options["dry_run"]:
@@ -156,7 +156,7 @@ def run(**options: Any) -> None:
 @_dry_run
 def sample(**options: Any) -> None:
     """Draw candidates from a policy; the same command continues what was stopped, and adds samples."""
-    from vpbench.drawing import sample_all
+    from vpbench.commands.drawing import sample_all
 
     sample_all(**options)
 
@@ -191,7 +191,7 @@ def sample(**options: Any) -> None:
 @_nano
 def label(**options: Any) -> None:
     """Label the steps of a policy's solutions by Monte-Carlo continuation, as raw rows for training."""
-    from vpbench.drawing import label_all
+    from vpbench.commands.drawing import label_all
 
     label_all(**options)
 
@@ -238,7 +238,7 @@ def _training(command: Command) -> Command:
 @_dry_run
 def train(**options: Any) -> None:
     """Train a critic by its recipe; what isn't given here is as the recipe has it."""
-    from vpbench.train.command import train_from_options
+    from vpbench.commands.train import train_from_options
 
     train_from_options(options, click.echo)
 
@@ -266,7 +266,7 @@ def show(name: str) -> None:
 @_grading
 def validate(task: str, data: Path | None, grading: Any) -> None:
     """Grade every gold answer of TASK (or `all`) and report those the grader itself rejects."""
-    from vpbench.validate import validate_tasks
+    from vpbench.commands.validate import validate_tasks
 
     if not validate_tasks(task, data, grading, click.echo):
         sys.exit(1)
@@ -296,7 +296,7 @@ def ablate() -> None:
 @_option("--output", type=_path, default=Path("runs/ablation"), show_default=True, help="Folder for tables and rows.")
 def ablate_nano(output: Path) -> None:
     """The ablations of arXiv 2503.10291 in the miniature world; about an hour on a CPU, goes on where it stopped."""
-    from vpbench.nano.ablation.run import ablate as ablate_all
+    from vpbench.ablate.run import ablate as ablate_all
 
     for path in ablate_all(output, click.echo):
         click.echo(f"written to     {path}")
@@ -306,7 +306,7 @@ def ablate_nano(output: Path) -> None:
 @click.argument("folder", type=_path)
 def conformance(folder: Path) -> None:
     """Grade the conformance files in FOLDER in both modes and compare with the verdicts they carry."""
-    from vpbench.conformance import measure_conformance
+    from vpbench.commands.conformance import measure_conformance
 
     measure_conformance(folder, click.echo)
 
@@ -339,7 +339,7 @@ def check(baseline: Path, result: Path) -> None:
 @_option("--site", type=_path, default=Path("leaderboard"), show_default=True, help="Folder the page is written to.")
 def leaderboard(output: Path, site: Path) -> None:
     """Write the leaderboard page over all results."""
-    from vpbench.report.leaderboard import build_leaderboard
+    from vpbench.site.leaderboard import build_leaderboard
 
     page, count = build_leaderboard(output, site)
     click.echo(f"{count} result{'s' * (count != 1)} in {page}")

@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from vpbench.pipeline import prepare, use_scores
+from vpbench.commands.run import run_all
 from vpbench.plugins import find_task
 from vpbench.pools.scores import read_scores
-from vpbench.report.result import Analysis, best_of_n_result
-from vpbench.request import Request
-from vpbench.runner import run_all
+from vpbench.report.result import best_of_n_result
+from vpbench.run.analysis import Analysis
+from vpbench.run.pipeline import prepare, use_scores
+from vpbench.run.request import Request
 from vpbench.stats import AGGREGATIONS
 
 

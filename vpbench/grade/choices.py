@@ -11,14 +11,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vpbench.grade import mentions
-from vpbench.grade.final import Kind, Span, final_spans, statements
-from vpbench.grade.listing import LABEL, labelled_lines, option_listed_last, without_echo
-from vpbench.grade.mentions import TWO
-from vpbench.grade.numbers import value_of, without_markup
-from vpbench.grade.options import Options, by_text, by_value
-from vpbench.grade.statements import denies_options, is_open, is_refusal, is_unsure, polarity, word_polarity
-from vpbench.grade.text import main_clause, sentences
+from vpbench.grade.reading import mentions
+from vpbench.grade.reading.final import Kind, Span, final_spans, statements
+from vpbench.grade.reading.listing import LABEL, labelled_lines, option_listed_last, without_echo
+from vpbench.grade.reading.mentions import TWO
+from vpbench.grade.reading.options import Options, by_text, by_value
+from vpbench.grade.reading.statements import (
+    denies_options,
+    is_open,
+    is_refusal,
+    is_unsure,
+    polarity,
+    word_polarity,
+)
+from vpbench.grade.reading.text import main_clause, sentences
+from vpbench.grade.values.numbers import value_of, without_markup
 
 _UNMARKED = {"conclusion", "sentence", "first"}
 _YES_WORDS = {"yes", "true", "是", "对"}

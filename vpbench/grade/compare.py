@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
-from vpbench.grade import expressions
-from vpbench.grade.forms import Form, class_of, equal_forms, form_of, formula_at_end, full_equation
-from vpbench.grade.intervals import like_gold
-from vpbench.grade.numbers import value_of, without_markup
-from vpbench.grade.prose import number_in_prose
-from vpbench.grade.relations import ORDER_SIGNS, PROSE, coordinate_named, plain_signs
-from vpbench.grade.values import Value, rounded, same
+from vpbench.grade.reading.prose import number_in_prose
+from vpbench.grade.values import expressions
+from vpbench.grade.values.arithmetic import Value, rounded, same
+from vpbench.grade.values.forms import Form, class_of, equal_forms, form_of, formula_at_end, full_equation
+from vpbench.grade.values.intervals import like_gold
+from vpbench.grade.values.numbers import value_of, without_markup
+from vpbench.grade.values.relations import ORDER_SIGNS, PROSE, coordinate_named, plain_signs
 
 _DECIMAL = re.compile(r"\d*\.(\d{2,12})(?!\d)")
 _ARTICLE = re.compile(r"\b(?:[Tt]he|an?|An?(?=\s+[a-z]))\b|[^\w\s.%/+<>≤≥∪∞-]")
@@ -130,7 +130,7 @@ def _words(written: str) -> Reading | None:
 
 def _symbolic(written: str, gold: str) -> Reading | None:
     """The verdict of math-verify on two formulas that our parser can't evaluate."""
-    from vpbench.grade.symbolic import SymbolicTimeout, formulas_equal
+    from vpbench.grade.values.symbolic import SymbolicTimeout, formulas_equal
 
     try:
         equal = formulas_equal(without_markup(gold), without_markup(written))

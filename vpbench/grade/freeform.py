@@ -15,12 +15,12 @@ from fractions import Fraction
 from functools import lru_cache
 
 from vpbench.grade.compare import Reading, compare_open, grade_text, normal_words
-from vpbench.grade.final import Span, asked_part, final_spans, statements
-from vpbench.grade.numbers import value_of
-from vpbench.grade.prose import number_in_prose, numbers_in
-from vpbench.grade.statements import is_refusal, is_unsure
-from vpbench.grade.text import main_clause, plain_characters
-from vpbench.grade.values import Value, canonical, close, rounded
+from vpbench.grade.reading.final import Span, asked_part, final_spans, statements
+from vpbench.grade.reading.prose import number_in_prose, numbers_in
+from vpbench.grade.reading.statements import is_refusal, is_unsure
+from vpbench.grade.reading.text import main_clause, plain_characters
+from vpbench.grade.values.arithmetic import Value, canonical, close, rounded
+from vpbench.grade.values.numbers import value_of
 from vpbench.records import Question, Verdict
 
 INTEGER_NOISE = Fraction(1, 10**6)

@@ -14,11 +14,11 @@ from collections.abc import Collection, Sequence
 from functools import lru_cache
 
 from vpbench.grade.choices import read_choice
-from vpbench.grade.final import final_spans
-from vpbench.grade.numbers import without_markup
-from vpbench.grade.options import Options, by_text, options_of
-from vpbench.grade.statements import is_refusal
-from vpbench.grade.text import readable, sentences
+from vpbench.grade.reading.final import final_spans
+from vpbench.grade.reading.options import Options, by_text, options_of
+from vpbench.grade.reading.statements import is_refusal
+from vpbench.grade.reading.text import readable, sentences
+from vpbench.grade.values.numbers import without_markup
 from vpbench.records import Question, Verdict
 
 ALPHABET = "ABCDEFGHIJ"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vpbench.grade.latex_value import latex_value
+from vpbench.grade.values.latex_value import latex_value
 
 _KEPT_ELEMENTS = ("a", "-a")
 

@@ -12,8 +12,8 @@ from functools import lru_cache
 
 from vpbench.grade.choices import read_choice
 from vpbench.grade.freeform import grade_freeform
-from vpbench.grade.options import options_of
-from vpbench.grade.text import readable
+from vpbench.grade.reading.options import options_of
+from vpbench.grade.reading.text import readable
 from vpbench.records import Question, Verdict
 
 

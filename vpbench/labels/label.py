@@ -15,13 +15,13 @@ from typing import Any
 
 from vpbench.base import Task
 from vpbench.errors import ConfigError, DataError, TooManyFailures
-from vpbench.generate.sampling import sampled_pool
 from vpbench.labels.continuation import Continuer, MonteCarlo, Solution
 from vpbench.labels.rules import Rule, StepEstimate
 from vpbench.labels.write import raw_row, write_rows
 from vpbench.progress import Progress
 from vpbench.records import GradingMode
-from vpbench.sample import SamplePlan, draw
+from vpbench.run.draw import sampled_pool
+from vpbench.run.policy import SamplePlan, draw
 from vpbench.scoring.splitting import split_steps
 from vpbench.store import RowStore, folder_name
 

@@ -57,9 +57,9 @@ def write_data(data: Path, policy: Path) -> None:
 
 def write_pool(folder: Path, task: Task, policy: Path) -> None:
     """Candidates of a task's questions in `folder`, by the sample stage."""
-    from vpbench.generate.sampling import Drawing
     from vpbench.progress import bar
-    from vpbench.sample import draw, export_pool, plan_sample
+    from vpbench.run.draw import Drawing
+    from vpbench.run.policy import draw, export_pool, plan_sample
 
     drawing = Drawing(str(policy), samples=CANDIDATES, seed=CANDIDATE_SEED, prompt="question")
     with tempfile.TemporaryDirectory() as scratch:

@@ -15,7 +15,6 @@ from typing import Any
 
 from vpbench.base import Critic
 from vpbench.generate import Sampling
-from vpbench.generate.sampling import Drawing
 from vpbench.labels.label import Labelling, label_task
 from vpbench.nano.conversations import nano_tasks
 from vpbench.nano.datasets import write_questions
@@ -23,7 +22,8 @@ from vpbench.nano.solutions import MAX_TOKENS
 from vpbench.plugins import all_critics
 from vpbench.progress import Progress
 from vpbench.recipe import Recipe
-from vpbench.sample import Policies, plan_sample
+from vpbench.run.draw import Drawing
+from vpbench.run.policy import Policies, plan_sample
 from vpbench.train.run import TrainingRun, recipe_of, train_critic
 
 LABEL_SEED, QUESTIONS_PER_KIND, SOLUTIONS_PER_QUESTION = 8101, 210, 4

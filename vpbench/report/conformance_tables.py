@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from vpbench.conformance import ALL_SYSTEMS, FileTally, Tally, agreement_and_kappa
+from vpbench.report.agreement import ALL_SYSTEMS, FileTally, Tally, agreement_and_kappa
 from vpbench.terminal import markdown_table, printable
 
 AGREEMENT = ["benchmark", "system", "official: rows", "agreement", "kappa", "robust: rows", "agreement", "kappa"]

@@ -14,8 +14,7 @@ import numpy as np
 from vpbench.base import Task
 from vpbench.measures import Measure
 from vpbench.records import Question
-from vpbench.report.result import fraction
-from vpbench.report.units import CURVES
+from vpbench.report.units import CURVES, fraction
 from vpbench.stats import Curves, resampled_weighted_means
 from vpbench.stats.bootstrap import LEVEL
 

@@ -7,33 +7,17 @@ bootstrap over questions.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
-from vpbench.pipeline import Common, Prepared, Scored
-from vpbench.records import Selection
 from vpbench.report.provenance import provenance
 from vpbench.report.scored_rows import remarks, steps_per_response
-
-if TYPE_CHECKING:
-    from vpbench.report.units import Units
+from vpbench.report.units import CURVES, Units, fraction, units_of
+from vpbench.run.analysis import Analysis
+from vpbench.run.pipeline import Common, Prepared, Scored
 
 SCHEMA_VERSION = 2
 READABLE_VERSIONS = (1, 2)
 """Version 1 has no `measures`."""
-
-
-@dataclass(frozen=True)
-class Analysis:
-    """How scores are turned into a result; field names are the command line's."""
-
-    selection: Selection | None = None
-    estimator: Literal["expected", "prefix"] = "expected"
-    aggregate: str = "mean"
-    ns: tuple[int, ...] | None = None
-    threshold: float | None = None
-    seed: int = 0
-    resamples: int = 10_000
 
 
 def default_ns(pool_size: int) -> tuple[int, ...]:
@@ -48,7 +32,6 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
     """
     from vpbench import stats
     from vpbench.report.measures import measure_rows
-    from vpbench.report.units import CURVES, units_of
 
     pools = prepared.pools(scored.scores, analysis.aggregate)
     pool_size = min(pool.size for pool in pools)
@@ -106,11 +89,6 @@ def _curve(units: Units, name: str, analysis: Analysis) -> list[dict[str, Any]]:
     low, high = bootstrap_intervals(matrix, units.clusters, analysis.resamples, analysis.seed)
     columns = zip(units.ns, matrix.mean(axis=0), low, high, strict=True)
     return [{"n": n, "value": fraction(v), "low": fraction(a), "high": fraction(b)} for n, v, a, b in columns]
-
-
-def fraction(value: float) -> float:
-    """The value without what rounding left outside 0..1."""
-    return min(max(float(value), 0.0), 1.0)
 
 
 def _gains(units: Units, control: str, analysis: Analysis) -> list[dict[str, Any]]:

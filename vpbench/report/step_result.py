@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from vpbench.pipeline import PreparedSteps, Scored
-from vpbench.report.result import SCHEMA_VERSION, Analysis, run_provenance, score_errors
+from vpbench.report.result import SCHEMA_VERSION, run_provenance, score_errors
 from vpbench.report.scored_rows import remarks, steps_per_response
+from vpbench.run.analysis import Analysis
+from vpbench.run.pipeline import PreparedSteps, Scored
 
 FOLDS = 5
 

@@ -73,3 +73,8 @@ def read_units(table: Any) -> Units:
     values = {name: np.array(columns[name], dtype=np.float64).reshape(-1, len(ns)) for name in CURVES}
     names, clusters = (tuple(columns[name][row] for row in first) for name in ("unit", "cluster"))
     return Units(names, clusters, ns, values)
+
+
+def fraction(value: float) -> float:
+    """The value without what rounding left outside 0..1."""
+    return min(max(float(value), 0.0), 1.0)

@@ -7,12 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from vpbench.pipeline import Prepared, PreparedSteps, Scored
 from vpbench.records import RowKey
 from vpbench.report.plots import best_of_n_plot, step_plot
-from vpbench.report.result import Analysis
 from vpbench.report.summary import summary
 from vpbench.report.units import Units, units_table
+from vpbench.run.analysis import Analysis
+from vpbench.run.pipeline import Prepared, PreparedSteps, Scored
 from vpbench.store import folder_name, parquet_bytes, table_bytes, write_atomic
 
 _ROWS = {

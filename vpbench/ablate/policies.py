@@ -1,0 +1,102 @@
+"""Experiments on other candidates: the policy's temperature, and another policy. Each gives its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from vpbench.ablate import published
+from vpbench.ablate.figures import direction, sign, verdict
+from vpbench.ablate.labels import LabelSet
+from vpbench.ablate.rows import percent, spread
+from vpbench.ablate.table import Cell, Table
+from vpbench.ablate.workshop import POLICY, STRONG_POLICY, TEMPERATURE, Setting, Tuned, Workshop
+from vpbench.generate import Sampling
+from vpbench.stats import Curves, curves, paired_differences
+from vpbench.stats.bootstrap import Array
+
+OVER_N = {1: "rises", -1: "falls", 0: "can't be told"}
+TEMPERATURES = (0.3, 0.7, 1.0, 1.3)
+
+
+def temperature(shop: Workshop) -> list[Table]:
+    """Candidates drawn at other temperatures: curves of the base critic and of the controls, and whether they fall."""
+    last = shop.sizes.ns[-1]
+    ns = tuple(2**k for k in range(last.bit_length()) if 2**k <= last)
+    found: dict[float, Mapping[str, Array]] = {}
+    for each in TEMPERATURES:
+        candidates = shop.candidates(POLICY, each)
+        pools = candidates.pools(candidates.scores(shop.critic(Tuned())))
+        found[each] = _curves(curves(pools, "best", "expected", ns))
+    rows: list[tuple[Cell, ...]] = [
+        (f"{each:g}", name, *(100 * float(value) for value in curve.mean(axis=0)))
+        for each, own in found.items()
+        for name, curve in own.items()
+    ]
+    columns = ("temperature", "pick", *(f"N = {n}, %" for n in ns))
+    note = f"All drawn from the likeliest tokens of total probability {Sampling().top_p:g}, as the shipped ones are."
+    shown = Table("temperature", "Temperature of the policy (base: 0.7): accuracy by N", columns, rows, notes=[note])
+    return [shown, _changes(shop, found, ns)]
+
+
+def _curves(each: Curves) -> dict[str, Array]:
+    assert each.critic is not None
+    return {"process reward model": each.critic, "majority vote": each.vote, "random": each.random,
+            "oracle": each.oracle}  # fmt: skip
+
+
+def _changes(shop: Workshop, found: Mapping[float, Mapping[str, Array]], ns: tuple[int, ...]) -> Table:
+    clusters = shop.candidates().clusters
+    few, many = (ns.index(n) for n in shop.sizes.ns)
+    rows: list[tuple[Cell, ...]] = []
+    told, falls = [], []
+    for each, own in found.items():
+        critic, vote = own["process reward model"], own["majority vote"]
+        peak = int(np.argmax(critic.mean(axis=0)))
+        (at_few,) = paired_differences(critic[:, [few]], found[TEMPERATURE]["process reward model"][:, [few]], clusters)
+        over_vote = paired_differences(critic[:, [few, many]], vote[:, [few, many]], clusters)
+        (rise,) = paired_differences(critic[:, [many]], critic[:, [few]], clusters)
+        paper = published.TEMPERATURES.get(each)
+        rows.append(
+            (f"{each:g}", at_few if paper else None, paper.best_change if paper else None, *over_vote, ns[peak], rise)
+        )
+        if paper:
+            told.append(f"{each:g} ({paper.best_change:+.1f}): {verdict(paper.best_change, at_few)}")
+        falls.append(f"{each:g}: {OVER_N[sign(rise)]}")
+    one, two = shop.sizes.ns
+    columns = ("temperature", f"Best-of-{one} minus that at 0.7, points", "paper, Best-of-8 minus that at 0.7, points",
+               f"minus vote at N = {one}, points", f"minus vote at N = {two}, points", "best N",
+               f"N = {two} minus N = {one}, points")  # fmt: skip
+    lines = [f"The paper's direction here, Best-of-{one}: {'; '.join(told)}.",
+             f"Over-optimisation, from N = {one} to {two}: {'; '.join(falls)}."]  # fmt: skip
+    return Table("temperature_changes", "Temperature of the policy: changes of the critic's curve", columns, rows,
+                 lines, ["Best N has no interval; it is the N of the highest mean."])  # fmt: skip
+
+
+def transfer(shop: Workshop) -> list[Table]:
+    """Labels of one policy, candidates of another: critics of two policies, each on the candidates of both."""
+    sets = {"policy": LabelSet(), "strong policy": LabelSet(policy=STRONG_POLICY)}
+    rows: list[tuple[Cell, ...]] = []
+    lines = []
+    for name, policy in (("policy", POLICY), ("strong policy", STRONG_POLICY)):
+        figures = {own: shop.figures(Setting(Tuned(each), policy=policy)) for own, each in sets.items()}
+        for own, each in figures.items():
+            gains = paired_differences(each.best, each.random, each.clusters)
+            lost = paired_differences(each.best, figures[name].best, each.clusters) if own != name else ()
+            rows.append((own, name, *percent(each), *gains, *(lost or (None, None))))
+            if lost:
+                paper = published.OTHER_POLICY.best_change
+                lines.append(
+                    f"Labels of {own}, candidates of {name}, Best-of-{shop.sizes.ns[0]}: the gain over one response "
+                    f"(paper {paper:+.1f}): {verdict(paper, gains[0])}; against labels of {name} itself: "
+                    f"{direction(lost[0], spread(shop)[0])}."
+                )
+    one, two = shop.sizes.ns
+    columns = ("labels from", "candidates of", f"Best-of-{one}, %", f"Best-of-{two}, %",
+               f"minus random at N = {one}, points", f"minus random at N = {two}, points",
+               f"minus labels of its own policy at N = {one}, points",
+               f"minus labels of its own policy at N = {two}, points")  # fmt: skip
+    note = ("The paper's figure is of its own critic on a stronger policy of another family (Table 2), against that "
+            "policy's single response; here both policies are states of one training.")  # fmt: skip
+    return [Table("transfer", "Labels of one policy, candidates of another", columns, rows, lines, [note])]

@@ -1,0 +1,157 @@
+"""Which option a piece of text mentions.
+
+A text may mention an option by its letter ("B", "(B)", "B.", "\\text{(B)}", "option B"), by its words, by the words
+that tell it from other options in another order or form ("the frogs' number would decrease" for "Frogs decrease"), or
+by its value ("0.5" for 1/2, "72" for "72 m"). A letter within range that leads the text or stands in brackets is that
+option, *also where the words after it contradict it*, since prompts ask for the letter; a letter out of range gives
+way to the words after it; then the words; then the value. Two different options mentioned at once are two answers.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from vpbench.grade.reading.options import Options, by_text, by_value, key, prose_form, telling_stems
+from vpbench.grade.reading.prose import number_in_prose
+from vpbench.grade.reading.text import STOP
+
+TWO = -1
+"""Stands for two different options."""
+
+_LEADING = re.compile(
+    r"(?:(?:the )?(?:correct |right |best )?(?:option|choice|letter|answer|figure|graph|image)s?[\s:]{1,3})?"
+    r"(?:[(\[{<]\s*([A-Za-z])\s*[)\]}>]|([A-Z])(?=\s*(?:[).:,;\]|]|-\s|\(|\n|[\u4e00-\u9fff]|$)))[\s).:,;\]|-]*",
+    re.IGNORECASE,
+)
+_BRACKETED = re.compile(r"(?<![\w)])(?:[(\[]\s*([A-Z])\s*[)\]]|(?:^|(?<=\n)|(?<=is )|(?<=: ))([A-Z])\)(?=\s))")
+_NAMED = re.compile(
+    r"(?:(?<!For )\b(?:[Oo]ption|[Cc]hoice|[Ll]etter|[Aa]nswer)s?\s*(?:is\s+|:\s*)?|(?:选项|选|答案)[是为:]?\s*)"
+    r"[\"'(\[]?([A-Z])(?![\w'-])(?!(?:\s+(?:or|and)|\s*,(?:\s*(?:or|and))?)\s+[A-Z]\b)(?!\s+[a-z]{1,20}\s+[a-z])"
+    r"|(?:选项|选|答案)[是为:]?\s*([A-Z])"
+)
+_NAMING = re.compile(r"ption|hoice|etter|nswer|选|答案")
+"""A part of what every match of `_NAMED` begins with."""
+_BARE = re.compile(r"(?<![\w$\\^_'\"+*/=-])([A-Z])(?![\w'+*/=^_-])(?!\s*[=<>+])")
+_NEGATED_BEFORE = re.compile(
+    r"\b(?:not|isn't|rather than|instead of|than|unlike|nor|neither|except)\b[^.,;]{0,20}$", re.IGNORECASE
+)
+_DENIED = re.compile(
+    r"(?<![\w'-])[(\[]?[A-Z][)\]]?(?:(?:\s*,\s*(?:and\s+|or\s+)?|\s+(?:and|or)\s+)[(\[]?[A-Z][)\]]?){0,5}\*{0,2}"
+    r"(?=[ \t]+(?:(?:is|are|was|were|would be|must be|can be)(?:[ \t]+(?:also|clearly|therefore|thus))?[ \t]+"
+    r"(?:incorrect|wrong|not(?:[ \t]+the)?[ \t]+(?:correct|right|answer|best))\b|(?:isn't|aren't)(?:[ \t]+the)?"
+    r"[ \t]+(?:correct|right|answer|best)\b))"
+)
+_DENIAL = re.compile(r"(?:incorrect|wrong|not|isn't|aren't)\b")
+"""What every text of `_DENIED` goes on with."""
+_ASKS_DENIED = re.compile(r"\b(?:incorrect|wrong|false|untrue|not|except|error|mistake\w*)\b|n't\b", re.IGNORECASE)
+_NEGATION = re.compile(r"\b(?:not|no|nor|neither|never|cannot|without)\b|n't\b", re.IGNORECASE)
+_ANOTHER = re.compile(
+    r"(?:and|or|&)?\s*(?:[(\[]\s*([A-Za-z])\s*[)\]]|([A-Z])(?=[\s,.;)]|$))"
+    r"(?!\s+(?:is|isn't|was|has|does|would|can|cannot|shows)\b)"
+)
+
+
+def _index(letter: str, options: Options) -> int | None:
+    number = ord(letter.upper()) - ord("A")
+    return number if 0 <= number < options.count else None
+
+
+def only(found: set[int]) -> int | None:
+    """The one member; TWO if there are several."""
+    return None if not found else found.pop() if len(found) == 1 else TWO
+
+
+def without_denied(text: str, question: str) -> str:
+    """`text` without the letters it calls incorrect ("option (E) is wrong"), unless `question` asks for such."""
+    if _DENIAL.search(text) is None or _ASKS_DENIED.search(question):
+        return text
+    return _DENIED.sub("", text)
+
+
+def by_letter(text: str, options: Options) -> tuple[int | None, str]:
+    """The option of a letter that leads `text` (None if out of range or absent), and the text after the letter."""
+    match = _LEADING.match(text)
+    if match is None:
+        return None, text
+    letter = match[1] or match[2]
+    if letter.islower() and match[1] is None:
+        return None, text
+    return _index(letter, options), text[match.end() :]
+
+
+def goes_on(rest: str, options: Options, letter: int) -> bool:
+    """Whether `rest`, which follows a leading letter, goes on with another one ("A, B", "(a) (b)")."""
+    match = _ANOTHER.match(rest)
+    if match is None or (options.texts is not None and key(rest) == options.keys[letter]):
+        return False
+    return _index(match[1] or match[2], options) not in {None, letter}
+
+
+def by_bracket(text: str, options: Options) -> int | None:
+    """The option of the bracketed letters in `text`; those after "not" or "than" don't count."""
+    found = {
+        number
+        for match in (_BRACKETED.finditer(text) if ")" in text or "]" in text else ())
+        if (number := _index(match[1] or match[2], options)) is not None
+        and not _NEGATED_BEFORE.search(text[max(0, match.start() - 40) : match.start()])
+    }
+    if not found and _NAMING.search(text) is not None:
+        found = {
+            number for match in _NAMED.finditer(text) if (number := _index(match[1] or match[2], options)) is not None
+        }
+    return only(found)
+
+
+def by_bare_letter(text: str, options: Options) -> int | None:
+    """The option of a capital that stands alone in `text`; a leading article "A" and "Solution C" don't count."""
+    found = {
+        number
+        for match in _BARE.finditer(text)
+        if (number := _index(match[1], options)) is not None
+        and not _names_a_thing(text[: match.start()], options)
+        and not (match[1] in "AI" and re.match(r"\s+(?!or |and )[a-z]", text[match.end() : match.end() + 8]))
+    }
+    return only(found)
+
+
+def _names_a_thing(before: str, options: Options) -> bool:
+    """Whether `before`, the text before a letter, ends on a word of the options ("Solution", before C)."""
+    word = before.rstrip()[-20:].rpartition(" ")[2].casefold()
+    return len(word) > 2 and word not in STOP and any(word in mine.casefold().split() for mine in options.texts or ())
+
+
+@lru_cache(maxsize=8_192)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
+def by_words(text: str, options: Options) -> int | None:
+    """The option whose words occur in `text`; a longer option's words aren't also those of a shorter one."""
+    if options.words is None:
+        return None
+    said = prose_form(text)
+    matches = list(_compiled(options.words).finditer(said))
+    kept = [match for match in matches if not _NEGATED_BEFORE.search(said[max(0, match.start() - 40) : match.start()])]
+    found = {by_text(match.group(), options) for match in kept}
+    return only({number for number in found if number is not None})
+
+
+def by_stems(text: str, options: Options) -> int | None:
+    """The only option all of whose telling words occur in `text`, in whatever order or form; nothing if it negates."""
+    if _NEGATION.search(text):
+        return None
+    said = telling_stems(text)
+    found = {number for number, mine in enumerate(options.stems) if mine and mine <= said}
+    found -= {number for number in found if any(options.stems[number] < options.stems[other] for other in found)}
+    return only(found)
+
+
+def by_number(text: str, options: Options) -> int | None:
+    """The option whose value is the number that `text` gives."""
+    if not any(value is not None for value in options.values):
+        return None
+    number = number_in_prose(text, ())
+    if number is None or number == "two answers":
+        return None if number is None else TWO
+    return by_value(number.value, options)

@@ -1,0 +1,139 @@
+"""Values written as answers: markup, currency, units, words and equal signs around an expression taken off.
+
+`value_of` gives the value of a short text that is, as a whole, one value: "$\\frac{1}{2}$", "x = 3 \\text{ cm}",
+"25%", "1,000 dollars", "seven", "30°". Units and the percent sign are read over, not converted: a question asks in its
+unit, and an answer in another unit is a different number. Anything else gives None.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from functools import lru_cache
+
+from vpbench.grade.values import expressions
+from vpbench.grade.values.arithmetic import Value, divide
+from vpbench.grade.values.expressions import NotAnExpression
+
+_UNITS = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+)  # fmt: skip
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+NUMBER_WORDS: dict[str, int] = {
+    **{word: number for number, word in enumerate(_UNITS)},
+    **{word: 10 * number for number, word in enumerate(_TENS, start=2)},
+    **{f"{ten}-{unit}": 10 * t + u for t, ten in enumerate(_TENS, start=2) for u, unit in enumerate(_UNITS[:10]) if u},
+    "hundred": 100, "a hundred": 100, "one hundred": 100, "a dozen": 12, "none": 0,
+}  # fmt: skip
+
+PLAIN_NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d{1,400})(?:\.\d{1,400})?|[-+]?\.\d{1,400}")
+_DELIMITERS = re.compile(r"\\[,;:! ]|\\\(|\\\)|\\\[|\\\]|\$|\*\*|~|`|\\(?:displaystyle|quad|qquad|bf|rm|it)\b")
+_TEXT_COMMAND = re.compile(r"\\(?:text(?:bf|rm|it)?|mathrm|mathbf|mbox|operatorname|hbox|bm|boldsymbol)\s*\{([^{}]*)\}")
+_DEGREES = re.compile(r"\^\s*\{?\s*\\circ\s*\}?|\\degree|°")
+_UNIT_WORD = r"[A-Za-zµΩμ]{2,20}\.?|[mgslhJNVWKLAtCF]|[$€£¥%]|年|岁|个|米|厘米|元|度|平方厘米|平方米"
+_EXPONENT = r"(?:\s*(?:\^\s*\{?\s*-?[123]\s*\}?|[²³]))?"
+_TRAILING_UNIT = re.compile(
+    rf"(?:[\s\-]{{0,3}}(?:/\s{{0,3}})?"
+    rf"(?:(?<![A-Za-z\\])(?:{_UNIT_WORD})(?![A-Za-z])|\{{[A-Za-z ]{{2,30}}\}}){_EXPONENT})+[\s.]*$"
+)
+_NOT_A_UNIT = {
+    "sqrt", "pi", "sin", "cos", "tan", "log", "ln", "exp", "or", "and", "to", "x", "not", "frac", "times",
+    "hundred", "thousand", "million", "billion", "trillion", "millions", "billions",
+}  # fmt: skip
+_SCIENTIFIC = re.compile(r"(\d(?:\.\d+)?)\s*(?:[eE]([-+]?\d{1,3})\b|x\s*10\s*\^\s*\{?([-+]?\d{1,3})\}?)")
+_REPEATING = re.compile(r"(\d{0,9})\.(\d{0,9})\\(?:overline|bar|dot)\s*\{(\d{1,9})\}")
+_EQUALS = re.compile(r"(?<![<>])=(?![<>])|≈|≒|≃|\\approx\b|\\simeq\b|\\equiv\b|\\Rightarrow\b|⇒")
+
+
+def plain_number(text: str) -> Fraction | None:
+    """The value of digits with an optional sign, thousands separators and decimals; None for anything else."""
+    if PLAIN_NUMBER.fullmatch(text):
+        return Fraction(text.replace(",", "")) if "," in text else Fraction(text)
+    return None
+
+
+def without_markup(text: str) -> str:
+    """`text` without math delimiters, bold marks and LaTeX spacing; text commands give way to their content."""
+    if "\\" in text or "$" in text or "*" in text or "~" in text or "`" in text:
+        text = _DELIMITERS.sub(" ", text)
+        for _ in range(3 if "{" in text else 0):
+            unwrapped = _TEXT_COMMAND.sub(r" \1 ", text)
+            if unwrapped == text:
+                break
+            text = unwrapped
+        text = text.replace("\\%", "%")
+    return text.strip()
+
+
+@lru_cache(maxsize=16_384)
+def value_of(text: str) -> Value | None:
+    """The value of `text` as a whole, or None. See the module's description; bounded, never raises."""
+    text = text.strip()
+    plain = plain_number(text)
+    if plain is not None:
+        return plain
+    if not text or len(text) > expressions.MAX_CHARACTERS or _SENTENCE.search(text) or SEVERAL_VALUES.search(text):
+        return None
+    boxed = _BOXED.fullmatch(text)
+    text = without_markup(boxed[1] if boxed else text).rstrip(".,;: ").lstrip(":,; ")
+    if text.casefold() in NUMBER_WORDS:
+        return Fraction(NUMBER_WORDS[text.casefold()])
+    if _RANGE.fullmatch(text):
+        return None
+    sides = [side.strip() for side in _EQUALS.split(text)]
+    for side in reversed(sides):
+        value = _value_of_side(side)
+        if value is not None:
+            return value
+    return None
+
+
+def _value_of_side(text: str) -> Value | None:
+    if not any(sign.isdigit() for sign in text) and "pi" not in text and "π" not in text:
+        return Fraction(NUMBER_WORDS[text.casefold()]) if text.casefold() in NUMBER_WORDS else None
+    text = _REPEATING.sub(_repeated, text)
+    text = _SCIENTIFIC.sub(lambda m: f"({m.group(1)}*10^({m.group(2) or m.group(3)}))", text)
+    stripped = without_unit(text)
+    for candidate in dict.fromkeys((stripped, text)):
+        plain = plain_number(candidate)
+        if plain is not None:
+            return plain
+        try:
+            ratio = candidate.split(":")
+            if len(ratio) == 2:
+                over = [expressions.evaluate(expressions.tokens(part), {}) for part in ratio]
+                return divide(over[0], over[1])
+            return expressions.evaluate(expressions.tokens(candidate), {})
+        except (NotAnExpression, ArithmeticError):
+            continue
+    return None
+
+
+def _repeated(match: re.Match[str]) -> str:
+    """A repeating decimal as a fraction: 0.1\\overline{6} is 1/10 + 6/90."""
+    whole, fixed, again = match[1] or "0", match[2], match[3]
+    scale = 10 ** len(fixed)
+    return f"({whole}+({fixed or 0}/{scale})+({again}/({scale * (10 ** len(again) - 1)})))"
+
+
+def without_unit(text: str) -> str:
+    """`text` without degrees, a leading currency sign and trailing unit words."""
+    if not _TRIG.search(text):
+        text = _DEGREES.sub(" ", text).strip()
+    text = text.lstrip("$€£¥ ").strip()
+    if not _LETTER_OR_SIGN.search(text):
+        return text
+    match = _TRAILING_UNIT.search(text, max(0, len(text) - 60))
+    if match is not None and match.start() > 0 and _NOT_A_UNIT.isdisjoint(re.findall(r"[a-z]+", match.group())):
+        return text[: match.start()].strip()
+    return text
+
+
+_RANGE = re.compile(r"\d+(?:\.\d+)?\s*-\s*\d+(?:\.\d+)?")
+SEVERAL_VALUES = re.compile(r"\b([A-Za-z])\s*=\s*-?\d[\d.]*(?:(?:\s*,\s*|\s*,?\s+(?:and|or)\s+)\1\s*=\s*-?\d[\d.]*\b)+")
+"""Several values of one name: "x = 1 and x = 3"."""
+_SENTENCE = re.compile(r"(?:\b[A-Za-z]{2,15},? ){4}")
+_LETTER_OR_SIGN = re.compile(r"[^\d\s+*/^().,-]")
+_BOXED = re.compile(r"\$?\\boxed\{(.*)\}\$?", re.DOTALL)
+_TRIG = re.compile(r"sin|cos|tan")

@@ -1,0 +1,1 @@
+"""One run in its order: what is asked, candidates, drawing, grading, judging, scoring."""

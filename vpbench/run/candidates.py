@@ -1,0 +1,120 @@
+"""Which candidates of which questions a Best-of-N run is about: drawn from a policy, or those of a pool."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from vpbench.base import BaseTask, Source, Task
+from vpbench.data import QuestionSet, load_questions
+from vpbench.data.load import pool_questions
+from vpbench.errors import ConfigError, DataError
+from vpbench.generate import Pool, PoolRow, read_pool
+from vpbench.plugins import Found
+from vpbench.progress import Progress
+from vpbench.run.draw import sample_notes, sampled_pool
+from vpbench.run.policy import Policies, SamplePlan, draw, drawing_facts, plan_sample
+from vpbench.run.request import Request
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which candidates of which questions; `total` is the number of questions the task has.
+
+    `drawing` says how the candidates were drawn, if they were; `seconds` are by stage.
+    """
+
+    task: Task
+    questions: QuestionSet
+    pool: Pool
+    rows: dict[str, list[PoolRow]]
+    total: int
+    notes: list[str]
+    seconds: dict[str, float]
+    drawing: dict[str, Any] | None = None
+
+
+def best_of_n_task(found: Found[BaseTask]) -> Task:
+    """The task, which has to be one that takes candidates. Raises `ConfigError`."""
+    task = found.cls()
+    if not isinstance(task, Task):
+        raise ConfigError(f"task {task.name!r} is a step-detection task; it has no pools")
+    return task
+
+
+def plan_drawing(found: Found[BaseTask], request: Request, policies: Policies | None = None) -> SamplePlan | None:
+    """What a run that draws its candidates draws; None for one that is given them. Raises as `plan_sample` does."""
+    if request.drawing is None:
+        return None
+    return plan_sample(best_of_n_task(found), request.data, request.limit, request.drawing, request.output, policies)
+
+
+def plan(found: Found[BaseTask], request: Request, progress: Progress, policies: Policies | None = None) -> Plan:
+    """Put questions and candidates together, drawing what is to be drawn. Raises `DataError`, `ConfigError`."""
+    task = best_of_n_task(found)
+    started = time.perf_counter()
+    drawing = plan_drawing(found, request, policies)
+    if drawing is not None:
+        return _drawn(task, drawing, request, progress, time.perf_counter() - started)
+    assert request.pool is not None, "`request.check` is for this"
+    pool = read_pool(request.pool)
+    if request.data is None and pool.question_fields.keys() >= pool.rows.keys():
+        questions = pool_questions(task, pool.question_fields, request.pool.parent)
+    else:
+        questions = load_questions(task, request.data)
+    rows, notes = _match(questions, pool, task, request.nano)
+    if request.limit is not None:
+        rows = {id: rows[id] for id in list(rows)[: request.limit]}
+    total = len(questions.questions) if request.nano else task.source.rows
+    notes += size_notes(task.source, len(rows), total, request.nano) + _empty_notes(rows)
+    return Plan(task, questions, pool, rows, total, notes, {"load": time.perf_counter() - started})
+
+
+def _drawn(task: Task, planned: SamplePlan, request: Request, progress: Progress, load_s: float) -> Plan:
+    started = time.perf_counter()
+    drawn = draw(planned, request.max_error_rate, progress)
+    pool = sampled_pool(planned.key, planned.drawing, drawn)
+    total = len(planned.questions.questions) if request.nano else task.source.rows
+    notes = size_notes(task.source, len(pool.rows), total, request.nano) + sample_notes(drawn)
+    seconds = {"load": load_s, "draw": time.perf_counter() - started}
+    return Plan(
+        task, planned.questions, pool, pool.rows, total, notes + _empty_notes(pool.rows), seconds,
+        drawing_facts(planned),
+    )  # fmt: skip
+
+
+def _match(questions: QuestionSet, pool: Pool, task: Task, nano: bool) -> tuple[dict[str, list[PoolRow]], list[str]]:
+    rows = {id: pool.rows[id] for id in questions.questions if id in pool.rows}
+    unknown = [id for id in pool.rows if id not in questions.questions]
+    notes = []
+    if unknown and (nano or len(questions.questions) == task.source.rows or not rows):
+        where = pool.rows[unknown[0]][0].where
+        raise DataError(
+            f"{where}: question id {unknown[0]!r} is not in {questions.origin} "
+            f"({len(questions.questions)} questions, split {task.source.split}); "
+            f"{len(unknown)} of the pool's {len(pool.rows)} ids are unknown. Is it a pool of another split?"
+        )
+    if unknown:
+        notes.append(f"{len(unknown)} of the pool's {len(pool.rows)} questions are not in {questions.origin}; left out")
+    absent = len(questions.questions) - len(rows)
+    if absent:
+        notes.append(f"{absent} of {len(questions.questions)} questions have no candidates in the pool; left out")
+    return rows, notes
+
+
+def size_notes(source: Source, used: int, total: int, nano: bool) -> list[str]:
+    """What a reader has to know of how much of the task is used, and whether it is the task's own data."""
+    if nano:
+        return [f"the miniature world: drawn questions and tiny models, nothing in it is from {source.hub_id}"]
+    if used != total:
+        return [f"a subset: {used} of the {total} rows of {source.hub_id} {source.split}"]
+    return []
+
+
+def _empty_notes(rows: Mapping[str, list[PoolRow]]) -> list[str]:
+    empty = [row.where for candidates in rows.values() for row in candidates if not row.candidate.response.strip()]
+    if not empty:
+        return []
+    return [f"{len(empty)} responses are empty, the first at {empty[0]}; they count as wrong and give no vote"]

@@ -1,0 +1,254 @@
+"""One run, read top to bottom.
+
+Questions and candidates are put together, candidates get verdicts and scores, and statistics turn these into a
+result. `prepare` does what all critics share, `score` and `use_scores` give what one of them says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vpbench.base import BaseTask, Critic, StepTask, Task
+from vpbench.data import load_solutions
+from vpbench.data.miniature import nano_settings
+from vpbench.errors import ConfigError, DataError
+from vpbench.generate import Pool, PoolRow, used_since
+from vpbench.plugins import Found, critic_settings, find_critic, make_critic
+from vpbench.pools.scores import GivenScores
+from vpbench.progress import Progress
+from vpbench.records import LabelledSolution, Question, RowKey, Score, Selection, Verdict
+from vpbench.run.candidates import Plan, plan, size_notes
+from vpbench.run.grade import given_verdicts, grade_stage
+from vpbench.run.judge import JudgeStage, judge_facts, judge_notes, load_judge, rows_to_judge
+from vpbench.run.request import Request
+from vpbench.run.score import score_stage
+from vpbench.store import folder_name
+
+if TYPE_CHECKING:
+    from vpbench.stats import QuestionPool
+
+
+def candidate_value(score: Score, how: str) -> float | None:
+    """One number for a candidate: its aggregated step scores, or its own score where it has no steps."""
+    from vpbench.stats import aggregate
+
+    return aggregate(score.steps, how) if score.steps else score.value
+
+
+@dataclass(frozen=True)
+class Common:
+    """What both kinds of prepared tasks have; `total` is the number of rows the task has, seconds are by stage."""
+
+    request: Request
+    key: dict[str, Any]
+    data_origin: str
+    data_revision: str | None
+    total: int
+    notes: list[str]
+    seconds: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Prepared(Common):
+    """A Best-of-N task's questions, candidates and verdicts; how they were drawn and by whom judged, if they were."""
+
+    task: Task
+    pool: Pool
+    questions: dict[str, Question]
+    rows: dict[str, list[PoolRow]]
+    verdicts: dict[RowKey, Verdict]
+    judge: dict[str, Any] | None
+    drawing: dict[str, Any] | None
+
+    def pools(self, scores: Mapping[RowKey, Score], aggregate: str) -> list[QuestionPool]:
+        """Every question's candidates as statistics take them; `aggregate` makes one score of those of the steps."""
+        return [self._pool(question, scores, aggregate) for question in self.questions.values()]
+
+    def _pool(self, question: Question, scores: Mapping[RowKey, Score], aggregate: str) -> QuestionPool:
+        import numpy as np
+
+        from vpbench.stats import QuestionPool
+
+        keys = [row.candidate.key for row in self.rows[question.id]]
+        verdicts = [self.verdicts[key] for key in keys]
+        values = [candidate_value(scores[key], aggregate) for key in keys]
+        return QuestionPool(
+            question_id=question.id,
+            correct=np.array([verdict.correct for verdict in verdicts], dtype=np.bool_),
+            classes=tuple(verdict.answer_class for verdict in verdicts),
+            scores=np.array([np.nan if value is None else value for value in values], dtype=np.float64),
+            group=question.group,
+        )
+
+
+@dataclass(frozen=True)
+class PreparedSteps(Common):
+    """A step task's labelled solutions."""
+
+    task: StepTask
+    solutions: list[LabelledSolution]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What one critic said of the prepared rows."""
+
+    critic: str
+    selection: Selection
+    step_threshold: float
+    settings: dict[str, Any]
+    revision: str
+    scores: dict[RowKey, Score]
+    key: dict[str, Any]
+    seconds: float
+    usage: Mapping[str, float] = field(default_factory=dict)
+
+
+def prepare(found: Found[BaseTask], request: Request, progress: Progress, planned: Plan | None = None) -> Prepared:
+    """Load questions and candidates, where they aren't `planned`, and grade them. Raises `DataError`, `ConfigError`."""
+    planned = planned or plan(found, request, progress)
+    started = time.perf_counter()
+    task, pool, rows = planned.task, planned.pool, planned.rows
+    about = {"task": task.name, "task_version": task.version, "data": planned.questions.fingerprint}
+    key = {**about, "pool": dict(pool.key)}
+    questions = {id: planned.questions.questions[id] for id in rows}
+    verdicts, judge, notes = _verdicts(found, planned, questions, key, request, progress)
+    seconds = {**planned.seconds, "grade": time.perf_counter() - started}
+    origin, revision = _origin(planned.questions.origin, request), planned.questions.revision
+    return Prepared(request, key, origin, revision, planned.total, planned.notes + notes, seconds, task, pool,
+                    questions, rows, verdicts, judge, planned.drawing)  # fmt: skip
+
+
+def _verdicts(
+    found: Found[BaseTask],
+    planned: Plan,
+    questions: Mapping[str, Question],
+    key: Mapping[str, Any],
+    request: Request,
+    progress: Progress,
+) -> tuple[dict[RowKey, Verdict], dict[str, Any] | None, list[str]]:
+    """The verdicts, the facts of the judge if it had a part in them, and notes on its part."""
+    task, pool, rows = planned.task, planned.pool, planned.rows
+    if request.trust_verdicts:
+        return given_verdicts(rows, list(questions)), None, []
+    asked = rows_to_judge(task, questions, rows) if request.grading == "official" else []
+    grade_key = {**key, "grading": request.grading, "grader_code": grader_code(found)}
+    judge = stage = None
+    if request.judge is not None and asked:
+        judge = load_judge(request.judge, request.judge_args)
+        grade_key["judge"] = judge.identity()
+        allowed = request.max_error_rate * sum(map(len, rows.values()))
+        stage = JudgeStage(judge, request.output, task.name, pool.name, allowed)
+    folder = request.output / "verdicts" / folder_name(task.name, pool.name, request.grading, key=grade_key)
+    before = judge.generator.usage() if judge else {}
+    verdicts = grade_stage(folder, grade_key, task, dict(questions), rows, request.grading, progress, stage)
+    facts = judge_facts(judge, before, len(asked)) if judge else None
+    return verdicts, facts, judge_notes(asked, verdicts, judge)
+
+
+def prepare_steps(found: Found[BaseTask], request: Request) -> PreparedSteps:
+    """Load a step task's solutions. Raises `DataError`."""
+    started = time.perf_counter()
+    task = found.cls()
+    assert isinstance(task, StepTask)
+    loaded = load_solutions(task, request.data)
+    solutions = loaded.solutions[: request.limit]
+    key = {"task": task.name, "task_version": task.version, "data": loaded.fingerprint}
+    total = len(loaded.solutions) if request.nano else task.source.rows
+    notes = size_notes(task.source, len(solutions), total, request.nano)
+    seconds = {"load": time.perf_counter() - started}
+    return PreparedSteps(
+        request, key, _origin(loaded.origin, request), loaded.revision, total, notes, seconds, task, solutions
+    )
+
+
+def score(
+    prepared: Prepared | PreparedSteps,
+    critic: Critic,
+    progress: Progress,
+    make_ready: Callable[[], None] | None = None,
+) -> Scored:
+    """Score every prepared row with `critic`. Raises `CriticError`, `TooManyFailures`.
+
+    `make_ready` is called where there is something to score (None: the critic's own `prepare`).
+    """
+    started, used_before = time.perf_counter(), dict(critic.usage())
+    settings: dict[str, Any] = asdict(critic) if is_dataclass(critic) else {}
+    compared: list[str] = [each.name for each in fields(critic) if each.compare] if is_dataclass(critic) else []
+    revision = critic.revision()
+    key = {
+        **prepared.key,
+        "critic": critic.name,
+        "critic_version": critic.version,
+        "critic_revision": revision,
+        "settings": {name: settings[name] for name in compared},
+    }
+    origin = prepared.pool.name if isinstance(prepared, Prepared) else "steps"
+    folder = prepared.request.output / "scores" / folder_name(prepared.task.name, origin, critic.name, key=key)
+    if isinstance(prepared, Prepared):
+        questions = prepared.questions
+        candidates = {id: [row.candidate for row in rows] for id, rows in prepared.rows.items()}
+    else:
+        questions = {each.question.id: each.question for each in prepared.solutions}
+        candidates = {each.question.id: [each.candidate] for each in prepared.solutions}
+    scores = score_stage(folder, key, critic, questions, candidates, prepared.request.max_error_rate, progress,
+                         make_ready)  # fmt: skip
+    seconds = time.perf_counter() - started
+    return Scored(critic.name, critic.selection, critic.step_threshold, settings, revision, scores, key, seconds,
+                  used_since(used_before, critic.usage()))  # fmt: skip
+
+
+def use_scores(prepared: Prepared | PreparedSteps, given: GivenScores, name: str) -> Scored:
+    """Scores from a file, for exactly the prepared rows. Raises `DataError` naming the first row without one."""
+    if isinstance(prepared, Prepared):
+        keys = [row.candidate.key for rows in prepared.rows.values() for row in rows]
+    else:
+        keys = [each.candidate.key for each in prepared.solutions]
+    missing = [key for key in keys if key not in given.scores]
+    if missing:
+        id, index = missing[0]
+        raise DataError(
+            f"--scores {given.name}: no score for {len(missing)} of {len(keys)} rows, the first is question {id!r} "
+            f"candidate {index}; scores are matched by `question_id` and `index` (or the place in `candidates`)"
+        )
+    key = {**prepared.key, "scores": given.sha256}
+    scores = {each: given.scores[each] for each in keys}
+    return Scored(name, "best", Critic.step_threshold, {}, given.sha256, scores, key, 0.0)
+
+
+def build_critics(names: Sequence[str], settings: Mapping[str, str], nano: bool = False) -> list[Critic]:
+    """The critics called `names`, each with those of the settings that it has; with `nano` over its `nano_settings`.
+
+    Raises `ConfigError` for an unknown critic, and for a setting that none of them has.
+    """
+    found = [find_critic(name) for name in names]
+    known = {name for each in found for name in critic_settings(each.cls)}
+    for name in settings:
+        if found and name not in known:
+            have = ", ".join(sorted(known)) or "none"
+            raise ConfigError(f"critic {', '.join(names)}: no setting {name!r}; there are: {have}")
+    critics = []
+    for each in found:
+        own = {name: text for name, text in settings.items() if name in critic_settings(each.cls)}
+        critics.append(make_critic(each.cls, {**nano_settings(each.cls), **own} if nano else own))
+    return critics
+
+
+def _origin(place: str, request: Request) -> str:
+    return "the miniature world" if request.nano else place
+
+
+def grader_code(found: Found[BaseTask]) -> str:
+    """What identifies the code that grades for a task: its own file and every file of `vpbench.grade`."""
+    import vpbench.grade
+
+    digest = hashlib.sha256(found.path.read_bytes())
+    package = Path(vpbench.grade.__file__).parent
+    for path in sorted(package.rglob("*.py")):
+        digest.update(str(path.relative_to(package)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]

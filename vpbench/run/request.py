@@ -1,0 +1,81 @@
+"""What the command line asks for: the candidates, the grading, and where things are; one `Request` per task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import click
+
+from vpbench.base import BaseTask, StepTask
+from vpbench.data import task_places
+from vpbench.data.miniature import POOL, nano_folder, nano_model
+from vpbench.errors import ConfigError
+from vpbench.plugins import Found, all_tasks, find_task
+from vpbench.records import GradingMode
+from vpbench.run.draw import Drawing
+
+NANO_POLICY = "nano"
+"""What `--policy` calls the miniature world's own policy."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a run is asked to do, apart from which task and which critic; field names are the command line's."""
+
+    data: Path | None = None
+    pool: Path | None = None
+    drawing: Drawing | None = None
+    grading: GradingMode = "robust"
+    judge: str | None = None
+    judge_args: Mapping[str, str] = field(default_factory=dict)
+    trust_verdicts: bool = False
+    limit: int | None = None
+    nano: bool = False
+    max_error_rate: float = 0.1
+    output: Path = Path("runs")
+
+
+def requests(names: Sequence[str], request: Request) -> list[tuple[Found[BaseTask], Request]]:
+    """Each task with its request; with "all", `--data` holds a folder per task. Raises `ConfigError`."""
+    if request.nano and request.data is not None:
+        raise ConfigError(f"--nano brings its own data; leave --data {request.data} out")
+    if list(names) != ["all"]:
+        found = {name: find_task(name) for name in names}
+        places = dict.fromkeys(found, request.data)
+    else:
+        found = {name: each for name, each in sorted(all_tasks().items()) if not issubclass(each.cls, StepTask)}
+        places = task_places(request.data, list(found), click.echo)
+    asked = [(found[name], replace(request, data=place)) for name, place in places.items()]
+    return [(each, _in_nano(each, here) if request.nano else here) for each, here in asked]
+
+
+def check(task: type[BaseTask], request: Request) -> None:
+    """Raises `ConfigError` if the task's candidates would come from two places or none, or be judged against the rule.
+
+    A step task's solutions are in its data.
+    """
+    if issubclass(task, StepTask):
+        for option, given in (("--pool", request.pool), ("--policy", request.drawing)):
+            if given is not None:
+                raise ConfigError(f"task {task.name!r} brings its own solutions; leave {option} out")
+        return
+    if request.judge is not None and (request.grading != "official" or request.trust_verdicts):
+        raise ConfigError("--judge is for --grading official; leave it out, or grade so")
+    if request.drawing is not None and request.pool is not None:
+        raise ConfigError("--policy draws candidates and --pool brings them; give one of the two")
+    if request.drawing is None and request.pool is None:
+        raise ConfigError(
+            f"task {task.name!r} needs candidates: --pool FILE (JSONL of {{question_id, candidates: [{{response}}]}}) "
+            "or --policy MODEL"
+        )
+
+
+def _in_nano(found: Found[BaseTask], request: Request) -> Request:
+    """The miniature world's data, its candidates where nothing else brings any, and its policy where that is asked."""
+    folder, drawing = nano_folder(found.cls.name), request.drawing
+    if drawing is not None and drawing.policy == NANO_POLICY:
+        drawing = replace(drawing, policy=str(nano_model("policy")), prompt="question")
+    brought = issubclass(found.cls, StepTask) or request.drawing is not None or request.pool is not None
+    return replace(request, data=folder, drawing=drawing, pool=request.pool if brought else folder / POOL)
