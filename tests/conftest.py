@@ -1,23 +1,44 @@
-"""Shared test set-up: one thread for numerics in every process, no network, and the folder of outside data."""
+"""Shared test set-up: one thread for numerics in every process, no network, and counts of what was compared."""
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from typing import Any
 
 import pytest
+from shared_data import COUNTS, REQUIRED, compared, missing
 
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
-ROOT = Path(__file__).resolve().parent.parent
-SHARED = Path(os.environ.get("VPBENCH_SHARED", ROOT.parent / "shared")).resolve()
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Cases that are read from a file which isn't there are no reason to skip where the data has to be there."""
+    for mark in item.iter_markers("skip"):
+        if REQUIRED and "empty parameter set" in mark.kwargs.get("reason", ""):
+            missing(f"no cases for {item.name}")
 
 
-@pytest.fixture(scope="session")
-def shared() -> Path:
-    """The folder of outside data; tests that need it are skipped where it is absent."""
-    if not SHARED.is_dir():
-        pytest.skip(f"outside data not found at {SHARED}; set VPBENCH_SHARED")
-    return SHARED
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker of pytest-xdist sends its counts to the process that prints them."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["compared"] = COUNTS
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take in a worker's counts; one that crashed has none."""
+    for kind, numbers in getattr(node, "workeroutput", {}).get("compared", {}).items():
+        for name, number in numbers.items():
+            compared(kind, name, number)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how much was compared with data from outside."""
+    totals = {kind: sum(numbers.values()) for kind, numbers in COUNTS.items()}
+    if totals:
+        terminalreporter.write_line(
+            "compared with shared data: " + ", ".join(f"{totals[kind]:,} {kind}" for kind in sorted(totals))
+        )

@@ -9,27 +9,23 @@ judge model extracted stand in the response. Agreement with and without these cr
 from __future__ import annotations
 
 import functools
-import gzip
-import json
 import math
 import re
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from fractions import Fraction
-from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 import pytest
+from shared_data import Row, shared_rows, shared_table
 
 from vpbench import Measure, Question, Task
 from vpbench.grade import listed_options
 from vpbench.plugins import find_task
 from vpbench.report.measures import measures_of
 
-Row = dict[str, Any]
 Judged = list[tuple[Row, bool]]
 
 
@@ -42,23 +38,6 @@ def task(name: str) -> Task:
 
 def module(name: str) -> ModuleType:
     return sys.modules[find_task(name).cls.__module__]
-
-
-def rows_of(shared: Path, pattern: str) -> list[Row]:
-    rows: list[Row] = []
-    for path in sorted((shared / "conformance").glob(pattern)):
-        with gzip.open(path, "rt", encoding="utf-8") as lines:
-            rows += map(json.loads, lines)
-    if not rows:
-        pytest.skip(f"no rows in {shared / 'conformance' / pattern}")
-    return rows
-
-
-def vectors(shared: Path, name: str) -> Any:
-    path = shared / "conformance" / name
-    if not path.is_file():
-        pytest.skip(f"no {path}")
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def question_of(row: Row) -> Question:
@@ -89,7 +68,7 @@ def check(rows: Iterable[Row], least: float, disagreement: Callable[[Row], str |
     assert systems and not failures, "\n".join(failures)
 
 
-def test_dynamath_by_the_toolkit_s_rule(shared: Path) -> None:
+def test_dynamath_by_the_toolkit_s_rule() -> None:
     dynamath = task("dynamath")
 
     def disagreement(row: Row) -> str | None:
@@ -103,10 +82,10 @@ def test_dynamath_by_the_toolkit_s_rule(shared: Path) -> None:
         mine = (verdict.correct, verdict.reason, verdict.extracted if wanted[2] is not None else None)
         return None if mine == wanted else f"{row['response'][-80:]!r} gives {mine}, originally {wanted}"
 
-    check(rows_of(shared, "dynamath*.jsonl.gz"), 0.999, disagreement)
+    check(shared_rows("conformance/dynamath*.jsonl.gz"), 0.999, disagreement)
 
 
-def test_dynamath_by_the_authors_rule(shared: Path) -> None:
+def test_dynamath_by_the_authors_rule() -> None:
     grade = module("dynamath").first_party_verdict
 
     def disagreement(row: Row) -> str | None:
@@ -114,10 +93,10 @@ def test_dynamath_by_the_authors_rule(shared: Path) -> None:
         wanted = row["first_party_script_correct"]
         return None if verdict.correct == wanted else f"{row['response'][-80:]!r}: {verdict}, originally {wanted}"
 
-    check(rows_of(shared, "dynamath*.jsonl.gz"), 0.999, disagreement)
+    check(shared_rows("conformance/dynamath*.jsonl.gz"), 0.999, disagreement)
 
 
-def test_wemath_verdicts_and_extractions(shared: Path) -> None:
+def test_wemath_verdicts_and_extractions() -> None:
     wemath = task("wemath")
 
     def disagreement(row: Row) -> str | None:
@@ -125,12 +104,12 @@ def test_wemath_verdicts_and_extractions(shared: Path) -> None:
         mine, wanted = (verdict.extracted, verdict.correct), (row["official_extraction"], row["official_correct"])
         return None if mine == wanted else f"{row['response'][-80:]!r} gives {mine}, originally {wanted}"
 
-    check(rows_of(shared, "wemath*.jsonl.gz"), 0.999, disagreement)
+    check(shared_rows("conformance/wemath*.jsonl.gz"), 0.999, disagreement)
 
 
-def test_logicvista_verdicts_on_extractions_and_by_rule_alone(shared: Path) -> None:
+def test_logicvista_verdicts_on_extractions_and_by_rule_alone() -> None:
     logicvista = task("logicvista")
-    rows = [row for row in rows_of(shared, "logicvista*.jsonl.gz") if row["answer"]]
+    rows = [row for row in shared_rows("conformance/logicvista*.jsonl.gz") if row["answer"]]
 
     def of_extraction(row: Row) -> str | None:
         verdict = logicvista.grade_extraction(question_of(row), ", ".join(row["official_extraction"]))
@@ -147,9 +126,9 @@ def test_logicvista_verdicts_on_extractions_and_by_rule_alone(shared: Path) -> N
     check(rows, 0.999, by_rule)
 
 
-def test_logicvista_by_the_toolkit_s_rule(shared: Path) -> None:
+def test_logicvista_by_the_toolkit_s_rule() -> None:
     match = module("logicvista").toolkit_match
-    rows = vectors(shared, "logicvista_setmatch.json")
+    rows = shared_table("conformance/logicvista_setmatch.json")
     wrong = [
         row for row in rows if match(row["answer"], row["judge_output"]) != (row["accepted_form"], bool(row["hit"]))
     ]
@@ -239,22 +218,22 @@ def logicvista_judge_read(row: Row) -> bool:
     return True
 
 
-def test_robust_grading_of_dynamath(shared: Path) -> None:
-    judged = robust(rows_of(shared, "dynamath*.jsonl.gz"))
+def test_robust_grading_of_dynamath() -> None:
+    judged = robust(shared_rows("conformance/dynamath*.jsonl.gz"))
     share = shares("dynamath", judged, lambda row: bool(dynamath_holds_gold(row)),
                    lambda row: dynamath_holds_gold(row) is not None)  # fmt: skip
     assert share >= 0.99
 
 
-def test_robust_grading_of_wemath(shared: Path) -> None:
-    judged = robust(rows_of(shared, "wemath*.jsonl.gz"))
+def test_robust_grading_of_wemath() -> None:
+    judged = robust(shared_rows("conformance/wemath*.jsonl.gz"))
     share = shares("wemath", judged, lambda row: bool(wemath_holds_gold(row)),
                    lambda row: wemath_holds_gold(row) is not None)  # fmt: skip
     assert share >= 0.99
 
 
-def test_robust_grading_of_logicvista(shared: Path) -> None:
-    judged = robust(rows_of(shared, "logicvista*.jsonl.gz"))
+def test_robust_grading_of_logicvista() -> None:
+    judged = robust(shared_rows("conformance/logicvista*.jsonl.gz"))
     share = shares("logicvista", judged, lambda row: bool(row["official_correct"]), logicvista_judge_read)
     assert share >= 0.99
 
@@ -269,8 +248,8 @@ def values(measures: dict[str, Measure]) -> dict[str, float]:
     return {name: float(each.figure()[0]) for name, each in measures.items()}
 
 
-def test_dynamath_figures(shared: Path) -> None:
-    given = vectors(shared, "dynamath_metrics.json")
+def test_dynamath_figures() -> None:
+    given = shared_table("conformance/dynamath_metrics.json")
     labels = zip(given["question_ids"], given["subject"], given["knowledge_level"], strict=True)
     seeds = [(str(seed), {"subject": subject, "knowledge_level": level}) for seed, subject, level in labels]
     names = {"Overall": "", "Subject-": "/subject/", "Level-": "/knowledge_level/"}
@@ -292,8 +271,8 @@ def test_dynamath_figures(shared: Path) -> None:
         assert values(figures("dynamath", questions, correct)) == pytest.approx(wanted, abs=1e-9)
 
 
-def test_wemath_figures(shared: Path) -> None:
-    given = vectors(shared, "wemath_metrics.json")
+def test_wemath_figures() -> None:
+    given = shared_table("conformance/wemath_metrics.json")
     wemath = module("wemath")
     assert {name: domain for domain, names in wemath.DOMAINS.items() for name in names} == given["domain_of_concept"]
     options = "; ".join(f"{letter}. {letter}" for letter in "ABCDEFGH")
@@ -329,10 +308,10 @@ def snake(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
-def test_logicvista_figures(shared: Path) -> None:
-    given = vectors(shared, "logicvista_metrics.json")
+def test_logicvista_figures() -> None:
+    given = shared_table("conformance/logicvista_metrics.json")
     systems: dict[str, list[Row]] = defaultdict(list)
-    for row in rows_of(shared, "logicvista*.jsonl.gz"):
+    for row in shared_rows("conformance/logicvista*.jsonl.gz"):
         systems[row["system"]].append(row)
     compared = [name for name in given if name in systems]
     assert compared

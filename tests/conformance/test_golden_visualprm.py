@@ -10,7 +10,6 @@ import dataclasses
 import hashlib
 import importlib.util
 import json
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from shared_data import SHARED, compared, shared_files
 
 from vpbench import Candidate, Critic, CriticError, ImageRef, Question
 from vpbench.models.tiles import cut_tiles, pixel_values, tile_grid
@@ -33,7 +33,6 @@ from vpbench.scoring.typed_text import Shield
 LOGIT_TOLERANCE, SCORE_TOLERANCE = 1e-4, 2e-5
 pytestmark = pytest.mark.filterwarnings("error:the shared-prefix engine")
 ROOT = Path(__file__).resolve().parents[2]
-SHARED = Path(os.environ.get("VPBENCH_SHARED", ROOT.parent / "shared"))  # known before the fixture: cases are tests
 FOLDERS = sorted(
     path.parent for path in SHARED.glob("golden/**/cases.jsonl") if (path.parent / "tiling.json").is_file()
 )
@@ -60,6 +59,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def _scorer(folder: Path, case: dict[str, Any]) -> StepScorer:
+    compared("golden cases", f"{folder.name}-{case['variant']}-{case['id']}")
     return dataclasses.replace(_load(folder / case["variant"], case["system_message"]), released_tokenization=True)
 
 
@@ -88,9 +88,8 @@ def _sha(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def test_there_are_golden_cases(shared: Path) -> None:
-    if not (shared / "golden").is_dir():
-        pytest.skip(f"no golden data in {shared}")
+def test_there_are_golden_cases() -> None:
+    shared_files("golden/**/cases.jsonl")
     assert SCORED
     assert FAILING
 

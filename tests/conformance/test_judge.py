@@ -5,31 +5,20 @@ What is tested is who is asked, how a reply is read and what is made of it; a re
 
 from __future__ import annotations
 
-import gzip
-import json
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
+from shared_data import Row, missing, shared_rows
 
 from vpbench import Task, Verdict
 from vpbench.data.load import question_from_fields
 from vpbench.plugins import find_task
 
-Row = dict[str, Any]
 
-
-def rows(shared: Path, pattern: str, *needed: str) -> list[Row]:
-    found = []
-    for path in sorted((shared / "conformance").glob(pattern)):
-        with gzip.open(path, "rt", encoding="utf-8") as lines:
-            for row in map(json.loads, lines):
-                if all(field in row for field in needed) and row.get("extraction_follows_response", True):
-                    found.append(row)
-    if not found:
-        pytest.skip(f"no rows with {', '.join(needed)} in {shared / 'conformance' / pattern}")
-    return found
+def replies(pattern: str, *needed: str) -> list[Row]:
+    rows = [row for row in shared_rows(pattern, *needed) if row.get("extraction_follows_response", True)]
+    return rows or missing(f"no extractions of responses in {pattern}")
 
 
 def judged(task: Task, row: Row, extraction: str) -> Verdict | None | str:
@@ -48,14 +37,12 @@ def judged(task: Task, row: Row, extraction: str) -> Verdict | None | str:
 @pytest.mark.parametrize(
     ("name", "verdict_field"), [("mathvista", "rerun_correct"), ("logicvista", "official_correct")]
 )
-def test_a_judge_that_extracts_as_the_official_one_gives_the_official_verdict(
-    shared: Path, name: str, verdict_field: str
-) -> None:
+def test_a_judge_that_extracts_as_the_official_one_gives_the_official_verdict(name: str, verdict_field: str) -> None:
     task = find_task(name).cls()
     assert isinstance(task, Task)
     counts: Counter[str] = Counter()
     off = []
-    for row in rows(shared, f"{name}*.jsonl.gz", "response", "official_extraction", verdict_field):
+    for row in replies(f"conformance/{name}*.jsonl.gz", "response", "official_extraction", verdict_field):
         given = row["official_extraction"]
         extraction = ", ".join(map(str, given)) if isinstance(given, list) else str(given or "")
         verdict = judged(task, row, " ".join(extraction.split()))
@@ -68,9 +55,9 @@ def test_a_judge_that_extracts_as_the_official_one_gives_the_official_verdict(
     assert not off, f"{len(off)} rows:\n" + "\n".join(off[:40])
 
 
-def test_the_rows_that_fall_through_to_a_judge_are_the_ones_asked_about(shared: Path) -> None:
+def test_the_rows_that_fall_through_to_a_judge_are_the_ones_asked_about() -> None:
     task = find_task("dynamath").cls()
     assert isinstance(task, Task)
-    found = rows(shared, "dynamath*.jsonl.gz", "response", "needs_judge_model")
+    found = replies("conformance/dynamath*.jsonl.gz", "response", "needs_judge_model")
     off = [row["question_id"] for row in found if (judged(task, row, "1") != "rule") != bool(row["needs_judge_model"])]
     assert not off

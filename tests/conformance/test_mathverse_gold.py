@@ -6,13 +6,11 @@ another digit, or with a relation or a bracket turned round, is another answer.
 
 from __future__ import annotations
 
-import gzip
-import json
 import re
-from pathlib import Path
 from types import ModuleType
 
 import pytest
+from shared_data import shared_rows
 
 from vpbench import Question
 from vpbench.plugins import builtin_folder, load_file
@@ -38,20 +36,18 @@ def mathverse() -> ModuleType:
 
 
 @pytest.fixture(scope="module")
-def questions(shared: Path, mathverse: ModuleType) -> list[Question]:
-    found = []
-    for path in sorted((shared / "conformance").glob("mathverse_gold*.jsonl.gz")):
-        with gzip.open(path, "rt", encoding="utf-8") as lines:
-            for row in map(json.loads, lines):
-                columns = {
-                    "problem_index": row["question_id"], "problem_version": "Vision Only",
-                    "metadata": row["categories"], "question_for_eval": row["question"],
-                    **{key: row[key] for key in ("answer", "question_type")},
-                }  # fmt: skip
-                found.append(mathverse.MathVerse().question(columns, ()))
-    if not found:
-        pytest.skip(f"no gold answers in {shared / 'conformance'}")
-    return found
+def questions(mathverse: ModuleType) -> list[Question]:
+    questions = []
+    for row in shared_rows("conformance/mathverse_gold*.jsonl.gz"):
+        columns = {
+            "problem_index": row["question_id"],
+            "problem_version": "Vision Only",
+            "metadata": row["categories"],
+            "question_for_eval": row["question"],
+            **{key: row[key] for key in ("answer", "question_type")},
+        }
+        questions.append(mathverse.MathVerse().question(columns, ()))
+    return questions
 
 
 def refused(mathverse: ModuleType, question: Question, written: str) -> bool:

@@ -9,20 +9,15 @@ several letters, or found none in an answer that is an option of several letters
 
 from __future__ import annotations
 
-import gzip
-import json
 import re
-from collections import defaultdict
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from shared_data import Row, missing, rows_by_system
 
 from vpbench import Question
 from vpbench.plugins import builtin_folder, load_file
-
-Row = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
@@ -31,16 +26,8 @@ def mmmu() -> ModuleType:
 
 
 @pytest.fixture(scope="module")
-def rows(shared: Path) -> dict[str, list[Row]]:
-    systems: dict[str, list[Row]] = defaultdict(list)
-    for path in sorted((shared / "conformance").glob("mmmu*.jsonl.gz")):
-        with gzip.open(path, "rt", encoding="utf-8") as lines:
-            for row in map(json.loads, lines):
-                if "response" in row and "random_fallback" in row:
-                    systems[f"{path.name}: {row['system']}"].append(row)
-    if not systems:
-        pytest.skip(f"no rows in {shared / 'conformance' / 'mmmu*.jsonl.gz'}")
-    return systems
+def rows() -> dict[str, list[Row]]:
+    return rows_by_system("conformance/mmmu*.jsonl.gz", "response", "random_fallback")
 
 
 def question_of(row: Row) -> Question:
@@ -94,7 +81,7 @@ def test_the_task_gives_the_parser_s_verdict(mmmu: ModuleType, rows: dict[str, l
 def test_the_validation_parser_on_other_responses(mmmu: ModuleType, rows: dict[str, list[Row]]) -> None:
     also = [row for its_rows in rows.values() for row in its_rows if "mmmu_val_rule_prediction" in row]
     if not also:
-        pytest.skip("no rows with the validation parser's prediction")
+        missing("no rows with the validation parser's prediction")
     for row in also:
         letter = mmmu.option_letter(row["response"], question_of(row).choices)
         assert letter == (None if row["mmmu_val_rule_random_fallback"] else row["mmmu_val_rule_prediction"])
@@ -166,6 +153,6 @@ def test_robust_grading_gives_no_credit_for_drawn_letters_without_any_answer(
 ) -> None:
     empty = [row for its_rows in rows.values() for row in its_rows if not row["response"].strip()]
     if not empty:
-        pytest.skip("no empty responses")
+        missing("no empty responses")
     ill = [row for row in empty if mmmu.MMMU().grade(question_of(row), row["response"], "robust").correct]
     assert not ill

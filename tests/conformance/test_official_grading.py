@@ -6,22 +6,17 @@ layout hold. Gold answers are graded too: where the official rule refuses its ow
 
 from __future__ import annotations
 
-import gzip
-import json
-from collections import defaultdict
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
+from shared_data import Row, compared, rows_by_system, shared_files
 
 from vpbench import Question, Task, Verdict
 from vpbench.data import load_questions
 from vpbench.data.load import question_from_fields
 from vpbench.plugins import find_task
-
-Row = dict[str, Any]
 
 GOLD_REFUSED = {"2804", "2828", "2833", "2866", "2875", "2877"}
 """MATH-Vision questions whose boxed gold answer its own rule calls wrong (run of the original code on all of test)."""
@@ -34,19 +29,6 @@ def task(name: str) -> Task:
     found = find_task(name).cls()
     assert isinstance(found, Task)
     return found
-
-
-def rows_by_system(shared: Path, pattern: str, *needed: str) -> dict[str, list[Row]]:
-    """Rows that have all `needed` fields, by "file: system"."""
-    systems: dict[str, list[Row]] = defaultdict(list)
-    for path in sorted((shared / "conformance").glob(pattern)):
-        with gzip.open(path, "rt", encoding="utf-8") as lines:
-            for row in map(json.loads, lines):
-                if all(field in row for field in needed):
-                    systems[f"{path.name}: {row['system']}"].append(row)
-    if not systems:
-        pytest.skip(f"no rows with {', '.join(needed)} in {shared / 'conformance' / pattern}")
-    return systems
 
 
 def question_of(row: Row) -> Question:
@@ -67,7 +49,7 @@ def check(rows: dict[str, list[Row]], least: float, disagreement: Callable[[Row]
     assert not failures, "\n".join(failures)
 
 
-def test_mathvista_scoring_equals_the_original(shared: Path) -> None:
+def test_mathvista_scoring_equals_the_original() -> None:
     mathvista = task("mathvista")
 
     def disagreement(row: Row) -> str | None:
@@ -76,17 +58,17 @@ def test_mathvista_scoring_equals_the_original(shared: Path) -> None:
         mine, theirs = (verdict.correct, verdict.answer_class), (row["rerun_correct"], row["rerun_prediction"])
         return None if mine == theirs else f"{row['official_extraction']!r} gives {mine}, originally {theirs}"
 
-    check(rows_by_system(shared, "mathvista*.jsonl.gz", "official_extraction", "rerun_correct"), 1.0, disagreement)
+    check(rows_by_system("conformance/mathvista*.jsonl.gz", "official_extraction", "rerun_correct"), 1.0, disagreement)
 
 
-def mathvision_verdicts(shared: Path) -> tuple[dict[str, list[Row]], Callable[[Row], Verdict]]:
+def mathvision_verdicts() -> tuple[dict[str, list[Row]], Callable[[Row], Verdict]]:
     mathvision = task("mathvision")
-    rows = rows_by_system(shared, "mathvision*.jsonl.gz", "response", "rerun_correct")
+    rows = rows_by_system("conformance/mathvision*.jsonl.gz", "response", "rerun_correct")
     return rows, lambda row: mathvision.grade(question_of(row), row["response"], "official")
 
 
-def test_mathvision_verdicts_equal_the_original(shared: Path) -> None:
-    rows, grade = mathvision_verdicts(shared)
+def test_mathvision_verdicts_equal_the_original() -> None:
+    rows, grade = mathvision_verdicts()
 
     def disagreement(row: Row) -> str | None:
         verdict = grade(row)
@@ -97,8 +79,8 @@ def test_mathvision_verdicts_equal_the_original(shared: Path) -> None:
     check(rows, 0.999, disagreement)
 
 
-def test_mathvision_extractions_equal_the_original(shared: Path) -> None:
-    rows, grade = mathvision_verdicts(shared)
+def test_mathvision_extractions_equal_the_original() -> None:
+    rows, grade = mathvision_verdicts()
 
     def disagreement(row: Row) -> str | None:
         extracted = grade(row).extracted or ""
@@ -109,9 +91,16 @@ def test_mathvision_extractions_equal_the_original(shared: Path) -> None:
     check(rows, 0.999, disagreement)
 
 
-def test_mathvista_accepts_its_gold_answers(shared: Path) -> None:
+def gold_questions(graded: Task) -> dict[str, Question]:
+    (folder,) = shared_files(f"data/{graded.name}")
+    questions = load_questions(graded, folder).questions
+    compared("gold answers", graded.name, len(questions))
+    return questions
+
+
+def test_mathvista_accepts_its_gold_answers() -> None:
     mathvista = task("mathvista")
-    questions = load_questions(mathvista, shared / "data" / "mathvista").questions
+    questions = gold_questions(mathvista)
     refused = set()
     for question in questions.values():
         verdict = mathvista.grade_extraction(question, question.answer)
@@ -120,9 +109,9 @@ def test_mathvista_accepts_its_gold_answers(shared: Path) -> None:
     assert refused <= GOLD_LISTED_AS_ANOTHER_LETTER, f"gold answers refused: {sorted(refused)}"
 
 
-def test_mathvision_accepts_its_boxed_gold_answers_but_the_known_ones(shared: Path) -> None:
+def test_mathvision_accepts_its_boxed_gold_answers_but_the_known_ones() -> None:
     mathvision = task("mathvision")
-    questions = load_questions(mathvision, shared / "data" / "mathvision").questions
+    questions = gold_questions(mathvision)
     refused = {
         question.id
         for question in questions.values()
@@ -135,9 +124,9 @@ def test_mathvision_accepts_its_boxed_gold_answers_but_the_known_ones(shared: Pa
 
 
 @pytest.mark.parametrize("name", ["mathvista", "mathvision"])
-def test_robust_grading_accepts_the_gold_answers(shared: Path, name: str) -> None:
+def test_robust_grading_accepts_the_gold_answers(name: str) -> None:
     graded = task(name)
-    questions = load_questions(graded, shared / "data" / name).questions
+    questions = gold_questions(graded)
     refused = [
         question.id
         for question in questions.values()

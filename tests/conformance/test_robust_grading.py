@@ -18,17 +18,15 @@ halves of the questions: rules were made by reading disagreements of the first h
 
 from __future__ import annotations
 
-import gzip
-import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Any
 from zlib import crc32
 
 import pytest
+from shared_data import Row, missing, shared_rows
 
 from vpbench import Task
 from vpbench.data.load import question_from_fields
@@ -39,17 +37,11 @@ REFUSING = re.compile(
     r"|not (?:provide|given|enough|specif|possible|have|an option|in the)|missing|without",
     re.IGNORECASE,
 )
-Row = dict[str, Any]
 Pair = tuple[Row, bool]
 
 
-def rows_of(shared: Path, pattern: str) -> list[Row]:
-    rows: list[Row] = []
-    for path in sorted((shared / "conformance").glob(pattern)):
-        with gzip.open(path, "rt", encoding="utf-8") as lines:
-            rows += [row for row in map(json.loads, lines) if "response" in row]
-    if not rows:
-        pytest.skip(f"no rows in {shared / 'conformance' / pattern}")
+def replies(pattern: str) -> list[Row]:
+    rows = shared_rows(pattern, "response")
     return [row for row in rows if row["extraction_follows_response"] and not row["guesser"]]
 
 
@@ -174,13 +166,13 @@ def known_false_negative(row: Row) -> bool:
 
 
 @pytest.fixture(scope="module")
-def mathvista(shared: Path) -> list[Pair]:
-    return [(row, robust_correct(row)) for row in rows_of(shared, "mathvista*.jsonl.gz")]
+def mathvista() -> list[Pair]:
+    return [(row, robust_correct(row)) for row in replies("conformance/mathvista*.jsonl.gz")]
 
 
 @pytest.fixture(scope="module")
-def mathvision(shared: Path) -> list[Pair]:
-    return [(row, robust_correct(row)) for row in rows_of(shared, "mathvision*.jsonl.gz")]
+def mathvision() -> list[Pair]:
+    return [(row, robust_correct(row)) for row in replies("conformance/mathvision*.jsonl.gz")]
 
 
 def published(pairs: list[Pair]) -> list[Pair]:
@@ -207,7 +199,7 @@ def test_mathvista_over_all_responses(mathvista: list[Pair]) -> None:
 def test_mathvista_against_third_party_labels(mathvista: list[Pair]) -> None:
     judged = [(row, correct) for row, correct in mathvista if row["verdict_source"] == "third_party_judge"]
     if not judged:
-        pytest.skip("no rows with a judge's verdict")
+        missing("no rows with a judge's verdict")
     report("judge's verdicts", judged)
     assert agreement(judged) >= 0.98
 

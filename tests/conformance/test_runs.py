@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from shared_data import read_rows, shared_files, shared_table
 
 from vpbench.commands.run import run_all
 from vpbench.plugins import find_task
@@ -27,12 +27,11 @@ def silent(what: str, total: int) -> Iterator[Any]:
     yield SimpleNamespace(update=lambda n: None)
 
 
-def test_trusted_verdicts_give_the_expected_controls(shared: Path, tmp_path: Path) -> None:
-    expected = json.loads((shared / "pools" / "systems_expected.json").read_text())
-    pools = sorted((shared / "pools").glob("*_systems.jsonl.gz"))
-    assert pools
-    for path in pools:
+def test_trusted_verdicts_give_the_expected_controls(tmp_path: Path) -> None:
+    expected = shared_table("pools/systems_expected.json")
+    for path in shared_files("pools/*_systems.jsonl.gz"):
         task = path.name.split("_")[0]
+        (data,) = shared_files(f"data/{task}")
         votes = {
             key.rsplit("_", 1)[1]: value
             for key, value in expected.items()
@@ -42,7 +41,7 @@ def test_trusted_verdicts_give_the_expected_controls(shared: Path, tmp_path: Pat
         size = figures["candidates"]
         folders = run_all(
             tasks=[task], critics=["self-consistency"], critic_model=None, critic_args={}, scores=None, dry_run=False,
-            nano=False, data=shared / "data" / task, pool=path, grading="robust", trust_verdicts=True, limit=None,
+            nano=False, data=data, pool=path, grading="robust", trust_verdicts=True, limit=None,
             max_error_rate=0.0, output=tmp_path, selection=None, estimator="expected", aggregate="mean",
             ns=tuple(range(1, size + 1)), threshold=None, seed=0, resamples=500,
         )  # fmt: skip
@@ -56,13 +55,10 @@ def test_trusted_verdicts_give_the_expected_controls(shared: Path, tmp_path: Pat
         assert curves["critic"][size] == curves["vote"][size] == pytest.approx(vote, abs=1e-9)
 
 
-def test_best_of_n_of_published_step_scores(shared: Path, tmp_path: Path) -> None:
-    folder = shared / "conformance" / "bon_stepscores"
-    expected = json.loads((folder / "expected.json").read_text())
+def test_best_of_n_of_published_step_scores(tmp_path: Path) -> None:
+    expected = shared_table("conformance/bon_stepscores/expected.json")
     names = {how.replace("-", "_"): how for how in AGGREGATIONS}
-    files = sorted(folder.glob("*.jsonl.gz"))
-    assert files
-    for path in files:
+    for path in shared_files("conformance/bon_stepscores/*.jsonl.gz"):
         figures = expected[path.name.removesuffix(".jsonl.gz")]
         pool = _pool(path, tmp_path / path.name.removesuffix(".gz"))
         request = Request(pool=pool, trust_verdicts=True, output=tmp_path)
@@ -81,8 +77,8 @@ def test_best_of_n_of_published_step_scores(shared: Path, tmp_path: Path) -> Non
 
 def _pool(source: Path, target: Path) -> Path:
     """The same candidates as a vpbench pool that carries its questions."""
-    with gzip.open(source, "rt") as lines, target.open("w") as out:
-        for row in map(json.loads, lines):
+    with target.open("w") as out:
+        for row in read_rows(source):
             candidates = [{**each, "response": "not given", "extraction": None} for each in row["candidates"]]
             fields = {"question_id": row["problem_id"], "question": "not given", "answer": "not given"}
             out.write(json.dumps({**fields, "candidates": candidates}) + "\n")

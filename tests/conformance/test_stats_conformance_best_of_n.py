@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from shared_data import compared, read_rows, shared_files, shared_table
 
 from vpbench.stats import AGGREGATIONS, QuestionPool, aggregate, curves, prefix_picks
 
@@ -18,19 +17,18 @@ TOLERANCE = 1e-12
 
 @lru_cache(maxsize=2)
 def problems(path: Path) -> list[dict[str, Any]]:
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]
+    return read_rows(path)
 
 
 @pytest.fixture(scope="module")
-def models(shared: Path) -> list[tuple[Path, dict[str, Any]]]:
+def models() -> list[tuple[Path, dict[str, Any]]]:
     """Every reward model that has both a file and an entry in expected.json."""
-    folder = shared / "conformance" / "bon_stepscores"
-    if not (folder / "expected.json").is_file():
-        pytest.skip(f"no expected.json in {folder}")
-    expected = json.loads((folder / "expected.json").read_text())
-    files = {path.name.removesuffix(".jsonl.gz"): path for path in sorted(folder.glob("*.jsonl.gz"))}
+    expected = shared_table("conformance/bon_stepscores/expected.json")
+    paths = shared_files("conformance/bon_stepscores/*.jsonl.gz")
+    files = {path.name.removesuffix(".jsonl.gz"): path for path in paths}
     assert set(files) == set(expected), "files and expected.json name different reward models"
+    for name in files:
+        compared("systems", name)
     return [(files[name], expected[name]) for name in files]
 
 

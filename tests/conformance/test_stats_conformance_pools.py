@@ -5,14 +5,12 @@ A key of systems_expected.json reads file[-part]/candidates/verdict_vote_on_fiel
 
 from __future__ import annotations
 
-import gzip
-import json
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from shared_data import Row, read_rows, shared_files, shared_table
 
 from vpbench.stats import QuestionPool, curves
 
@@ -20,19 +18,19 @@ TOLERANCE = 1e-9
 
 
 @lru_cache(maxsize=1)
-def rows(path: Path) -> list[dict[str, Any]]:
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]
+def rows(path: Path) -> list[Row]:
+    return read_rows(path)
 
 
-def pools(folder: Path, key: str) -> list[QuestionPool]:
+def pools(key: str) -> list[QuestionPool]:
     head, members, rule = key.split("/")
     name, _, part = head.partition("-")
     verdict, field = rule.split("_verdict_vote_on_")
     verdict = "rerun_correct" if verdict == "rerun" else "correct"
     field = field.removeprefix("raw_")
     found = []
-    for row in rows(folder / f"{name}_systems.jsonl.gz"):
+    (path,) = shared_files(f"pools/{name}_systems.jsonl.gz")
+    for row in rows(path):
         if part == "testmini" and not row["in_testmini"]:
             continue
         kept = [one for one in row["candidates"] if members == "all" or not one["guesser"]]
@@ -41,14 +39,11 @@ def pools(folder: Path, key: str) -> list[QuestionPool]:
     return found
 
 
-def test_every_figure(shared: Path) -> None:
-    folder = shared / "pools"
-    if not (folder / "systems_expected.json").is_file():
-        pytest.skip(f"no systems_expected.json in {folder}")
-    expected = json.loads((folder / "systems_expected.json").read_text())
+def test_every_figure() -> None:
+    expected = shared_table("pools/systems_expected.json")
     assert expected
     for key, figures in expected.items():
-        one = pools(folder, key)
+        one = pools(key)
         size = figures["candidates"]
         assert len(one) == figures["questions"] and {pool.size for pool in one} == {size}, key
         ns = [int(k) for k in figures["pass_at_k"]]

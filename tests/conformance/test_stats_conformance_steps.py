@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
+from shared_data import compared, read_rows, shared_files, shared_table
 
 from vpbench.stats import StepF1, step_f1, step_ranking
 from vpbench.stats.steps import Unmade
@@ -22,11 +20,8 @@ def assert_figures(found: StepF1, expected: dict[str, Any], where: str) -> None:
         assert value == pytest.approx(expected[name], abs=TOLERANCE), f"{where} {name}"
 
 
-def test_metric_vectors(shared: Path) -> None:
-    path = shared / "conformance" / "visualprocessbench_metric.json"
-    if not path.is_file():
-        pytest.skip(f"{path} not found")
-    sets = json.loads(path.read_text())["sets"]
+def test_metric_vectors() -> None:
+    sets = shared_table("conformance/visualprocessbench_metric.json")["sets"]
     assert sets
     for set_name, one in sets.items():
         labels, scores, sources = ([row[key] for row in one["rows"]] for key in ("labels", "scores", "data_source"))
@@ -64,16 +59,14 @@ def assert_level(expected: dict[str, Any], level: str, labels: list[Any], scores
         assert step_ranking(labels, scores).auroc == pytest.approx(expected[f"{level}_auc"], abs=TOLERANCE)
 
 
-def test_published_systems(shared: Path) -> None:
-    folder = shared / "conformance"
-    paths = {path.name[len("prm_steps_") : -len(".jsonl.gz")]: path for path in folder.glob("prm_steps_*.jsonl.gz")}
-    if not paths:
-        pytest.skip(f"no prm_steps_*.jsonl.gz in {folder}")
-    expected = json.loads((folder / "prm_steps_expected.json").read_text())
+def test_published_systems() -> None:
+    files = shared_files("conformance/prm_steps_*.jsonl.gz")
+    paths = {path.name[len("prm_steps_") : -len(".jsonl.gz")]: path for path in files}
+    expected = shared_table("conformance/prm_steps_expected.json")
     assert set(paths) == set(expected), "files and prm_steps_expected.json name different systems"
     for system, figures in expected.items():
-        with gzip.open(paths[system], "rt", encoding="utf-8") as lines:
-            rows = [json.loads(line) for line in lines]
+        rows = read_rows(paths[system])
+        compared("systems", system)
         assert len(rows) == figures["n_solutions"]
         judged = not any("scores" in row for row in rows)
         steps = [predicted_scores(row["predictions"]) if judged else row["scores"] for row in rows]
