@@ -42,9 +42,15 @@ def question_of(row: dict[str, Any]) -> tuple[Question, int | None]:
         gold = choices.index(row["answer"]) if row["answer_type"] == "text" else ord(row["answer"]) - ord("A")
     precision = None if row["precision"] is None else int(row["precision"])
     question = Question(
-        row["benchmark"], row["question_id"], row["question"] or "", choices=choices, answer=row["answer"],
-        answer_type=row["answer_type"], precision=precision, unit=row["unit"],
-    )  # fmt: skip
+        row["benchmark"],
+        row["question_id"],
+        row["question"] or "",
+        choices=choices,
+        answer=row["answer"],
+        answer_type=row["answer_type"],
+        precision=precision,
+        unit=row["unit"],
+    )
     return question, gold
 
 
@@ -97,13 +103,28 @@ def main() -> None:
         measured.append((path.name, len(work), *ours, math_verify_seconds(work)))
     measured.append(("whole mix", *(sum(column) for column in list(zip(*measured, strict=True))[1:])))
     rows = [
-        (name, count, f"{seconds:.2f}", f"{count / seconds:.0f}", f"{plain / plain_seconds:.0f} ({plain})",
-         f"{theirs:.1f}", f"{count / theirs:.0f}", f"{theirs / seconds:.1f}")
+        (
+            name,
+            count,
+            f"{seconds:.2f}",
+            f"{count / seconds:.0f}",
+            f"{plain / plain_seconds:.0f} ({plain})",
+            f"{theirs:.1f}",
+            f"{count / theirs:.0f}",
+            f"{theirs / seconds:.1f}",
+        )
         for name, count, seconds, plain_seconds, plain, theirs in measured
-    ]  # fmt: skip
+    ]
     headers = [
-        "file", "responses", "CPU s", "per s", "per s, no symbolic step", "math-verify CPU s", "per s", "times faster",
-    ]  # fmt: skip
+        "file",
+        "responses",
+        "CPU s",
+        "per s",
+        "per s, no symbolic step",
+        "math-verify CPU s",
+        "per s",
+        "times faster",
+    ]
     print(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}; one thread")
     print(tabulate(rows, headers, tablefmt="github", disable_numparse=True))
 

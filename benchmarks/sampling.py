@@ -27,16 +27,27 @@ CELLS = [
 ]
 """Width, vocabulary, dtype, prompt tokens, factor of the head, N."""
 SETTINGS: dict[str, Any] = {
-    "do_sample": True, "temperature": 0.7, "top_p": 0.95, "top_k": 0, "max_new_tokens": TOKENS, "pad_token_id": 0,
-}  # fmt: skip
+    "do_sample": True,
+    "temperature": 0.7,
+    "top_p": 0.95,
+    "top_k": 0,
+    "max_new_tokens": TOKENS,
+    "pad_token_id": 0,
+}
 
 
 def model_of(width: int, layers: int, vocabulary: int, dtype: torch.dtype, sharpness: float) -> Any:
     config = Qwen2Config(
-        vocab_size=vocabulary, hidden_size=width, intermediate_size=3 * width, num_hidden_layers=layers,
-        num_attention_heads=width // 32, num_key_value_heads=width // 32, max_position_embeddings=4096,
-        tie_word_embeddings=False, eos_token_id=None,
-    )  # fmt: skip
+        vocab_size=vocabulary,
+        hidden_size=width,
+        intermediate_size=3 * width,
+        num_hidden_layers=layers,
+        num_attention_heads=width // 32,
+        num_key_value_heads=width // 32,
+        max_position_embeddings=4096,
+        tie_word_embeddings=False,
+        eos_token_id=None,
+    )
     torch.manual_seed(0)
     model = Qwen2ForCausalLM(config)
     with torch.no_grad():

@@ -57,34 +57,67 @@ class Cell:
         ratio = self.plain_s / self.shared_s
         off = [""] * 2 if self.dtype == "float32" else [f"{self.shared_off:.1e}", f"{self.plain_off:.1e}"]
         return [
-            self.width, self.dtype, f"{self.prompts}", f"{self.prefix}", f"{self.rest:.0f}", f"{self.plain_s:.2f}",
-            f"{self.shared_s:.2f}", f"{ratio:.2f}", f"{bound:.2f}", f"{ratio / bound:.0%}",
-            f"{self.difference:.1e}", *off,
-        ]  # fmt: skip
+            self.width,
+            self.dtype,
+            f"{self.prompts}",
+            f"{self.prefix}",
+            f"{self.rest:.0f}",
+            f"{self.plain_s:.2f}",
+            f"{self.shared_s:.2f}",
+            f"{ratio:.2f}",
+            f"{bound:.2f}",
+            f"{ratio / bound:.0%}",
+            f"{self.difference:.1e}",
+            *off,
+        ]
 
 
 HEADERS = [
-    "width", "dtype", "N", "P", "R", "full forwards s", "shared s", "ratio", "token bound", "of the bound",
-    "max difference", "shared from fp32", "full from fp32",
-]  # fmt: skip
+    "width",
+    "dtype",
+    "N",
+    "P",
+    "R",
+    "full forwards s",
+    "shared s",
+    "ratio",
+    "token bound",
+    "of the bound",
+    "max difference",
+    "shared from fp32",
+    "full from fp32",
+]
 
 
 def random_model(hidden: int, layers: int) -> Any:
     """Weights that bfloat16 holds exactly, large enough for attention and labels to matter."""
     torch.manual_seed(0)
     text = Qwen2Config(
-        vocab_size=VOCABULARY, hidden_size=hidden, intermediate_size=4 * hidden, num_hidden_layers=layers,
-        num_attention_heads=hidden // 64, num_key_value_heads=hidden // 128, max_position_embeddings=4096,
+        vocab_size=VOCABULARY,
+        hidden_size=hidden,
+        intermediate_size=4 * hidden,
+        num_hidden_layers=layers,
+        num_attention_heads=hidden // 64,
+        num_key_value_heads=hidden // 128,
+        max_position_embeddings=4096,
         initializer_range=hidden**-0.5,
-    )  # fmt: skip
+    )
     vision = InternVLVisionConfig(
-        hidden_size=64, num_hidden_layers=3, num_attention_heads=4, intermediate_size=256, image_size=(SIDE, SIDE),
-        attention_bias=True, use_mean_pooling=True,
-    )  # fmt: skip
+        hidden_size=64,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        intermediate_size=256,
+        image_size=(SIDE, SIDE),
+        attention_bias=True,
+        use_mean_pooling=True,
+    )
     config = InternVLConfig(
-        vision_config=vision, text_config=text, image_token_id=IMAGE_TOKEN, image_seq_length=TOKENS_PER_TILE,
+        vision_config=vision,
+        text_config=text,
+        image_token_id=IMAGE_TOKEN,
+        image_seq_length=TOKENS_PER_TILE,
         tie_word_embeddings=False,
-    )  # fmt: skip
+    )
     model = InternVLForConditionalGeneration(config).eval().requires_grad_(False)
     for parameter in model.parameters():
         parameter.copy_(parameter.bfloat16())
@@ -174,8 +207,10 @@ def cells(widths: list[str], prefixes: list[str], counts: list[int]) -> Iterator
                     in_dtype(model, dtype)
                     found = measure(model, engine_for(model), prompts, pixels.to(dtype))
                     exact = found[2] if exact is None else exact
-                    off = [float((scores - reference).abs().max()) for scores, reference in
-                           ((found[3], found[2]), (found[3], exact), (found[2], exact))]  # fmt: skip
+                    off = [
+                        float((scores - reference).abs().max())
+                        for scores, reference in ((found[3], found[2]), (found[3], exact), (found[2], exact))
+                    ]
                     yield Cell(width, str(dtype)[6:], count, prefix, rest, *found[:2], *off)
 
 

@@ -146,10 +146,15 @@ class DynaMath(Task):
     def nano_row(self, drawn: Drawn, number: int) -> dict[str, Any]:
         """A row of the variant's own split."""
         return {
-            "__split__": f"sample_variant{drawn.part}", "id": str(number), "question": drawn.text,
-            "image": f"images/{number}.png", "ground_truth": drawn.answer, "answer_type": "float",
-            "subject": "arithmetic", "knowledge_level": "elementary school",
-        }  # fmt: skip
+            "__split__": f"sample_variant{drawn.part}",
+            "id": str(number),
+            "question": drawn.text,
+            "image": f"images/{number}.png",
+            "ground_truth": drawn.answer,
+            "answer_type": "float",
+            "subject": "arithmetic",
+            "knowledge_level": "elementary school",
+        }
 
 
 def toolkit_verdict(question: Question, response: str) -> Verdict:

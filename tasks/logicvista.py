@@ -120,9 +120,14 @@ class LogicVista(Task):
     def nano_row(self, drawn: Drawn, number: int) -> dict[str, Any]:
         """A row with one to three labels."""
         return {
-            "id": f"v1_{number}", "question": drawn.text, "answer": drawn.answer, "reasoning": "",
-            "skill": ["numerical"], "broad_capability": ["ocr"], "specific_capability": ["comparison"],
-        }  # fmt: skip
+            "id": f"v1_{number}",
+            "question": drawn.text,
+            "answer": drawn.answer,
+            "reasoning": "",
+            "skill": ["numerical"],
+            "broad_capability": ["ocr"],
+            "specific_capability": ["comparison"],
+        }
 
 
 def toolkit_match(answer: str, judge_output: str) -> tuple[bool, bool]:

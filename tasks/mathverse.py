@@ -189,11 +189,17 @@ class MathVerse(Task):
     def nano_row(self, drawn: Drawn, number: int) -> dict[str, Any]:
         """A free-form Vision Only row: the picture asks."""
         return {
-            "sample_index": str(number), "problem_index": str(number), "problem_version": VERSION, "question": "",
-            "question_for_eval": drawn.text, "answer": drawn.answer, "question_type": "free-form",
+            "sample_index": str(number),
+            "problem_index": str(number),
+            "problem_version": VERSION,
+            "question": "",
+            "question_for_eval": drawn.text,
+            "answer": drawn.answer,
+            "question_type": "free-form",
             "metadata": {"split": "testmini", "source": "nano", "subject": "Functions", "subfield": "Expression"},
-            "query_wo": "", "query_cot": "",
-        }  # fmt: skip
+            "query_wo": "",
+            "query_cot": "",
+        }
 
 
 def options(text: str) -> tuple[str, ...] | None:

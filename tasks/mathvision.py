@@ -120,9 +120,15 @@ class MathVision(Task):
     def nano_row(self, drawn: Drawn, number: int) -> dict[str, Any]:
         """A free-form row."""
         return {
-            "id": str(number), "question": drawn.text, "options": [], "image": f"images/{number}.jpg",
-            "answer": drawn.answer, "solution": None, "level": 1, "subject": "counting",
-        }  # fmt: skip
+            "id": str(number),
+            "question": drawn.text,
+            "options": [],
+            "image": f"images/{number}.jpg",
+            "answer": drawn.answer,
+            "solution": None,
+            "level": 1,
+            "subject": "counting",
+        }
 
 
 def extract(response: str) -> str:

@@ -65,7 +65,7 @@ class MathVista(Task):
             "question_type",
             "answer_type",
             "metadata",
-        ),  # fmt: skip
+        ),
         revision="2b6ad69445fbb5695c9b165475e8decdbeb97747",
         image_columns=("decoded_image",),
     )
@@ -156,15 +156,30 @@ class MathVista(Task):
         """A free-form row: an integer, or a number with one decimal."""
         decimals = len(drawn.answer.partition(".")[2])
         metadata = {
-            "category": "math-targeted-vqa", "context": "bar chart", "grade": "elementary school",
-            "img_height": 64, "img_width": 64, "language": "english", "skills": ["arithmetic reasoning"],
-            "source": "nano", "split": "testmini", "task": "figure question answering",
-        }  # fmt: skip
+            "category": "math-targeted-vqa",
+            "context": "bar chart",
+            "grade": "elementary school",
+            "img_height": 64,
+            "img_width": 64,
+            "language": "english",
+            "skills": ["arithmetic reasoning"],
+            "source": "nano",
+            "split": "testmini",
+            "task": "figure question answering",
+        }
         return {
-            "pid": str(number), "question": drawn.text, "image": f"images/{number}.png", "choices": None, "unit": None,
-            "precision": float(decimals) if decimals else None, "answer": drawn.answer, "question_type": "free_form",
-            "answer_type": "float" if decimals else "integer", "metadata": metadata, "query": "",
-        }  # fmt: skip
+            "pid": str(number),
+            "question": drawn.text,
+            "image": f"images/{number}.png",
+            "choices": None,
+            "unit": None,
+            "precision": float(decimals) if decimals else None,
+            "answer": drawn.answer,
+            "question_type": "free_form",
+            "answer_type": "float" if decimals else "integer",
+            "metadata": metadata,
+            "query": "",
+        }
 
 
 def _text(question: str, unit: str | None, choices: tuple[str, ...] | None) -> str:

@@ -34,15 +34,23 @@ SUBJECTS = {
     "Business": ("Accounting", "Economics", "Finance", "Manage", "Marketing"),
     "Science": ("Biology", "Chemistry", "Geography", "Math", "Physics"),
     "Health and Medicine": (
-        "Basic_Medical_Science", "Clinical_Medicine", "Diagnostics_and_Laboratory_Medicine", "Pharmacy",
+        "Basic_Medical_Science",
+        "Clinical_Medicine",
+        "Diagnostics_and_Laboratory_Medicine",
+        "Pharmacy",
         "Public_Health",
     ),
     "Humanities and Social Science": ("History", "Literature", "Psychology", "Sociology"),
     "Tech and Engineering": (
-        "Agriculture", "Architecture_and_Engineering", "Computer_Science", "Electronics", "Energy_and_Power",
-        "Materials", "Mechanical_Engineering",
+        "Agriculture",
+        "Architecture_and_Engineering",
+        "Computer_Science",
+        "Electronics",
+        "Energy_and_Power",
+        "Materials",
+        "Mechanical_Engineering",
     ),
-}  # fmt: skip
+}
 MAX_LITERAL_CHARACTERS = 20_000
 MAX_OPEN_CHARACTERS = 400_000
 
@@ -154,11 +162,16 @@ class MMMU(Task):
     def nano_row(self, drawn: Drawn, number: int) -> dict[str, Any]:
         """A multiple-choice row of the subject Math."""
         return {
-            "id": f"validation_Math_{number}", "question": f"{drawn.text} <image 1>",
-            "options": str(list(drawn.options or ())), "explanation": "", "topic_difficulty": "Easy",
-            "question_type": "multiple-choice", "subfield": "Arithmetic", "img_type": "['Tables']",
+            "id": f"validation_Math_{number}",
+            "question": f"{drawn.text} <image 1>",
+            "options": str(list(drawn.options or ())),
+            "explanation": "",
+            "topic_difficulty": "Easy",
+            "question_type": "multiple-choice",
+            "subfield": "Arithmetic",
+            "img_type": "['Tables']",
             "answer": drawn.letter,
-        }  # fmt: skip
+        }
 
     def _option_letter(self, response: str, choices: tuple[str, ...]) -> str | None:
         return option_letter(response, choices)

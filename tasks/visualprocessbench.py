@@ -82,6 +82,10 @@ class VisualProcessBench(StepTask):
     ) -> dict[str, Any]:
         """A row whose labels are true."""
         return {
-            "image": [image], "question": text, "answer": answer, "policy_model": policy, "data_source": source,
+            "image": [image],
+            "question": text,
+            "answer": answer,
+            "policy_model": policy,
+            "data_source": source,
             "response": {"steps": list(steps), "process_correctness": list(labels)},
-        }  # fmt: skip
+        }

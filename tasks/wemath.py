@@ -247,10 +247,16 @@ class WeMath(Task):
         options = [f"{letter}. {text}" for letter, text in zip("ABCD", drawn.options or (), strict=True)]
         concept = DOMAINS["Calculation of Plane Figures"][5]
         return {
-            "ID": f"{drawn.part.partition('_')[0]}_{number}", "split": "testmini", "key": drawn.part,
-            "question": drawn.text, "option": "; ".join(options), "answer": drawn.letter, "knowledge concept": concept,
-            "knowledge concept description": "", "question number": number,
-        }  # fmt: skip
+            "ID": f"{drawn.part.partition('_')[0]}_{number}",
+            "split": "testmini",
+            "key": drawn.part,
+            "question": drawn.text,
+            "option": "; ".join(options),
+            "answer": drawn.letter,
+            "knowledge concept": concept,
+            "knowledge concept description": "",
+            "question number": number,
+        }
 
 
 def extract(response: str) -> str | None:

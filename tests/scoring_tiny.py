@@ -44,11 +44,19 @@ def write_sentencepiece(folder: Path, extra: tuple[str, ...] = ()) -> int:
     words = "question solution process assistant user system step one two three + - =\n" * 20
     sentences.write_text(words + "".join(RENAMED))
     sentencepiece.SentencePieceTrainer.train(
-        input=str(sentences), model_prefix=str(folder / "tokenizer"), vocab_size=310, model_type="bpe",
-        byte_fallback=True, character_coverage=1.0, add_dummy_prefix=False, remove_extra_whitespaces=False,
-        normalization_rule_name="identity", user_defined_symbols=["\n", "+", "-"], hard_vocab_limit=False,
+        input=str(sentences),
+        model_prefix=str(folder / "tokenizer"),
+        vocab_size=310,
+        model_type="bpe",
+        byte_fallback=True,
+        character_coverage=1.0,
+        add_dummy_prefix=False,
+        remove_extra_whitespaces=False,
+        normalization_rule_name="identity",
+        user_defined_symbols=["\n", "+", "-"],
+        hard_vocab_limit=False,
         minloglevel=2,
-    )  # fmt: skip
+    )
     size = sentencepiece.SentencePieceProcessor(model_file=str(folder / "tokenizer.model")).get_piece_size()
     ids = dict(enumerate((*SPECIAL, *extra), start=size - 2)) | {0: "<unk>", 1: "<s>", 2: "</s>"}
     _write_tokenizer_config(folder, ids, tokenizer_class="InternLM2Tokenizer", bos_token="<s>")
@@ -64,21 +72,37 @@ def _write_tokenizer_config(folder: Path, ids: dict[int, str], **settings: Any) 
 def native_model(kind: str, vocabulary: int, large_vision: bool = False) -> InternVLForConditionalGeneration:
     """A random native model; `large_vision` takes the options of the 6B vision tower."""
     vision = InternVLVisionConfig(
-        hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32, image_size=(SIDE, SIDE),
-        patch_size=(PATCH, PATCH), attention_bias=not large_vision, use_qk_norm=large_vision,
-        norm_type="rms_norm" if large_vision else "layer_norm", layer_norm_eps=1e-6 if large_vision else 1e-4,
-    )  # fmt: skip
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        image_size=(SIDE, SIDE),
+        patch_size=(PATCH, PATCH),
+        attention_bias=not large_vision,
+        use_qk_norm=large_vision,
+        norm_type="rms_norm" if large_vision else "layer_norm",
+        layer_norm_eps=1e-6 if large_vision else 1e-4,
+    )
     shared = {
-        "vocab_size": vocabulary, "hidden_size": HIDDEN, "intermediate_size": 40, "num_hidden_layers": 2,
-        "num_attention_heads": HEADS, "num_key_value_heads": KV_HEADS, "rms_norm_eps": 1e-5,
-        "max_position_embeddings": 4096, "tie_word_embeddings": False,
+        "vocab_size": vocabulary,
+        "hidden_size": HIDDEN,
+        "intermediate_size": 40,
+        "num_hidden_layers": 2,
+        "num_attention_heads": HEADS,
+        "num_key_value_heads": KV_HEADS,
+        "rms_norm_eps": 1e-5,
+        "max_position_embeddings": 4096,
+        "tie_word_embeddings": False,
         "rope_parameters": {"rope_type": "default", "rope_theta": 50000.0},
-    }  # fmt: skip
+    }
     text = Qwen2Config(**shared) if kind == "qwen2" else LlamaConfig(**shared)
     config = InternVLConfig(
-        vision_config=vision, text_config=text, image_token_id=vocabulary - 1, image_seq_length=TOKENS_PER_TILE,
+        vision_config=vision,
+        text_config=text,
+        image_token_id=vocabulary - 1,
+        image_seq_length=TOKENS_PER_TILE,
         tie_word_embeddings=False,
-    )  # fmt: skip
+    )
     torch.manual_seed(1)
     model = InternVLForConditionalGeneration(config).eval()
     for parameter in model.parameters():
@@ -89,22 +113,45 @@ def native_model(kind: str, vocabulary: int, large_vision: bool = False) -> Inte
 def original_config(kind: str, vocabulary: int, large_vision: bool = False) -> dict[str, Any]:
     """`config.json` in the released layout."""
     return {
-        "model_type": "internvl_chat", "auto_map": {"AutoModel": "remote.Code"}, "ps_version": "v2", "select_layer": -1,
-        "template": "internvl2_5", "downsample_ratio": 0.5, "force_image_size": SIDE, "pad2square": False,
-        "use_thumbnail": True, "dynamic_image_size": True,
+        "model_type": "internvl_chat",
+        "auto_map": {"AutoModel": "remote.Code"},
+        "ps_version": "v2",
+        "select_layer": -1,
+        "template": "internvl2_5",
+        "downsample_ratio": 0.5,
+        "force_image_size": SIDE,
+        "pad2square": False,
+        "use_thumbnail": True,
+        "dynamic_image_size": True,
         "vision_config": {
-            "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32,
-            "image_size": SIDE, "patch_size": PATCH, "hidden_act": "gelu",
-            "layer_norm_eps": 1e-6 if large_vision else 1e-4, "norm_type": "rms_norm" if large_vision else "layer_norm",
-            "qk_normalization": large_vision, "qkv_bias": not large_vision,
+            "hidden_size": 16,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "intermediate_size": 32,
+            "image_size": SIDE,
+            "patch_size": PATCH,
+            "hidden_act": "gelu",
+            "layer_norm_eps": 1e-6 if large_vision else 1e-4,
+            "norm_type": "rms_norm" if large_vision else "layer_norm",
+            "qk_normalization": large_vision,
+            "qkv_bias": not large_vision,
         },
         "llm_config": {
-            "model_type": kind, "vocab_size": vocabulary, "hidden_size": HIDDEN, "intermediate_size": 40,
-            "num_hidden_layers": 2, "num_attention_heads": HEADS, "num_key_value_heads": KV_HEADS, "rms_norm_eps": 1e-5,
-            "max_position_embeddings": 4096, "hidden_act": "silu", "rope_theta": 50000, "bias": False,
+            "model_type": kind,
+            "vocab_size": vocabulary,
+            "hidden_size": HIDDEN,
+            "intermediate_size": 40,
+            "num_hidden_layers": 2,
+            "num_attention_heads": HEADS,
+            "num_key_value_heads": KV_HEADS,
+            "rms_norm_eps": 1e-5,
+            "max_position_embeddings": 4096,
+            "hidden_act": "silu",
+            "rope_theta": 50000,
+            "bias": False,
             "rope_scaling": {"type": "dynamic", "factor": 2.0},
         },
-    }  # fmt: skip
+    }
 
 
 def original_weights(model: InternVLForConditionalGeneration, kind: str) -> dict[str, torch.Tensor]:
@@ -130,21 +177,30 @@ def _original_name(name: str, kind: str) -> str:
         ("model.vision_tower.embeddings.position_embeddings", "vision_model.embeddings.position_embedding"),
         ("model.vision_tower.embeddings.patch_embeddings.projection", "vision_model.embeddings.patch_embedding"),
         ("model.vision_tower.encoder.layer", "vision_model.encoder.layers"),
-        ("attention.projection_layer", "attn.proj"), ("attention.q_norm", "attn.q_norm"),
-        ("attention.k_norm", "attn.k_norm"), ("layernorm_before", "norm1"),
-        ("layernorm_after", "norm2"), ("lambda_", "ls"), ("model.multi_modal_projector.layer_norm", "mlp1.0"),
-        ("model.multi_modal_projector.linear_1", "mlp1.1"), ("model.multi_modal_projector.linear_2", "mlp1.3"),
-    ]  # fmt: skip
+        ("attention.projection_layer", "attn.proj"),
+        ("attention.q_norm", "attn.q_norm"),
+        ("attention.k_norm", "attn.k_norm"),
+        ("layernorm_before", "norm1"),
+        ("layernorm_after", "norm2"),
+        ("lambda_", "ls"),
+        ("model.multi_modal_projector.layer_norm", "mlp1.0"),
+        ("model.multi_modal_projector.linear_1", "mlp1.1"),
+        ("model.multi_modal_projector.linear_2", "mlp1.3"),
+    ]
     if kind == "qwen2":
         renamings += [("model.language_model.", "language_model.model."), ("lm_head", "language_model.lm_head")]
     elif "language_model" in name or "lm_head" in name:
         renamings += [
-            ("embed_tokens", "tok_embeddings"), ("lm_head", "language_model.output"),
-            ("self_attn.o_proj", "attention.wo"), ("mlp.gate_proj", "feed_forward.w1"),
-            ("mlp.up_proj", "feed_forward.w3"), ("mlp.down_proj", "feed_forward.w2"),
-            ("input_layernorm", "attention_norm"), ("post_attention_layernorm", "ffn_norm"),
+            ("embed_tokens", "tok_embeddings"),
+            ("lm_head", "language_model.output"),
+            ("self_attn.o_proj", "attention.wo"),
+            ("mlp.gate_proj", "feed_forward.w1"),
+            ("mlp.up_proj", "feed_forward.w3"),
+            ("mlp.down_proj", "feed_forward.w2"),
+            ("input_layernorm", "attention_norm"),
+            ("post_attention_layernorm", "ffn_norm"),
             ("model.language_model.", "language_model.model."),
-        ]  # fmt: skip
+        ]
     for native, original in renamings:
         name = name.replace(native, original)
     return name

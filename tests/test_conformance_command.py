@@ -14,10 +14,19 @@ from vpbench.cli import main
 from vpbench.report.agreement import agreement_and_kappa
 
 ROW = {
-    "benchmark": "mathvista", "system": "made-up", "question_id": "q1", "question": "How many cups are there?",
-    "choices": None, "answer_type": "integer", "precision": None, "unit": None, "answer": "3",
-    "response": "The answer is 3.", "official_extraction": "3", "official_correct": True,
-}  # fmt: skip
+    "benchmark": "mathvista",
+    "system": "made-up",
+    "question_id": "q1",
+    "question": "How many cups are there?",
+    "choices": None,
+    "answer_type": "integer",
+    "precision": None,
+    "unit": None,
+    "answer": "3",
+    "response": "The answer is 3.",
+    "official_extraction": "3",
+    "official_correct": True,
+}
 WRONG = {"response": "The answer is 4.", "official_extraction": "4", "official_correct": False}
 
 
@@ -51,10 +60,12 @@ def test_kappa_by_hand() -> None:
 @pytest.mark.parametrize("name", ["rows.jsonl", "rows.jsonl.gz"])
 def test_both_modes_per_system_and_the_disagreements(tmp_path: Path, name: str) -> None:
     rows: list[dict[str, Any]] = [
-        {}, {}, WRONG,
+        {},
+        {},
+        WRONG,
         {"response": "I can't see the picture."},
         {**WRONG, "official_correct": True, "rerun_correct": False, "system": "other"},
-    ]  # fmt: skip
+    ]
     result = conformance(tmp_path, *rows, name=name)
     assert result.exit_code == 0, result.output
     assert agreement(result, "mathvista", "made-up") == ["4", "100.00%", "1.000", "4", "75.00%", "0.500"]
@@ -72,9 +83,13 @@ def test_official_grading_reads_the_extraction_where_it_is_given(tmp_path: Path)
     question = {"question": "Which?", "choices": ["red", "blue"], "answer": "red", "answer_type": "text"}
     stored = {**question, "response": "The answer is blue.", "official_extraction": "A"}
     by_rule = {
-        "benchmark": "mmmu", "choices": ["red", "blue"], "answer": "A", "answer_type": "choice", "response": "(A)",
+        "benchmark": "mmmu",
+        "choices": ["red", "blue"],
+        "answer": "A",
+        "answer_type": "choice",
+        "response": "(A)",
         "official_extraction": None,
-    }  # fmt: skip
+    }
     result = conformance(tmp_path, stored, by_rule)
     assert agreement(result, "mathvista", "made-up")[1::3] == ["100.00%", "0.00%"]
     assert agreement(result, "mmmu", "made-up")[1::3] == ["100.00%", "100.00%"]
@@ -87,9 +102,14 @@ def test_rows_as_their_sources_have_them(tmp_path: Path) -> None:
         {**lettered, "benchmark": "mmmu", "question": None, "choices": ["red", "blue"], "response": "(A)"},
         {**lettered, "benchmark": "wemath", "group_id": "g", "choices": "A. 3; B. 4", "official_extraction": "A"},
         {"benchmark": "logicvista", "answer": "B, D", "response": "B, D", "official_extraction": ["d", "b"]},
-        {**lettered, "benchmark": "dynamath", "answer_type": "multiple choice", "question": "Which? A: 3 B: 4",
-         "response": '{"short answer": "A"}'},
-    )  # fmt: skip
+        {
+            **lettered,
+            "benchmark": "dynamath",
+            "answer_type": "multiple choice",
+            "question": "Which? A: 3 B: 4",
+            "response": '{"short answer": "A"}',
+        },
+    )
     for benchmark in ("mmmu", "wemath", "logicvista", "dynamath"):
         assert agreement(result, benchmark, "made-up") == ["1", "100.00%", "-", "1", "100.00%", "-"]
     assert "not usable" not in result.output
@@ -98,16 +118,29 @@ def test_rows_as_their_sources_have_them(tmp_path: Path) -> None:
 def test_rows_without_a_verdict_on_a_response_are_left_out_and_counted(tmp_path: Path) -> None:
     unread = {"extraction_follows_response": False, "response": "print(4)"}
     result = conformance(
-        tmp_path, {}, {"response": None}, {"official_correct": None}, {"random_fallback": True},
-        {"guesser": True, "response": "4"}, {"guesser": True, "response": "4"}, unread, {**unread, **WRONG},
-        {"official_correct": None, "needs_judge_model": True}, {"official_correct": None, "raises": "KeyError"},
+        tmp_path,
+        {},
+        {"response": None},
+        {"official_correct": None},
+        {"random_fallback": True},
+        {"guesser": True, "response": "4"},
+        {"guesser": True, "response": "4"},
+        unread,
+        {**unread, **WRONG},
+        {"official_correct": None, "needs_judge_model": True},
+        {"official_correct": None, "raises": "KeyError"},
         {"extraction_follows_response": True},
-    )  # fmt: skip
+    )
     assert agreement(result, "mathvista", "made-up") == ["6", "100.00%", "1.000", "2", "100.00%", "-"]
     assert cells(result, "official grading only", "a guesser, not a model") == ["2"]
     assert cells(result, "official grading only", "the extraction isn't of this response") == ["2"]
-    for reason in ("no response", "no verdict", "the official answer was drawn at random",
-                   "the official rule asks a judge model", "the official rule raises KeyError"):  # fmt: skip
+    for reason in (
+        "no response",
+        "no verdict",
+        "the official answer was drawn at random",
+        "the official rule asks a judge model",
+        "the official rule raises KeyError",
+    ):
         assert cells(result, "not compared", reason) == ["1"]
 
 
@@ -129,12 +162,20 @@ def test_robust_grading_is_compared_with_a_judge_where_the_source_says_so(tmp_pa
 def test_rules_of_a_task_that_go_by_other_names(tmp_path: Path) -> None:
     """The parser of MMMU finds nothing in "Answer: A.", that of MMMU-Pro the letter; each counts for its own rows."""
     colours = ["red", "blue", "grey", "pink", "black", "white", "gold"]
-    row = {"question": None, "choices": colours, "answer": "A", "answer_type": "choice", "response": "Answer: A.",
-           "official_extraction": None}  # fmt: skip
+    row = {
+        "question": None,
+        "choices": colours,
+        "answer": "A",
+        "answer_type": "choice",
+        "response": "Answer: A.",
+        "official_extraction": None,
+    }
     result = conformance(
-        tmp_path, {**row, "benchmark": "mmmu_pro"}, {**row, "benchmark": "mmmu_rules", "response": "(A)"},
+        tmp_path,
+        {**row, "benchmark": "mmmu_pro"},
+        {**row, "benchmark": "mmmu_rules", "response": "(A)"},
         {**row, "benchmark": "mmmu_pro", "answer": "H"},
-    )  # fmt: skip
+    )
     assert agreement(result, "mmmu_pro", "made-up") == ["2", "50.00%", "0.000", "1", "100.00%", "-"]
     assert agreement(result, "mmmu_rules", "made-up") == ["1", "100.00%", "-", "1", "100.00%", "-"]
     assert cells(result, "official grading only", "answer 'H' isn't a letter of its options ABCDEFG") == ["1"]

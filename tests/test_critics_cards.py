@@ -103,8 +103,15 @@ def test_orm(tmp_path: Path, kind: str) -> None:
     assert abs(stepwise.value - response.value) > 1e-4
 
 
-LLAMA = {"hidden_size": 24, "intermediate_size": 40, "num_hidden_layers": 2, "num_attention_heads": 4,
-         "num_key_value_heads": 2, "max_position_embeddings": 512, "tie_word_embeddings": False}  # fmt: skip
+LLAMA = {
+    "hidden_size": 24,
+    "intermediate_size": 40,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 512,
+    "tie_word_embeddings": False,
+}
 
 
 def save(model: Any, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
@@ -120,21 +127,41 @@ def word_tokenizer() -> PreTrainedTokenizerFast:
     words = ["<unk>", "<s>", "</s>", "\n", "▁ки", "▁+", "▁-", "Q?", *(f"▁{word}" for word in " ".join(STEPS).split())]
     vocabulary = {word: id for id, word in enumerate(dict.fromkeys(words))}
     state = {
-        "version": "1.0", "truncation": None, "padding": None, "normalizer": None, "decoder": None,
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "normalizer": None,
+        "decoder": None,
         "added_tokens": [
-            {"id": id, "content": token, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False,
-             "special": True}
+            {
+                "id": id,
+                "content": token,
+                "single_word": False,
+                "lstrip": False,
+                "rstrip": False,
+                "normalized": False,
+                "special": True,
+            }
             for id, token in enumerate(words[:3])
         ],
-        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
-            {"type": "Split", "pattern": {"String": "\n"}, "behavior": "Isolated", "invert": False},
-            {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "never", "split": True},
-        ]},
-        "post_processor": {"type": "TemplateProcessing", "pair": [], "single": [
-            {"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
-        ], "special_tokens": {"<s>": {"id": "<s>", "ids": [1], "tokens": ["<s>"]}}},
+        "pre_tokenizer": {
+            "type": "Sequence",
+            "pretokenizers": [
+                {"type": "Split", "pattern": {"String": "\n"}, "behavior": "Isolated", "invert": False},
+                {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "never", "split": True},
+            ],
+        },
+        "post_processor": {
+            "type": "TemplateProcessing",
+            "pair": [],
+            "single": [
+                {"SpecialToken": {"id": "<s>", "type_id": 0}},
+                {"Sequence": {"id": "A", "type_id": 0}},
+            ],
+            "special_tokens": {"<s>": {"id": "<s>", "ids": [1], "tokens": ["<s>"]}},
+        },
         "model": {"type": "WordLevel", "unk_token": "<unk>", "vocab": vocabulary},
-    }  # fmt: skip
+    }
     backend = Tokenizer.from_str(json.dumps(state))
     return PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="<unk>", bos_token="<s>", eos_token="</s>")
 

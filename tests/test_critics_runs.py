@@ -48,10 +48,26 @@ def run(pool: Path, checkpoint: Path, critic: str, *arguments: str) -> tuple[Res
     output = pool.parent / "runs"
     done = CliRunner().invoke(
         main,
-        ["run", "--task", "mathvista", "--pool", str(pool), "--critic", critic, "--critic-model", str(checkpoint),
-         "--critic-args", "dtype=float32,device=cpu", "--resamples", "100", "--output", str(output), *arguments],
+        [
+            "run",
+            "--task",
+            "mathvista",
+            "--pool",
+            str(pool),
+            "--critic",
+            critic,
+            "--critic-model",
+            str(checkpoint),
+            "--critic-args",
+            "dtype=float32,device=cpu",
+            "--resamples",
+            "100",
+            "--output",
+            str(output),
+            *arguments,
+        ],
         catch_exceptions=False,
-    )  # fmt: skip
+    )
     if done.exit_code:
         return done, {}
     folder = Path(next(text for text in done.output.splitlines() if text.startswith("written to ")).split()[-1])

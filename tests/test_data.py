@@ -139,11 +139,13 @@ def test_an_image_path_stays_inside_the_folder(tmp_path: Path) -> None:
         ({"test.json": "["}, r"test\.json: not valid JSON"),
         ({"test.jsonl": "[]"}, "expected a JSON object"),
         ({"test.parquet": "PAR1"}, r"test\.parquet: not a readable Parquet file"),
-        ({"test.jsonl": json.dumps(ROWS[0]) + "\n" + json.dumps(ROWS[0])},
-         r"line 2: question id 'a' is already at .*line 1"),
+        (
+            {"test.jsonl": json.dumps(ROWS[0]) + "\n" + json.dumps(ROWS[0])},
+            r"line 2: question id 'a' is already at .*line 1",
+        ),
         ({"test.jsonl": "", "test.json": "[]"}, "in more than one format"),
     ],
-)  # fmt: skip
+)
 def test_wrong_folders_are_named(tmp_path: Path, files: dict[str, str], message: str) -> None:
     for name, text in files.items():
         (tmp_path / name).write_text(text)
@@ -159,8 +161,9 @@ def test_the_hub_reader_reads_the_hub_s_own_layout(tmp_path: Path, monkeypatch: 
     (folder / "data").mkdir(parents=True)
     import datasets
 
-    features = datasets.Features({"pid": datasets.Value("string"), "question": datasets.Value("string"),
-                                  "decoded_image": datasets.Image()})  # fmt: skip
+    features = datasets.Features(
+        {"pid": datasets.Value("string"), "question": datasets.Value("string"), "decoded_image": datasets.Image()}
+    )
     rows = [
         {**row, "decoded_image": {"bytes": png(level), "path": None}} for row, level in zip(ROWS, (7, 9), strict=True)
     ]

@@ -51,8 +51,19 @@ def cache(folder: Path, keep: Callable[[str], bool] = lambda _: True) -> None:
 
 
 def vpbench(folder: Path, verb: str, *arguments: object) -> Result:
-    command = [verb, "--nano", "--task", "mathvista,mathvision", "--policy", "some/policy", "--limit", 2,
-               "--output", folder / "runs", *arguments]  # fmt: skip
+    command = [
+        verb,
+        "--nano",
+        "--task",
+        "mathvista,mathvision",
+        "--policy",
+        "some/policy",
+        "--limit",
+        2,
+        "--output",
+        folder / "runs",
+        *arguments,
+    ]
     return CliRunner().invoke(main, [str(each) for each in command])
 
 
@@ -100,8 +111,21 @@ def test_a_dry_run_of_training_fetches_all_but_the_weights(tmp_path: Path, monke
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
     data = write_solutions(tmp_path / "data", 2)
-    done = CliRunner().invoke(main, ["train", "--critic", "visualprm", "--model", "some/base", "--data", str(data),
-                                     "--output", str(tmp_path / "out"), "--dry-run"])  # fmt: skip
+    done = CliRunner().invoke(
+        main,
+        [
+            "train",
+            "--critic",
+            "visualprm",
+            "--model",
+            "some/base",
+            "--data",
+            str(data),
+            "--output",
+            str(tmp_path / "out"),
+            "--dry-run",
+        ],
+    )
     assert done.exit_code == 0, done.output
     assert "*.json" in asked
     assert not [each for each in asked if "safetensors" in each]

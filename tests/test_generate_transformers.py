@@ -56,8 +56,15 @@ def write_text_model(folder: Path, kind: str) -> Any:
     bpe = Qwen2Tokenizer.from_pretrained(folder)
     special = {"additional_special_tokens": list(SPECIAL), "chat_template": TEMPLATE}
     PreTrainedTokenizerFast(tokenizer_object=bpe.backend_tokenizer, **special).save_pretrained(folder)
-    sizes = {"vocab_size": vocabulary, "hidden_size": 24, "intermediate_size": 40, "num_hidden_layers": 2,
-             "num_attention_heads": 6, "num_key_value_heads": 2, "max_position_embeddings": 128}  # fmt: skip
+    sizes = {
+        "vocab_size": vocabulary,
+        "hidden_size": 24,
+        "intermediate_size": 40,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 6,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 128,
+    }
     torch.manual_seed(2)
     model: Any
     if kind == "mistral":
@@ -73,9 +80,15 @@ def write_text_model(folder: Path, kind: str) -> Any:
 def plain_greedy(model: Any, ids: list[int], banned: list[int], stops: list[int], **inputs: Any) -> list[int]:
     with torch.inference_mode():
         found = model.generate(
-            input_ids=torch.tensor([ids]), attention_mask=torch.ones(1, len(ids), dtype=torch.long), do_sample=False,
-            max_new_tokens=GREEDY.max_tokens, suppress_tokens=banned, eos_token_id=stops, pad_token_id=0, **inputs,
-        )  # fmt: skip
+            input_ids=torch.tensor([ids]),
+            attention_mask=torch.ones(1, len(ids), dtype=torch.long),
+            do_sample=False,
+            max_new_tokens=GREEDY.max_tokens,
+            suppress_tokens=banned,
+            eos_token_id=stops,
+            pad_token_id=0,
+            **inputs,
+        )
     return found[0, len(ids) :].tolist()
 
 
@@ -213,8 +226,15 @@ def test_equal_seeds_give_equal_draws_and_other_seeds_others(tmp_path: Path) -> 
 def test_draws_follow_the_nucleus_of_the_model_s_own_distribution(temperature: float, top_p: float) -> None:
     """Pairs of tokens, 6,000 of them, against products of probabilities from plain forwards."""
     torch.manual_seed(5)
-    config = Qwen2Config(vocab_size=6, hidden_size=12, intermediate_size=16, num_hidden_layers=2,
-                         num_attention_heads=2, num_key_value_heads=1, max_position_embeddings=32)  # fmt: skip
+    config = Qwen2Config(
+        vocab_size=6,
+        hidden_size=12,
+        intermediate_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        max_position_embeddings=32,
+    )
     model = Qwen2ForCausalLM(config).eval()
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.4)

@@ -37,10 +37,20 @@ def test_listed_options(text: str, options: tuple[str, ...] | None) -> None:
 @pytest.mark.parametrize(
     ("text", "labels"),
     [
-        ("B", "B"), ("(b)", "B"), ("A, C", "AC"), ("(A), (C)", "AC"), ("a and c", "AC"), ("(A, B and D)", "ABD"),
-        ("options A & B", "AB"), ("C, A", "AC"), ("A and A", "A"), ("none", ""), ("Neither of them", ""), ("C.", "C"),
+        ("B", "B"),
+        ("(b)", "B"),
+        ("A, C", "AC"),
+        ("(A), (C)", "AC"),
+        ("a and c", "AC"),
+        ("(A, B and D)", "ABD"),
+        ("options A & B", "AB"),
+        ("C, A", "AC"),
+        ("A and A", "A"),
+        ("none", ""),
+        ("Neither of them", ""),
+        ("C.", "C"),
     ],
-)  # fmt: skip
+)
 def test_label_sets(text: str, labels: str) -> None:
     assert label_set(text) == frozenset(labels)
 
@@ -85,13 +95,17 @@ SHAPES = Question("test", "5", "Which are red? (A) B and C (B) C and D (C) D", a
         (DIGIT, "C", None, False),
         (LISTED, "It is false.", "labels:B", False),
         (LISTED, "Nothing is said of it. It is not possible to determine whether it is true.", "labels:C", True),
-        (LISTED, "true? select from a, b, c. ( a ) true ( b ) false ( c ) insufficient information. answer : )",
-         None, False),
+        (
+            LISTED,
+            "true? select from a, b, c. ( a ) true ( b ) false ( c ) insufficient information. answer : )",
+            None,
+            False,
+        ),
         (LISTED, "A) True\nB) False\nC) Insufficient Information\n\nThe answer is C.", "labels:C", True),
         (SHAPES, "C and D", "labels:B", True),
         (SHAPES, "", None, False),
     ],
-)  # fmt: skip
+)
 def test_grading(question: Question, response: str, answer_class: str | None, correct: bool) -> None:
     verdict = grade_labels(question, response, question.answer.split(", "))
     assert (verdict.answer_class, verdict.correct) == (answer_class, correct), verdict

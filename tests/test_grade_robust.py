@@ -20,10 +20,15 @@ CASES: list[dict[str, Any]] = json.loads(Path(__file__).with_name("grade_cases.j
 
 def question_of(case: dict[str, Any]) -> Question:
     return Question(
-        task="test", id="1", text=case["question"], choices=tuple(case["choices"]) if "choices" in case else None,
-        answer=case.get("answer", ""), answer_type=case.get("answer_type", "text"), precision=case.get("precision"),
+        task="test",
+        id="1",
+        text=case["question"],
+        choices=tuple(case["choices"]) if "choices" in case else None,
+        answer=case.get("answer", ""),
+        answer_type=case.get("answer_type", "text"),
+        precision=case.get("precision"),
         unit=case.get("unit"),
-    )  # fmt: skip
+    )
 
 
 def grade(case: dict[str, Any]) -> Verdict:
@@ -85,29 +90,61 @@ def test_float_is_right_exactly_if_it_rounds_to_gold(value: Any, decimals: int) 
 
 
 HOSTILE = {
-    "a megabyte": "a" * 10**6, "a megabyte of digits": "7" * 10**6, "a megabyte of lines": "\n" * 10**6,
-    "statements": "the answer is " * 70_000, "braces": "\\boxed{" + "{" * 10_000 + "}" * 10_000 + "}",
-    "open braces": "{" * 10_000, "boxes": "\\boxed{" * 10_000, "tower": "\\boxed{9**9**9}", "tower 2": "9^{9^{9^{9}}}",
+    "a megabyte": "a" * 10**6,
+    "a megabyte of digits": "7" * 10**6,
+    "a megabyte of lines": "\n" * 10**6,
+    "statements": "the answer is " * 70_000,
+    "braces": "\\boxed{" + "{" * 10_000 + "}" * 10_000 + "}",
+    "open braces": "{" * 10_000,
+    "boxes": "\\boxed{" * 10_000,
+    "tower": "\\boxed{9**9**9}",
+    "tower 2": "9^{9^{9^{9}}}",
     "import": "__import__('os').system('touch pwned')",
     "boxed import": "\\boxed{__import__('os').system('touch pwned')}",
     "fractions": "\\boxed{" + "\\frac{1}{" * 2_000 + "1" + "}" * 2_000 + "}",
-    "roots": "\\boxed{" + "\\sqrt{" * 3_000 + "2" + "}" * 3_000 + "}", "factorials": "\\boxed{99999999!!!}",
-    "NUL and escapes": "\x00\x1b[31mZ\x1b[0m\x00", "right to left": "\u202eZ\u202c", "surrogate": "\ud800\udfff",
-    "digits": "9" * 300, "commas": "1," * 100_000, "dots": "." * 200_000, "parentheses": "(" * 50_000,
-    "letters": "(Z) " * 50_000, "A or": "A or " * 50_000, "spaces": " " * 500_000 + "x", "stars": "**" * 200_000,
-    "slashes": "1/" * 100_000, "equals": "=" * 100_000, "not": "not " * 100_000, "questions": "\nQuestion:" * 50_000,
-    "tags": "<answer>" * 50_000, "thoughts": "<think>" * 10_000 + "</think>" * 10_000, "答案": "答案是" * 50_000,
-    "macro": "\\def\\a{\\a\\a}\\a", "exponent": "1e999999999", "power": "2^99999999", "division": "0^{-1}",
-    "superscripts": "10" + "⁹" * 500, "dashes": "-" * 200_000, "number words": "one " * 50_000,
-    "pairs": "(1,2)" * 100_000, "list of letters": "Z, " * 100_000, "denied": "(Z) is incorrect " * 50_000,
-    "units": "5 " + "m s " * 50_000, "integral": "\\boxed{\\int_0^{9999} x^{x^{x}} dx = y}",
-}  # fmt: skip
+    "roots": "\\boxed{" + "\\sqrt{" * 3_000 + "2" + "}" * 3_000 + "}",
+    "factorials": "\\boxed{99999999!!!}",
+    "NUL and escapes": "\x00\x1b[31mZ\x1b[0m\x00",
+    "right to left": "\u202eZ\u202c",
+    "surrogate": "\ud800\udfff",
+    "digits": "9" * 300,
+    "commas": "1," * 100_000,
+    "dots": "." * 200_000,
+    "parentheses": "(" * 50_000,
+    "letters": "(Z) " * 50_000,
+    "A or": "A or " * 50_000,
+    "spaces": " " * 500_000 + "x",
+    "stars": "**" * 200_000,
+    "slashes": "1/" * 100_000,
+    "equals": "=" * 100_000,
+    "not": "not " * 100_000,
+    "questions": "\nQuestion:" * 50_000,
+    "tags": "<answer>" * 50_000,
+    "thoughts": "<think>" * 10_000 + "</think>" * 10_000,
+    "答案": "答案是" * 50_000,
+    "macro": "\\def\\a{\\a\\a}\\a",
+    "exponent": "1e999999999",
+    "power": "2^99999999",
+    "division": "0^{-1}",
+    "superscripts": "10" + "⁹" * 500,
+    "dashes": "-" * 200_000,
+    "number words": "one " * 50_000,
+    "pairs": "(1,2)" * 100_000,
+    "list of letters": "Z, " * 100_000,
+    "denied": "(Z) is incorrect " * 50_000,
+    "units": "5 " + "m s " * 50_000,
+    "integral": "\\boxed{\\int_0^{9999} x^{x^{x}} dx = y}",
+}
 TARGETS = [
-    {"answer_type": "integer", "answer": "31"}, {"answer_type": "float", "answer": "3.1", "precision": 1},
-    {"answer_type": "open", "answer": "x^2+5"}, {"answer_type": "open", "answer": "x\\in(3,4)\\cup(5,6)"},
-    {"answer_type": "list", "answer": "[31, 32]"}, {"answer_type": "text", "answer": "blue whale"},
-    {"choices": ["cat", "dog", "1/2"], "gold_choice": 2}, {"choices": ["Yes", "No"], "gold_choice": 0},
-]  # fmt: skip
+    {"answer_type": "integer", "answer": "31"},
+    {"answer_type": "float", "answer": "3.1", "precision": 1},
+    {"answer_type": "open", "answer": "x^2+5"},
+    {"answer_type": "open", "answer": "x\\in(3,4)\\cup(5,6)"},
+    {"answer_type": "list", "answer": "[31, 32]"},
+    {"answer_type": "text", "answer": "blue whale"},
+    {"choices": ["cat", "dog", "1/2"], "gold_choice": 2},
+    {"choices": ["Yes", "No"], "gold_choice": 0},
+]
 
 
 @pytest.mark.parametrize("name", HOSTILE)

@@ -43,11 +43,33 @@ def command(folder: Path, server: Server, verb: str) -> list[str]:
     settings = f"base_url={server.url},concurrency={AT_ONCE}"
     asked = {
         "sample": ["--policy", "openai:m", "--policy-args", settings, "--samples", "1"],
-        "run": ["--policy", "openai:m", "--policy-args", settings, "--samples", "1", "--critic", "self-consistency",
-                "--resamples", "100"],
-    }  # fmt: skip
-    return [sys.executable, "-m", "vpbench", verb, "--nano", "--task", "mathvista", "--limit", str(QUESTIONS),
-            "--output", str(folder / "runs"), *asked[verb]]  # fmt: skip
+        "run": [
+            "--policy",
+            "openai:m",
+            "--policy-args",
+            settings,
+            "--samples",
+            "1",
+            "--critic",
+            "self-consistency",
+            "--resamples",
+            "100",
+        ],
+    }
+    return [
+        sys.executable,
+        "-m",
+        "vpbench",
+        verb,
+        "--nano",
+        "--task",
+        "mathvista",
+        "--limit",
+        str(QUESTIONS),
+        "--output",
+        str(folder / "runs"),
+        *asked[verb],
+    ]
 
 
 @pytest.mark.parametrize("verb", ["sample", "run"])
@@ -55,9 +77,12 @@ def test_an_interrupted_run_waits_for_no_reply_and_keeps_those_that_came(tmp_pat
     environment = {**os.environ, "OPENAI_API_KEY": "none"}
     with stalling_server() as (server, answers):
         running = subprocess.Popen(
-            command(tmp_path, server, verb), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            command(tmp_path, server, verb),
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        )  # fmt: skip
+        )
         try:
             while len(server.bodies) < ANSWERED + AT_ONCE and running.poll() is None:
                 time.sleep(0.01)

@@ -153,11 +153,14 @@ def test_logicvista_extracts_labels() -> None:
 @pytest.mark.parametrize(
     ("kind", "gold", "reply", "correct"),
     [
-        ("float", "2.5", "Answer: 2.5", True), ("float", "2.5", "Answer: 2.7", False),
-        ("float", "2.5", "Answer: two", None), ("multiple choice", "B", "Answer: (b)", True),
-        ("multiple choice", "F", "Answer: F", True), ("multiple choice", "B", "Answer: NONE", False),
+        ("float", "2.5", "Answer: 2.5", True),
+        ("float", "2.5", "Answer: 2.7", False),
+        ("float", "2.5", "Answer: two", None),
+        ("multiple choice", "B", "Answer: (b)", True),
+        ("multiple choice", "F", "Answer: F", True),
+        ("multiple choice", "B", "Answer: NONE", False),
     ],
-)  # fmt: skip
+)
 def test_dynamath_falls_through_to_the_judge(kind: str, gold: str, reply: str, correct: bool | None) -> None:
     question = Question("t", "1/variant1", "How much?", answer=gold, answer_type=kind)
     prompts, verdict = converse("dynamath", question, "Let me think.\nIt must be so, says Bob.", reply)
@@ -273,9 +276,26 @@ def pool(tmp_path: Path, *responses: str, answer: str = "4") -> Path:
 
 
 def run(tmp_path: Path, url: str, file: Path, *more: str, name: str = "mathvista") -> Result:
-    command = ["run", "--task", name, "--critic", "self-consistency", "--grading", "official", "--pool",
-               str(file), "--judge", "openai:m", "--judge-args", f"base_url={url},retries=0,concurrency=2",
-               "--output", str(tmp_path / "runs"), "--resamples", "100", *more]  # fmt: skip
+    command = [
+        "run",
+        "--task",
+        name,
+        "--critic",
+        "self-consistency",
+        "--grading",
+        "official",
+        "--pool",
+        str(file),
+        "--judge",
+        "openai:m",
+        "--judge-args",
+        f"base_url={url},retries=0,concurrency=2",
+        "--output",
+        str(tmp_path / "runs"),
+        "--resamples",
+        "100",
+        *more,
+    ]
     return CliRunner().invoke(main, command, catch_exceptions=False)
 
 
@@ -306,8 +326,12 @@ def test_a_run_grades_by_its_judge_and_says_so(tmp_path: Path) -> None:
         assert len(server.bodies) == 3
         assert {body["temperature"] for body in server.bodies} == {0.0}
         assert rows_of(tmp_path) == [
-            (True, "match"), (False, "different"), (True, "match"), (False, "no answer"), (True, "match"),
-        ]  # fmt: skip
+            (True, "match"),
+            (False, "different"),
+            (True, "match"),
+            (False, "no answer"),
+            (True, "match"),
+        ]
         result = result_of(tmp_path)
         assert result["judge"] == "openai:m"
         assert "4 of 5 verdicts by judge openai:m, asked in vpbench's own words" in result["notes"]
@@ -334,15 +358,27 @@ def test_a_judged_result_and_a_rule_only_one_lie_side_by_side(tmp_path: Path) ->
     file = pool(tmp_path, "I get four.", "4")
     with chat_server(extractor) as server:
         run(tmp_path, server.url, file)
-    command = ["run", "--task", "mathvista", "--critic", "self-consistency", "--resamples", "100", "--pool", str(file),
-               "--output", str(tmp_path / "runs")]  # fmt: skip
+    command = [
+        "run",
+        "--task",
+        "mathvista",
+        "--critic",
+        "self-consistency",
+        "--resamples",
+        "100",
+        "--pool",
+        str(file),
+        "--output",
+        str(tmp_path / "runs"),
+    ]
     done = CliRunner().invoke(main, [*command, "--grading", "official"], catch_exceptions=False)
     note = "1 of 2 verdicts are rule-only: there the official rule asks a language model; give one by --judge"
     assert note in done.output
     results = [json.loads(path.read_text()) for path in (tmp_path / "runs" / "results").glob("*/result.json")]
     assert {result.get("judge"): result["curves"]["random"][0]["value"] for result in results} == {
-        "openai:m": 1.0, None: 0.5,
-    }  # fmt: skip
+        "openai:m": 1.0,
+        None: 0.5,
+    }
     assert "rule-only" not in CliRunner().invoke(main, command, catch_exceptions=False).output
 
 

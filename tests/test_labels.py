@@ -153,18 +153,26 @@ def test_failed_continuations_are_not_counted_as_wrong(tmp_path: Path) -> None:
 
 
 RAW = {
-    "image": "x.png", "question": "3 + 4?", "answer": "7", "response": "a\n\nb",
-    "steps_with_score": [{"step": "a", "score": 0.5, "num_mc_correct": 8, "num_mc_total": 16},
-                         {"step": "b", "score": 0.0, "num_mc_correct": 0, "num_mc_total": 16}],
-}  # fmt: skip
+    "image": "x.png",
+    "question": "3 + 4?",
+    "answer": "7",
+    "response": "a\n\nb",
+    "steps_with_score": [
+        {"step": "a", "score": 0.5, "num_mc_correct": 8, "num_mc_total": 16},
+        {"step": "b", "score": 0.0, "num_mc_correct": 0, "num_mc_total": 16},
+    ],
+}
 CONVERSATION = {
-    "id": -1, "image": "x.png",
+    "id": -1,
+    "image": "x.png",
     "conversations": [
         {"from": "system", "value": "judge"},
         {"from": "human", "value": "### Question:\n3 + 4?\n\n### Solution Process:\na"},
-        {"from": "gpt", "value": "+"}, {"from": "human", "value": "b"}, {"from": "gpt", "value": "-"},
+        {"from": "gpt", "value": "+"},
+        {"from": "human", "value": "b"},
+        {"from": "gpt", "value": "-"},
     ],
-}  # fmt: skip
+}
 STEPWISE = {"prompt": "3 + 4?", "completions": ["a", "b"], "labels": [True, False]}
 
 
@@ -188,14 +196,16 @@ def test_every_format_reads_as_the_same_solution(tmp_path: Path, row: Mapping[st
         ({**RAW, "steps_with_score": [{"step": "a"}]}, "line 1, step 0: needs `step`, `num_mc_correct`"),
         ({**RAW, "steps_with_score": [{"step": "a", "num_mc_correct": 3, "num_mc_total": 2}]}, "3 right of 2"),
         ({**CONVERSATION, "conversations": CONVERSATION["conversations"][:2]}, "turns must go human, gpt"),
-        ({**CONVERSATION, "conversations": [{"from": "human", "value": "x"}, {"from": "gpt", "value": "+"}]},
-         "first human turn lacks"),
+        (
+            {**CONVERSATION, "conversations": [{"from": "human", "value": "x"}, {"from": "gpt", "value": "+"}]},
+            "first human turn lacks",
+        ),
         ({**CONVERSATION, "conversations": ["human", "gpt"]}, "must be a list of objects with `from` and `value`"),
         ({**RAW, "start_mc": "high"}, "`start_mc` is 'high', expected a share from 0 to 1"),
         ({**STEPWISE, "labels": [True]}, "2 completions but 1 labels"),
         ({**STEPWISE, "labels": [True, "no"]}, "labels true or false"),
     ],
-)  # fmt: skip
+)
 def test_a_bad_line_is_named_with_its_remedy(tmp_path: Path, row: Mapping[str, Any], message: str) -> None:
     with pytest.raises(DataError, match=message):
         list(read_labelled(write(tmp_path / "rows.jsonl", row)))
@@ -217,8 +227,22 @@ class Labeller(Biased):
 def test_the_command_labels_writes_and_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     policy = Labeller()
     monkeypatch.setattr("vpbench.run.policy.load_generator", lambda spec, settings: policy)
-    command = ["label", "--nano", "--task", "mathvista", "--policy", "some/model", "--limit", "3", "--continuations",
-               "8", "--output", str(tmp_path / "runs"), "--export", str(tmp_path / "out" / "rows.jsonl")]  # fmt: skip
+    command = [
+        "label",
+        "--nano",
+        "--task",
+        "mathvista",
+        "--policy",
+        "some/model",
+        "--limit",
+        "3",
+        "--continuations",
+        "8",
+        "--output",
+        str(tmp_path / "runs"),
+        "--export",
+        str(tmp_path / "out" / "rows.jsonl"),
+    ]
     done = CliRunner().invoke(main, command, catch_exceptions=False)
     assert done.exit_code == 0 and "12, " in done.output
     rows = [json.loads(text) for text in (tmp_path / "out" / "rows.jsonl").read_text().splitlines()]
@@ -281,8 +305,21 @@ def test_fewer_continuations_are_not_those_that_came_back_first(tmp_path: Path) 
 
 
 def label(tmp_path: Path, *arguments: str, task: str = "mathvista") -> Any:
-    command = ["label", "--nano", "--task", task, "--policy", "some/model", "--limit", "2", "--solutions", "2",
-               "--output", str(tmp_path / "runs"), *arguments]  # fmt: skip
+    command = [
+        "label",
+        "--nano",
+        "--task",
+        task,
+        "--policy",
+        "some/model",
+        "--limit",
+        "2",
+        "--solutions",
+        "2",
+        "--output",
+        str(tmp_path / "runs"),
+        *arguments,
+    ]
     return CliRunner().invoke(main, command, catch_exceptions=False)
 
 

@@ -94,8 +94,19 @@ def critic_file(folder: Path, name: str, fails_on: str | None = None) -> Path:
 
 
 def run(folder: Path, critics: str, *arguments: object) -> Result:
-    return vpbench("run", "--nano", "--task", ",".join(TASKS), "--critic", critics, "--limit", 2,
-                   "--output", folder / "runs", *arguments)  # fmt: skip
+    return vpbench(
+        "run",
+        "--nano",
+        "--task",
+        ",".join(TASKS),
+        "--critic",
+        critics,
+        "--limit",
+        2,
+        "--output",
+        folder / "runs",
+        *arguments,
+    )
 
 
 Finished = dict[tuple[str, str], dict[str, Any]]
@@ -191,8 +202,14 @@ def _refuse_the_last() -> Any:
 
 def test_each_task_counts_what_the_critic_used_on_it(tmp_path: Path, finished: Finished) -> None:
     with chat_server(lambda *_: completion("Yes", logprobs={"Yes": -0.1, "No": -2.5})) as server:
-        done = run(tmp_path, "mllm-judge", "--critic-model", "openai:m", "--critic-args",
-                   f"model_args=base_url={server.url},mode=response")  # fmt: skip
+        done = run(
+            tmp_path,
+            "mllm-judge",
+            "--critic-model",
+            "openai:m",
+            "--critic-args",
+            f"model_args=base_url={server.url},mode=response",
+        )
         assert done.exit_code == 0, done.output
     used = [each["critic_used_in_this_run"]["requests"] for each in finished.values()]
     assert sum(used) == len(server.bodies)
@@ -298,8 +315,17 @@ def test_a_step_task_refuses_a_pool_before_the_other_tasks_are_scored(tmp_path: 
     pool = tmp_path / "pool.jsonl"
     row = {"question": "How many?", "answer": "4", "candidates": [{"response": "4"}]}
     pool.write_text(json.dumps({"question_id": "1", **row}) + "\n")
-    done = vpbench("run", "--task", "mathvista,visualprocessbench", "--critic", "self-consistency", "--pool", pool,
-                   "--output", tmp_path / "runs")  # fmt: skip
+    done = vpbench(
+        "run",
+        "--task",
+        "mathvista,visualprocessbench",
+        "--critic",
+        "self-consistency",
+        "--pool",
+        pool,
+        "--output",
+        tmp_path / "runs",
+    )
     assert done.exit_code == 2
     assert "task 'visualprocessbench' brings its own solutions; leave --pool out" in done.output
     assert not (tmp_path / "runs").exists()

@@ -193,8 +193,23 @@ def test_without_a_model_it_says_what_to_give() -> None:
 
 def run(tmp_path: Path, server: Server, task: str, *more: object, args: str = "") -> Result:
     model_args = f"model_args=base_url={server.url};retries=0;concurrency=4{args}"
-    command = ["run", "--nano", "--task", task, "--critic", "mllm-judge", "--critic-model", "openai:m", "--critic-args",
-               model_args, "--output", tmp_path, "--resamples", 100, *more]  # fmt: skip
+    command = [
+        "run",
+        "--nano",
+        "--task",
+        task,
+        "--critic",
+        "mllm-judge",
+        "--critic-model",
+        "openai:m",
+        "--critic-args",
+        model_args,
+        "--output",
+        tmp_path,
+        "--resamples",
+        100,
+        *more,
+    ]
     return CliRunner().invoke(main, [str(each) for each in command], catch_exceptions=False)
 
 

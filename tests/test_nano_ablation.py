@@ -93,8 +93,10 @@ def test_label_sets_of_one_policy_rest_on_the_same_continuations(
     assert shop.label_files(LabelSet(8, rule="advantage")) == [many]
     assert drawn["continuations"] == once
     for small, large, early in zip(*(path.read_text().splitlines() for path in (few, many, stopped)), strict=True):
-        counts = [[(each["num_mc_correct"], each["num_mc_total"]) for each in json.loads(line)["steps_with_score"]]
-                  for line in (small, large, early)]  # fmt: skip
+        counts = [
+            [(each["num_mc_correct"], each["num_mc_total"]) for each in json.loads(line)["steps_with_score"]]
+            for line in (small, large, early)
+        ]
         assert [total for _, total in counts[0]][:-1] == [4] * (len(counts[0]) - 1)
         assert all(few <= many <= few + 4 for (few, _), (many, _) in zip(*counts[:2], strict=True))
         stop = next((place for place, (right, _) in enumerate(counts[1]) if not right), len(counts[1]))
@@ -163,9 +165,15 @@ def test_every_axis_reaches_what_it_is_of(tmp_path: Path, asked: Asked) -> None:
     shop = Workshop(tmp_path, TINY, lambda _: None)
     prm, orm = (finetune.critic_class(name).name for name in ("prm", "orm"))
     advantage = LabelSet(rule="advantage", threshold=0.25)
-    own = [shop.trained(each) for each in (
-        Tuned(seed=3, labels=advantage), Tuned(), Tuned(base=POLICY, learning_rate=4e-4, epochs=4), Tuned(model="orm"),
-    )]  # fmt: skip
+    own = [
+        shop.trained(each)
+        for each in (
+            Tuned(seed=3, labels=advantage),
+            Tuned(),
+            Tuned(base=POLICY, learning_rate=4e-4, epochs=4),
+            Tuned(model="orm"),
+        )
+    ]
     assert len(set(own)) == 4
     plain = {"seed": 0, "label_rule": "value", "mc_threshold": 0.0}
     assert asked.tuned == [

@@ -20,9 +20,13 @@ from vpbench.nano.tuning import Round
 
 EQUAL = dict.fromkeys(KINDS, 1)
 SMALL = Recipe(
-    rounds=(Round(1, 4, EQUAL, describe=True), Round(18, 20, EQUAL)), questions=7, hot_questions=7, slips=7,
-    labelled_per_kind=1, seed=3,
-)  # fmt: skip
+    rounds=(Round(1, 4, EQUAL, describe=True), Round(18, 20, EQUAL)),
+    questions=7,
+    hot_questions=7,
+    slips=7,
+    labelled_per_kind=1,
+    seed=3,
+)
 
 
 def test_fine_tuning_is_drawn_again_as_it_was(monkeypatch):

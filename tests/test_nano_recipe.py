@@ -12,10 +12,17 @@ from vpbench.scoring import load_step_scorer
 
 EQUAL = dict.fromkeys(KINDS, 1)
 TINY = Recipe(
-    vision_steps=2, rounds=(Round(2, 4, EQUAL, describe=True), Round(3, 4, EQUAL)), policy_steps=2, questions=40,
-    hot_questions=14, slips=430, adapting_steps=2, starting_sequences=128, pretraining_sequences=128,
+    vision_steps=2,
+    rounds=(Round(2, 4, EQUAL, describe=True), Round(3, 4, EQUAL)),
+    policy_steps=2,
+    questions=40,
+    hot_questions=14,
+    slips=430,
+    adapting_steps=2,
+    starting_sequences=128,
+    pretraining_sequences=128,
     labelled_per_kind=1,
-)  # fmt: skip
+)
 
 
 @pytest.mark.slow

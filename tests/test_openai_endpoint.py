@@ -333,9 +333,24 @@ def test_no_thread_is_left_behind() -> None:
 def test_a_policy_behind_an_endpoint_is_sampled_once_and_its_key_is_nowhere(tmp_path: Path) -> None:
     pool = tmp_path / "pool.jsonl"
     with chat_server(echo) as server:
-        command = ["sample", "--nano", "--task", "mathvista", "--policy", "openai:m", "--policy-args",
-                   f"base_url={server.url},retries=0", "--samples", "3", "--limit", "2", "--output",
-                   str(tmp_path / "runs"), "--export", str(pool)]  # fmt: skip
+        command = [
+            "sample",
+            "--nano",
+            "--task",
+            "mathvista",
+            "--policy",
+            "openai:m",
+            "--policy-args",
+            f"base_url={server.url},retries=0",
+            "--samples",
+            "3",
+            "--limit",
+            "2",
+            "--output",
+            str(tmp_path / "runs"),
+            "--export",
+            str(pool),
+        ]
         for _ in range(2):
             done = CliRunner().invoke(main, command, catch_exceptions=False)
             assert done.exit_code == 0, done.output

@@ -59,9 +59,8 @@ def test_a_users_file_works_like_a_built_in(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("given", "message"),
-    [({"steps": "many"}, "steps='many' is not of type int"),
-     ({"flag": "maybe"}, "flag='maybe' is not of type bool")],
-)  # fmt: skip
+    [({"steps": "many"}, "steps='many' is not of type int"), ({"flag": "maybe"}, "flag='maybe' is not of type bool")],
+)
 def test_wrong_settings_are_named(tmp_path: Path, given: dict[str, str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         make_critic(find_critic(mine(tmp_path)).cls, given)

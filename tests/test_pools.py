@@ -27,14 +27,16 @@ def write(path: Path, *rows: Any) -> Path:
         ("grouped.jsonl", [{"question_id": 7, "candidates": [{"response": "a"}, {"response": "b"}]}]),
         ("grouped.jsonl.gz", [{"question_id": "7", "candidates": [{"response": "a"}, {"response": "b"}]}]),
         ("flat.jsonl", [{"question_id": 7, "response": "a"}, "", {"question_id": 7, "response": "b"}]),
-        ("indexed.jsonl", [{"question_id": 7, "index": 1, "response": "b"},
-                           {"question_id": 7, "index": 0, "response": "a"}]),
+        (
+            "indexed.jsonl",
+            [{"question_id": 7, "index": 1, "response": "b"}, {"question_id": 7, "index": 0, "response": "a"}],
+        ),
         ("search_and_learn.jsonl", [{"unique_id": "7", "completions": ["a", "b"], "scores": [[0.5], [0.25, 1]]}]),
         ("lm_eval.jsonl", [{"doc_id": 7, "resps": [["a", "b"]], "doc": {}}]),
         ("vlmevalkit.tsv", ["index\tprediction", "7\ta", "7\tb"]),
         ("vlmevalkit.csv", ["index,prediction", "7,a", "7,b"]),
     ],
-)  # fmt: skip
+)
 def test_formats(tmp_path: Path, name: str, rows: list[Any]) -> None:
     pool = read_pool(write(tmp_path / name, *rows))
     assert [(row.candidate.index, row.candidate.response) for row in pool.rows["7"]] == [(0, "a"), (1, "b")]
@@ -43,12 +45,16 @@ def test_formats(tmp_path: Path, name: str, rows: list[Any]) -> None:
 
 def test_what_a_candidate_carries_is_kept(tmp_path: Path) -> None:
     line = {
-        "question_id": "1", "question": "Q?", "answer": "4", "choices": None, "candidates": [
+        "question_id": "1",
+        "question": "Q?",
+        "answer": "4",
+        "choices": None,
+        "candidates": [
             {"response": "x", "system": "s", "steps": ["x"], "step_scores": [0.5], "correct": True, "extraction": "4"},
             {"response": "y", "correct": False, "extraction": "4", "prediction": None},
             {"response": None, "correct": False, "extraction": ""},
         ],
-    }  # fmt: skip
+    }
     pool = read_pool(write(tmp_path / "p.jsonl", line))
     first, second, third = pool.rows["1"]
     assert (first.candidate.policy, first.candidate.steps, first.extraction) == ("s", ("x",), "4")
@@ -68,17 +74,21 @@ def test_what_a_candidate_carries_is_kept(tmp_path: Path) -> None:
         ([{"question_id": 1, "candidates": "a"}], r"line 1: `candidates` must be a list"),
         ([{"question_id": 1, "candidates": [{}]}], r"line 1, candidate 0: a candidate without `response`"),
         ([{"question_id": 1, "response": 5}], r"`response` is a int"),
-        ([{"question_id": 1, "response": "a", "index": 0}, {"question_id": 1, "response": "b", "index": 0}],
-         r"line 2: question '1' already has a candidate with index 0 at .*line 1"),
+        (
+            [{"question_id": 1, "response": "a", "index": 0}, {"question_id": 1, "response": "b", "index": 0}],
+            r"line 2: question '1' already has a candidate with index 0 at .*line 1",
+        ),
         ([{"question_id": 1, "response": "a", "index": -1}], r"`index` is -1"),
         ([{"question_id": 1, "response": "a", "steps": "a"}], r"`steps` must be a list of strings"),
         ([{"question_id": 1, "response": "a", "correct": "yes"}], r"`correct` is 'yes'"),
         ([{"completions": ["a"]}], r"`completions` without"),
-        ([{"id": 1, "completions": ["a"], "scores": []  , "x": 0}, {"id": 2, "completions": ["a"], "scores": [1, 2]}],
-         r"line 2: 1 completions but 2 scores"),
+        (
+            [{"id": 1, "completions": ["a"], "scores": [], "x": 0}, {"id": 2, "completions": ["a"], "scores": [1, 2]}],
+            r"line 2: 1 completions but 2 scores",
+        ),
         ([""], r"p\.jsonl: no candidates"),
     ],
-)  # fmt: skip
+)
 def test_a_malformed_line_is_named(tmp_path: Path, rows: list[Any], message: str) -> None:
     with pytest.raises(DataError, match=message):
         read_pool(write(tmp_path / "p.jsonl", *rows))
@@ -98,8 +108,11 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_scores_from_a_file(tmp_path: Path) -> None:
-    flat = write(tmp_path / "flat.jsonl", {"question_id": "1", "index": 1, "score": 2}, {"question_id": 1, "index": 0,
-                 "step_scores": [0.5, 1]})  # fmt: skip
+    flat = write(
+        tmp_path / "flat.jsonl",
+        {"question_id": "1", "index": 1, "score": 2},
+        {"question_id": 1, "index": 0, "step_scores": [0.5, 1]},
+    )
     grouped = write(
         tmp_path / "grouped.jsonl", {"question_id": "1", "candidates": [{"step_scores": [0.5, 1]}, {"score": 2}]}
     )
@@ -113,13 +126,15 @@ def test_scores_from_a_file(tmp_path: Path) -> None:
     [
         ([{"index": 0, "score": 1}], "line 1: no `question_id`"),
         ([{"question_id": 1}], "line 1: neither `step_scores` nor `score`"),
-        ([{"question_id": 1, "index": 0, "score": 1}, {"question_id": 1, "index": 0, "score": 2}],
-         "line 2: question '1' candidate 0 already has a score at .*line 1"),
+        (
+            [{"question_id": 1, "index": 0, "score": 1}, {"question_id": 1, "index": 0, "score": 2}],
+            "line 2: question '1' candidate 0 already has a score at .*line 1",
+        ),
         ([{"question_id": 1, "score": float("nan")}], "nan is not a score"),
         ([{"question_id": 1, "score": "high"}], "'high' is not a score"),
         ([{"question_id": 1, "step_scores": 1}], "`step_scores` must be a list"),
     ],
-)  # fmt: skip
+)
 def test_a_malformed_score_is_named(tmp_path: Path, rows: list[Any], message: str) -> None:
     with pytest.raises(DataError, match=message):
         read_scores(write(tmp_path / "s.jsonl", *rows))

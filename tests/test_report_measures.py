@@ -65,8 +65,23 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for id, signs in enumerate(CORRECT)
     ]
     (path / "pool.jsonl").write_text("\n".join(map(json.dumps, pool)))
-    arguments = ["run", "--task", path / "pairs.py", "--data", path, "--pool", path / "pool.jsonl", "--scores",
-                 path / "pool.jsonl", "--output", path / "runs", "--n", "1,3", "--resamples", "2000"]  # fmt: skip
+    arguments = [
+        "run",
+        "--task",
+        path / "pairs.py",
+        "--data",
+        path,
+        "--pool",
+        path / "pool.jsonl",
+        "--scores",
+        path / "pool.jsonl",
+        "--output",
+        path / "runs",
+        "--n",
+        "1,3",
+        "--resamples",
+        "2000",
+    ]
     done = CliRunner().invoke(main, list(map(str, arguments)), catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return next((path / "runs" / "results").iterdir())
@@ -96,8 +111,11 @@ def test_every_n_and_every_control_by_hand(measures: dict[Any, dict[str, Any]]) 
 
 
 def test_categories_counts_and_what_is_shown(measures: dict[Any, dict[str, Any]]) -> None:
-    counts = {label: (each["count"], each["points"][1]["critic"]) for (_, kind, label), each in measures.items()
-              if kind is not None}  # fmt: skip
+    counts = {
+        label: (each["count"], each["points"][1]["critic"])
+        for (_, kind, label), each in measures.items()
+        if kind is not None
+    }
     assert counts == {"red": (2, 0.0), "blue": (4, 0.75), "a|b": (2, 0.5), "c": (4, 0.5)}
     assert measures["both_right", None, None]["count"] == 3
     shown = {key for key, each in measures.items() if each["shown"]}

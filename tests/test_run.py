@@ -93,8 +93,9 @@ def test_the_miniature_world_gives_a_valid_result(tmp_path: Path) -> None:
 
 
 def test_step_detection_gives_a_valid_result(tmp_path: Path) -> None:
-    done = vpbench("run", "--nano", "--task", "visualprocessbench", "--output", tmp_path, "--limit", 90,
-                   "--threshold", 0.4)  # fmt: skip
+    done = vpbench(
+        "run", "--nano", "--task", "visualprocessbench", "--output", tmp_path, "--limit", 90, "--threshold", 0.4
+    )
     assert done.exit_code == 0, done.output
     (result,) = results(tmp_path)
     jsonschema.validate(result, SCHEMA)
@@ -107,8 +108,20 @@ def test_step_detection_gives_a_valid_result(tmp_path: Path) -> None:
 
 def test_the_same_command_again_does_nothing_twice_and_gives_the_same_rows(tmp_path: Path) -> None:
     (tmp_path / "critic.py").write_text(CRITIC)
-    arguments = ["run", "--nano", "--task", "mathvista", "--critic", tmp_path / "critic.py", "--critic-args",
-                 f"log={tmp_path}/log", "--output", tmp_path / "runs", "--limit", 12]  # fmt: skip
+    arguments = [
+        "run",
+        "--nano",
+        "--task",
+        "mathvista",
+        "--critic",
+        tmp_path / "critic.py",
+        "--critic-args",
+        f"log={tmp_path}/log",
+        "--output",
+        tmp_path / "runs",
+        "--limit",
+        12,
+    ]
     assert vpbench(*arguments).exit_code == 0
     rows = next((tmp_path / "runs" / "results").glob("*/rows.parquet"))
     before, calls = rows.read_bytes(), (tmp_path / "log").read_text()
@@ -128,8 +141,25 @@ def test_killed_while_scoring_the_same_command_ends_with_identical_rows(tmp_path
 
 
 def _run_killed(tmp_path: Path, name: str, die_at: list[int]) -> bytes:
-    command = [sys.executable, "-m", "vpbench", "run", "--nano", "--task", "mathvista", "--critic", "critic.py",
-               "--critic-args", f"log=log-{name}", "--output", name, "--limit", "10", "--resamples", "100"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "vpbench",
+        "run",
+        "--nano",
+        "--task",
+        "mathvista",
+        "--critic",
+        "critic.py",
+        "--critic-args",
+        f"log=log-{name}",
+        "--output",
+        name,
+        "--limit",
+        "10",
+        "--resamples",
+        "100",
+    ]
     for at in [*die_at, 0]:
         done = subprocess.run(
             command, cwd=tmp_path, env={**os.environ, "DIE_AT": str(at)}, capture_output=True, check=False
@@ -140,8 +170,20 @@ def _run_killed(tmp_path: Path, name: str, die_at: list[int]) -> bytes:
 
 def test_a_failed_row_is_a_row_with_its_reason_and_is_tried_again(tmp_path: Path) -> None:
     (tmp_path / "critic.py").write_text(CRITIC)
-    arguments = ["run", "--nano", "--task", "mathvista", "--critic", tmp_path / "critic.py", "--critic-args",
-                 f"log={tmp_path}/log", "--output", tmp_path / "runs", "--limit", 4]  # fmt: skip
+    arguments = [
+        "run",
+        "--nano",
+        "--task",
+        "mathvista",
+        "--critic",
+        tmp_path / "critic.py",
+        "--critic-args",
+        f"log={tmp_path}/log",
+        "--output",
+        tmp_path / "runs",
+        "--limit",
+        4,
+    ]
     stopped = vpbench(*arguments, FAIL="2")
     assert stopped.exit_code == 3
     assert "question '2' candidate 0: no picture here" in stopped.output
@@ -159,8 +201,19 @@ def test_a_failed_row_is_a_row_with_its_reason_and_is_tried_again(tmp_path: Path
 def test_a_response_the_critic_refused_is_not_owed_again(tmp_path: Path) -> None:
     (tmp_path / "critic.py").write_text(CRITIC)
     pool = pool_file(tmp_path, line("1", "4", ""), line("2", "", "5"))
-    arguments = ["run", "--task", "mathvista", "--critic", tmp_path / "critic.py", "--pool", pool, "--critic-args",
-                 f"log={tmp_path}/log", "--output", tmp_path / "runs"]  # fmt: skip
+    arguments = [
+        "run",
+        "--task",
+        "mathvista",
+        "--critic",
+        tmp_path / "critic.py",
+        "--pool",
+        pool,
+        "--critic-args",
+        f"log={tmp_path}/log",
+        "--output",
+        tmp_path / "runs",
+    ]
     for _ in range(2):
         assert vpbench(*arguments).exit_code == 0
         assert (tmp_path / "log").read_text() == "1 0 1\n2 0 1\n"
@@ -171,16 +224,40 @@ def test_a_response_the_critic_refused_is_not_owed_again(tmp_path: Path) -> None
 def test_another_setting_is_another_key(tmp_path: Path) -> None:
     (tmp_path / "critic.py").write_text(CRITIC)
     for log in ("a", "b"):
-        vpbench("run", "--nano", "--task", "mathvista", "--critic", tmp_path / "critic.py", "--critic-args",
-                f"log={tmp_path}/{log}", "--output", tmp_path / "runs", "--limit", 3)  # fmt: skip
+        vpbench(
+            "run",
+            "--nano",
+            "--task",
+            "mathvista",
+            "--critic",
+            tmp_path / "critic.py",
+            "--critic-args",
+            f"log={tmp_path}/{log}",
+            "--output",
+            tmp_path / "runs",
+            "--limit",
+            3,
+        )
     assert (tmp_path / "a").read_text() == (tmp_path / "b").read_text()
     assert len(list((tmp_path / "runs" / "scores").iterdir())) == 2
 
 
 def test_settings_go_to_the_critics_that_have_them(tmp_path: Path) -> None:
     (tmp_path / "critic.py").write_text(CRITIC)
-    done = vpbench("run", "--nano", "--task", "mathvista", "--critic", f"self-consistency,{tmp_path}/critic.py",
-                   "--critic-args", f"log={tmp_path}/log", "--output", tmp_path / "runs", "--limit", 2)  # fmt: skip
+    done = vpbench(
+        "run",
+        "--nano",
+        "--task",
+        "mathvista",
+        "--critic",
+        f"self-consistency,{tmp_path}/critic.py",
+        "--critic-args",
+        f"log={tmp_path}/log",
+        "--output",
+        tmp_path / "runs",
+        "--limit",
+        2,
+    )
     assert done.exit_code == 0, done.output
     assert sorted(result["critic"] for result in results(tmp_path / "runs")) == ["counting", "self-consistency"]
 
@@ -188,8 +265,20 @@ def test_settings_go_to_the_critics_that_have_them(tmp_path: Path) -> None:
 def test_a_limited_run_is_continued_by_a_longer_one(tmp_path: Path) -> None:
     (tmp_path / "critic.py").write_text(CRITIC)
     for limit in (2, 5):
-        vpbench("run", "--nano", "--task", "mathvista", "--critic", tmp_path / "critic.py", "--critic-args",
-                f"log={tmp_path}/log", "--output", tmp_path / "runs", "--limit", limit)  # fmt: skip
+        vpbench(
+            "run",
+            "--nano",
+            "--task",
+            "mathvista",
+            "--critic",
+            tmp_path / "critic.py",
+            "--critic-args",
+            f"log={tmp_path}/log",
+            "--output",
+            tmp_path / "runs",
+            "--limit",
+            limit,
+        )
     calls = [call.split()[0] for call in (tmp_path / "log").read_text().splitlines()]
     assert calls == ["1", "2", "3", "4", "5"]
     assert sorted(result["questions"] for result in results(tmp_path / "runs")) == [2, 5]

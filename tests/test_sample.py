@@ -32,8 +32,19 @@ def fake_backend(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def vpbench(verb: str, tmp_path: Path, *arguments: object, **environment: str) -> Result:
-    given = [verb, "--nano", "--task", "mathvista", "--policy", "fake:model", "--policy-args", f"log={tmp_path}/log",
-             "--output", tmp_path / "runs", *arguments]  # fmt: skip
+    given = [
+        verb,
+        "--nano",
+        "--task",
+        "mathvista",
+        "--policy",
+        "fake:model",
+        "--policy-args",
+        f"log={tmp_path}/log",
+        "--output",
+        tmp_path / "runs",
+        *arguments,
+    ]
     return CliRunner().invoke(main, [str(each) for each in given], env=environment, catch_exceptions=False)
 
 
@@ -55,8 +66,25 @@ def test_killed_at_any_draw_the_same_command_draws_nothing_twice_and_loses_nothi
         "from vpbench.generate import generator; generator.BACKENDS['fake'] = 'fake_policy:FakePolicy'\n"
         "from vpbench.cli import main; main()"
     )
-    command = [sys.executable, "-c", script, "sample", "--nano", "--task", "mathvista", "--policy", "fake:model",
-               "--policy-args", "log=log", "--samples", "40", "--limit", "3", "--output", "runs"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-c",
+        script,
+        "sample",
+        "--nano",
+        "--task",
+        "mathvista",
+        "--policy",
+        "fake:model",
+        "--policy-args",
+        "log=log",
+        "--samples",
+        "40",
+        "--limit",
+        "3",
+        "--output",
+        "runs",
+    ]
     for at in ("0", "1", "33", "50", "119", "never"):
         done = subprocess.run(
             command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(HERE), "DIE_AT": at}, check=False
@@ -98,9 +126,16 @@ def test_the_first_candidate_can_be_greedy(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [["--temperature", 1], ["--top-p", 1], ["--max-tokens", 7], ["--seed", 1], ["--first-greedy"],
-     ["--prompt", "question"], ["--policy", "fake:other"]],
-)  # fmt: skip
+    [
+        ["--temperature", 1],
+        ["--top-p", 1],
+        ["--max-tokens", 7],
+        ["--seed", 1],
+        ["--first-greedy"],
+        ["--prompt", "question"],
+        ["--policy", "fake:other"],
+    ],
+)
 def test_another_way_to_draw_is_another_key(tmp_path: Path, change: list[Any]) -> None:
     for extra in ([], change, []):
         assert vpbench("sample", tmp_path, "--limit", 1, "--samples", 2, *extra).exit_code == 0
@@ -181,12 +216,26 @@ def test_the_export_is_a_pool(tmp_path: Path, name: str) -> None:
     assert first["prompt"].startswith("What is the mean height")
     rows = candidates(tmp_path)
     assert first["candidates"] == [
-        {"index": index, "policy": "fake:model",
-         **{field: rows["1", index][field] for field in ("response", "finish_reason", "tokens")}}
+        {
+            "index": index,
+            "policy": "fake:model",
+            **{field: rows["1", index][field] for field in ("response", "finish_reason", "tokens")},
+        }
         for index in range(3)
-    ]  # fmt: skip
-    arguments = ["run", "--task", "mathvista", "--data", nano_folder("mathvista"), "--pool", tmp_path / name,
-                 "--critic", "self-consistency", "--output", tmp_path / "from-file"]  # fmt: skip
+    ]
+    arguments = [
+        "run",
+        "--task",
+        "mathvista",
+        "--data",
+        nano_folder("mathvista"),
+        "--pool",
+        tmp_path / name,
+        "--critic",
+        "self-consistency",
+        "--output",
+        tmp_path / "from-file",
+    ]
     done = CliRunner().invoke(main, [str(each) for each in arguments], catch_exceptions=False)
     assert done.exit_code == 0, done.output
 

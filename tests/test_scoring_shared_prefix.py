@@ -49,21 +49,39 @@ def _one_thread() -> Iterator[None]:
 
 def text_config(kind: str, layers: int = 3, **settings: Any) -> Any:
     return CONFIGS[kind](
-        vocab_size=100, hidden_size=48, intermediate_size=64, num_hidden_layers=layers, num_attention_heads=6,
-        num_key_value_heads=2, head_dim=8, max_position_embeddings=512, initializer_range=0.15, **settings,
-    )  # fmt: skip
+        vocab_size=100,
+        hidden_size=48,
+        intermediate_size=64,
+        num_hidden_layers=layers,
+        num_attention_heads=6,
+        num_key_value_heads=2,
+        head_dim=8,
+        max_position_embeddings=512,
+        initializer_range=0.15,
+        **settings,
+    )
 
 
 def make_model(kind: str = "qwen2", attention: str = "sdpa", layers: int = 3) -> Any:
     torch.manual_seed(1)
     vision = InternVLVisionConfig(
-        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32, image_size=(SIDE, SIDE),
-        patch_size=(14, 14), attention_bias=True, use_mean_pooling=True,
-    )  # fmt: skip
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        image_size=(SIDE, SIDE),
+        patch_size=(14, 14),
+        attention_bias=True,
+        use_mean_pooling=True,
+    )
     config = InternVLConfig(
-        vision_config=vision, text_config=text_config(kind, layers), image_token_id=IMAGE,
-        image_seq_length=TOKENS_PER_TILE, tie_word_embeddings=False, attn_implementation=attention,
-    )  # fmt: skip
+        vision_config=vision,
+        text_config=text_config(kind, layers),
+        image_token_id=IMAGE,
+        image_seq_length=TOKENS_PER_TILE,
+        tie_word_embeddings=False,
+        attn_implementation=attention,
+    )
     model = InternVLForConditionalGeneration(config).eval().requires_grad_(False)
     for parameter in model.parameters():
         parameter.copy_(parameter.bfloat16())

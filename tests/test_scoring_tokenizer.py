@@ -35,9 +35,14 @@ def test_sentencepiece_is_cut_at_added_tokens(tmp_path: Path) -> None:
     ids = dict(zip(SPECIAL, range(size - 5, size), strict=True))
     text = "<|im_start|>assistant\n+<|im_end|>\nstep  one<img>é</s>"
     wanted = [
-        ids["<|im_start|>"], *plain.encode("assistant\n+"), ids["<|im_end|>"], *plain.encode("\nstep  one"),
-        ids["<img>"], *plain.encode("é"), 2,
-    ]  # fmt: skip
+        ids["<|im_start|>"],
+        *plain.encode("assistant\n+"),
+        ids["<|im_end|>"],
+        *plain.encode("\nstep  one"),
+        ids["<img>"],
+        *plain.encode("é"),
+        2,
+    ]
     assert tokenizer.encode(text, with_special=False) == wanted
     assert tokenizer.encode(text) == [1, *wanted]
     assert tokenizer.token_id("+") == plain.piece_to_id("+")

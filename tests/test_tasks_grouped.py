@@ -39,24 +39,37 @@ def dynamath_question(answer: str, answer_type: str, text: str = "What is it?") 
 
 def dynamath_row(**changes: Any) -> dict[str, Any]:
     return {
-        "id": "7", "question": "Which is larger? Choices: (A) red (B) blue ", "image": "images/7.png",
-        "ground_truth": "B", "answer_type": "multiple choice", "subject": "statistics",
-        "knowledge_level": "high school", "__split__": "sample_variant10",
-    } | changes  # fmt: skip
+        "id": "7",
+        "question": "Which is larger? Choices: (A) red (B) blue ",
+        "image": "images/7.png",
+        "ground_truth": "B",
+        "answer_type": "multiple choice",
+        "subject": "statistics",
+        "knowledge_level": "high school",
+        "__split__": "sample_variant10",
+    } | changes
 
 
 def wemath_row(**changes: Any) -> dict[str, Any]:
     return {
-        "ID": "2steps_7", "key": "2steps_1", "question": "How long is AB?", "option": "A. 3; B. 4;C. 5;D. 3",
-        "answer": "B", "knowledge concept": "Parallel",
-    } | changes  # fmt: skip
+        "ID": "2steps_7",
+        "key": "2steps_1",
+        "question": "How long is AB?",
+        "option": "A. 3; B. 4;C. 5;D. 3",
+        "answer": "B",
+        "knowledge concept": "Parallel",
+    } | changes
 
 
 def logicvista_row(**changes: Any) -> dict[str, Any]:
     return {
-        "id": "v1_7", "question": "Which two come next? Select from A-E ", "answer": "B, D", "skill": ["inductive"],
-        "broad_capability": ["diagram and ocr"], "specific_capability": ["sequence pattern"],
-    } | changes  # fmt: skip
+        "id": "v1_7",
+        "question": "Which two come next? Select from A-E ",
+        "answer": "B, D",
+        "skill": ["inductive"],
+        "broad_capability": ["diagram and ocr"],
+        "specific_capability": ["sequence pattern"],
+    } | changes
 
 
 def short(answer: Any) -> str:
@@ -216,17 +229,23 @@ def test_gradings_of_logicvista() -> None:
         verdict = logicvista.grade_extraction(question, extraction)
         assert verdict is not None and verdict.correct == correct
     for response, correct, reason in [
-        ("D, B", True, "match (rule-only)"), ("USER: hm ASSISTANT: B and D.", True, "match (rule-only)"),
-        ("B", False, "different (rule-only)"), ("G", False, "no answer (rule-only)"),
-        ("The answer is B, D", False, "needs a judge"), (" ", False, "empty response"),
-    ]:  # fmt: skip
+        ("D, B", True, "match (rule-only)"),
+        ("USER: hm ASSISTANT: B and D.", True, "match (rule-only)"),
+        ("B", False, "different (rule-only)"),
+        ("G", False, "no answer (rule-only)"),
+        ("The answer is B, D", False, "needs a judge"),
+        (" ", False, "empty response"),
+    ]:
         verdict = logicvista.grade(question, response, "official")
         assert (verdict.correct, verdict.reason) == (correct, reason), response
     assert logicvista.grade(question, "The answer is B, D", "robust").correct
     match = module("logicvista").toolkit_match
     assert [match("B, D", reply) for reply in ("DB", "B, D", "Z", "b")] == [
-        (True, True), (False, False), (True, False), (False, False),
-    ]  # fmt: skip
+        (True, True),
+        (False, False),
+        (True, False),
+        (False, False),
+    ]
 
 
 def pools(questions: int, size: int, seed: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
@@ -243,12 +262,15 @@ WEMATH = [
 ]
 DYNAMATH = [
     Question(
-        "dynamath", f"{g}/variant{v}", "", group=str(g),
+        "dynamath",
+        f"{g}/variant{v}",
+        "",
+        group=str(g),
         categories={"subject": "algebra" if g % 2 else "statistics", "knowledge_level": "high school", "variant": v},
     )
     for g in range(4)
     for v in (1, 2, 3)
-]  # fmt: skip
+]
 
 
 def measures(name: str, questions: list[Question], correctness: np.ndarray[Any, Any]) -> dict[str, Measure]:
@@ -355,19 +377,35 @@ def test_measures_of_partial_data_are_defined() -> None:
 @pytest.mark.parametrize("mode", ["robust", "official"])
 @pytest.mark.parametrize(
     "response",
-    ['{"short answer": ' * 60_000, "{" * 500_000, '{"a":' * 100_000 + "}" * 100_000, "9" * 1_000_000, "\x00\ud800(",
-     "Answer" * 200_000, "A, " * 300_000, short("9" * 100_000), short("9e999999999"), short("²"), short({"a": 1}),
-     short([1, ["x"]]), short("nan"), short("1" + " " * 500_000), '"short answer": "' * 60_000, "<" * 500_000],
-)  # fmt: skip
+    [
+        '{"short answer": ' * 60_000,
+        "{" * 500_000,
+        '{"a":' * 100_000 + "}" * 100_000,
+        "9" * 1_000_000,
+        "\x00\ud800(",
+        "Answer" * 200_000,
+        "A, " * 300_000,
+        short("9" * 100_000),
+        short("9e999999999"),
+        short("²"),
+        short({"a": 1}),
+        short([1, ["x"]]),
+        short("nan"),
+        short("1" + " " * 500_000),
+        '"short answer": "' * 60_000,
+        "<" * 500_000,
+    ],
+)
 def test_hostile_responses_get_a_verdict_at_once(mode: Any, response: str) -> None:
     questions: dict[str, list[Question | None]] = {
         "dynamath": [
-            dynamath_question("2.5", "float"), dynamath_question("A", "multiple choice", YES_NO),
+            dynamath_question("2.5", "float"),
+            dynamath_question("A", "multiple choice", YES_NO),
             dynamath_question("y = 2", "text"),
         ],
         "wemath": [task("wemath").question(wemath_row(), ())],
         "logicvista": [task("logicvista").question(logicvista_row(), ())],
-    }  # fmt: skip
+    }
     for name, each in questions.items():
         for question in each:
             assert question is not None

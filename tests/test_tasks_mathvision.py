@@ -22,8 +22,15 @@ def task() -> Task:
 
 
 def row(options: list[str], answer: str) -> dict[str, Any]:
-    return {"id": "7", "question": "How long?\n<image1>", "options": options, "answer": answer, "level": 3,
-            "subject": "length", "solution": None}  # fmt: skip
+    return {
+        "id": "7",
+        "question": "How long?\n<image1>",
+        "options": options,
+        "answer": answer,
+        "level": 3,
+        "subject": "length",
+        "solution": None,
+    }
 
 
 def choice_question(answer: str) -> Question:

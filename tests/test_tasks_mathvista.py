@@ -24,10 +24,17 @@ def task() -> Task:
 def row(**changes: Any) -> dict[str, Any]:
     keys = ("category", "context", "grade", "language", "skills", "source", "task", "split")
     values = {
-        "pid": "7", "question": "How old is the tree?", "choices": None, "unit": "years", "precision": 1.0,
-        "answer": "12.5", "question_type": "free_form", "answer_type": "float", "query": "other",
+        "pid": "7",
+        "question": "How old is the tree?",
+        "choices": None,
+        "unit": "years",
+        "precision": 1.0,
+        "answer": "12.5",
+        "question_type": "free_form",
+        "answer_type": "float",
+        "query": "other",
         "metadata": {key: key for key in keys},
-    }  # fmt: skip
+    }
     return values | changes
 
 
@@ -45,8 +52,16 @@ def test_a_free_form_row(task: Task) -> None:
     assert (question.precision, question.choices, question.answer_type) == (1, None, "float")
     assert isinstance(question.precision, int)
     assert set(question.categories) == {
-        "question_type", "answer_type", "language", "source", "category", "task", "context", "grade", "skills",
-    }  # fmt: skip
+        "question_type",
+        "answer_type",
+        "language",
+        "source",
+        "category",
+        "task",
+        "context",
+        "grade",
+        "skills",
+    }
 
 
 def test_options_are_listed_and_the_query_isnt_read(task: Task) -> None:

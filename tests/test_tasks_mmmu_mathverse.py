@@ -22,10 +22,25 @@ from vpbench.plugins import builtin_folder, load_file
 
 PAINTERS = ("Monet", "Manet", "Degas", "E. Hopper")
 HOSTILE = [
-    "(" * 100_000, "9" * 1_000_000, "9," * 300_000, "a=" * 300_000, "\x00\ud800 is \udfff", "is " * 300_000,
-    "\n" * 500_000, "\\boxed{" * 50_000, "9^{9^{9^{9}}}", "[1,2] \\cup " * 50_000, "(1,2)" * 100_000, "-1e" * 200_000,
-    "$=" * 200_000, "domain " * 100_000, "N 3 " * 100_000, "1.1." * 200_000, "<" * 300_000, "Answer:" * 100_000,
-]  # fmt: skip
+    "(" * 100_000,
+    "9" * 1_000_000,
+    "9," * 300_000,
+    "a=" * 300_000,
+    "\x00\ud800 is \udfff",
+    "is " * 300_000,
+    "\n" * 500_000,
+    "\\boxed{" * 50_000,
+    "9^{9^{9^{9}}}",
+    "[1,2] \\cup " * 50_000,
+    "(1,2)" * 100_000,
+    "-1e" * 200_000,
+    "$=" * 200_000,
+    "domain " * 100_000,
+    "N 3 " * 100_000,
+    "1.1." * 200_000,
+    "<" * 300_000,
+    "Answer:" * 100_000,
+]
 
 
 @pytest.fixture(scope="module")
@@ -46,21 +61,33 @@ def png(level: int) -> dict[str, Any]:
 
 def mmmu_row(**changes: Any) -> dict[str, Any]:
     values = {
-        "id": "validation_Art_Theory_7", "question": "Who painted <image 1>?", "options": str(list(PAINTERS)),
-        "explanation": "", "answer": "B", "question_type": "multiple-choice", "subfield": "Painting",
-        "topic_difficulty": "Easy", "img_type": "['Paintings', 'Photographs']",
+        "id": "validation_Art_Theory_7",
+        "question": "Who painted <image 1>?",
+        "options": str(list(PAINTERS)),
+        "explanation": "",
+        "answer": "B",
+        "question_type": "multiple-choice",
+        "subfield": "Painting",
+        "topic_difficulty": "Easy",
+        "img_type": "['Paintings', 'Photographs']",
         **dict.fromkeys(f"image_{number}" for number in range(1, 8)),
-    }  # fmt: skip
+    }
     return values | changes
 
 
 def mathverse_row(**changes: Any) -> dict[str, Any]:
     values = {
-        "sample_index": "31", "problem_index": "7", "problem_version": "Vision Only", "question": "",
-        "question_for_eval": "Find x.\nChoices:\nA:3°\nB:4°", "answer": "B", "question_type": "multi-choice",
+        "sample_index": "31",
+        "problem_index": "7",
+        "problem_version": "Vision Only",
+        "question": "",
+        "question_for_eval": "Find x.\nChoices:\nA:3°\nB:4°",
+        "answer": "B",
+        "question_type": "multi-choice",
         "metadata": {"split": "testmini", "source": "S", "subject": "Plane Geometry", "subfield": "Angle"},
-        "query_wo": "", "query_cot": "",
-    }  # fmt: skip
+        "query_wo": "",
+        "query_cot": "",
+    }
     return values | changes
 
 
@@ -77,9 +104,13 @@ def test_an_mmmu_row(mmmu: ModuleType) -> None:
     assert question.text == "Who painted <image 1>?\n(A) Monet\n(B) Manet\n(C) Degas\n(D) E. Hopper"
     assert (question.id, question.answer, question.answer_type) == ("validation_Art_Theory_7", "B", "choice")
     assert question.categories == {
-        "subject": "Art_Theory", "discipline": "Art and Design", "subfield": "Painting", "topic_difficulty": "Easy",
-        "question_type": "multiple-choice", "img_type": ["Paintings", "Photographs"],
-    }  # fmt: skip
+        "subject": "Art_Theory",
+        "discipline": "Art and Design",
+        "subfield": "Painting",
+        "topic_difficulty": "Easy",
+        "question_type": "multiple-choice",
+        "img_type": ["Paintings", "Photographs"],
+    }
 
 
 def test_every_mark_has_an_image(mmmu: ModuleType) -> None:
@@ -315,10 +346,16 @@ def test_mathverse_choices(mathverse: ModuleType, gold: str, choices: str, respo
         ("Center $=(20,10)$", "(20, 10)", "(10, 20)"),
         ("(-\\infty, 4]", "(-∞, 4]", "(-∞, 4)"),
         ("$[-5,-3) \\cup(-3,5]$", "[-5,-3) ∪ (-3,5]", "[-5,-3] ∪ [-3,5]"),
-        ("domain: [-4, 0) and range: (-3, \\frac{1}{2}]", "Domain: [-4,0); range: (-3,0.5]",
-         "Domain: [-4,0); range: (-3,1)"),
-        ("Increasing at (2, \\infty) and decreasing at (-\\infty, 2)", "decreasing on (-∞,2), increasing on (2,∞)",
-         "increasing on (-∞,2), decreasing on (2,∞)"),
+        (
+            "domain: [-4, 0) and range: (-3, \\frac{1}{2}]",
+            "Domain: [-4,0); range: (-3,0.5]",
+            "Domain: [-4,0); range: (-3,1)",
+        ),
+        (
+            "Increasing at (2, \\infty) and decreasing at (-\\infty, 2)",
+            "decreasing on (-∞,2), increasing on (2,∞)",
+            "increasing on (-∞,2), decreasing on (2,∞)",
+        ),
         ("$y<2 x+6$", "y < 2x+6", "y > 2x+6"),
         ("$y \\leq 5$", "y ≤ 5", "y < 5"),
         ("(x+2)^2+(y-1)^2=9", "(x+2)^2+(y-1)^2=3^2", "(x-2)^2+(y-1)^2=9"),
@@ -327,7 +364,7 @@ def test_mathverse_choices(mathverse: ModuleType, gold: str, choices: str, respo
         ("1:64", "1 : 64", "64:1"),
         ("even", "even", "odd"),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("form", ["So \\boxed{{{}}}", "We look.\n\nThe answer is {}"])
 def test_mathverse_free_form(mathverse: ModuleType, gold: str, right: str, wrong: str, form: str) -> None:
     task = mathverse.MathVerse()
@@ -358,9 +395,7 @@ def test_hostile_responses_get_a_verdict_in_time(
     mmmu: ModuleType, mathverse: ModuleType, response: str, mode: str
 ) -> None:
     verse = mathverse.MathVerse()
-    rows = [
-        ("B", "multi-choice"), ("(-\\infty, 4]", "free-form"), ("$y<2 x+6$", "free-form"), ("45", "free-form")
-    ]  # fmt: skip
+    rows = [("B", "multi-choice"), ("(-\\infty, 4]", "free-form"), ("$y<2 x+6$", "free-form"), ("45", "free-form")]
     asked = [(verse, verse.question(mathverse_row(answer=gold, question_type=kind), ())) for gold, kind in rows]
     asked += [(mmmu.MMMU(), each) for each in (painter(), open_question("24"), open_question("['24/7', '3.429']"))]
     for task, question in asked:

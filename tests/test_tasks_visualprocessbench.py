@@ -19,9 +19,13 @@ def task() -> StepTask:
 
 def row(steps: list[str], labels: list[Any]) -> dict[str, Any]:
     return {
-        "image": ["images/1.png"], "question": "How many?", "answer": "2", "policy_model": "a policy",
-        "data_source": "WeMath", "response": {"steps": steps, "process_correctness": labels},
-    }  # fmt: skip
+        "image": ["images/1.png"],
+        "question": "How many?",
+        "answer": "2",
+        "policy_model": "a policy",
+        "data_source": "WeMath",
+        "response": {"steps": steps, "process_correctness": labels},
+    }
 
 
 def test_steps_are_kept_as_they_are(task: StepTask) -> None:

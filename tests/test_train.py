@@ -184,9 +184,17 @@ def test_an_outcome_reward_model_learns_one_label_of_the_whole_response(place: P
 
 
 def command(place: Path, output: str, *more: str) -> list[str]:
-    settings = {"model": place / "base", "data": place / "data" / "solutions.jsonl", "output": place / output,
-                "critic": place / "critic.py", "batch-size": 4, "learning-rate": 2e-3, "max-tiles": 2, "epochs": 2,
-                "save-every": 2}  # fmt: skip
+    settings = {
+        "model": place / "base",
+        "data": place / "data" / "solutions.jsonl",
+        "output": place / output,
+        "critic": place / "critic.py",
+        "batch-size": 4,
+        "learning-rate": 2e-3,
+        "max-tiles": 2,
+        "epochs": 2,
+        "save-every": 2,
+    }
     return ["train", "--no-packing", *(f"--{name}={value}" for name, value in settings.items()), *more]
 
 

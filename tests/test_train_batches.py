@@ -96,10 +96,15 @@ def test_class_weights_give_both_labels_the_same_total() -> None:
 @pytest.mark.parametrize(
     "settings",
     [
-        {"batch_size": 0}, {"epochs": 0}, {"warmup": 1.0}, {"learning_rate": 0.0}, {"label_rule": "both"},
-        {"unit": "response", "label_rule": "advantage"}, {"unit": "response", "until_first_error": True},
+        {"batch_size": 0},
+        {"epochs": 0},
+        {"warmup": 1.0},
+        {"learning_rate": 0.0},
+        {"label_rule": "both"},
+        {"unit": "response", "label_rule": "advantage"},
+        {"unit": "response", "until_first_error": True},
     ],
-)  # fmt: skip
+)
 def test_a_recipe_that_makes_no_sense_is_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         Recipe(**settings)

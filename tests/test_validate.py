@@ -12,13 +12,22 @@ from click.testing import CliRunner
 from vpbench.cli import main
 
 WEMATH = {
-    "ID": "2steps_7", "key": "2steps_1", "question": "How long?", "option": "A. 3; B. 4", "answer": "B",
-    "knowledge concept": "Parallel", "image_path": None,
-}  # fmt: skip
+    "ID": "2steps_7",
+    "key": "2steps_1",
+    "question": "How long?",
+    "option": "A. 3; B. 4",
+    "answer": "B",
+    "knowledge concept": "Parallel",
+    "image_path": None,
+}
 LOGICVISTA = {
-    "id": "v1_7", "question": "Which come next?", "answer": "B, D", "skill": ["inductive"],
-    "broad_capability": ["diagram"], "image": None,
-}  # fmt: skip
+    "id": "v1_7",
+    "question": "Which come next?",
+    "answer": "B, D",
+    "skill": ["inductive"],
+    "broad_capability": ["diagram"],
+    "image": None,
+}
 
 
 def vpbench(*arguments: object) -> tuple[int, str]:

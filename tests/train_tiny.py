@@ -40,9 +40,14 @@ def write_solutions(folder: Path, count: int, name: str = "solutions.jsonl") -> 
 
 
 def batches(
-    scorer: StepScorer, path: Path, recipe: Recipe = RECIPE, *, packing: bool = False, tokens: int = 10**6,
+    scorer: StepScorer,
+    path: Path,
+    recipe: Recipe = RECIPE,
+    *,
+    packing: bool = False,
+    tokens: int = 10**6,
     teach: bool = True,
-) -> MicroBatches:  # fmt: skip
+) -> MicroBatches:
     """The solutions of a file as one step, in micro-batches of at most `tokens`."""
     encoder = Encoder(scorer, recipe.max_tiles, *label_ids(scorer))
     examples, _ = read_examples(encoder, recipe, read_labelled(path), lambda: None)

@@ -70,31 +70,60 @@ def main() -> None:
 
 
 _path = click.Path(path_type=Path)
-_data = _option("--data", type=_path,
-                help="Folder with the data set's own files, not the hub; `all`: one for each task in it.")  # fmt: skip
-_grading = _option("--grading", type=click.Choice(["robust", "official"]), default="robust", show_default=True,
-                   help="robust: as a careful person reads; official: the benchmark's own rule.")  # fmt: skip
+_data = _option(
+    "--data", type=_path, help="Folder with the data set's own files, not the hub; `all`: one for each task in it."
+)
+_grading = _option(
+    "--grading",
+    type=click.Choice(["robust", "official"]),
+    default="robust",
+    show_default=True,
+    help="robust: as a careful person reads; official: the benchmark's own rule.",
+)
 _output = _option("--output", type=_path, default=Path("runs"), show_default=True, help="Where runs are kept.")
-_tasks = _option("--task", "tasks", multiple=True, required=True, callback=_words,
-                 help="Task name or ./file.py; repeat, give a list, or `all`.")  # fmt: skip
+_tasks = _option(
+    "--task",
+    "tasks",
+    multiple=True,
+    required=True,
+    callback=_words,
+    help="Task name or ./file.py; repeat, give a list, or `all`.",
+)
 _limit = _option("--limit", type=click.IntRange(1), help="Only the first K questions.")
-_max_error_rate = _option("--max-error-rate", type=click.FloatRange(0, 1), default=0.1, show_default=True,
-                          help="Stop when more than this share of rows can't be drawn, judged or scored.")  # fmt: skip
-_nano = _option("--nano", is_flag=True,
-                help="The miniature world instead of the benchmark's data; needs nothing else.")  # fmt: skip
+_max_error_rate = _option(
+    "--max-error-rate",
+    type=click.FloatRange(0, 1),
+    default=0.1,
+    show_default=True,
+    help="Stop when more than this share of rows can't be drawn, judged or scored.",
+)
+_nano = _option("--nano", is_flag=True, help="The miniature world instead of the benchmark's data; needs nothing else.")
 _dry_run = _option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 _DRAWING = (
     _option("--policy-args", multiple=True, callback=_settings, help="The policy's settings, name=value,..."),
-    _option("--samples", type=click.IntRange(1),
-            help="Candidates per question; default: 128, for `run` the largest of --n where that is given."),
+    _option(
+        "--samples",
+        type=click.IntRange(1),
+        help="Candidates per question; default: 128, for `run` the largest of --n where that is given.",
+    ),
     _option("--temperature", type=click.FloatRange(0), default=0.7, show_default=True, help="0: greedy."),
-    _option("--top-p", type=click.FloatRange(0, 1, min_open=True), default=0.95, show_default=True,
-            help="Draw from the likeliest tokens of this total probability."),
+    _option(
+        "--top-p",
+        type=click.FloatRange(0, 1, min_open=True),
+        default=0.95,
+        show_default=True,
+        help="Draw from the likeliest tokens of this total probability.",
+    ),
     _option("--max-tokens", type=click.IntRange(1), default=4096, show_default=True, help="Longest response."),
     _option("--first-greedy", is_flag=True, help="Candidate 0 is the greedy response."),
-    _option("--prompt", type=click.Choice(["chain-of-thought", "question"]), default="chain-of-thought",
-            show_default=True, help="Ask for steps and an answer line, or put the bare question."),
-)  # fmt: skip
+    _option(
+        "--prompt",
+        type=click.Choice(["chain-of-thought", "question"]),
+        default="chain-of-thought",
+        show_default=True,
+        help="Ask for steps and an answer line, or put the bare question.",
+    ),
+)
 
 
 def _drawing(command: Command) -> Command:
@@ -108,8 +137,11 @@ def _drawing(command: Command) -> Command:
 @_option("--critic", "critics", multiple=True, callback=_words, help="Critic name or ./file.py; repeat or give a list.")
 @_option("--critic-model", help="The critic's checkpoint: a folder or a hub id.")
 @_option("--critic-args", multiple=True, callback=_settings, help="The critic's settings, name=value,...")
-@_option("--released-tokenization", is_flag=True,
-         help="Let special tokens typed in questions and responses act, as released scorers do.")  # fmt: skip
+@_option(
+    "--released-tokenization",
+    is_flag=True,
+    help="Let special tokens typed in questions and responses act, as released scorers do.",
+)
 @_option("--pool", type=_path, help="Candidates: JSONL (.gz), or another tool's file.")
 @_option("--policy", help="Draw the candidates: BACKEND:MODEL, or a folder or hub id for transformers.")
 @_drawing
@@ -120,10 +152,19 @@ def _drawing(command: Command) -> Command:
 @_option("--judge-args", multiple=True, callback=_settings, help="The judge's settings, name=value,...")
 @_option("--trust-verdicts", is_flag=True, help="Use the pool's own `correct` and `prediction` instead of grading.")
 @_option("--selection", type=click.Choice(["best", "vote", "weighted-vote"]), help="Default: the critic's own.")
-@_option("--estimator", type=click.Choice(["expected", "prefix"]), default="expected", show_default=True,
-         help="expected: exact mean over all n-subsets; prefix: the first n candidates, as papers do.")  # fmt: skip
-@_option("--aggregate", default="mean", show_default=True,
-         help="Step scores to one score: mean, min, max, last, product, geometric-mean, log-odds-sum.")  # fmt: skip
+@_option(
+    "--estimator",
+    type=click.Choice(["expected", "prefix"]),
+    default="expected",
+    show_default=True,
+    help="expected: exact mean over all n-subsets; prefix: the first n candidates, as papers do.",
+)
+@_option(
+    "--aggregate",
+    default="mean",
+    show_default=True,
+    help="Step scores to one score: mean, min, max, last, product, geometric-mean, log-odds-sum.",
+)
 @_option("--n", "ns", callback=_numbers, help="Values of N, such as 1,2,4,8; default: powers of two and the pool size.")
 @_option("--threshold", type=float, help="Step detection: a step is correct above it. Default: the critic's own.")
 @_limit
@@ -168,19 +209,45 @@ def sample(**options: Any) -> None:
 @_option("--solutions", type=click.IntRange(1), default=4, show_default=True, help="Solutions per question.")
 @_option("--continuations", type=click.IntRange(1), default=16, show_default=True, help="Per distinct step prefix.")
 @_option("--max-steps", type=click.IntRange(1), default=12, show_default=True, help="Merge solutions to so many steps.")
-@_option("--rule", type=click.Choice(["value", "advantage"]), default="value", show_default=True,
-         help="value: correct where mc > threshold; advantage: by the sign of the change of mc.")  # fmt: skip
-@_option("--mc-threshold", "threshold", type=click.FloatRange(0, 1), default=0.0, show_default=True,
-         help="The threshold of --rule value.")  # fmt: skip
+@_option(
+    "--rule",
+    type=click.Choice(["value", "advantage"]),
+    default="value",
+    show_default=True,
+    help="value: correct where mc > threshold; advantage: by the sign of the change of mc.",
+)
+@_option(
+    "--mc-threshold",
+    "threshold",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="The threshold of --rule value.",
+)
 @_option("--early-stop", is_flag=True, help="Continue nothing after a step worth 0.")
 @_option("--early-exit", is_flag=True, help="Continue a prefix only until it is right once; biases mc, not mc > 0.")
-@_option("--temperature", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True,
-         help="Of solutions and continuations.")  # fmt: skip
-@_option("--top-p", type=click.FloatRange(0, 1, min_open=True), default=1.0, show_default=True,
-         help="Draw from the likeliest tokens of this total probability.")  # fmt: skip
+@_option(
+    "--temperature",
+    type=click.FloatRange(0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Of solutions and continuations.",
+)
+@_option(
+    "--top-p",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Draw from the likeliest tokens of this total probability.",
+)
 @_option("--max-tokens", type=click.IntRange(1), default=4096, show_default=True, help="Longest response.")
-@_option("--prompt", type=click.Choice(["chain-of-thought", "question"]), default="chain-of-thought",
-         show_default=True, help="Ask for steps and an answer line, or put the bare question.")  # fmt: skip
+@_option(
+    "--prompt",
+    type=click.Choice(["chain-of-thought", "question"]),
+    default="chain-of-thought",
+    show_default=True,
+    help="Ask for steps and an answer line, or put the bare question.",
+)
 @_data
 @_grading
 @_limit
@@ -232,8 +299,13 @@ def _training(command: Command) -> Command:
 @main.command()
 @_option("--critic", required=True, help="Critic name or ./file.py; one that has a recipe.")
 @_option("--model", required=True, help="The base: a folder or a hub id.")
-@_option("--data", multiple=True, required=True, callback=_words,
-         help="JSONL of labelled solutions, such as `vpbench label` writes; repeat or give a list.")  # fmt: skip
+@_option(
+    "--data",
+    multiple=True,
+    required=True,
+    callback=_words,
+    help="JSONL of labelled solutions, such as `vpbench label` writes; repeat or give a list.",
+)
 @_training
 @_dry_run
 def train(**options: Any) -> None:
@@ -278,8 +350,13 @@ def nano() -> None:
 
 
 @nano.command(name="build")
-@_option("--into", type=_path, default=Path("nano-build"), show_default=True,
-         help="Folder for data and models, new or empty.")  # fmt: skip
+@_option(
+    "--into",
+    type=_path,
+    default=Path("nano-build"),
+    show_default=True,
+    help="Folder for data and models, new or empty.",
+)
 def build_nano(into: Path) -> None:
     """Train the tiny models and draw the questions and candidates from nothing; takes most of an hour on a CPU."""
     from vpbench.nano.build import build

@@ -62,7 +62,9 @@ class Recipe:
             if getattr(self, name) not in get_args(known):
                 raise ConfigError(f"{name} {getattr(self, name)!r} is unknown; give {' or '.join(get_args(known))}")
         if self.unit == "response" and (self.label_rule != "value" or self.until_first_error):
-            raise ConfigError("an outcome reward model learns the outcome: --label-rule advantage and "
-                              "--until-first-error are for step labels, leave them out")  # fmt: skip
+            raise ConfigError(
+                "an outcome reward model learns the outcome: --label-rule advantage and "
+                "--until-first-error are for step labels, leave them out"
+            )
         if not 0 <= self.warmup < 1 or self.learning_rate <= 0 or self.lora_rank < 0:
             raise ConfigError("warmup is a share in 0..1, learning_rate above 0, lora_rank at least 0")

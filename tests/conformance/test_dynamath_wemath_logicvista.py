@@ -43,15 +43,23 @@ def module(name: str) -> ModuleType:
 def question_of(row: Row) -> Question:
     """The question of a row; WeMath's through its task, since the row holds the raw option string."""
     if row["benchmark"] == "wemath":
-        raw = {"ID": row["group_id"], "key": row["step_key"], "option": row["choices"],
-               "knowledge concept": row["categories"]["knowledge_concept"]}  # fmt: skip
+        raw = {
+            "ID": row["group_id"],
+            "key": row["step_key"],
+            "option": row["choices"],
+            "knowledge concept": row["categories"]["knowledge_concept"],
+        }
         question = task("wemath").question({**row, **raw}, ())
         assert question is not None
         return question
     return Question(
-        row["benchmark"], row["question_id"], row["question"], answer=row["answer"], answer_type=row["answer_type"],
+        row["benchmark"],
+        row["question_id"],
+        row["question"],
+        answer=row["answer"],
+        answer_type=row["answer_type"],
         categories=row["categories"],
-    )  # fmt: skip
+    )
 
 
 def check(rows: Iterable[Row], least: float, disagreement: Callable[[Row], str | None]) -> None:
@@ -220,15 +228,17 @@ def logicvista_judge_read(row: Row) -> bool:
 
 def test_robust_grading_of_dynamath() -> None:
     judged = robust(shared_rows("conformance/dynamath*.jsonl.gz"))
-    share = shares("dynamath", judged, lambda row: bool(dynamath_holds_gold(row)),
-                   lambda row: dynamath_holds_gold(row) is not None)  # fmt: skip
+    share = shares(
+        "dynamath", judged, lambda row: bool(dynamath_holds_gold(row)), lambda row: dynamath_holds_gold(row) is not None
+    )
     assert share >= 0.99
 
 
 def test_robust_grading_of_wemath() -> None:
     judged = robust(shared_rows("conformance/wemath*.jsonl.gz"))
-    share = shares("wemath", judged, lambda row: bool(wemath_holds_gold(row)),
-                   lambda row: wemath_holds_gold(row) is not None)  # fmt: skip
+    share = shares(
+        "wemath", judged, lambda row: bool(wemath_holds_gold(row)), lambda row: wemath_holds_gold(row) is not None
+    )
     assert share >= 0.99
 
 
@@ -293,8 +303,9 @@ def test_wemath_figures() -> None:
             assert measure.weights @ measure.values[:, 0] == pytest.approx(count, abs=1e-9)
         if isinstance(expected["rates"], dict):
             rates = {snake(name.removesuffix("_rate")) + "_rate": text for name, text in expected["rates"].items()}
-            rates |= {f"score_{mode.lower()}": expected["four_dimensional"][f"Score ({mode})"]
-                      for mode in ("Strict", "Loose")}  # fmt: skip
+            rates |= {
+                f"score_{mode.lower()}": expected["four_dimensional"][f"Score ({mode})"] for mode in ("Strict", "Loose")
+            }
         else:
             rates = {"rote_memorization_strict_rate": "0.00%", "rote_memorization_loose_rate": "0.00%"}
         steps = {"One-step(S1)": "one step", "Two-step(S2)": "two steps", "Three-step(S3)": "three steps"}

@@ -174,9 +174,14 @@ def test_the_critic(folder: Path, case: dict[str, Any]) -> None:
 @lru_cache
 def _critic(checkpoint: Path, max_tiles: int, max_steps: int, system_message: str | None) -> Critic:
     return _visualprm()(
-        model=str(checkpoint), max_tiles=max_tiles, max_steps=max_steps, dtype="float32", device="cpu",
-        system_message=system_message, released_tokenization=True,
-    )  # fmt: skip
+        model=str(checkpoint),
+        max_tiles=max_tiles,
+        max_steps=max_steps,
+        dtype="float32",
+        device="cpu",
+        system_message=system_message,
+        released_tokenization=True,
+    )
 
 
 @lru_cache

@@ -32,9 +32,13 @@ def rows() -> dict[str, list[Row]]:
 
 def question_of(row: Row) -> Question:
     return Question(
-        "mmmu", row["question_id"], row["question"] or "", choices=tuple(row["choices"]) if row["choices"] else None,
-        answer=str(row["answer"]), answer_type=row["answer_type"],
-    )  # fmt: skip
+        "mmmu",
+        row["question_id"],
+        row["question"] or "",
+        choices=tuple(row["choices"]) if row["choices"] else None,
+        answer=str(row["answer"]),
+        answer_type=row["answer_type"],
+    )
 
 
 def is_pro(row: Row) -> bool:
@@ -61,8 +65,11 @@ def expected(row: Row) -> tuple[bool, Any] | None:
 def test_official_verdicts_and_predictions(mmmu: ModuleType, rows: dict[str, list[Row]]) -> None:
     failures = []
     for system, its_rows in rows.items():
-        off = [f"{row['question_id']}: {official(mmmu, row)}, originally {expected(row)}"
-               for row in its_rows if official(mmmu, row) != expected(row)]  # fmt: skip
+        off = [
+            f"{row['question_id']}: {official(mmmu, row)}, originally {expected(row)}"
+            for row in its_rows
+            if official(mmmu, row) != expected(row)
+        ]
         print(f"\n{system}: {len(its_rows) - len(off)} of {len(its_rows)} the same")
         if len(off) > 0.001 * len(its_rows):
             failures.append(f"{system}: {len(off)} of {len(its_rows)} differ:\n" + "\n".join(off[:20]))

@@ -40,11 +40,28 @@ def test_trusted_verdicts_give_the_expected_controls(tmp_path: Path) -> None:
         figures = votes.get("prediction") or votes["extraction"]
         size = figures["candidates"]
         folders = run_all(
-            tasks=[task], critics=["self-consistency"], critic_model=None, critic_args={}, scores=None, dry_run=False,
-            nano=False, data=data, pool=path, grading="robust", trust_verdicts=True, limit=None,
-            max_error_rate=0.0, output=tmp_path, selection=None, estimator="expected", aggregate="mean",
-            ns=tuple(range(1, size + 1)), threshold=None, seed=0, resamples=500,
-        )  # fmt: skip
+            tasks=[task],
+            critics=["self-consistency"],
+            critic_model=None,
+            critic_args={},
+            scores=None,
+            dry_run=False,
+            nano=False,
+            data=data,
+            pool=path,
+            grading="robust",
+            trust_verdicts=True,
+            limit=None,
+            max_error_rate=0.0,
+            output=tmp_path,
+            selection=None,
+            estimator="expected",
+            aggregate="mean",
+            ns=tuple(range(1, size + 1)),
+            threshold=None,
+            seed=0,
+            resamples=500,
+        )
         result = json.loads((folders[0] / "result.json").read_text())
         assert result["questions"] == figures["questions"]
         curves = {name: {point["n"]: point["value"] for point in curve} for name, curve in result["curves"].items()}

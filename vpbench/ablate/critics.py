@@ -62,8 +62,10 @@ def labels(shop: Workshop) -> list[Table]:
     rows = [(name, shop.figures(Setting(Tuned(each))), paper) for name, (each, paper) in sets.items()]
     note = "Neutral steps (advantage 0) are left out of the loss; the paper teaches a third label for them."
     title = "Labels (base: value, mc > 0, all steps, 16 continuations)"
-    return [compared(shop, "labels", title, rows, notes=[note], trained=True),
-            _quality(shop, {BASE_ROW: LabelSet(), **{name: each for name, (each, _) in sets.items()}})]  # fmt: skip
+    return [
+        compared(shop, "labels", title, rows, notes=[note], trained=True),
+        _quality(shop, {BASE_ROW: LabelSet(), **{name: each for name, (each, _) in sets.items()}}),
+    ]
 
 
 def _quality(shop: Workshop, sets: Mapping[str, LabelSet]) -> Table:
@@ -76,8 +78,16 @@ def _quality(shop: Workshop, sets: Mapping[str, LabelSet]) -> Table:
         varied = stdev(last) if len(last) > 1 else None
         rows.append((name, found.steps, *(100 * share for share in shares), fmean(last), varied))
     best = max(rows, key=lambda row: row[2] if isinstance(row[2], float) else 0.0)
-    columns = ("labels", "steps", "agree with the truth, %", "false +, %", "false -, %", "neutral, % of all",
-               "loss, mean of the last quarter", "its standard deviation")  # fmt: skip
+    columns = (
+        "labels",
+        "steps",
+        "agree with the truth, %",
+        "false +, %",
+        "false -, %",
+        "neutral, % of all",
+        "loss, mean of the last quarter",
+        "its standard deviation",
+    )
     note = "Shares are of the steps labelled + or -. Losses of different labels have different lower bounds."
     line = f"Closest to the truth: {best[0]}, {best[2]:.1f}% of its labels."
     return Table("label_quality", "Labels against the truth, and the training on them", columns, rows, [line], [note])
@@ -131,6 +141,8 @@ def merging(shop: Workshop) -> list[Table]:
         name = "no merging" if each is None else f"at most {limit} steps"
         rows.append((name, shop.figures(Setting(max_steps=used)), None))
         shares.append(f"{name} {100 * sum(length > limit for length in lengths) / len(lengths):.1f}%")
-    notes = [f"Distinct solutions that are merged: {', '.join(shares)}; the longest has {longest} steps. Where they "
-             "are merged as in the base row, the row is the base row's."]  # fmt: skip
+    notes = [
+        f"Distinct solutions that are merged: {', '.join(shares)}; the longest has {longest} steps. Where they "
+        "are merged as in the base row, the row is the base row's."
+    ]
     return [compared(shop, "merging", "Merging of steps before scoring (base: at most 12)", rows, notes=notes)]

@@ -34,8 +34,10 @@ def learned_from(recipe: Recipe) -> Iterator[Drawn]:
         yield from draw_mixed(rng, BATCH * BUFFER, asking.shares)
         by_length([0] * BATCH * BUFFER, rng)
     for seed, count in (
-        (SAMPLED_SEED, recipe.questions), (HOT_SEED, recipe.hot_questions), (SLIPS_SEED, recipe.slips),
-    ):  # fmt: skip
+        (SAMPLED_SEED, recipe.questions),
+        (HOT_SEED, recipe.hot_questions),
+        (SLIPS_SEED, recipe.slips),
+    ):
         yield from draw_mixed(random.Random(recipe.seed + seed), count)
     for kind in KINDS:
         for _, drawn in draw_questions(kind, recipe.seed + finetune.LABEL_SEED, recipe.labelled_per_kind):

@@ -42,8 +42,12 @@ def temperature(shop: Workshop) -> list[Table]:
 
 def _curves(each: Curves) -> dict[str, Array]:
     assert each.critic is not None
-    return {"process reward model": each.critic, "majority vote": each.vote, "random": each.random,
-            "oracle": each.oracle}  # fmt: skip
+    return {
+        "process reward model": each.critic,
+        "majority vote": each.vote,
+        "random": each.random,
+        "oracle": each.oracle,
+    }
 
 
 def _changes(shop: Workshop, found: Mapping[float, Mapping[str, Array]], ns: tuple[int, ...]) -> Table:
@@ -65,13 +69,27 @@ def _changes(shop: Workshop, found: Mapping[float, Mapping[str, Array]], ns: tup
             told.append(f"{each:g} ({paper.best_change:+.1f}): {verdict(paper.best_change, at_few)}")
         falls.append(f"{each:g}: {OVER_N[sign(rise)]}")
     one, two = shop.sizes.ns
-    columns = ("temperature", f"Best-of-{one} minus that at 0.7, points", "paper, Best-of-8 minus that at 0.7, points",
-               f"minus vote at N = {one}, points", f"minus vote at N = {two}, points", "best N",
-               f"N = {two} minus N = {one}, points")  # fmt: skip
-    lines = [f"The paper's direction here, Best-of-{one}: {'; '.join(told)}.",
-             f"Over-optimisation, from N = {one} to {two}: {'; '.join(falls)}."]  # fmt: skip
-    return Table("temperature_changes", "Temperature of the policy: changes of the critic's curve", columns, rows,
-                 lines, ["Best N has no interval; it is the N of the highest mean."])  # fmt: skip
+    columns = (
+        "temperature",
+        f"Best-of-{one} minus that at 0.7, points",
+        "paper, Best-of-8 minus that at 0.7, points",
+        f"minus vote at N = {one}, points",
+        f"minus vote at N = {two}, points",
+        "best N",
+        f"N = {two} minus N = {one}, points",
+    )
+    lines = [
+        f"The paper's direction here, Best-of-{one}: {'; '.join(told)}.",
+        f"Over-optimisation, from N = {one} to {two}: {'; '.join(falls)}.",
+    ]
+    return Table(
+        "temperature_changes",
+        "Temperature of the policy: changes of the critic's curve",
+        columns,
+        rows,
+        lines,
+        ["Best N has no interval; it is the N of the highest mean."],
+    )
 
 
 def transfer(shop: Workshop) -> list[Table]:
@@ -93,10 +111,18 @@ def transfer(shop: Workshop) -> list[Table]:
                     f"{direction(lost[0], spread(shop)[0])}."
                 )
     one, two = shop.sizes.ns
-    columns = ("labels from", "candidates of", f"Best-of-{one}, %", f"Best-of-{two}, %",
-               f"minus random at N = {one}, points", f"minus random at N = {two}, points",
-               f"minus labels of its own policy at N = {one}, points",
-               f"minus labels of its own policy at N = {two}, points")  # fmt: skip
-    note = ("The paper's figure is of its own critic on a stronger policy of another family (Table 2), against that "
-            "policy's single response; here both policies are states of one training.")  # fmt: skip
+    columns = (
+        "labels from",
+        "candidates of",
+        f"Best-of-{one}, %",
+        f"Best-of-{two}, %",
+        f"minus random at N = {one}, points",
+        f"minus random at N = {two}, points",
+        f"minus labels of its own policy at N = {one}, points",
+        f"minus labels of its own policy at N = {two}, points",
+    )
+    note = (
+        "The paper's figure is of its own critic on a stronger policy of another family (Table 2), against that "
+        "policy's single response; here both policies are states of one training."
+    )
     return [Table("transfer", "Labels of one policy, candidates of another", columns, rows, lines, [note])]

@@ -39,8 +39,10 @@ AGGREGATIONS: Mapping[str, Published] = {"min": Published(4, 40.4), "max": Publi
 ADVANTAGE = Published(4, 37.4, f1=55.0)
 EARLY_STOP = Published(4, 40.6, f1=61.6)
 THRESHOLDS: Mapping[float, Published] = {
-    1 / 16: Published(8, 40.4, f1=61.0), 1 / 8: Published(8, 40.5, f1=60.7), 1 / 4: Published(8, 40.0, f1=60.2),
-}  # fmt: skip
+    1 / 16: Published(8, 40.4, f1=61.0),
+    1 / 8: Published(8, 40.5, f1=60.7),
+    1 / 4: Published(8, 40.0, f1=60.2),
+}
 """The first is printed as 0.625 there, which can only be 0.0625."""
 TEMPERATURES: Mapping[float, Published] = {0.3: Published(8, 40.5), 1.0: Published(8, 40.9), 1.3: Published(8, 38.6)}
 OUTCOME_LABELS = Published(6, 39.7, reference_best=41.2)

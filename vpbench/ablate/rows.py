@@ -27,9 +27,15 @@ def compared(
     differences = [each.minus(base_figures) for _, each, _ in rows]
     cells += [_row(row, found) for row, found in zip(rows, differences, strict=True)]
     changes = ("step macro-F1", *(f"Best-of-{n}" for n in shop.sizes.ns))
-    columns = ("row", *figure_columns(shop), *(f"{each} minus base, points" for each in changes),
-               "paper, Best-of-8, %", "paper, Best-of-8 minus base, points",
-               "paper, step macro-F1 minus base, points", "paper, table")  # fmt: skip
+    columns = (
+        "row",
+        *figure_columns(shop),
+        *(f"{each} minus base, points" for each in changes),
+        "paper, Best-of-8, %",
+        "paper, Best-of-8 minus base, points",
+        "paper, step macro-F1 minus base, points",
+        "paper, table",
+    )
     told = _verdicts(shop.sizes.ns[0], rows, differences, spread(shop) if trained else (0.0, 0.0))
     return Table(name, title, columns, cells, told, notes)
 

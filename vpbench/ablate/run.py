@@ -16,9 +16,15 @@ from vpbench.models.checkpoint import checkpoint_fingerprint
 from vpbench.store import write_atomic
 
 EXPERIMENTS: tuple[Callable[[Workshop], list[Table]], ...] = (
-    critics.base, critics.aggregation, critics.seeds, critics.labels, critics.outcome_labels, critics.merging,
-    policies.temperature, policies.transfer,
-)  # fmt: skip
+    critics.base,
+    critics.aggregation,
+    critics.seeds,
+    critics.labels,
+    critics.outcome_labels,
+    critics.merging,
+    policies.temperature,
+    policies.transfer,
+)
 INTRODUCTION = f"""# Ablations in the miniature world
 
 Questions of all tasks together, each counted once, also where a benchmark's own metric is by group; Best-of-N is
@@ -38,9 +44,11 @@ ALL = Sizes()
 
 
 def ablate(
-    output: Path, echo: Callable[[str], None], sizes: Sizes = ALL,
+    output: Path,
+    echo: Callable[[str], None],
+    sizes: Sizes = ALL,
     experiments: Sequence[Callable[[Workshop], list[Table]]] = EXPERIMENTS,
-) -> list[Path]:  # fmt: skip
+) -> list[Path]:
     """Do the experiments and write `ablation.md` and `ablation.json` into `output`; their paths.
 
     Until all are done, the tables so far are in `ablation.partial.md`. What an earlier run made is used again.

@@ -37,8 +37,13 @@ class Table:
     def data(self) -> dict[str, Any]:
         """The same as JSON values, numbers in full."""
         rows = [{name: _value(cell) for name, cell in zip(self.columns, row, strict=True)} for row in self.rows]
-        return {"name": self.name, "title": self.title, "rows": rows, "lines": list(self.lines),
-                "notes": list(self.notes)}  # fmt: skip
+        return {
+            "name": self.name,
+            "title": self.title,
+            "rows": rows,
+            "lines": list(self.lines),
+            "notes": list(self.notes),
+        }
 
 
 def points(each: Difference) -> str:

@@ -126,8 +126,11 @@ class Workshop:
             self.echo(f"training       {tuned.model} from {tuned.base}, seed {tuned.seed}, {tuned.labels}")
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
-            with (folder / "log.txt").open("w", encoding="utf-8") as log, contextlib.redirect_stdout(log), \
-                    contextlib.redirect_stderr(log):  # fmt: skip
+            with (
+                (folder / "log.txt").open("w", encoding="utf-8") as log,
+                contextlib.redirect_stdout(log),
+                contextlib.redirect_stderr(log),
+            ):
                 finetune.tune(critic, base, files, folder, bar, print, **changes)
         return folder
 

@@ -73,8 +73,9 @@ def label_all(
                 "`vpbench label` has none to ask; label it with --grading robust"
             )
     for found, request, planned in _planned(asked):
-        path = label_task(best_of_n_task(found), planned, labelling, request.max_error_rate,
-                          request.output, bar, echo, export)  # fmt: skip
+        path = label_task(
+            best_of_n_task(found), planned, labelling, request.max_error_rate, request.output, bar, echo, export
+        )
         echo(f"written to     {path}")
 
 

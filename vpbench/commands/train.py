@@ -21,7 +21,13 @@ def train_from_options(options: Mapping[str, Any], echo: Callable[[str], None]) 
     given = {name: options[name] for name in names if options.get(name) is not None}
     recipe = dataclasses.replace(recipe_of(critic), **given)
     run = TrainingRun(
-        options["model"], tuple(map(Path, options["data"])), options["output"], options["eval_data"],
-        options["eval_every"], options["save_every"], options["resume"], options["fsdp"],
-    )  # fmt: skip
+        options["model"],
+        tuple(map(Path, options["data"])),
+        options["output"],
+        options["eval_data"],
+        options["eval_every"],
+        options["save_every"],
+        options["resume"],
+        options["fsdp"],
+    )
     return train_critic(critic, run, recipe, bar, echo, options["dry_run"])

@@ -58,7 +58,7 @@ class OwnForward:
         """See `Decoder`."""
         return self._model(
             input_ids=tokens[:, None], past_key_values=self._cache, use_cache=True, logits_to_keep=1
-        ).logits[:, -1]  # fmt: skip
+        ).logits[:, -1]
 
     def keep(self, rows: Any) -> None:
         """See `Decoder`."""

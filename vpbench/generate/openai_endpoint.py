@@ -65,8 +65,9 @@ class OpenAIEndpoint(Generator):
         if not self.model:
             raise ConfigError("openai model: no name; write openai:MODEL, as the server calls it")
         if not re.fullmatch(r"[A-Z_][A-Z0-9_]*", self.api_key_env):
-            raise ConfigError("openai model: api_key_env is the name of an environment variable, in capitals; never "
-                              "the key itself")  # fmt: skip
+            raise ConfigError(
+                "openai model: api_key_env is the name of an environment variable, in capitals; never the key itself"
+            )
         parts = urlsplit(self.base_url or os.environ.get("OPENAI_BASE_URL", ""))
         if parts.username or parts.password or parts.query:
             raise ConfigError("openai model: base_url must hold no key or password; name a variable by api_key_env")
@@ -153,8 +154,11 @@ class OpenAIEndpoint(Generator):
     ) -> dict[str, Any]:
         sampling = prompt.sampling
         body: dict[str, Any] = {
-            "model": self.model, "messages": messages, "temperature": sampling.temperature, "top_p": sampling.top_p,
-        }  # fmt: skip
+            "model": self.model,
+            "messages": messages,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+        }
         if count > 1:
             body["n"] = count
         if self.send_seed:

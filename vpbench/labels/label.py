@@ -41,9 +41,15 @@ class Labelling:
 
 
 def label_task(
-    task: Task, planned: SamplePlan, labelling: Labelling, max_error_rate: float, output: Path,
-    progress: Progress, echo: Callable[[str], None], export: Path | None = None,
-) -> Path:  # fmt: skip
+    task: Task,
+    planned: SamplePlan,
+    labelling: Labelling,
+    max_error_rate: float,
+    output: Path,
+    progress: Progress,
+    echo: Callable[[str], None],
+    export: Path | None = None,
+) -> Path:
     """Label the solutions of `planned` and write them; the file's path.
 
     Raises `TooManyFailures` once more solutions than allowed have a step without a single continuation; what is done
@@ -56,13 +62,23 @@ def label_task(
     with RowStore(output / "continuations" / name, "continuations", key) as store:
         store.forget([each for each, row in store.rows.items() if row["error"] is not None])
         continuer = Continuer(
-            task, labelling.grading, planned.generator, planned.conversations, planned.drawing.sampling, monte_carlo,
+            task,
+            labelling.grading,
+            planned.generator,
+            planned.conversations,
+            planned.drawing.sampling,
+            monte_carlo,
             store,
-        )  # fmt: skip
+        )
         estimated = list(_estimated(solutions, continuer, max_error_rate, progress))
         drawn = len(store.rows)
-    labels = {"rule": labelling.rule, "threshold": labelling.threshold, "max_steps": labelling.max_steps,
-              "grading": labelling.grading, **dataclasses.asdict(monte_carlo)}  # fmt: skip
+    labels = {
+        "rule": labelling.rule,
+        "threshold": labelling.threshold,
+        "max_steps": labelling.max_steps,
+        "grading": labelling.grading,
+        **dataclasses.asdict(monte_carlo),
+    }
     path = (
         export
         or output / "labels" / folder_name(task.name, planned.drawing.name, key={**key, **labels}) / "solutions.jsonl"

@@ -55,7 +55,7 @@ def raw_row(
         "mc_threshold": threshold,
         "early_stop": plan.early_stop,
         "mc_biased_by_early_exit": plan.early_exit,
-    }  # fmt: skip
+    }
 
 
 def _step(text: str, estimate: StepEstimate, label: int, drawn: bool) -> dict[str, Any]:

@@ -82,8 +82,13 @@ def _vision_config(raw: Mapping[str, Any], path: Path) -> Any:
     if qk_norm:
         _require(path, "vision_config.layer_norm_eps (with qk_normalization)", eps, (NATIVE_QK_NORM_EPS,))
     copied = (
-        "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "hidden_act", "layer_norm_eps",
-    )  # fmt: skip
+        "hidden_size",
+        "num_hidden_layers",
+        "num_attention_heads",
+        "intermediate_size",
+        "hidden_act",
+        "layer_norm_eps",
+    )
     size, patch = _value(raw, "image_size", path), _value(raw, "patch_size", path)
     return InternVLVisionConfig(
         **{key: _value(raw, key, path) for key in copied},
@@ -109,9 +114,15 @@ def _text_config(raw: Mapping[str, Any], path: Path) -> Any:
         kind_of_scaling = scaling.get("rope_type", scaling.get("type")) if isinstance(scaling, dict) else scaling
         _require(path, "llm_config.rope_scaling type", kind_of_scaling, ("dynamic", "default"))
     copied = (
-        "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "rms_norm_eps",
-        "max_position_embeddings", "hidden_act",
-    )  # fmt: skip
+        "vocab_size",
+        "hidden_size",
+        "intermediate_size",
+        "num_hidden_layers",
+        "num_attention_heads",
+        "rms_norm_eps",
+        "max_position_embeddings",
+        "hidden_act",
+    )
     shared = {key: _value(raw, key, path) for key in copied}
     shared["num_key_value_heads"] = raw.get("num_key_value_heads") or shared["num_attention_heads"]
     shared["tie_word_embeddings"] = False

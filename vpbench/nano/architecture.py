@@ -26,19 +26,40 @@ def config(layers: int, ids: Mapping[str, int]) -> Any:
     from transformers import InternVLConfig, InternVLVisionConfig, Qwen2Config
 
     vision = InternVLVisionConfig(
-        hidden_size=128, num_hidden_layers=2, num_attention_heads=4, intermediate_size=512, image_size=(SIDE, SIDE),
-        patch_size=(8, 8), attention_bias=True, use_qk_norm=False, norm_type="layer_norm", layer_norm_eps=1e-6,
-    )  # fmt: skip
+        hidden_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=512,
+        image_size=(SIDE, SIDE),
+        patch_size=(8, 8),
+        attention_bias=True,
+        use_qk_norm=False,
+        norm_type="layer_norm",
+        layer_norm_eps=1e-6,
+    )
     text = Qwen2Config(
-        vocab_size=-(-len(ids) // 8) * 8, hidden_size=WIDTH, intermediate_size=MLP, num_hidden_layers=layers,
-        num_attention_heads=HEADS, num_key_value_heads=HEADS, rms_norm_eps=RMS_EPS, max_position_embeddings=MAX_TOKENS,
-        rope_parameters={"rope_type": "default", "rope_theta": ROPE_THETA}, tie_word_embeddings=False,
-        bos_token_id=None, eos_token_id=ids["<|im_end|>"], pad_token_id=ids["<pad>"],
-    )  # fmt: skip
+        vocab_size=-(-len(ids) // 8) * 8,
+        hidden_size=WIDTH,
+        intermediate_size=MLP,
+        num_hidden_layers=layers,
+        num_attention_heads=HEADS,
+        num_key_value_heads=HEADS,
+        rms_norm_eps=RMS_EPS,
+        max_position_embeddings=MAX_TOKENS,
+        rope_parameters={"rope_type": "default", "rope_theta": ROPE_THETA},
+        tie_word_embeddings=False,
+        bos_token_id=None,
+        eos_token_id=ids["<|im_end|>"],
+        pad_token_id=ids["<pad>"],
+    )
     return InternVLConfig(
-        vision_config=vision, text_config=text, image_token_id=ids["<IMG_CONTEXT>"], image_seq_length=VISUAL_TOKENS,
-        downsample_ratio=0.5, tie_word_embeddings=False,
-    )  # fmt: skip
+        vision_config=vision,
+        text_config=text,
+        image_token_id=ids["<IMG_CONTEXT>"],
+        image_seq_length=VISUAL_TOKENS,
+        downsample_ratio=0.5,
+        tie_word_embeddings=False,
+    )
 
 
 def empty_model(layers: int, ids: Mapping[str, int], seed: int) -> Any:

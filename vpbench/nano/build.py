@@ -31,8 +31,9 @@ def build(folder: Path) -> None:
     Raises `ConfigError` where `folder` holds anything.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConfigError(f"{folder} isn't an empty folder, and a build doesn't go on from an earlier one; choose "
-                          "another by --into")  # fmt: skip
+        raise ConfigError(
+            f"{folder} isn't an empty folder, and a build doesn't go on from an earlier one; choose another by --into"
+        )
     import torch
 
     from vpbench.nano.recipe import Recipe, build_models

@@ -16,9 +16,15 @@ from vpbench.records import LETTERS, Drawn
 
 
 def _to_choose(
-    rng: random.Random, kind: str, text: str, picture: Picture, facts: tuple[str, ...], steps: Sequence[str],
-    answer: int, part: str = "",
-) -> Drawn:  # fmt: skip
+    rng: random.Random,
+    kind: str,
+    text: str,
+    picture: Picture,
+    facts: tuple[str, ...],
+    steps: Sequence[str],
+    answer: int,
+    part: str = "",
+) -> Drawn:
     """A question with options: the answer, one digit, and three others near it, in any order.
 
     The reference solution gets one more step, which says under what letter the result stands.
@@ -132,8 +138,12 @@ def variants(rng: random.Random, count: int = 10) -> list[Drawn]:
             if result >= 0:
                 break
         sign = "+" if plus else "-"
-        steps = (f"{one} {values[one]}", f"{factor}*{values[one]}={product}", f"{two} {values[two]}",
-                 f"{product}{sign}{values[two]}={result}")  # fmt: skip
+        steps = (
+            f"{one} {values[one]}",
+            f"{factor}*{values[one]}={product}",
+            f"{two} {values[two]}",
+            f"{product}{sign}{values[two]}={result}",
+        )
         drawn.append(Drawn("variants", text, picture, _said(values), steps, str(result), part=str(number)))
     return drawn
 

@@ -28,8 +28,13 @@ from vpbench.train.run import TrainingRun, recipe_of, train_critic
 
 LABEL_SEED, QUESTIONS_PER_KIND, SOLUTIONS_PER_QUESTION = 8101, 210, 4
 SIZES: dict[str, Any] = {
-    "batch_size": 64, "learning_rate": 3e-5, "max_tiles": 1, "history": "placeholder", "packing": False, "bf16": True,
-}  # fmt: skip
+    "batch_size": 64,
+    "learning_rate": 3e-5,
+    "max_tiles": 1,
+    "history": "placeholder",
+    "packing": False,
+    "bf16": True,
+}
 """What differs from a full-size recipe. Turns before a step hold the placeholder, as in the pre-training."""
 
 
@@ -68,9 +73,14 @@ def label(
 
 
 def tune(
-    critic: type[Critic], base: Path, files: Sequence[Path], output: Path, progress: Progress,
-    echo: Callable[[str], None], **changes: Any,
-) -> Path:  # fmt: skip
+    critic: type[Critic],
+    base: Path,
+    files: Sequence[Path],
+    output: Path,
+    progress: Progress,
+    echo: Callable[[str], None],
+    **changes: Any,
+) -> Path:
     """Train by the critic's recipe in these sizes, with `changes`; the checkpoint folder."""
     recipe: Recipe = replace(recipe_of(critic), **{**SIZES, **changes})
     return train_critic(critic, TrainingRun(str(base), tuple(files), output), recipe, progress, echo)[0]

@@ -20,7 +20,7 @@ from vpbench.nano.families import KINDS
 
 PIECE = (
     r"### Question:\n|\n\n### Solution Process:\n|<image \d>|Answer: |\n\n|\n?\([A-H]\)(?: \d?)?| ?[A-Za-z]+| ?\d|\n|."
-)  # fmt: skip
+)
 SPECIAL = ("<pad>", "<unk>", *SPECIAL_TOKENS, SYSTEM_ROLE, USER_ROLE, ASSISTANT_ROLE, SEPARATOR)
 CHAT_TEMPLATE = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' }}"
@@ -62,10 +62,14 @@ def write_tokenizer(folder: Path, tokens: Sequence[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"))
     settings = {
-        "tokenizer_class": "PreTrainedTokenizerFast", "unk_token": "<unk>", "pad_token": "<pad>",
-        "eos_token": "<|im_end|>", "clean_up_tokenization_spaces": False, "model_max_length": 1024,
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "unk_token": "<unk>",
+        "pad_token": "<pad>",
+        "eos_token": "<|im_end|>",
+        "clean_up_tokenization_spaces": False,
+        "model_max_length": 1024,
         "chat_template": CHAT_TEMPLATE,
-    }  # fmt: skip
+    }
     (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n")
 
 

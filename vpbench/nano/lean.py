@@ -93,8 +93,11 @@ class LanguageModel(nn.Module):  # type: ignore[misc]
         return weights
 
     def _names(self) -> dict[str, list[str]]:
-        names = {"embedding.weight": [PREFIX + "embed_tokens.weight"], "norm": [PREFIX + "norm.weight"],
-                 "head.weight": ["lm_head.weight"]}  # fmt: skip
+        names = {
+            "embedding.weight": [PREFIX + "embed_tokens.weight"],
+            "norm": [PREFIX + "norm.weight"],
+            "head.weight": ["lm_head.weight"],
+        }
         for number in range(len(self.layers)):
             own, native = f"layers.{number}.", f"{PREFIX}layers.{number}."
             names[own + "before"] = [native + "input_layernorm.weight"]

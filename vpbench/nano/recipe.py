@@ -136,11 +136,13 @@ def _pretrain(folder: Path, recipe: Recipe, log: Log) -> None:
 def reference_solutions(policy: Path, talk: Conversations, recipe: Recipe, log: Log) -> Solutions:
     """Solutions for the pre-training: at temperature 1, at 1.4, and slipped references."""
     seed = recipe.seed
-    known = solutions.joined([
-        solutions.sample(policy, talk, seed + SAMPLED_SEED, recipe.questions, 2, 1.0),
-        solutions.sample(policy, talk, seed + HOT_SEED, recipe.hot_questions, 2, 1.4),
-        solutions.slipped(seed + SLIPS_SEED, recipe.slips),
-    ])  # fmt: skip
+    known = solutions.joined(
+        [
+            solutions.sample(policy, talk, seed + SAMPLED_SEED, recipe.questions, 2, 1.0),
+            solutions.sample(policy, talk, seed + HOT_SEED, recipe.hot_questions, 2, 1.4),
+            solutions.slipped(seed + SLIPS_SEED, recipe.slips),
+        ]
+    )
     log(f"{len(known.steps)} solutions to learn judging from")
     return known
 
@@ -149,11 +151,15 @@ def with_reference_labels(talk: Conversations, known: Solutions, *, whole: bool)
     """Sequences with true labels: of every step and token, or with `whole` of the outcome alone."""
     return [
         judged(
-            talk, known.drawn[place], place, steps,
-            [outcome(known.drawn[place], steps)] if whole else step_labels(known.drawn[place], steps), whole=whole,
+            talk,
+            known.drawn[place],
+            place,
+            steps,
+            [outcome(known.drawn[place], steps)] if whole else step_labels(known.drawn[place], steps),
+            whole=whole,
         )
         for place, steps in known.steps
-    ]  # fmt: skip
+    ]
 
 
 def _words(folder: Path) -> Words:

@@ -44,8 +44,11 @@ def slip(drawn: Drawn, rng: random.Random) -> tuple[str, ...]:
     digits = [at for at, sign in enumerate(step) if sign.isdigit()]
     results = [at for at in digits if at > step.find("=") >= 0]
     lettered = place == len(steps) - 1 or (drawn.options and place == last)
-    letters = [at for at, sign in enumerate(step.removeprefix(ANSWER), len(step) - len(step.removeprefix(ANSWER)))
-               if sign in LETTERS and lettered]  # fmt: skip
+    letters = [
+        at
+        for at, sign in enumerate(step.removeprefix(ANSWER), len(step) - len(step.removeprefix(ANSWER)))
+        if sign in LETTERS and lettered
+    ]
     if letters:
         at = rng.choice(letters)
         new = rng.choice([letter for letter in LETTERS if letter != step[at]])

@@ -24,12 +24,17 @@ def _tables(tally: FileTally) -> Iterator[str]:
     if keys:
         yield markdown_table([_agreement(key, tally.graded[key]) for key in keys], AGREEMENT)
     if tally.official_differs:
-        lines = [[system, id, _word(theirs), _word(ours.correct), ours.reason]
-                 for system, id, theirs, ours in tally.official_differs[:MOST_LISTED]]  # fmt: skip
+        lines = [
+            [system, id, _word(theirs), _word(ours.correct), ours.reason]
+            for system, id, theirs, ours in tally.official_differs[:MOST_LISTED]
+        ]
         yield markdown_table(lines, [f"{DIFFERS[0]} ({len(tally.official_differs)} rows)", *DIFFERS[1:]])
     for benchmark in dict.fromkeys(key[0] for key in keys):
-        systems = {system: tally.graded[name, system, within].disagreements
-                   for name, system, within in keys if name == benchmark and not within}  # fmt: skip
+        systems = {
+            system: tally.graded[name, system, within].disagreements
+            for name, system, within in keys
+            if name == benchmark and not within
+        }
         if systems[ALL_SYSTEMS]:
             yield _disagreements(benchmark, systems)
     without = [["official grading only", *item] for item in tally.official_only.most_common()]
@@ -54,8 +59,11 @@ def _agreement(key: tuple[str, str, bool], tally: Tally) -> list[str]:
 def _disagreements(benchmark: str, systems: dict[str, Counter[tuple[str, bool]]]) -> str:
     """Rows by system, columns by class (our reason, their verdict), the most frequent first."""
     classes = [each for each, _ in systems[ALL_SYSTEMS].most_common()]
-    lines = [[benchmark, system, str(counts.total()), *(str(counts[each]) for each in classes)]
-             for system, counts in systems.items() if counts]  # fmt: skip
+    lines = [
+        [benchmark, system, str(counts.total()), *(str(counts[each]) for each in classes)]
+        for system, counts in systems.items()
+        if counts
+    ]
     heads = [f"{reason}, officially {_word(theirs)}" for reason, theirs in classes]
     return markdown_table(lines, ["benchmark", "robust grading differs: system", "rows", *heads])
 

@@ -84,8 +84,11 @@ def step_plot(result: Mapping[str, Any]) -> dict[str, bytes]:
     report = result["step_f1"]
     named = {"pooled": report["pooled"], **report["by_source"]}
     places = range(len(named))
-    for offset, field, colour in ((-0.25, "f1_correct", "#7aa6d6"), (0.0, "f1_incorrect", "#d68a7a"),
-                                  (0.25, "macro_f1", "#444444")):  # fmt: skip
+    for offset, field, colour in (
+        (-0.25, "f1_correct", "#7aa6d6"),
+        (0.0, "f1_incorrect", "#d68a7a"),
+        (0.25, "macro_f1", "#444444"),
+    ):
         values = [100 * (part[field] or 0) for part in named.values()]
         axes.bar([place + offset for place in places], values, 0.23, color=colour, label=field.replace("_", " "))
     axes.set_xticks(list(places), [f"{name}\n{part['steps']} steps" for name, part in named.items()], fontsize=7)

@@ -75,6 +75,8 @@ def _step_f1(
     if len(set(groups)) >= FOLDS:
         fitted = stats.cross_fitted_threshold(labels, values, sources, groups, folds=FOLDS, seed=analysis.seed)
         report["held_out_threshold"] = {
-            "folds": FOLDS, "thresholds": list(fitted.thresholds), "pooled": asdict(fitted.detection.pooled)
-        }  # fmt: skip
+            "folds": FOLDS,
+            "thresholds": list(fitted.thresholds),
+            "pooled": asdict(fitted.detection.pooled),
+        }
     return report

@@ -39,8 +39,11 @@ def _by_judge(result: Mapping[str, Any]) -> str:
 def _used(provenance: Mapping[str, Any]) -> list[str]:
     """Requests, tokens and cost of policy, judge and critic in this run, where something was asked."""
     policy, judge = (provenance.get(name) or {} for name in ("drawing", "judge"))
-    everybody = {"policy": policy.get("used_in_this_run"), "judge": judge.get("used_in_this_run"),
-                 "critic": provenance.get("critic_used_in_this_run")}  # fmt: skip
+    everybody = {
+        "policy": policy.get("used_in_this_run"),
+        "judge": judge.get("used_in_this_run"),
+        "critic": provenance.get("critic_used_in_this_run"),
+    }
     lines = []
     for who, used in everybody.items():
         if used:
@@ -52,16 +55,32 @@ def _used(provenance: Mapping[str, Any]) -> list[str]:
 
 def _curves(result: Mapping[str, Any]) -> str:
     curves, gains = result["curves"], result["gains"]
-    headers = ["N", f"{result['critic']} %", "95% interval", "vote", "random", "first", "oracle",
-               "over random", "over vote", "p (Holm)"]  # fmt: skip
+    headers = [
+        "N",
+        f"{result['critic']} %",
+        "95% interval",
+        "vote",
+        "random",
+        "first",
+        "oracle",
+        "over random",
+        "over vote",
+        "p (Holm)",
+    ]
     rows = []
     for k, point in enumerate(curves["critic"]):
         over_vote = gains["over_vote"][k]
-        rows.append([
-            point["n"], _percent(point["value"]), f"{_percent(point['low'])} .. {_percent(point['high'])}",
-            *(_percent(curves[name][k]["value"]) for name in ("vote", "random", "first", "oracle")),
-            _gain(gains["over_random"][k]), _gain(over_vote), f"{over_vote['p_holm']:.4f}",
-        ])  # fmt: skip
+        rows.append(
+            [
+                point["n"],
+                _percent(point["value"]),
+                f"{_percent(point['low'])} .. {_percent(point['high'])}",
+                *(_percent(curves[name][k]["value"]) for name in ("vote", "random", "first", "oracle")),
+                _gain(gains["over_random"][k]),
+                _gain(over_vote),
+                f"{over_vote['p_holm']:.4f}",
+            ]
+        )
     return table(rows, headers)
 
 
@@ -72,11 +91,15 @@ def _measures(result: Mapping[str, Any]) -> str:
     for measure in result["measures"]:
         last = measure["points"][-1]
         if measure["shown"]:
-            rows.append([
-                measure_name(measure), measure["count"], _percent(last["critic"]),
-                "n/a" if last["low"] is None else f"{_percent(last['low'])} .. {_percent(last['high'])}",
-                *(_percent(last[name]) for name in ("vote", "random", "first", "oracle")),
-            ])  # fmt: skip
+            rows.append(
+                [
+                    measure_name(measure),
+                    measure["count"],
+                    _percent(last["critic"]),
+                    "n/a" if last["low"] is None else f"{_percent(last['low'])} .. {_percent(last['high'])}",
+                    *(_percent(last[name]) for name in ("vote", "random", "first", "oracle")),
+                ]
+            )
     return f"at N = {result['curves']['critic'][-1]['n']}\n\n{table(rows, headers)}" if rows else ""
 
 
@@ -91,15 +114,24 @@ def measure_name(measure: Mapping[str, Any]) -> str:
 
 def _steps(report: Mapping[str, Any]) -> str:
     headers = ["", "macro-F1 %", "F1 correct", "F1 incorrect", "steps"]
-    named = [("pooled", report["pooled"]), ("step-weighted mean", report["step_weighted_mean"]),
-             ("mean of sources", report["mean_of_sources"]), *report["by_source"].items()]  # fmt: skip
+    named = [
+        ("pooled", report["pooled"]),
+        ("step-weighted mean", report["step_weighted_mean"]),
+        ("mean of sources", report["mean_of_sources"]),
+        *report["by_source"].items(),
+    ]
     rows = []
     for name, part in named:
         interval = f" ({_percent(part['low'])} .. {_percent(part['high'])})" if "low" in part else ""
-        rows.append([
-            name, _percent(part["macro_f1"]) + interval, _percent(part["f1_correct"]), _percent(part["f1_incorrect"]),
-            part["steps"],
-        ])  # fmt: skip
+        rows.append(
+            [
+                name,
+                _percent(part["macro_f1"]) + interval,
+                _percent(part["f1_correct"]),
+                _percent(part["f1_incorrect"]),
+                part["steps"],
+            ]
+        )
     return f"threshold {report['threshold']}\n\n{table(rows, headers)}"
 
 

@@ -16,9 +16,16 @@ from vpbench.run.pipeline import Prepared, PreparedSteps, Scored
 from vpbench.store import folder_name, parquet_bytes, table_bytes, write_atomic
 
 _ROWS = {
-    "group": "string", "policy": "string", "extracted": "string", "answer_class": "string", "correct": "bool",
-    "reason": "string", "value": "double", "steps": "list", "score_reason": "string",
-}  # fmt: skip
+    "group": "string",
+    "policy": "string",
+    "extracted": "string",
+    "answer_class": "string",
+    "correct": "bool",
+    "reason": "string",
+    "value": "double",
+    "steps": "list",
+    "score_reason": "string",
+}
 _STEP_ROWS = {
     "group": "string",
     "source": "string",

@@ -80,9 +80,15 @@ def _drawn(task: Task, planned: SamplePlan, request: Request, progress: Progress
     notes = size_notes(task.source, len(pool.rows), total, request.nano) + sample_notes(drawn)
     seconds = {"load": load_s, "draw": time.perf_counter() - started}
     return Plan(
-        task, planned.questions, pool, pool.rows, total, notes + _empty_notes(pool.rows), seconds,
+        task,
+        planned.questions,
+        pool,
+        pool.rows,
+        total,
+        notes + _empty_notes(pool.rows),
+        seconds,
         drawing_facts(planned),
-    )  # fmt: skip
+    )
 
 
 def _match(questions: QuestionSet, pool: Pool, task: Task, nano: bool) -> tuple[dict[str, list[PoolRow]], list[str]]:

@@ -120,8 +120,22 @@ def prepare(found: Found[BaseTask], request: Request, progress: Progress, planne
     verdicts, judge, notes = _verdicts(found, planned, questions, key, request, progress)
     seconds = {**planned.seconds, "grade": time.perf_counter() - started}
     origin, revision = _origin(planned.questions.origin, request), planned.questions.revision
-    return Prepared(request, key, origin, revision, planned.total, planned.notes + notes, seconds, task, pool,
-                    questions, rows, verdicts, judge, planned.drawing)  # fmt: skip
+    return Prepared(
+        request,
+        key,
+        origin,
+        revision,
+        planned.total,
+        planned.notes + notes,
+        seconds,
+        task,
+        pool,
+        questions,
+        rows,
+        verdicts,
+        judge,
+        planned.drawing,
+    )
 
 
 def _verdicts(
@@ -196,11 +210,21 @@ def score(
     else:
         questions = {each.question.id: each.question for each in prepared.solutions}
         candidates = {each.question.id: [each.candidate] for each in prepared.solutions}
-    scores = score_stage(folder, key, critic, questions, candidates, prepared.request.max_error_rate, progress,
-                         make_ready)  # fmt: skip
+    scores = score_stage(
+        folder, key, critic, questions, candidates, prepared.request.max_error_rate, progress, make_ready
+    )
     seconds = time.perf_counter() - started
-    return Scored(critic.name, critic.selection, critic.step_threshold, settings, revision, scores, key, seconds,
-                  used_since(used_before, critic.usage()))  # fmt: skip
+    return Scored(
+        critic.name,
+        critic.selection,
+        critic.step_threshold,
+        settings,
+        revision,
+        scores,
+        key,
+        seconds,
+        used_since(used_before, critic.usage()),
+    )
 
 
 def use_scores(prepared: Prepared | PreparedSteps, given: GivenScores, name: str) -> Scored:

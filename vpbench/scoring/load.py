@@ -95,9 +95,14 @@ def _load_native_model(folder: Path, dtype: Any, device: Any) -> Any:
         config = InternVLConfig.from_pretrained(folder, local_files_only=True)
         config.tie_word_embeddings = not any(name.endswith("lm_head.weight") for name in names)
         model, report = InternVLForConditionalGeneration.from_pretrained(
-            folder, config=config, dtype=dtype or "auto", local_files_only=True, use_safetensors=True,
-            trust_remote_code=False, output_loading_info=True,
-        )  # fmt: skip
+            folder,
+            config=config,
+            dtype=dtype or "auto",
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
     except (SafetensorError, OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
         raise CriticError(f"{folder}: transformers can't load the checkpoint ({error}); fetch it again") from error
     for word in ("missing_keys", "unexpected_keys", "mismatched_keys"):

@@ -55,9 +55,13 @@ def _load(folder: Any, dtype: Any) -> Any:
     bars_on_terminals_only()
     try:
         model, report = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=dtype or "auto", local_files_only=True, use_safetensors=True, trust_remote_code=False,
+            folder,
+            dtype=dtype or "auto",
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
             output_loading_info=True,
-        )  # fmt: skip
+        )
     except Exception as error:  # transformers raises many kinds for what a folder may lack
         raise CriticError(f"{folder}: transformers can't load the checkpoint ({error}); fetch it again") from error
     for word in ("missing_keys", "unexpected_keys", "mismatched_keys"):

@@ -66,10 +66,18 @@ def _original_config(
     vision = {"initializer_factor": 1.0, "num_channels": 3, "norm_type": "rms_norm", **raw["vision_config"]}
     kept = {name: value for name, value in raw.items() if name not in ("auto_map", "llm_config")}
     return {
-        "ps_version": "v1", "select_layer": -1, "dynamic_image_size": True, "use_thumbnail": True,
-        "force_image_size": None, **kept, "architectures": ["InternVLChatModel"], "min_dynamic_patch": 1,
-        "max_dynamic_patch": max_tiles, "text_config": text, "vision_config": vision,
-    }  # fmt: skip
+        "ps_version": "v1",
+        "select_layer": -1,
+        "dynamic_image_size": True,
+        "use_thumbnail": True,
+        "force_image_size": None,
+        **kept,
+        "architectures": ["InternVLChatModel"],
+        "min_dynamic_patch": 1,
+        "max_dynamic_patch": max_tiles,
+        "text_config": text,
+        "vision_config": vision,
+    }
 
 
 def _write_tokenizer(overlay: Path, ids: Mapping[str, int | None]) -> None:

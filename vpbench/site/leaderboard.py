@@ -102,9 +102,12 @@ def _environment() -> Any:
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
+        loader=jinja2.FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
         lstrip_blocks=True,
-    )  # fmt: skip
+    )
     environment.filters["percent"] = lambda value: "n/a" if value is None else f"{100 * value:.1f}"
     environment.filters["points"] = lambda value: f"{100 * value:+z.1f}"
     environment.filters["measure_name"] = measure_name

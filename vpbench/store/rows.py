@@ -27,12 +27,16 @@ SEAL_ROWS = 50_000
 _SCHEMAS = {
     "candidates": {"response": "string", "finish_reason": "string", "tokens": "integer", "error": "string"},
     "verdicts": {
-        "extracted": "string", "answer_class": "string", "correct": "bool", "reason": "string", "content": "string",
+        "extracted": "string",
+        "answer_class": "string",
+        "correct": "bool",
+        "reason": "string",
+        "content": "string",
     },
     "continuations": {"text": "string", "error": "string"},
     "replies": {"text": "string"},
     "scores": {"value": "double", "steps": "list", "reason": "string", "retry": "bool", "content": "string"},
-}  # fmt: skip
+}
 
 
 class RowStore:

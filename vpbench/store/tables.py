@@ -15,8 +15,13 @@ def parquet_bytes(rows: Mapping[RowKey, Mapping[str, Any]], columns: Mapping[str
     """
     import pyarrow as pa
 
-    types = {"string": pa.string(), "bool": pa.bool_(), "double": pa.float64(), "list": pa.list_(pa.float64()),
-             "integer": pa.int64()}  # fmt: skip
+    types = {
+        "string": pa.string(),
+        "bool": pa.bool_(),
+        "double": pa.float64(),
+        "list": pa.list_(pa.float64()),
+        "integer": pa.int64(),
+    }
     data: dict[str, Any] = {
         "question_id": pa.array([key[0] for key in rows], pa.string()),
         "index": pa.array([key[1] for key in rows], pa.int64()),

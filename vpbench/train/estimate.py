@@ -41,8 +41,12 @@ class Estimate:
     def lines(self, recipe: Recipe, processes: int, per_step: int) -> list[str]:
         """The estimate in words, one line per subject."""
         total = self.weights + self.gradients + self.optimiser + self.activations
-        parts = {"weights": self.weights, "gradients": self.gradients, "optimiser": self.optimiser,
-                 "activations": self.activations}  # fmt: skip
+        parts = {
+            "weights": self.weights,
+            "gradients": self.gradients,
+            "optimiser": self.optimiser,
+            "activations": self.activations,
+        }
         told = ", ".join(f"{what} {size / GIB:.3g}" for what, size in parts.items())
         return [
             f"steps          {self.steps} of {recipe.batch_size} solutions, {recipe.epochs} epoch(s), each in "
@@ -70,11 +74,18 @@ def estimate(model: Any, examples: Sequence[Example], plan: Plan, recipe: Recipe
     flops += (2 if recipe.freeze_vision else passes) * counts["vision"] * patches
     trained = counts["trained"]
     return Estimate(
-        steps=plan.steps, tokens=tokens, labels=sum(labels[place] for place in used), flops=flops,
-        micro_batch_tokens=largest, trained=trained, frozen=counts["frozen"],
-        weights=4 * (trained + counts["frozen"]) // shards, gradients=4 * trained // shards,
-        optimiser=8 * trained // shards, activations=_activations(model.config, recipe, largest, most_labels),
-    )  # fmt: skip
+        steps=plan.steps,
+        tokens=tokens,
+        labels=sum(labels[place] for place in used),
+        flops=flops,
+        micro_batch_tokens=largest,
+        trained=trained,
+        frozen=counts["frozen"],
+        weights=4 * (trained + counts["frozen"]) // shards,
+        gradients=4 * trained // shards,
+        optimiser=8 * trained // shards,
+        activations=_activations(model.config, recipe, largest, most_labels),
+    )
 
 
 def _parameters(model: Any, recipe: Recipe) -> dict[str, int]:
@@ -88,10 +99,18 @@ def _parameters(model: Any, recipe: Recipe) -> dict[str, int]:
         keys = text.num_key_value_heads * (text.hidden_size // text.num_attention_heads)
         widths = 4 * text.hidden_size + 2 * (text.hidden_size + keys) + 3 * (text.hidden_size + text.intermediate_size)
         adapters = recipe.lora_rank * text.num_hidden_layers * widths
-        return {"language": everything - vision - embeddings, "vision": vision, "trained": adapters,
-                "frozen": everything}  # fmt: skip
-    return {"language": everything - vision - embeddings, "vision": vision, "trained": trained,
-            "frozen": everything - trained}  # fmt: skip
+        return {
+            "language": everything - vision - embeddings,
+            "vision": vision,
+            "trained": adapters,
+            "frozen": everything,
+        }
+    return {
+        "language": everything - vision - embeddings,
+        "vision": vision,
+        "trained": trained,
+        "frozen": everything - trained,
+    }
 
 
 def _activations(config: Any, recipe: Recipe, tokens: int, labels: int) -> int:

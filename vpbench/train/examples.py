@@ -53,8 +53,10 @@ def label_ids(scorer: StepScorer) -> tuple[int, int]:
     place = len(encode(ASSISTANT_ROLE, with_special=False))
     other = encode(f"{ASSISTANT_ROLE}-{SEPARATOR}", with_special=False)
     if plus is None or minus is None or turn[place] != plus or other != [*turn[:place], minus, *turn[place + 1 :]]:
-        raise CriticError("the base's tokenizer doesn't write `+` and `-` as single tokens of an assistant turn; "
-                          "train from another base")  # fmt: skip
+        raise CriticError(
+            "the base's tokenizer doesn't write `+` and `-` as single tokens of an assistant turn; "
+            "train from another base"
+        )
     return plus, minus
 
 

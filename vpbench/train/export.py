@@ -22,9 +22,13 @@ _NOT_COPIED = ("config.json", "model.safetensors.index.json")
 
 
 def export(
-    base: Path, model_config: Any, system_message: str, weights: Mapping[str, Any], output: Path,
+    base: Path,
+    model_config: Any,
+    system_message: str,
+    weights: Mapping[str, Any],
+    output: Path,
     echo: Callable[[str], None],
-) -> list[Path]:  # fmt: skip
+) -> list[Path]:
     """Write `weights` (native names) as `native` and `original` under `output`; the folders written.
 
     `base` is the folder trained from. A model that the released layout has no
@@ -33,16 +37,28 @@ def export(
     stored = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
     dtype = str(weights["lm_head.weight"].dtype).removeprefix("torch.")
     own = read_json(base / "config.json")
-    written = own if own["model_type"] == NATIVE else {
-        **json.loads(model_config.to_json_string(use_diff=False)), "system_message": system_message, "dtype": dtype,
-        "architectures": ["InternVLForConditionalGeneration"],
-    }  # fmt: skip
+    written = (
+        own
+        if own["model_type"] == NATIVE
+        else {
+            **json.loads(model_config.to_json_string(use_diff=False)),
+            "system_message": system_message,
+            "dtype": dtype,
+            "architectures": ["InternVLForConditionalGeneration"],
+        }
+    )
     folders = [_write(output / "native", base, written, stored)]
     try:
         fused = original_tensors(stored, model_config.text_config)
-        written = own if own["model_type"] == ORIGINAL else {
-            **original_config(model_config), "system_message": system_message, "torch_dtype": dtype,
-        }  # fmt: skip
+        written = (
+            own
+            if own["model_type"] == ORIGINAL
+            else {
+                **original_config(model_config),
+                "system_message": system_message,
+                "torch_dtype": dtype,
+            }
+        )
     except CriticError as error:
         echo(f"not written in the released layout: {error}")
         return folders

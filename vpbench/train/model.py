@@ -27,9 +27,15 @@ class LabelModel(nn.Module):  # type: ignore[misc]
         self.labels = list(labels)
 
     def forward(
-        self, input_ids: Any, places: Any, targets: Any, weights: Any, pixels: Any, tile_order: Any,
+        self,
+        input_ids: Any,
+        places: Any,
+        targets: Any,
+        weights: Any,
+        pixels: Any,
+        tile_order: Any,
         position_ids: Any = None,
-    ) -> dict[str, Any]:  # fmt: skip
+    ) -> dict[str, Any]:
         """Loss, and logits of `+` and `-` [labels, 2] in float32.
 
         `input_ids` [rows, width]; `places` [labels] in the flattened rows, read for the `targets` [labels] (token ids),

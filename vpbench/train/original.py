@@ -30,7 +30,7 @@ _SHARED: tuple[tuple[str, str], ...] = (
     (r"model\.multi_modal_projector\.layer_norm\.", "mlp1.0."),
     (r"model\.multi_modal_projector\.linear_1\.", "mlp1.1."),
     (r"model\.multi_modal_projector\.linear_2\.", "mlp1.3."),
-)  # fmt: skip
+)
 _OF_LANGUAGE_MODEL: Mapping[str, tuple[tuple[str, str], ...]] = {
     "qwen2": (
         (_LM, "language_model.model."),
@@ -110,21 +110,53 @@ def original_config(config: Any) -> dict[str, Any]:
     if rope.get("rope_type", "default") not in ("default", "dynamic"):
         raise CriticError(f"the released layout has no rotary embedding of type {rope['rope_type']!r}")
     return {
-        "model_type": "internvl_chat", "architectures": ["InternVLChatModel"], "ps_version": "v2", "select_layer": -1,
-        "template": TEMPLATE, "downsample_ratio": config.downsample_ratio, "pad2square": False, "use_thumbnail": True,
-        "dynamic_image_size": True, "force_image_size": vision.image_size[0],
+        "model_type": "internvl_chat",
+        "architectures": ["InternVLChatModel"],
+        "ps_version": "v2",
+        "select_layer": -1,
+        "template": TEMPLATE,
+        "downsample_ratio": config.downsample_ratio,
+        "pad2square": False,
+        "use_thumbnail": True,
+        "dynamic_image_size": True,
+        "force_image_size": vision.image_size[0],
         "vision_config": {
-            **{name: getattr(vision, name) for name in (
-                "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "hidden_act",
-                "layer_norm_eps", "norm_type", "num_channels")},
-            "image_size": vision.image_size[0], "patch_size": vision.patch_size[0],
-            "qk_normalization": vision.use_qk_norm, "qkv_bias": vision.attention_bias,
+            **{
+                name: getattr(vision, name)
+                for name in (
+                    "hidden_size",
+                    "num_hidden_layers",
+                    "num_attention_heads",
+                    "intermediate_size",
+                    "hidden_act",
+                    "layer_norm_eps",
+                    "norm_type",
+                    "num_channels",
+                )
+            },
+            "image_size": vision.image_size[0],
+            "patch_size": vision.patch_size[0],
+            "qk_normalization": vision.use_qk_norm,
+            "qkv_bias": vision.attention_bias,
         },
         "llm_config": {
-            "model_type": kind, "bias": False, "tie_word_embeddings": False,
+            "model_type": kind,
+            "bias": False,
+            "tie_word_embeddings": False,
             "rope_theta": rope["rope_theta"],
-            **{name: getattr(text, name) for name in (
-                "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
-                "num_key_value_heads", "rms_norm_eps", "max_position_embeddings", "hidden_act")},
+            **{
+                name: getattr(text, name)
+                for name in (
+                    "vocab_size",
+                    "hidden_size",
+                    "intermediate_size",
+                    "num_hidden_layers",
+                    "num_attention_heads",
+                    "num_key_value_heads",
+                    "rms_norm_eps",
+                    "max_position_embeddings",
+                    "hidden_act",
+                )
+            },
         },
-    }  # fmt: skip
+    }

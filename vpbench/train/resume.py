@@ -27,11 +27,13 @@ def run_settings(
 ) -> dict[str, Any]:
     """What a run is identified by. `base` is the folder of `model`. Raises `DataError` for a file that isn't there."""
     return {
-        "critic": critic, "base": base.name if Path(model).is_dir() else model,
+        "critic": critic,
+        "base": base.name if Path(model).is_dir() else model,
         "base_fingerprint": checkpoint_fingerprint(base),
         "data": [file_record(path) for path in data],
-        "recipe": dataclasses.asdict(recipe), "processes": processes,
-    }  # fmt: skip
+        "recipe": dataclasses.asdict(recipe),
+        "processes": processes,
+    }
 
 
 def keep_settings(output: Path, settings: Mapping[str, Any]) -> None:
@@ -50,8 +52,9 @@ def refuse_another_run(output: Path, settings: Mapping[str, Any], resume: bool) 
     known = json.loads(path.read_text(encoding="utf-8"))
     changed = [name for name in settings if json.loads(json.dumps(settings[name])) != known.get(name)]
     if changed:
-        raise ConfigError(f"{path}: the run there has another {', '.join(changed)}; give its settings or another "
-                          "--output")  # fmt: skip
+        raise ConfigError(
+            f"{path}: the run there has another {', '.join(changed)}; give its settings or another --output"
+        )
 
 
 def last_checkpoint(folder: Path) -> Path | None:

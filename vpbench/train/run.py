@@ -84,8 +84,10 @@ def train_critic(
     )
     told = estimate(scorer.model, examples, plan, recipe, _processes() if run.fsdp else 1)
     labels = _label_counts(examples)
-    tell(f"solutions      {len(examples)}, {labels['+']} labels + and {labels['-']} -"
-         + "".join(f"; {count} left out: {reason}" for reason, count in left_out.items()))  # fmt: skip
+    tell(
+        f"solutions      {len(examples)}, {labels['+']} labels + and {labels['-']} -"
+        + "".join(f"; {count} left out: {reason}" for reason, count in left_out.items())
+    )
     for line in told.lines(recipe, _processes(), plan.per_step):
         tell(line)
     if dry_run:
@@ -98,8 +100,15 @@ def train_critic(
     trained, log = _train(scorer, data, watched, run, recipe)
     if not first:
         return []
-    outcome = {"solutions": len(examples), "labels": labels, "left_out": dict(left_out), "steps": plan.steps,
-               "metrics": _last(log), "versions": versions(), "log": log}  # fmt: skip
+    outcome = {
+        "solutions": len(examples),
+        "labels": labels,
+        "left_out": dict(left_out),
+        "steps": plan.steps,
+        "metrics": _last(log),
+        "versions": versions(),
+        "log": log,
+    }
     return _write(critic, base, scorer, trained, run, recipe, settings, outcome, tell)
 
 
@@ -204,9 +213,16 @@ def _last(log: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 def _write(
-    critic: type[Critic], base: Path, scorer: StepScorer, weights: dict[str, Any], run: TrainingRun, recipe: Recipe,
-    settings: dict[str, Any], outcome: dict[str, Any], tell: Echo,
-) -> list[Path]:  # fmt: skip
+    critic: type[Critic],
+    base: Path,
+    scorer: StepScorer,
+    weights: dict[str, Any],
+    run: TrainingRun,
+    recipe: Recipe,
+    settings: dict[str, Any],
+    outcome: dict[str, Any],
+    tell: Echo,
+) -> list[Path]:
     from vpbench.train.export import export
 
     folders = export(base, scorer.model.config, scorer.system_message, weights, run.output, tell)

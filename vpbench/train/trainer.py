@@ -30,9 +30,13 @@ class LabelTrainer(Trainer):  # type: ignore[misc]
     """Trains a `LabelModel` on `MicroBatches`; `threshold` is the score above which a step is called correct."""
 
     def __init__(
-        self, model: LabelModel, args: Any, train_dataset: MicroBatches, eval_dataset: MicroBatches | None,
+        self,
+        model: LabelModel,
+        args: Any,
+        train_dataset: MicroBatches,
+        eval_dataset: MicroBatches | None,
         threshold: float,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(model, args, data_collator=_only, train_dataset=train_dataset, eval_dataset=eval_dataset)
         self.loss_is_scaled_for_ga = True
         self.threshold = threshold
@@ -85,9 +89,14 @@ def _only(items: list[Any]) -> Any:
 
 
 def training_arguments(
-    recipe: Recipe, output: Path, plan: Plan, processes: int, eval_every: int | None, save_every: int | None,
+    recipe: Recipe,
+    output: Path,
+    plan: Plan,
+    processes: int,
+    eval_every: int | None,
+    save_every: int | None,
     fsdp_layer: str | None,
-) -> Any:  # fmt: skip
+) -> Any:
     """The Trainer's settings. `output` is its own folder; `fsdp_layer` the class of the layers that FSDP shards one by
     one, None for no FSDP.
 
@@ -96,23 +105,42 @@ def training_arguments(
     gpu = torch.cuda.is_available()
     if gpu and processes == 1 and torch.cuda.device_count() > 1:
         count = torch.cuda.device_count()
-        raise ConfigError(f"{count} GPUs are visible to one process; start with `torchrun --nproc-per-node {count} -m "
-                          "vpbench train ...`, or set CUDA_VISIBLE_DEVICES to one of them")  # fmt: skip
+        raise ConfigError(
+            f"{count} GPUs are visible to one process; start with `torchrun --nproc-per-node {count} -m "
+            "vpbench train ...`, or set CUDA_VISIBLE_DEVICES to one of them"
+        )
     fsdp: dict[str, Any] = {}
     if fsdp_layer is not None:
         settings = {
-            "transformer_layer_cls_to_wrap": [fsdp_layer], "activation_checkpointing": recipe.gradient_checkpointing
-        }  # fmt: skip
+            "transformer_layer_cls_to_wrap": [fsdp_layer],
+            "activation_checkpointing": recipe.gradient_checkpointing,
+        }
         fsdp = {"fsdp": True, "fsdp_config": settings}
     return TrainingArguments(
-        output_dir=str(output), use_cpu=not gpu, seed=recipe.seed, data_seed=recipe.seed,
-        per_device_train_batch_size=1, gradient_accumulation_steps=plan.per_step // processes, num_train_epochs=1,
-        optim="adamw_torch_fused", adam_beta1=recipe.BETAS[0], adam_beta2=recipe.BETAS[1],
-        learning_rate=recipe.learning_rate, weight_decay=recipe.weight_decay, lr_scheduler_type="cosine",
-        warmup_steps=math.ceil(recipe.warmup * plan.steps), bf16=recipe.bf16,
-        eval_strategy="steps" if eval_every else "no", eval_steps=eval_every,
-        save_strategy="steps" if save_every else "no", save_steps=save_every or 500, save_total_limit=2,
-        logging_steps=max(1, plan.steps // LOGGED_STEPS), remove_unused_columns=False,
-        dataloader_num_workers=4 if gpu else 0, dataloader_pin_memory=gpu,
-        report_to=["tensorboard"] if importlib.util.find_spec("tensorboard") else [], **fsdp,
-    )  # fmt: skip
+        output_dir=str(output),
+        use_cpu=not gpu,
+        seed=recipe.seed,
+        data_seed=recipe.seed,
+        per_device_train_batch_size=1,
+        gradient_accumulation_steps=plan.per_step // processes,
+        num_train_epochs=1,
+        optim="adamw_torch_fused",
+        adam_beta1=recipe.BETAS[0],
+        adam_beta2=recipe.BETAS[1],
+        learning_rate=recipe.learning_rate,
+        weight_decay=recipe.weight_decay,
+        lr_scheduler_type="cosine",
+        warmup_steps=math.ceil(recipe.warmup * plan.steps),
+        bf16=recipe.bf16,
+        eval_strategy="steps" if eval_every else "no",
+        eval_steps=eval_every,
+        save_strategy="steps" if save_every else "no",
+        save_steps=save_every or 500,
+        save_total_limit=2,
+        logging_steps=max(1, plan.steps // LOGGED_STEPS),
+        remove_unused_columns=False,
+        dataloader_num_workers=4 if gpu else 0,
+        dataloader_pin_memory=gpu,
+        report_to=["tensorboard"] if importlib.util.find_spec("tensorboard") else [],
+        **fsdp,
+    )

@@ -64,9 +64,10 @@ def options_of(choices: tuple[str, ...] | None) -> Options:
     values = tuple(map(_option_value, choices))
     forms = [prose_form(choice).strip(" .,;:\"'") for choice in choices]
     searchable = {
-        form for form, value in zip(forms, values, strict=True)
+        form
+        for form, value in zip(forms, values, strict=True)
         if value is None and (len(form) > 1 or (len(form) == 1 and not form.isascii())) and len(form) < 200
-    }  # fmt: skip
+    }
     words = "|".join(map(_as_pattern, sorted(searchable, key=len, reverse=True))) or None
     stems = [
         telling_stems(max(form.split(";"), key=len))

@@ -118,9 +118,17 @@ def function(name: str, argument: Value) -> Value:
         raise ValueTooLarge("argument")
     mpmath = _mpmath()
     table: dict[str, Callable[[Any], Any]] = {
-        "sin": mpmath.sin, "cos": mpmath.cos, "tan": mpmath.tan, "ln": mpmath.log, "log": mpmath.log10,
-        "exp": mpmath.exp, "arcsin": mpmath.asin, "arccos": mpmath.acos, "arctan": mpmath.atan, "abs": abs,
-    }  # fmt: skip
+        "sin": mpmath.sin,
+        "cos": mpmath.cos,
+        "tan": mpmath.tan,
+        "ln": mpmath.log,
+        "log": mpmath.log10,
+        "exp": mpmath.exp,
+        "arcsin": mpmath.asin,
+        "arccos": mpmath.acos,
+        "arctan": mpmath.atan,
+        "abs": abs,
+    }
     return bounded(table[name](real(argument)))
 
 

@@ -28,15 +28,47 @@ _TOKEN = re.compile(
 )
 _SKIPPED = {"\\left", "\\right", "\\displaystyle", "\\limits", "\\big", "\\Big", "\\bigl", "\\bigr"}
 _ALIASES = {
-    "\\cdot": "*", "\\times": "*", "×": "*", "·": "*", "⋅": "*", "∙": "*", "**": "^", "\\div": "/", "÷": "/", "⁄": "/",
-    "\\dfrac": "\\frac", "\\tfrac": "\\frac", "\\cfrac": "\\frac", "√": "\\sqrt", "sqrt": "\\sqrt", "\\pi": "pi",
-    "π": "pi", "\\circ": "°", "\\degree": "°", "\\lvert": "|", "\\rvert": "|", "\\vert": "|", "\\lbrace": "(",
+    "\\cdot": "*",
+    "\\times": "*",
+    "×": "*",
+    "·": "*",
+    "⋅": "*",
+    "∙": "*",
+    "**": "^",
+    "\\div": "/",
+    "÷": "/",
+    "⁄": "/",
+    "\\dfrac": "\\frac",
+    "\\tfrac": "\\frac",
+    "\\cfrac": "\\frac",
+    "√": "\\sqrt",
+    "sqrt": "\\sqrt",
+    "\\pi": "pi",
+    "π": "pi",
+    "\\circ": "°",
+    "\\degree": "°",
+    "\\lvert": "|",
+    "\\rvert": "|",
+    "\\vert": "|",
+    "\\lbrace": "(",
     "\\rbrace": ")",
-}  # fmt: skip
+}
 _FUNCTIONS = {"sin", "cos", "tan", "ln", "log", "exp", "arcsin", "arccos", "arctan"}
 _GREEK = {
-    "alpha", "beta", "gamma", "delta", "theta", "lambda", "mu", "omega", "phi", "varphi", "rho", "sigma", "tau",
-}  # fmt: skip
+    "alpha",
+    "beta",
+    "gamma",
+    "delta",
+    "theta",
+    "lambda",
+    "mu",
+    "omega",
+    "phi",
+    "varphi",
+    "rho",
+    "sigma",
+    "tau",
+}
 _MIXED_PLAIN = re.compile(r"(?<![\d./^])(\d{1,9})[ ]+(\d{1,9})[ ]*/[ ]*(\d{1,9})(?![\d.])")
 _MIXED_LATEX = re.compile(r"(?<![\d./^}])(\d{1,9})[ ]*\\[dtc]?frac(?:\{(\d{1,9})\}\{(\d{1,9})\}|(\d)(\d))")
 

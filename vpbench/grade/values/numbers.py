@@ -16,16 +16,38 @@ from vpbench.grade.values.arithmetic import Value, divide
 from vpbench.grade.values.expressions import NotAnExpression
 
 _UNITS = (
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
-    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
-)  # fmt: skip
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+)
 _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 NUMBER_WORDS: dict[str, int] = {
     **{word: number for number, word in enumerate(_UNITS)},
     **{word: 10 * number for number, word in enumerate(_TENS, start=2)},
     **{f"{ten}-{unit}": 10 * t + u for t, ten in enumerate(_TENS, start=2) for u, unit in enumerate(_UNITS[:10]) if u},
-    "hundred": 100, "a hundred": 100, "one hundred": 100, "a dozen": 12, "none": 0,
-}  # fmt: skip
+    "hundred": 100,
+    "a hundred": 100,
+    "one hundred": 100,
+    "a dozen": 12,
+    "none": 0,
+}
 
 PLAIN_NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d{1,400})(?:\.\d{1,400})?|[-+]?\.\d{1,400}")
 _DELIMITERS = re.compile(r"\\[,;:! ]|\\\(|\\\)|\\\[|\\\]|\$|\*\*|~|`|\\(?:displaystyle|quad|qquad|bf|rm|it)\b")
@@ -38,9 +60,29 @@ _TRAILING_UNIT = re.compile(
     rf"(?:(?<![A-Za-z\\])(?:{_UNIT_WORD})(?![A-Za-z])|\{{[A-Za-z ]{{2,30}}\}}){_EXPONENT})+[\s.]*$"
 )
 _NOT_A_UNIT = {
-    "sqrt", "pi", "sin", "cos", "tan", "log", "ln", "exp", "or", "and", "to", "x", "not", "frac", "times",
-    "hundred", "thousand", "million", "billion", "trillion", "millions", "billions",
-}  # fmt: skip
+    "sqrt",
+    "pi",
+    "sin",
+    "cos",
+    "tan",
+    "log",
+    "ln",
+    "exp",
+    "or",
+    "and",
+    "to",
+    "x",
+    "not",
+    "frac",
+    "times",
+    "hundred",
+    "thousand",
+    "million",
+    "billion",
+    "trillion",
+    "millions",
+    "billions",
+}
 _SCIENTIFIC = re.compile(r"(\d(?:\.\d+)?)\s*(?:[eE]([-+]?\d{1,3})\b|x\s*10\s*\^\s*\{?([-+]?\d{1,3})\}?)")
 _REPEATING = re.compile(r"(\d{0,9})\.(\d{0,9})\\(?:overline|bar|dot)\s*\{(\d{1,9})\}")
 _EQUALS = re.compile(r"(?<![<>])=(?![<>])|≈|≒|≃|\\approx\b|\\simeq\b|\\equiv\b|\\Rightarrow\b|⇒")

@@ -77,9 +77,11 @@ class _Worker:
         script = Path(__file__).with_name("symbolic_worker.py")
         self._process = subprocess.Popen(
             [sys.executable, "-I", str(script)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
             env={"OMP_NUM_THREADS": "1", "PATH": os.environ.get("PATH", "")},
-        )  # fmt: skip
+        )
         self._owner = os.getpid()
         self._exchange("1", "1", START_SECONDS)
 
