@@ -24,8 +24,31 @@ RowKey = tuple[str, int]
 GradingMode = Literal["robust", "official"]
 Selection = Literal["best", "vote", "weighted-vote"]
 
-EMPTY_RESPONSE = "empty response"
+
+class Reason(str):
+    """Why a row is as it is: a kind, by which rows are counted, and after a colon what varies by row.
+
+    It is the string "kind: detail" itself: plugins write plain strings, stores keep them as they are.
+    """
+
+    __slots__ = ()
+
+    @property
+    def kind(self) -> str:
+        """What comes before the first colon, such as "judge failed"."""
+        return self.partition(":")[0]
+
+    @property
+    def detail(self) -> str:
+        """What comes after it, empty where there is no colon."""
+        return self.partition(":")[2].strip()
+
+
+EMPTY_RESPONSE = Reason("empty response")
 """The reason of a score that isn't there because nothing is there to be scored; no failure of the critic."""
+
+NO_ANSWER = Reason("no answer")
+"""The reason of a verdict on a response in which no answer can be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +113,11 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One response to one question. `steps`: the response's steps where the data gives them (else a critic splits)."""
+    """One response to one question.
+
+    `steps` are the response's where the data gives them (else a critic splits). `error` says why there is no response
+    (it is empty then); the candidate can be drawn again.
+    """
 
     question_id: str
     index: int
@@ -99,6 +126,7 @@ class Candidate:
     finish_reason: str | None = None
     tokens: int | None = None
     steps: tuple[str, ...] | None = None
+    error: str | None = None
 
     @property
     def key(self) -> RowKey:
@@ -111,7 +139,8 @@ class Verdict:
     """What grading says of a response.
 
     `answer_class` names the answer so that equivalent answers share the name (None: no answer, doesn't vote).
-    `reason` is a short word: "match", "different", "no answer", "two answers", "empty response", "timeout", ...
+    `reason` is a short word: "match", "different", "no answer", "two answers", "empty response", "timeout", ...;
+    `Reason` takes it apart.
     """
 
     extracted: str | None

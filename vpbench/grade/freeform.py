@@ -21,7 +21,7 @@ from vpbench.grade.reading.statements import is_refusal, is_unsure
 from vpbench.grade.reading.text import main_clause, plain_characters
 from vpbench.grade.values.arithmetic import Value, canonical, close, rounded
 from vpbench.grade.values.numbers import value_of
-from vpbench.records import Question, Verdict
+from vpbench.records import NO_ANSWER, Question, Verdict
 
 INTEGER_NOISE = Fraction(1, 10**6)
 _STRONG = {"box", "tag", "stated", "whole"}
@@ -115,7 +115,7 @@ def _grade_number(question: Question, text: str) -> Verdict:
         return Reading(written, f"number:{canonical(value)}", correct, "match" if correct else "different")
 
     verdict = _first(text, read, question.text)
-    if verdict.reason == "no answer" and passed_over:
+    if verdict.reason == NO_ANSWER and passed_over:
         repeated = True
         verdict = _first(text, read, question.text)
     return verdict

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from vpbench.records import Reason
 from vpbench.report.provenance import provenance
 from vpbench.report.scored_rows import remarks, steps_per_response
 from vpbench.report.units import CURVES, Units, fraction, units_of
@@ -105,14 +106,14 @@ def _gains(units: Units, control: str, analysis: Analysis) -> list[dict[str, Any
 
 def _errors(prepared: Prepared, scored: Scored) -> dict[str, int]:
     verdicts = prepared.verdicts.values()
-    reasons = Counter(each.reason.split(":")[0] for each in verdicts if each.answer_class is None)
+    reasons = Counter(Reason(each.reason).kind for each in verdicts if each.answer_class is None)
     return {**reasons, **score_errors(scored)}
 
 
 def score_errors(scored: Scored) -> dict[str, int]:
     """Rows without a score, counted by the head of their reason (what follows its colon varies by row)."""
-    unscored = [each.reason or "" for each in scored.scores.values() if each.value is None and not each.steps]
-    return dict(Counter(f"not scored: {reason.split(':')[0]}" for reason in unscored))
+    unscored = [score for score in scored.scores.values() if score.value is None and not score.steps]
+    return dict(Counter(f"not scored: {Reason(score.reason or '').kind}" for score in unscored))
 
 
 def run_provenance(prepared: Common, scored: Scored, analysis: Analysis) -> dict[str, Any]:

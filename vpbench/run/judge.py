@@ -18,7 +18,7 @@ from typing import Any
 from vpbench.base import Dialogue, Task
 from vpbench.errors import TooManyFailures
 from vpbench.generate import Generation, Generator, Message, PoolRow, Prompt, Sampling, load_generator, used_since
-from vpbench.records import Question, RowKey, Verdict
+from vpbench.records import Question, Reason, RowKey, Verdict
 from vpbench.store import RowStore, folder_name
 
 ROWS_AT_ONCE = 4096
@@ -157,8 +157,8 @@ def judge_notes(asked: Sequence[RowKey], verdicts: Mapping[RowKey, Verdict], jud
             "give one by --judge"
         ]
     notes = [f"{len(asked)} of {len(verdicts)} verdicts by judge {judge.spec}, asked in vpbench's own words"]
-    reasons = [verdicts[row].reason for row in asked]
-    unread, failed = (sum(reason.startswith(head) for reason in reasons) for head in (UNREADABLE, FAILED))
+    reasons = [Reason(verdicts[row].reason) for row in asked]
+    unread, failed = (sum(reason.kind == kind for reason in reasons) for kind in (UNREADABLE, FAILED))
     if unread:
         notes.append(f"{unread} replies of the judge can't be read; these rows are graded by rule")
     if failed:
