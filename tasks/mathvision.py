@@ -23,8 +23,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vpbench import DataError, Drawn, GradingMode, ImageRef, Question, Reference, Source, Task, Verdict
-from vpbench.grade import grade_answer
-from vpbench.grade.official import equal_to_two_decimals
+from vpbench.grade import equal_to_two_decimals, grade_answer
 
 MAX_EXTRACTION_CHARACTERS = 20_000
 
