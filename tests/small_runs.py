@@ -38,7 +38,7 @@ class Counting(Critic):
 
 
 def vpbench(*arguments: object, **environment: str) -> Result:
-    return CliRunner().invoke(main, [str(each) for each in arguments], env=environment, catch_exceptions=False)
+    return CliRunner().invoke(main, [str(argument) for argument in arguments], env=environment, catch_exceptions=False)
 
 
 def results(output: Path) -> list[dict[str, Any]]:
@@ -53,7 +53,7 @@ def pool_file(tmp_path: Path, *lines: dict[str, Any], name: str = "pool.jsonl") 
 
 def line(id: str, *responses: str, **extra: Any) -> dict[str, Any]:
     question = {"question_id": id, "question": "How many?", "answer": "4", "answer_type": "integer"}
-    return {**question, "candidates": [{"response": each} for each in responses], **extra}
+    return {**question, "candidates": [{"response": response} for response in responses], **extra}
 
 
 FEW = ("--nano", "--task", "mathvista", "--limit", 2, "--resamples", 100)

@@ -29,10 +29,10 @@ def no_bar(what: str, total: int) -> Iterator[Any]:
 
 def stage(folder: Path, critic: Critic, ids: Sequence[str] = ("a", "b", "c"), **settings: Any) -> dict[str, Score]:
     questions = {id: QUESTIONS[id] for id in ids}
-    found = score_stage(
+    rows = score_stage(
         folder, {"task": "t"}, critic, questions, CANDIDATES, settings.get("max_error_rate", 1.0), no_bar
     )
-    return {id: score for (id, _), score in found.items()}
+    return {id: score for (id, _), score in rows.items()}
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,8 @@ def test_prefetching_runs_beside_scoring(tmp_path: Path) -> None:
 
 def test_a_missing_image_fails_its_own_question(tmp_path: Path) -> None:
     critic = Watched({"b": DataError("missing image: b.png")})
-    found = stage(tmp_path, critic)
-    assert {id: score.reason for id, score in found.items()} == {"a": None, "b": "missing image: b.png", "c": None}
+    scores = stage(tmp_path, critic)
+    assert {id: score.reason for id, score in scores.items()} == {"a": None, "b": "missing image: b.png", "c": None}
     assert critic.prefetched == ["b", "c"]
 
 

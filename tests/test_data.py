@@ -194,7 +194,7 @@ def hub_set_with_archive(folder: Path) -> Source:
     return Source(str(folder), "test", 2, "MIT", ("pid", "question"), image_columns=("image",))
 
 
-def test_the_hub_reader_reads_the_layout_of_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_hub_reader_reads_the_hub_s_own_layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HOME", str(tmp_path / "cache"))
     folder = tmp_path / "set"
     table = read_hub(hub_set(folder))
@@ -272,7 +272,7 @@ class SameId(StepTask):
         return LabelledSolution(Question("same-id", "x", "?"), Candidate("x", 0, "a"), (1,), "s")
 
 
-def test_two_solutions_under_one_id_are_refused_with_both_lines(tmp_path: Path) -> None:
+def test_two_solutions_under_one_id_are_refused_with_both_places(tmp_path: Path) -> None:
     pq.write_table(pa.Table.from_pylist(ROWS[:2]), tmp_path / "test-00000-of-00001.parquet")
     with pytest.raises(DataError, match="row 2: question id 'x' is already that of .*row 1"):
         load_solutions(SameId(), tmp_path)

@@ -58,8 +58,8 @@ def converse(name: str, question: Question, response: str, *replies: str, extrac
     ],
 )
 def test_extractions_are_read_tolerantly(reply: str, answer: str | None) -> None:
-    found = read_extraction(reply)
-    assert found == answer if len(reply) < 1000 else found is None or len(found) <= len(reply)
+    extraction = read_extraction(reply)
+    assert extraction == answer if len(reply) < 1000 else extraction is None or len(extraction) <= len(reply)
 
 
 @pytest.mark.parametrize(

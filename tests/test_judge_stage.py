@@ -27,9 +27,9 @@ class Scripted(Generator):
         texts = [prompt.messages[0].text for prompt in prompts]
         self.batches.append(texts)
         assert all(prompt.sampling == SAMPLING and prompt.count == 1 for prompt in prompts)
-        for place in reversed(range(len(texts))):
-            answer = self.answers.get(texts[place])
-            yield place, Generation("", error="gone") if answer is None else Generation(answer)
+        for position in reversed(range(len(texts))):
+            answer = self.answers.get(texts[position])
+            yield position, Generation("", error="gone") if answer is None else Generation(answer)
 
 
 def dialogue(*prompts: str) -> Any:
@@ -41,20 +41,20 @@ def dialogue(*prompts: str) -> Any:
 
 
 def held(stage: JudgeStage, **dialogues: Any) -> dict[str, Any]:
-    rows: dict[RowKey, Any] = {(id, 0): each for id, each in dialogues.items()}
+    rows: dict[RowKey, Any] = {(id, 0): dialogue for id, dialogue in dialogues.items()}
     return {key[0]: end if end is None or isinstance(end, str) else end.extracted for key, end in stage.hold(rows)}
 
 
 def test_conversations_go_in_rounds_and_equal_prompts_are_asked_once(tmp_path: Path) -> None:
     judge = Scripted("m", {"p": "1", "q": "2", "r": "?"})
     stage = JudgeStage(Judge("scripted:m", judge), tmp_path, "task", "pool", 10)
-    found = held(stage, a=dialogue("p", "q"), b=dialogue("p"), c=dialogue("r"), d=dialogue("x"), e=dialogue())
-    assert found == {"a": "1 2", "b": "1", "c": None, "d": "gone", "e": ""}
+    verdicts = held(stage, a=dialogue("p", "q"), b=dialogue("p"), c=dialogue("r"), d=dialogue("x"), e=dialogue())
+    assert verdicts == {"a": "1 2", "b": "1", "c": None, "d": "gone", "e": ""}
     assert judge.batches == [["p", "r", "x"], ["q"]]
     again = Scripted("m", {"x": "3"})
     stage = JudgeStage(Judge("scripted:m", again), tmp_path, "task", "pool", 10)
-    found = held(stage, a=dialogue("p", "q"), b=dialogue("p"), c=dialogue("r"), d=dialogue("x"), e=dialogue())
-    assert found == {"a": "1 2", "b": "1", "c": None, "d": "3", "e": ""}
+    verdicts = held(stage, a=dialogue("p", "q"), b=dialogue("p"), c=dialogue("r"), d=dialogue("x"), e=dialogue())
+    assert verdicts == {"a": "1 2", "b": "1", "c": None, "d": "3", "e": ""}
     assert again.batches == [["x"]]
 
 
@@ -89,6 +89,6 @@ def test_a_kill_loses_no_reply_that_came(tmp_path: Path) -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
     judge = Scripted("m", answers)
     stage = JudgeStage(Judge("s", judge), tmp_path, "task", "pool", 0)
-    found = held(stage, **{id: dialogue(text) for id, text in prompts.items()})
-    assert found == {id: answers[text] for id, text in prompts.items()}
+    verdicts = held(stage, **{id: dialogue(text) for id, text in prompts.items()})
+    assert verdicts == {id: answers[text] for id, text in prompts.items()}
     assert judge.batches == [["0", "1", "2", "3"]]

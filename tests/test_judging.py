@@ -33,7 +33,7 @@ SPELLED = {"4": "four", "5": "five", "6": "six"}
 def pool(tmp_path: Path, *responses: str, answer: str = "4") -> Path:
     path = tmp_path / "pool.jsonl"
     fields = {"question_id": "7", "question": "How many?", "answer": answer, "answer_type": "integer"}
-    path.write_text(json.dumps({**fields, "candidates": [{"response": each} for each in responses]}) + "\n")
+    path.write_text(json.dumps({**fields, "candidates": [{"response": response} for response in responses]}) + "\n")
     return path
 
 

@@ -20,7 +20,7 @@ def test_the_miniature_world_gives_a_valid_result(tmp_path: Path) -> None:
     (result,) = results(tmp_path)
     jsonschema.validate(result, SCHEMA)
     folder = next((tmp_path / "results").iterdir())
-    assert {each.name for each in folder.iterdir()} == {
+    assert {file.name for file in folder.iterdir()} == {
         "result.json",
         "rows.parquet",
         "units.parquet",
@@ -124,7 +124,7 @@ class Heavy(Critic):
     title: ClassVar[str] = "Fails if another that was made ready is in memory"
 
     def prepare(self):
-        ready = [each for each in gc.get_objects() if type(each).__name__ == "Heavy" and "ready" in vars(each)]
+        ready = [thing for thing in gc.get_objects() if type(thing).__name__ == "Heavy" and "ready" in vars(thing)]
         assert not ready, "the critic before is still there"
         vars(self)["ready"] = True
 

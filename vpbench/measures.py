@@ -49,12 +49,12 @@ class Measure:
         import numpy as np
 
         groups: dict[str, list[int]] = {}
-        for place, question in enumerate(questions):
-            groups.setdefault(question.group or question.id, []).append(place)
+        for row, question in enumerate(questions):
+            groups.setdefault(question.group or question.id, []).append(row)
         values, weights = np.zeros(correctness.shape), np.zeros(len(correctness))
-        for places in groups.values():
-            values[places[0]] = value([questions[place] for place in places], correctness[places])
-            weights[places[0]] = 1.0
+        for rows in groups.values():
+            values[rows[0]] = value([questions[row] for row in rows], correctness[rows])
+            weights[rows[0]] = 1.0
         return cls(name, values, weights)
 
     def by_category(self, questions: Sequence[Question], category: str) -> list[Measure]:
@@ -64,13 +64,16 @@ class Measure:
         """
         import numpy as np
 
-        labels = [_labels(question.categories.get(category)) for question in questions]
-        if all(each == labels[0] for each in labels):
+        labels_of_rows = [_labels(question.categories.get(category)) for question in questions]
+        if all(labels == labels_of_rows[0] for labels in labels_of_rows):
             return []
-        names = sorted({label for each in labels for label in each}, key=lambda label: (isinstance(label, str), label))
+        # labels of one category may be numbers and texts; numbers come first
+        names = sorted(
+            {label for labels in labels_of_rows for label in labels}, key=lambda label: (isinstance(label, str), label)
+        )
         parts = []
         for name in names:
-            part = self._among(np.array([name in each for each in labels]))
+            part = self._among(np.array([name in labels for labels in labels_of_rows]))
             if part.count:
                 parts.append(dataclasses.replace(part, category=category, label=str(name)))
         return parts

@@ -76,27 +76,27 @@ def _classes(module: ModuleType, base: type[Plugin]) -> Iterator[Found[Plugin]]:
 def _all(kind: str, base: type[Plugin]) -> dict[str, Found[Plugin]]:
     modules = [load_file(path) for path in sorted(builtin_folder(kind).glob("*.py")) if path.stem != "__init__"]
     modules += [point.load() for point in entry_points(group=f"vpbench.{kind}")]
-    found: dict[str, Found[Plugin]] = {}
+    plugins: dict[str, Found[Plugin]] = {}
     for module in modules:
         for plugin in _classes(module, base):
             name = plugin.cls.name
-            if name in found:
-                raise ConfigError(f"two {kind} are called {name!r}: {found[name].path} and {plugin.path}; rename one")
-            found[name] = plugin
-    return found
+            if name in plugins:
+                raise ConfigError(f"two {kind} are called {name!r}: {plugins[name].path} and {plugin.path}; rename one")
+            plugins[name] = plugin
+    return plugins
 
 
 def _find(kind: str, base: type[Plugin], wanted: str) -> Found[Plugin]:
     if wanted.endswith(".py"):
-        plugins = list(_classes(load_file(Path(wanted)), base))
-        if len(plugins) != 1:
-            raise ConfigError(f"{wanted}: needs exactly one {base.__name__} class with a `name`, has {len(plugins)}")
-        return plugins[0]
-    known = _all(kind, base)
-    if wanted in known:
-        return known[wanted]
-    near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.4)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(sorted(known))}."
+        classes = list(_classes(load_file(Path(wanted)), base))
+        if len(classes) != 1:
+            raise ConfigError(f"{wanted}: needs exactly one {base.__name__} class with a `name`, has {len(classes)}")
+        return classes[0]
+    plugins = _all(kind, base)
+    if wanted in plugins:
+        return plugins[wanted]
+    near = difflib.get_close_matches(wanted, plugins, n=3, cutoff=0.4)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(sorted(plugins))}."
     raise ConfigError(f"no {kind[:-1]} is called {wanted!r}; {hint} A path to a Python file works too.")
 
 

@@ -15,10 +15,10 @@ def task_places(root: Path | None, names: Sequence[str], echo: Callable[[str], N
     """
     if root is None:
         return dict.fromkeys(names)
-    places: dict[str, Path | None] = {name: root / name for name in names if (root / name).is_dir()}
-    if not places:
+    folders: dict[str, Path | None] = {name: root / name for name in names if (root / name).is_dir()}
+    if not folders:
         raise ConfigError(f"--data {root}: with `all` it holds a folder per task; none of {', '.join(names)} is there")
     for name in names:
-        if name not in places:
+        if name not in folders:
             echo(f"{name}: left out, there is no folder {root / name}")
-    return places
+    return folders
