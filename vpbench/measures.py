@@ -8,9 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vpbench.records import Question
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -24,14 +30,14 @@ class Measure:
     """
 
     name: str
-    values: Any
-    weights: Any
+    values: Array
+    weights: Array
     category: str | None = None
     label: str | None = None
     by: Measure | None = None
 
     @classmethod
-    def accuracy(cls, correctness: Any) -> Measure:
+    def accuracy(cls, correctness: Array) -> Measure:
         """The mean correctness [Q, K] of all questions."""
         import numpy as np
 
@@ -42,8 +48,8 @@ class Measure:
         cls,
         name: str,
         questions: Sequence[Question],
-        correctness: Any,
-        value: Callable[[Sequence[Question], Any], Any],
+        correctness: Array,
+        value: Callable[[Sequence[Question], Array], Array],
     ) -> Measure:
         """The mean over groups of questions of `value(questions, correctness)`, which gives [K] for a group's rows."""
         import numpy as np
@@ -78,7 +84,7 @@ class Measure:
                 parts.append(dataclasses.replace(part, category=category, label=str(name)))
         return parts
 
-    def _among(self, rows: Any) -> Measure:
+    def _among(self, rows: NDArray[np.bool_]) -> Measure:
         by = None if self.by is None else self.by._among(rows)
         return dataclasses.replace(self, weights=self.weights * rows, by=by)
 
@@ -87,15 +93,15 @@ class Measure:
         """How many questions, or groups, the mean is over."""
         return int((self.weights > 0).sum())
 
-    def figure(self) -> Any:
+    def figure(self) -> Array:
         """The figure [K]; 0 where it is divided by 0, or nothing counts."""
         import numpy as np
 
         mean = self.weights @ self.values / (self.weights.sum() or 1.0)
         if self.by is None:
             return mean
-        below = self.by.figure()
-        return np.divide(mean, below, out=np.zeros_like(mean), where=below > 0)
+        divisor = self.by.figure()
+        return np.divide(mean, divisor, out=np.zeros_like(mean), where=divisor > 0)
 
 
 def _labels(value: Any) -> list[Any]:
