@@ -124,6 +124,7 @@ class OpenAIEndpoint(Generator):
         except DataError as error:
             return [Generation("", error=str(error))] * count
         logprobs = prompt.first_token_logprobs and not self._learned.no_logprobs
+        # A server may refuse several samples or log-probabilities: ask for less, and remember what it can't do.
         simpler = [(count, logprobs), (count, False), (1, logprobs), (1, False)]
         failure: RequestFailed | None = None
         for number, with_logprobs in dict.fromkeys(simpler):

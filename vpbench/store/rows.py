@@ -107,8 +107,10 @@ class RowStore:
         number = 1 + max((int(path.stem[5:]) for path in self._folder.glob("part-*.parquet")), default=-1)
         data = parquet_bytes(self._unsealed, _SCHEMAS[self._kind])
         digest = hashlib.sha256(data).hexdigest()
+        # The checksum first: a kill in between leaves one without a part, which nobody reads.
         write_atomic(self._folder / f"part-{number:05d}.sha256", f"{digest}\n".encode())
         write_atomic(self._folder / f"part-{number:05d}.parquet", data)
+        # Only now: rows that are in both are the same rows, rows in neither would be lost.
         self._journal.truncate(0)
         os.fsync(self._journal.fileno())
         self._unsealed = {}
