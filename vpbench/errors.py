@@ -28,7 +28,7 @@ class CriticError(VpbenchError):
 
 
 class GradeError(VpbenchError):
-    """A grader was used in a way its task doesn't support."""
+    """A grader can't do its work on this machine, or was used in a way its task doesn't support."""
 
 
 class TooManyFailures(VpbenchError):

@@ -27,6 +27,9 @@ Selection = Literal["best", "vote", "weighted-vote"]
 EMPTY_RESPONSE = "empty response"
 """The reason of a score that isn't there because nothing is there to be scored; no failure of the critic."""
 
+TIMEOUT, COMPARISON_FAILED = "timeout", "comparison failed"
+"""The reasons of verdicts where two formulas weren't compared to the end; such rows are owed again."""
+
 
 @dataclass(frozen=True, slots=True)
 class ImageRef:
@@ -111,7 +114,8 @@ class Verdict:
     """What grading says of a response.
 
     `answer_class` names the answer so that equivalent answers share the name (None: no answer, doesn't vote).
-    `reason` is a short word: "match", "different", "no answer", "two answers", "empty response", "timeout", ...
+    `reason` is a short word: "match", "different", "no answer", "two answers", "empty response", "timeout",
+    "comparison failed", ...
     """
 
     extracted: str | None

@@ -19,7 +19,17 @@ from vpbench.base import Critic, Dialogue, Task
 from vpbench.errors import CriticError, DataError, TooManyFailures
 from vpbench.generate import PoolRow
 from vpbench.judging import FAILED, UNREADABLE, JudgeStage
-from vpbench.records import EMPTY_RESPONSE, Candidate, GradingMode, Question, RowKey, Score, Verdict
+from vpbench.records import (
+    COMPARISON_FAILED,
+    EMPTY_RESPONSE,
+    TIMEOUT,
+    Candidate,
+    GradingMode,
+    Question,
+    RowKey,
+    Score,
+    Verdict,
+)
 from vpbench.store import RowStore, content_hash
 
 
@@ -46,7 +56,8 @@ def grade_stage(
 ) -> dict[RowKey, Verdict]:
     """A verdict for every row; where the rule asks a language model, from the judge if there is one.
 
-    A row to which the judge gave no reply is wrong, with the reason, and owed again.
+    A row to which the judge gave no reply is wrong, with the reason, and owed again; so is one whose formulas weren't
+    compared to the end.
     """
     wanted = {row.candidate.key: row for id in questions for row in rows[id]}
     dialogues: dict[RowKey, Dialogue] = {}
@@ -54,7 +65,7 @@ def grade_stage(
     with RowStore(folder, "verdicts", key) as store, progress(f"grading {task.name}", len(wanted)) as bar:
         for done, (id, row) in enumerate(wanted.items()):
             content = content_hash(row.candidate.response, row.extraction)
-            if store.rows.get(id, {}).get("content") != content:
+            if _ungraded(store.rows.get(id), content):
                 question = questions[row.candidate.question_id]
                 dialogue = task.judge(question, row.candidate.response, row.extraction) if judge else None
                 if dialogue is None:
@@ -183,6 +194,14 @@ def _without_nan(score: Score) -> Score:
 def _owed(candidate: Candidate, row: Mapping[str, Any] | None) -> bool:
     """Whether there is no score of this very response, or one that failed for a reason that may be gone."""
     return row is None or row["retry"] or row.get("content") != content_hash(candidate.response, candidate.steps)
+
+
+def _ungraded(row: Mapping[str, Any] | None, content: str) -> bool:
+    """Whether there is no verdict on this very content, or one for a reason that may be gone."""
+    if row is None or row.get("content") != content:
+        return True
+    # The rule's reason stands after the judge's where the judge's reply can't be read.
+    return row["reason"].rpartition(": ")[2] in {TIMEOUT, COMPARISON_FAILED}
 
 
 def _verdict(row: Mapping[str, Any]) -> Verdict:
