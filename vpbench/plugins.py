@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Any, Generic, TypeVar
 
 from vpbench.base import BaseTask, Critic
-from vpbench.errors import ConfigError
+from vpbench.errors import Boundary, ConfigError
 from vpbench.settings import parse_settings
 
 Plugin = TypeVar("Plugin", BaseTask, Critic)
@@ -120,6 +120,20 @@ def find_critic(wanted: str) -> Found[Critic]:
     return _find("critics", Critic, wanted)  # type: ignore[type-abstract]
 
 
+def plugin_code(cls: type) -> str | None:
+    """16 hexadecimal digits of the file a plugin class stands in; None for one that is shipped.
+
+    Raises `ConfigError` for a class without a file, whose rows couldn't be told from those of an edited one.
+    """
+    try:
+        path = Path(inspect.getfile(cls)).resolve()
+        if path.parent in (builtin_folder("tasks").resolve(), builtin_folder("critics").resolve()):
+            return None
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    except (OSError, TypeError) as error:
+        raise ConfigError(f"{cls.__name__} stands in no file ({error}); write the plugin into a Python file") from error
+
+
 def critic_settings(cls: type[Critic]) -> dict[str, Any]:
     """The settings a critic has, name to default."""
     return {
@@ -130,4 +144,5 @@ def critic_settings(cls: type[Critic]) -> dict[str, Any]:
 
 def make_critic(cls: type[Critic], given: Mapping[str, str]) -> Critic:
     """A critic with the settings given as text. Raises `ConfigError` as `parse_settings` does."""
-    return parse_settings(cls, f"critic {cls.name!r}", given)
+    with Boundary(f"critic {cls.name!r}: __init__"):
+        return parse_settings(cls, f"critic {cls.name!r}", given)

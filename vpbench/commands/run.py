@@ -183,7 +183,10 @@ def _scorers(wanted: Wanted, nano: bool) -> list[tuple[str, Scorer]]:
     critics = build_critics(wanted.critics, wanted.settings, nano)
     _ = [critic.revision() for critic in critics]  # a missing checkpoint is told before candidates are drawn
     return [
-        (each.name, functools.partial(score, critic=each, progress=bar, make_ready=functools.cache(each.prepare)))
+        (
+            each.name,
+            functools.partial(score, critic=each, progress=bar, make_ready=functools.cache(each.prepare), echo=echo),
+        )
         for each in critics
     ]
 

@@ -22,6 +22,7 @@ from vpbench.grade.values.forms import Form, class_of, equal_forms, form_of, for
 from vpbench.grade.values.intervals import like_gold
 from vpbench.grade.values.numbers import value_of, without_markup
 from vpbench.grade.values.relations import ORDER_SIGNS, PROSE, coordinate_named, plain_signs
+from vpbench.records import COMPARISON_FAILED, TIMEOUT
 
 _DECIMAL = re.compile(r"\d*\.(\d{2,12})(?!\d)")
 _ARTICLE = re.compile(r"\b(?:[Tt]he|an?|An?(?=\s+[a-z]))\b|[^\w\s.%/+<>≤≥∪∞-]")
@@ -130,12 +131,14 @@ def _words(written: str) -> Reading | None:
 
 def _symbolic(written: str, gold: str) -> Reading | None:
     """The verdict of math-verify on two formulas that our parser can't evaluate."""
-    from vpbench.grade.values.symbolic import SymbolicTimeout, formulas_equal
+    from vpbench.grade.values.symbolic import SymbolicTimeout, WorkerFailed, formulas_equal
 
     try:
         equal = formulas_equal(without_markup(gold), without_markup(written))
     except SymbolicTimeout:
-        return Reading(written, None, False, "timeout")
+        return Reading(written, None, False, TIMEOUT)
+    except WorkerFailed:
+        return Reading(written, None, False, COMPARISON_FAILED)
     gold_form = form_of(gold)
     name = class_of(gold_form) if gold_form else f"expr:{normal_words(gold)}"
     return Reading(written, name, True, "match") if equal else _words(written)

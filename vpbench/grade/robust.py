@@ -18,7 +18,10 @@ from vpbench.records import Question, Verdict
 
 
 def grade_answer(question: Question, response: str, *, gold_choice: int | None = None) -> Verdict:
-    """The verdict on `response`. `gold_choice`: index of the right option, None for a free-form question."""
+    """The verdict on `response`. `gold_choice`: index of the right option, None for a free-form question.
+
+    Raises `GradeError` if formulas have to be compared and math-verify can't be started.
+    """
     if not response or not response.strip():
         return Verdict(None, None, False, "empty response")
     text = readable(response)
