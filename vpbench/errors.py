@@ -9,6 +9,7 @@ stops the whole run is raised.
 
 from __future__ import annotations
 
+import logging
 import traceback
 from pathlib import Path
 from types import TracebackType
@@ -72,4 +73,5 @@ class Boundary:
         frame = traceback.extract_tb(trace)[-1]
         message = str(error)[:MESSAGE_CHARACTERS]
         line = f"{Path(frame.filename).name} line {frame.lineno}"
+        logging.getLogger("vpbench").debug(self._where, exc_info=error)
         raise PluginError(f"{self._where} raised {type(error).__name__}: {message} ({line})") from error

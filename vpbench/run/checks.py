@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from numbers import Real
 from typing import Any
@@ -44,11 +44,16 @@ def checked_scores(critic: Critic, question: Question, candidates: Sequence[Cand
 def _checked(score: Any, where: str) -> Score:
     if not isinstance(score, Score):
         raise CriticError(f"{where} score gave a {type(score).__name__}, expected vpbench.Score(value)")
-    numbers = [score.value, *(score.steps or ())]
-    for number in numbers:
-        if number is not None and not isinstance(number, Real):
-            raise CriticError(f"{where} score gave {number!r}, expected a number; write float(...)")
-    value, *steps = (None if number is None else float(number) for number in numbers)
-    if any(number is not None and math.isnan(number) for number in (value, *steps)):
+    if not isinstance(score.steps, Iterable | None):
+        raise CriticError(f"{where} score gave steps {score.steps!r}, expected a tuple of numbers or None")
+    value = None if score.value is None else _number(score.value, where)
+    steps = None if score.steps is None else tuple(_number(step, where) for step in score.steps)
+    if any(math.isnan(number) for number in (value or 0.0, *(steps or ()))):
         return Score(None, None, "the score is NaN")
-    return replace(score, value=value, steps=None if score.steps is None else tuple(steps))
+    return replace(score, value=value, steps=steps)
+
+
+def _number(number: Any, where: str) -> float:
+    if not isinstance(number, Real):
+        raise CriticError(f"{where} score gave {number!r}, expected a number; write float(...)")
+    return float(number)

@@ -251,7 +251,7 @@ def critic_key(critic: Critic) -> dict[str, Any]:
     """
     with Boundary(f"critic {critic.name!r}: revision"):
         revision = critic.revision()
-    compared = [field.name for field in fields(critic) if field.compare] if is_dataclass(critic) else []
+    compared: list[str] = [field.name for field in fields(critic) if field.compare] if is_dataclass(critic) else []
     key = {
         "critic": critic.name,
         "critic_version": critic.version,
