@@ -65,7 +65,7 @@ def _deal(clusters: Sequence[Hashable], folds: int, seed: int) -> IntArray:
     if not 2 <= folds <= len(names):
         raise ConfigError(f"{folds} folds need at least 2 folds and as many separate solutions; there are {len(names)}")
     order = np.random.default_rng(seed).permutation(len(names))
-    fold_of = {names[index]: place % folds for place, index in enumerate(order)}
+    fold_of = {names[index]: position % folds for position, index in enumerate(order)}
     return np.array([fold_of[name] for name in clusters], dtype=np.intp)
 
 

@@ -64,9 +64,9 @@ def _others_at_most(rivals: Counter[int], votes: int, free: int, length: int) ->
     nodes, weights = _unit_nodes(sum(level.values()))
     product = np.ones((len(nodes), 1))
     for size, many in level.items():
-        one = np.tile(_binomials(size)[: votes + 1], (len(nodes), 1))
-        one[:, votes] *= nodes
-        product = _times(product, _power(one, many, length), length)
+        factor = np.tile(_binomials(size)[: votes + 1], (len(nodes), 1))
+        factor[:, votes] *= nodes
+        product = _times(product, _power(factor, many, length), length)
     ways = np.convolve(weights @ product, _binomials(free))[:length]
     return np.pad(ways, (0, length - len(ways)))
 

@@ -113,9 +113,9 @@ def weighted_votes(pools: Sequence[VotePool], length: int, seed: int = 0) -> Dra
     draws, more = 0, FIRST_DRAWS
     while True:
         for index, pool in enumerate(pools):
-            one_total, one_squares = _drawn(pool, more, length, streams[index])
-            total[index] += one_total
-            squares[index] += one_squares
+            drawn_total, drawn_squares = _drawn(pool, more, length, streams[index])
+            total[index] += drawn_total
+            squares[index] += drawn_squares
         draws += more
         mean = total / draws
         variance = np.maximum(squares / draws - mean**2, 0.0) / (draws - 1)

@@ -144,9 +144,9 @@ def _value_of_side(text: str) -> Value | None:
         try:
             ratio = candidate.split(":")
             if len(ratio) == 2:
-                over = [expressions.evaluate(expressions.tokens(part), {}) for part in ratio]
-                return divide(over[0], over[1])
-            return expressions.evaluate(expressions.tokens(candidate), {})
+                sides = [expressions.evaluate(expressions.tokenize(part), {}) for part in ratio]
+                return divide(sides[0], sides[1])
+            return expressions.evaluate(expressions.tokenize(candidate), {})
         except (NotAnExpression, ArithmeticError):
             continue
     return None
