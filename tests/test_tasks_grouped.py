@@ -28,9 +28,9 @@ def module(name: str) -> ModuleType:
 
 
 def task(name: str) -> Task:
-    found = find_task(name).cls()
-    assert isinstance(found, Task)
-    return found
+    instance = find_task(name).cls()
+    assert isinstance(instance, Task)
+    return instance
 
 
 def dynamath_question(answer: str, answer_type: str, text: str = "What is it?") -> Question:
@@ -76,7 +76,7 @@ def short(answer: Any) -> str:
     return json.dumps({"solution": "see the figure", "short answer": answer}, ensure_ascii=False)
 
 
-def test_a_row_of_each() -> None:
+def test_a_row_of_every_task() -> None:
     question = task("dynamath").question(dynamath_row(), ())
     assert question is not None
     assert (question.id, question.group, question.choices) == ("7/variant10", "7", ("red", "blue"))
@@ -274,8 +274,8 @@ DYNAMATH = [
 
 
 def measures(name: str, questions: list[Question], correctness: np.ndarray[Any, Any]) -> dict[str, Measure]:
-    found = measures_of(task(name), questions, correctness)
-    return {"/".join(filter(None, (each.name, each.category, each.label))): each for each in found}
+    listed = measures_of(task(name), questions, correctness)
+    return {"/".join(filter(None, (measure.name, measure.category, measure.label))): measure for measure in listed}
 
 
 def states_by_counting(questions: list[Question], picked: np.ndarray[Any, Any]) -> dict[str, float]:
@@ -303,10 +303,10 @@ def worst_cases_by_counting(questions: list[Question], picked: np.ndarray[Any, A
     seeds: dict[tuple[str, str], list[bool]] = {}
     for question, right in zip(questions, picked, strict=True):
         seeds.setdefault((str(question.group), question.categories["subject"]), []).append(bool(right))
-    found = {"": [all(rights) for rights in seeds.values()]}
+    worst_cases = {"": [all(rights) for rights in seeds.values()]}
     for (_, subject), rights in seeds.items():
-        found.setdefault(f"/subject/{subject}", []).append(all(rights))
-    return {f"worst_case_accuracy{part}": sum(rights) / len(rights) for part, rights in found.items()}
+        worst_cases.setdefault(f"/subject/{subject}", []).append(all(rights))
+    return {f"worst_case_accuracy{part}": sum(rights) / len(rights) for part, rights in worst_cases.items()}
 
 
 @pytest.mark.parametrize(
@@ -318,20 +318,20 @@ def test_expected_measures_equal_drawing(name: str, questions: list[Question], b
     size, n, draws = 6, 3, 4_000
     scores, correct = pools(len(questions), size, seed=5)
     expected = np.array([expected_best(s, c) for s, c in zip(scores, correct, strict=True)])
-    found = measures(name, questions, expected)
+    computed = measures(name, questions, expected)
     subsets = np.random.default_rng(6).random((draws, *correct.shape)).argsort(axis=2)[:, :, :n]
     rows = np.arange(len(questions))
     best = np.argmax(scores[rows[:, None], subsets], axis=2)
     picked = correct[rows, np.take_along_axis(subsets, best[:, :, None], axis=2)[:, :, 0]]
-    drawn = [by_counting(questions, each) for each in picked]
-    figures = {figure for each in drawn for figure in each}
+    drawings = [by_counting(questions, answers) for answers in picked]
+    figures = {figure for drawing in drawings for figure in drawing}
     assert task(name).metric in figures
     for figure in figures:
-        each = np.array([one.get(figure, 0.0) for one in drawn])
-        error = each.std() / np.sqrt(draws)
-        measure = found[figure]
+        drawn = np.array([drawing.get(figure, 0.0) for drawing in drawings])
+        error = drawn.std() / np.sqrt(draws)
+        measure = computed[figure]
         closed_form = (measure.weights @ measure.values)[n - 1] / measure.weights.sum()
-        assert error > 0 and abs(closed_form - each.mean()) < 5 * error, figure
+        assert error > 0 and abs(closed_form - drawn.mean()) < 5 * error, figure
         of_means = measures(name, questions, (expected > 0.5).astype(float))[figure]
         if figure == task(name).metric:
             other = (of_means.weights @ of_means.values)[n - 1] / of_means.weights.sum()
@@ -342,8 +342,8 @@ def test_the_headline_is_one_of_the_measures() -> None:
     for name, questions in (("wemath", WEMATH), ("dynamath", DYNAMATH)):
         correctness = pools(len(questions), 4, seed=7)[0] % 1
         groups = list(dict.fromkeys(question.group for question in questions))
-        members = [[place for place, each in enumerate(questions) if each.group == group] for group in groups]
-        values = [task(name).group_value([questions[place] for place in each], correctness[each]) for each in members]
+        members = [[index for index, question in enumerate(questions) if question.group == group] for group in groups]
+        values = [task(name).group_value([questions[index] for index in rows], correctness[rows]) for rows in members]
         headline = measures(name, questions, correctness)[task(name).metric]
         assert headline.count == len(groups)
         assert headline.figure() == pytest.approx(np.mean(values, axis=0), abs=1e-12)
@@ -351,24 +351,24 @@ def test_the_headline_is_one_of_the_measures() -> None:
 
 def test_ratios_and_their_division_by_zero() -> None:
     right = np.array([[1.0], [1], [1], [1], [0], [1], [0], [0], [0], [0], [0], [0]])
-    found = measures("dynamath", DYNAMATH, right)
-    assert found["accuracy"].figure()[0] == pytest.approx(5 / 12)
-    assert found["worst_case_accuracy"].figure()[0] == 1 / 4
-    assert found["reasoning_robustness"].figure()[0] == pytest.approx((1 / 4) / (5 / 12))
-    assert found["worst_case_accuracy/subject/statistics"].figure()[0] == 1 / 2
-    assert found["worst_case_accuracy/subject/algebra"].count == 2
+    figures = measures("dynamath", DYNAMATH, right)
+    assert figures["accuracy"].figure()[0] == pytest.approx(5 / 12)
+    assert figures["worst_case_accuracy"].figure()[0] == 1 / 4
+    assert figures["reasoning_robustness"].figure()[0] == pytest.approx((1 / 4) / (5 / 12))
+    assert figures["worst_case_accuracy/subject/statistics"].figure()[0] == 1 / 2
+    assert figures["worst_case_accuracy/subject/algebra"].count == 2
     assert measures("dynamath", DYNAMATH, 0 * right)["reasoning_robustness"].figure()[0] == 0
-    wholes = np.array([[float(each.id.endswith("multi"))] for each in WEMATH])
+    wholes = np.array([[float(question.id.endswith("multi"))] for question in WEMATH])
     assert measures("wemath", WEMATH, wholes)["rote_memorization_loose_rate"].figure()[0] == 1
     assert measures("wemath", WEMATH, 1 - wholes)["rote_memorization_strict_rate"].figure()[0] == 0
 
 
 def test_measures_of_partial_data_are_defined() -> None:
     step = WEMATH[0]
-    found = measures("wemath", [step], np.array([[1.0, 0.2]]))
-    assert found["score_strict"].figure().tolist() == [0.5, 0.1]
-    assert found["rote_memorization_strict_rate"].figure().tolist() == [0, 0]
-    assert found["accuracy/domain/Understanding of Plane Figures"].figure().tolist() == [1.0, 0.2]
+    figures = measures("wemath", [step], np.array([[1.0, 0.2]]))
+    assert figures["score_strict"].figure().tolist() == [0.5, 0.1]
+    assert figures["rote_memorization_strict_rate"].figure().tolist() == [0, 0]
+    assert figures["accuracy/domain/Understanding of Plane Figures"].figure().tolist() == [1.0, 0.2]
     for name in NAMES:
         bare = measures(name, [Question(name, "7/2steps_1", "")], np.array([[1.0]]))
         assert bare["accuracy"].figure()[0] == 1 and not any("subject" in figure for figure in bare)
@@ -406,8 +406,8 @@ def test_hostile_responses_get_a_verdict_at_once(mode: Any, response: str) -> No
         "wemath": [task("wemath").question(wemath_row(), ())],
         "logicvista": [task("logicvista").question(logicvista_row(), ())],
     }
-    for name, each in questions.items():
-        for question in each:
+    for name, variants in questions.items():
+        for question in variants:
             assert question is not None
             start = time.process_time()
             assert task(name).grade(question, response, mode).reason

@@ -151,7 +151,7 @@ def test_mmmu_folders_one_per_subject(tmp_path: Path, mmmu: ModuleType) -> None:
     write_subject(tmp_path / "Art", "Art", [mmmu_row(id="validation_Art_1", image_1=png(5), options="[]", answer="x")])
     questions = load_questions(mmmu.MMMU(), tmp_path).questions
     assert list(questions) == ["validation_Art_1", "validation_Music_1"]
-    shades = [[image.open().getpixel((0, 0)) for image in each.images] for each in questions.values()]
+    shades = [[image.open().getpixel((0, 0)) for image in question.images] for question in questions.values()]
     assert shades == [[5], [7, 9]]
     assert questions["validation_Art_1"].choices is None
 
@@ -378,8 +378,8 @@ def test_mathverse_free_form(mathverse: ModuleType, gold: str, right: str, wrong
 def test_mathverse_official_is_the_quick_match(mathverse: ModuleType) -> None:
     task = mathverse.MathVerse()
     question = task.question(mathverse_row(), ())
-    found = [(v.correct, v.reason) for v in (task.grade(question, text, "official") for text in ("B", "(B)", ""))]
-    assert found == [(True, "match (rule-only)"), (False, "different (rule-only)"), (False, "empty response")]
+    verdicts = [(v.correct, v.reason) for v in (task.grade(question, text, "official") for text in ("B", "(B)", ""))]
+    assert verdicts == [(True, "match (rule-only)"), (False, "different (rule-only)"), (False, "empty response")]
     assert task.grade_extraction(question, "B").correct
 
 
@@ -397,7 +397,9 @@ def test_hostile_responses_get_a_verdict_in_time(
     verse = mathverse.MathVerse()
     rows = [("B", "multi-choice"), ("(-\\infty, 4]", "free-form"), ("$y<2 x+6$", "free-form"), ("45", "free-form")]
     asked = [(verse, verse.question(mathverse_row(answer=gold, question_type=kind), ())) for gold, kind in rows]
-    asked += [(mmmu.MMMU(), each) for each in (painter(), open_question("24"), open_question("['24/7', '3.429']"))]
+    asked += [
+        (mmmu.MMMU(), question) for question in (painter(), open_question("24"), open_question("['24/7', '3.429']"))
+    ]
     for task, question in asked:
         started = processor_seconds()
         assert task.grade(question, response, mode).reason
