@@ -49,26 +49,26 @@ _NO_OPTION = re.compile(
 )
 _DENYING = ("not", "none", "n't", "unable", "impossible", "insufficient", "no ", "need ")
 _OPPOSITES = [
-    (
-        {"less", "fewer", "smaller", "lower", "shorter", "under", "below", "minority"},
-        {"more", "greater", "larger", "bigger", "higher", "taller", "longer", "over", "above", "exceeds", "majority"},
-    ),
-    (
-        {"minimum", "lowest", "smallest", "least", "fewest", "shortest", "low"},
-        {"maximum", "highest", "largest", "greatest", "most", "biggest", "longest", "tallest", "high"},
-    ),
-    ({"left"}, {"right"}),
-    ({"before"}, {"after"}),
-    (
-        {"increasing", "increase", "increases", "increased"},
-        {"decreasing", "decrease", "decreases", "decreased", "declining"},
-    ),
-    ({"odd"}, {"even"}),
-    ({"smooth", "smoothest"}, {"rough", "roughest"}),
-    ({"first"}, {"last"}),
-    ({"older", "oldest"}, {"younger", "youngest"}),
-    ({"positive"}, {"negative"}),
-    ({"front"}, {"behind"}),
+    (frozenset(terms.split()), frozenset(opposites.split()))
+    for terms, opposites in (
+        (
+            "less fewer smaller lower shorter under below minority",
+            "more greater larger bigger higher taller longer over above exceeds majority",
+        ),
+        (
+            "minimum lowest smallest least fewest shortest low",
+            "maximum highest largest greatest most biggest longest tallest high",
+        ),
+        ("left", "right"),
+        ("before", "after"),
+        ("increasing increase increases increased", "decreasing decrease decreases decreased declining"),
+        ("odd", "even"),
+        ("smooth smoothest", "rough roughest"),
+        ("first", "last"),
+        ("older oldest", "younger youngest"),
+        ("positive", "negative"),
+        ("front", "behind"),
+    )
 ]
 _VALUE = re.compile(r"\b(?:is|are|was|were) \$?(\d[\d.,]*?)%?\W*$", re.IGNORECASE)
 _EQUAL = {"equal", "same", "equals", "equally", "identical", "equivalent"}

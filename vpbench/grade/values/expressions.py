@@ -54,21 +54,8 @@ _ALIASES = {
     "\\rbrace": ")",
 }
 _FUNCTIONS = {"sin", "cos", "tan", "ln", "log", "exp", "arcsin", "arccos", "arctan"}
-_GREEK = {
-    "alpha",
-    "beta",
-    "gamma",
-    "delta",
-    "theta",
-    "lambda",
-    "mu",
-    "omega",
-    "phi",
-    "varphi",
-    "rho",
-    "sigma",
-    "tau",
-}
+_GREEK_NAMES = "alpha beta gamma delta theta lambda mu omega phi varphi rho sigma tau"
+_GREEK = frozenset(_GREEK_NAMES.split())
 _MIXED_PLAIN = re.compile(r"(?<![\d./^])(\d{1,9})[ ]+(\d{1,9})[ ]*/[ ]*(\d{1,9})(?![\d.])")
 _MIXED_LATEX = re.compile(r"(?<![\d./^}])(\d{1,9})[ ]*\\[dtc]?frac(?:\{(\d{1,9})\}\{(\d{1,9})\}|(\d)(\d))")
 
