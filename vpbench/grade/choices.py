@@ -54,8 +54,10 @@ def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
         return ChoiceReading(None, None, "no answer")
     marked = contested = False
     for span in final_spans(text, question):
+        # A whole reply of several sentences that names two options may still conclude on one of them.
         if contested and span.kind != "conclusion":
             break
+        # Before the first span that nothing marks, the bracketed letters of the first and the last sentences.
         if not marked and other is None and span.kind in _UNMARKED:
             marked = True
             if _says_none_fits(text, options):

@@ -130,6 +130,7 @@ def _undetermined(last_sentences: Sequence[str], choices: Sequence[str]) -> int 
 def _without_echo(text: str, question: str) -> str:
     """`text` without copies of the question and of its list of options; spaces, punctuation and case don't count."""
     positions = [position for position, sign in enumerate(text) if sign.isalnum()]
+    # One character per sign ("ß" would become "ss"), so that an index of `letters` is one of `positions`.
     letters = "".join(text[position].casefold()[:1] for position in positions)
     options = listed_options(question)
     listed = "".join(f"{label}{option}" for label, option in zip(ALPHABET, options or (), strict=False))

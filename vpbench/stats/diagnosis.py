@@ -87,7 +87,7 @@ def _constant(pools: Sequence[QuestionPool], selection: Selection) -> list[str]:
 
 
 def _negative_weights(pools: Sequence[QuestionPool], selection: Selection) -> list[str]:
-    """Where a class's sum of scores falls with every candidate more, the vote prefers rare answers."""
+    # A class's sum of negative scores falls with every candidate more, so that the vote prefers rare answers.
     scored = [pool.scores[~np.isnan(pool.scores)] for pool in pools if pool.scores is not None]
     values = np.concatenate([np.empty(0), *scored])
     share = float((values < 0).mean()) if len(values) else 0.0
@@ -133,6 +133,7 @@ def _openings(step_scores: StepScores | None, aggregation: str | None) -> list[s
     solutions = [np.asarray(steps) for question in step_scores for steps in question if len(steps) >= 3]
     if len(solutions) < LEAST_OPENINGS:
         return []
+    # Of k steps that tie for the highest, the first has 1/k of the lead.
     share = float(np.mean([(steps[0] == steps.max()) / (steps == steps.max()).sum() for steps in solutions]))
     chance = float(np.mean([1 / len(steps) for steps in solutions]))
     if share < max(FIRST_STEP_HIGHEST, 1.5 * chance):
@@ -172,7 +173,8 @@ def diagnose(
 
     `threshold`: what the critic itself calls correct above (None: it doesn't say). `lengths`, `step_counts` (one value
     per candidate) and `step_scores` (one list per candidate) follow the order of the pools. `step_scores` are looked
-    at where `aggregation` is `max`. With selection `vote` the scores play no part and aren't spoken of.
+    at where `aggregation` is `max`. With selection `vote` the scores play no part and aren't spoken of. Raises
+    `DataError` where lengths or counts don't fit the pools.
     """
     if not pools:
         return []
@@ -197,7 +199,10 @@ def diagnose(
 
 
 def diagnose_steps(labels: Labels, scores: Scores, threshold: float) -> list[str]:
-    """Statements on one critic's step detection."""
+    """Statements on one critic's step detection at `threshold`; labels and scores hold one list per solution.
+
+    Raises `DataError` where they don't match.
+    """
     table = step_table(labels, scores)
     statements = []
     missing = int(np.isnan(table.score).sum())

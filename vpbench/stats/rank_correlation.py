@@ -50,6 +50,7 @@ def spearman(a: ArrayLike, b: ArrayLike) -> float | None:
 
 def _of_question(pool: QuestionPool, scores: Array, size: Array) -> float | None:
     """Mean over the right and the wrong candidates, weighted by their number less one."""
+    # Without any connection the variance of Spearman's rho over m pairs is 1 / (m - 1): the weights are its inverse.
     parts: list[tuple[float, int]] = []
     for side in (pool.correct, ~pool.correct):
         members = side & ~np.isnan(scores)

@@ -37,6 +37,7 @@ def _times(a: Array, b: Array, length: int) -> Array:
     """Row-wise product of two batches of polynomials [nodes, degree+1], cut to `length` coefficients."""
     if a.shape[1] < b.shape[1]:
         a, b = b, a
+    # Whichever is the shorter loop: over the nodes, or over the coefficients of the shorter polynomial.
     if len(a) < b.shape[1]:
         return np.array([np.convolve(p, q)[:length] for p, q in zip(a, b, strict=True)])
     out = np.zeros((len(a), min(length, a.shape[1] + b.shape[1] - 1)))
@@ -103,7 +104,8 @@ def expected_vote(classes: Sequence[str | None], correct: Sequence[bool] | BoolA
     """[T]: expected correctness of the majority vote of n random candidates; ties are broken uniformly.
 
     A candidate of class None doesn't vote but takes its place in the subset; a subset without votes is wrong. The
-    winner's worth is the mean correctness of its class. Pools up to about a thousand candidates.
+    winner's worth is the mean correctness of its class. Pools up to about a thousand candidates: beyond that binomial
+    coefficients leave the range of float64. Raises `ValueError` where classes and candidates differ in number.
     """
     worths = class_worths(classes, correct)
     sizes = sorted(size for size, _ in worths.values())

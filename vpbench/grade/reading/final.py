@@ -42,7 +42,7 @@ _STATED = re.compile(
     re.IGNORECASE,
 )
 _STATED_HEAD = re.compile(r"answer|correct|right|best|final|appropriate|closest|option|choice")
-"""What `_STATED` begins with, in lower case: finding these first is several times faster."""
+"""What `_STATED` begins with, in lower case."""
 _CHINESE_STATED = re.compile(r"(?:答案|选项|选择|正确答案|应选|故选)[ ]*(?:是|为|:|：)?[ ]*")
 _CALLED_CORRECT = re.compile(
     r"(?<![\w'-])((?:[(\[]?[A-Z][)\]]?(?:,\s|\s(?:and|or)\s|,\s(?:and|or)\s)){0,5}[(\[]?[A-Z][)\]]?)\*{0,2}"
@@ -151,7 +151,9 @@ def _statements(text: str) -> list[tuple[int, str]]:
 
 def _stated(text: str) -> Iterator[re.Match[str]]:
     """The matches of `_STATED` in order, none within another."""
+    # Finding the heads first is several times faster than searching for the whole pattern.
     lowered = text.lower()
+    # Lower case may be longer ("İ" becomes two characters); positions in it then say nothing about `text`.
     if len(lowered) != len(text):
         yield from _STATED.finditer(text)
         return

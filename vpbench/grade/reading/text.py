@@ -89,6 +89,7 @@ def _bare_reply(before: str) -> bool:
 
 def readable(response: str) -> str:
     """The part of `response` that replies to the question, at most HEAD_CHARACTERS + TAIL_CHARACTERS long."""
+    # Cut before any pattern runs over it; once cleaned it is cut again, to what is really read.
     text = response if len(response) <= 400_000 else response[:200_000] + "\n" + response[-200_000:]
     text = plain_characters(text)
     if "<" in text or "[" in text:

@@ -31,6 +31,7 @@ from vpbench.grade.values.relations import (
 Form = tuple[str, tuple[Value, ...]]
 """Kind and values: "number", "set:()" of a tuple, "system:x,y" of named values, "expr:x", "equation:x,y" ..."""
 
+# Positive and above 1, so that roots and logarithms of a variable have values there.
 _POINTS = (Fraction(7, 5), Fraction(19, 8), Fraction(31, 11), Fraction(43, 13))
 _SPREAD = 9973
 _BRACKETED_LIST = re.compile(r"\\?([(\[{])(.+)\\?([)\]}])", re.DOTALL)

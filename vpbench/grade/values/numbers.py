@@ -86,6 +86,7 @@ def value_of(text: str) -> Value | None:
     if _RANGE.fullmatch(text):
         return None
     sides = [side.strip() for side in _EQUALS.split(text)]
+    # Of "A = 2 * 3 = 6" the last side is the result; one without a value ("6 = area") gives way.
     for side in reversed(sides):
         value = _value_of_side(side)
         if value is not None:
