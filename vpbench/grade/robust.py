@@ -33,6 +33,7 @@ def grade_answer(question: Question, response: str, *, gold_choice: int | None =
     if reading.index is None:
         return Verdict(reading.text, None, False, reading.reason)
     index = reading.index
+    # The data set's answer is a text: options that read alike are one, whichever of them is named.
     if question.choices and question.choices[gold_choice] == question.answer:
         index = question.choices.index(question.choices[index])
         gold_choice = question.choices.index(question.answer)
