@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from vpbench.base import BaseTask, StepTask
-from vpbench.data import task_places
+from vpbench.data import task_folders
 from vpbench.data.miniature import POOL, nano_folder, nano_model
 from vpbench.errors import ConfigError
 from vpbench.plugins import Found, all_tasks, find_task
@@ -46,7 +46,7 @@ def requests(names: Sequence[str], request: Request) -> list[tuple[Found[BaseTas
         places = dict.fromkeys(found, request.data)
     else:
         found = {name: each for name, each in sorted(all_tasks().items()) if not issubclass(each.cls, StepTask)}
-        places = task_places(request.data, list(found), click.echo)
+        places = task_folders(request.data, list(found), click.echo)
     asked = [(found[name], replace(request, data=place)) for name, place in places.items()]
     return [(each, _in_nano(each, here) if request.nano else here) for each, here in asked]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from vpbench.errors import ConfigError
 
 
-def task_places(root: Path | None, names: Sequence[str], echo: Callable[[str], None]) -> dict[str, Path | None]:
+def task_folders(root: Path | None, names: Sequence[str], echo: Callable[[str], None]) -> dict[str, Path | None]:
     """The folder of each task under `root`, None for the hub without it.
 
     Tasks that have none are named to `echo` and left out. Raises `ConfigError` if no task has one.
