@@ -18,7 +18,7 @@ from vpbench.labels.continuation import MonteCarlo
 from vpbench.labels.label import Labelling, label_task
 from vpbench.labels.rules import Rule
 from vpbench.models.checkpoint import NotFetched, without_fetching
-from vpbench.plugins import Found
+from vpbench.plugins import Plugin
 from vpbench.progress import bar
 from vpbench.run.candidates import best_of_n_task, plan_drawing
 from vpbench.run.draw import Drawing, sample_notes
@@ -81,7 +81,7 @@ def label_all(
 
 def _asked(
     tasks: Sequence[str], export: Path | None, drawing: Drawing, options: Mapping[str, Any]
-) -> list[tuple[Found[BaseTask], Request]]:
+) -> list[tuple[Plugin[BaseTask], Request]]:
     if export is not None and (len(tasks) > 1 or list(tasks) == ["all"]):
         raise ConfigError("--export writes one task's candidates or labels; give one --task")
     asked = requests(tasks, replace(from_options(Request, options), drawing=drawing))
@@ -91,8 +91,8 @@ def _asked(
 
 
 def _planned(
-    asked: Sequence[tuple[Found[BaseTask], Request]], dry_run: bool = False
-) -> Iterator[tuple[Found[BaseTask], Request, SamplePlan]]:
+    asked: Sequence[tuple[Plugin[BaseTask], Request]], dry_run: bool = False
+) -> Iterator[tuple[Plugin[BaseTask], Request, SamplePlan]]:
     """What is to be drawn for each task, told as it comes."""
     policies = Policies()
     for found, request in asked:

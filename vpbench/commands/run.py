@@ -19,7 +19,7 @@ from vpbench.base import BaseTask, StepTask
 from vpbench.commands.drawing import DEFAULT_SAMPLES, drawing_lines, drawing_of, echo
 from vpbench.errors import ConfigError, VpbenchError
 from vpbench.models.checkpoint import without_fetching
-from vpbench.plugins import Found, all_critics
+from vpbench.plugins import Plugin, all_critics
 from vpbench.pools.scores import read_scores
 from vpbench.progress import bar
 from vpbench.report.result import best_of_n_result
@@ -44,7 +44,7 @@ from vpbench.run.policy import Policies
 from vpbench.run.request import Request, check, requests
 from vpbench.settings import from_options
 
-Asked = tuple[Found[BaseTask], Request]
+Asked = tuple[Plugin[BaseTask], Request]
 Scorer = Callable[[Prepared | PreparedSteps], Scored]
 Work = TypeVar("Work")
 Done = TypeVar("Done")
@@ -214,7 +214,7 @@ def _finish(prepared: Prepared | PreparedSteps, scored: Scored, analysis: Analys
     return folder
 
 
-def _plan(found: Found[BaseTask], request: Request, wanted: Wanted, policies: Policies) -> str:
+def _plan(found: Plugin[BaseTask], request: Request, wanted: Wanted, policies: Policies) -> str:
     lines = [f"task      {found.cls.name} (version {found.cls.version})"]
     if issubclass(found.cls, StepTask):
         prepared = prepare_steps(found, request)

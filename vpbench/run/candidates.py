@@ -12,7 +12,7 @@ from vpbench.data import QuestionSet, load_questions
 from vpbench.data.load import pool_questions
 from vpbench.errors import ConfigError, DataError
 from vpbench.generate import Pool, PoolRow, read_pool
-from vpbench.plugins import Found
+from vpbench.plugins import Plugin
 from vpbench.progress import Progress
 from vpbench.run.draw import sample_notes, sampled_pool
 from vpbench.run.policy import Policies, SamplePlan, draw, drawing_facts, plan_sample
@@ -36,7 +36,7 @@ class Plan:
     drawing: dict[str, Any] | None = None
 
 
-def best_of_n_task(found: Found[BaseTask]) -> Task:
+def best_of_n_task(found: Plugin[BaseTask]) -> Task:
     """The task, which has to be one that takes candidates. Raises `ConfigError`."""
     task = found.cls()
     if not isinstance(task, Task):
@@ -44,14 +44,14 @@ def best_of_n_task(found: Found[BaseTask]) -> Task:
     return task
 
 
-def plan_drawing(found: Found[BaseTask], request: Request, policies: Policies | None = None) -> SamplePlan | None:
+def plan_drawing(found: Plugin[BaseTask], request: Request, policies: Policies | None = None) -> SamplePlan | None:
     """What a run that draws its candidates draws; None for one that is given them. Raises as `plan_sample` does."""
     if request.drawing is None:
         return None
     return plan_sample(best_of_n_task(found), request.data, request.limit, request.drawing, request.output, policies)
 
 
-def plan(found: Found[BaseTask], request: Request, progress: Progress, policies: Policies | None = None) -> Plan:
+def plan(found: Plugin[BaseTask], request: Request, progress: Progress, policies: Policies | None = None) -> Plan:
     """Put questions and candidates together, drawing what is to be drawn. Raises `DataError`, `ConfigError`."""
     task = best_of_n_task(found)
     started = time.perf_counter()

@@ -18,7 +18,7 @@ from vpbench.data import load_solutions
 from vpbench.data.miniature import nano_settings
 from vpbench.errors import Boundary, ConfigError, DataError
 from vpbench.generate import Pool, PoolRow, used_since
-from vpbench.plugins import Found, critic_settings, find_critic, make_critic, plugin_code
+from vpbench.plugins import Plugin, critic_settings, find_critic, make_critic, plugin_code
 from vpbench.pools.scores import GivenScores
 from vpbench.progress import Progress
 from vpbench.records import Candidate, LabelledSolution, Question, RowKey, Score, Selection, Verdict
@@ -134,7 +134,7 @@ class Scored:
     usage: Mapping[str, float] = field(default_factory=dict)
 
 
-def prepare(found: Found[BaseTask], request: Request, progress: Progress, planned: Plan | None = None) -> Prepared:
+def prepare(found: Plugin[BaseTask], request: Request, progress: Progress, planned: Plan | None = None) -> Prepared:
     """Load questions and candidates, where they aren't `planned`, and grade them. Raises `DataError`, `ConfigError`."""
     planned = planned or plan(found, request, progress)
     started = time.perf_counter()
@@ -164,7 +164,7 @@ def prepare(found: Found[BaseTask], request: Request, progress: Progress, planne
 
 
 def _verdicts(
-    found: Found[BaseTask],
+    found: Plugin[BaseTask],
     planned: Plan,
     questions: Mapping[str, Question],
     key: Mapping[str, Any],
@@ -191,7 +191,7 @@ def _verdicts(
     return verdicts, facts, judge_notes(asked, verdicts, judge)
 
 
-def prepare_steps(found: Found[BaseTask], request: Request) -> PreparedSteps:
+def prepare_steps(found: Plugin[BaseTask], request: Request) -> PreparedSteps:
     """Load a step task's solutions. Raises `DataError`."""
     started = time.perf_counter()
     task = found.cls()
@@ -299,7 +299,7 @@ def _origin(place: str, request: Request) -> str:
     return "the miniature world" if request.nano else place
 
 
-def grader_code(found: Found[BaseTask]) -> str:
+def grader_code(found: Plugin[BaseTask]) -> str:
     """What identifies the code that grades for a task: its own file and every file of `vpbench.grade`."""
     import vpbench.grade
 

@@ -12,7 +12,7 @@ from vpbench.base import BaseTask, StepTask
 from vpbench.data import task_folders
 from vpbench.data.miniature import POOL, nano_folder, nano_model
 from vpbench.errors import ConfigError
-from vpbench.plugins import Found, all_tasks, find_task
+from vpbench.plugins import Plugin, all_tasks, find_task
 from vpbench.records import GradingMode
 from vpbench.run.draw import Drawing
 
@@ -37,7 +37,7 @@ class Request:
     output: Path = Path("runs")
 
 
-def requests(names: Sequence[str], request: Request) -> list[tuple[Found[BaseTask], Request]]:
+def requests(names: Sequence[str], request: Request) -> list[tuple[Plugin[BaseTask], Request]]:
     """Each task with its request; with "all", `--data` holds a folder per task. Raises `ConfigError`."""
     if request.nano and request.data is not None:
         raise ConfigError(f"--nano brings its own data; leave --data {request.data} out")
@@ -72,7 +72,7 @@ def check(task: type[BaseTask], request: Request) -> None:
         )
 
 
-def _in_nano(found: Found[BaseTask], request: Request) -> Request:
+def _in_nano(found: Plugin[BaseTask], request: Request) -> Request:
     """The miniature world's data, its candidates where nothing else brings any, and its policy where that is asked."""
     folder, drawing = nano_folder(found.cls.name), request.drawing
     if drawing is not None and drawing.policy == NANO_POLICY:
