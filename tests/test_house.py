@@ -31,8 +31,6 @@ TEMPLATES = [
 ]
 TO_BE_SPLIT = {
     "vpbench/cli.py",
-    "tests/test_tasks_grouped.py",
-    "tests/test_tasks_mmmu_mathverse.py",
     "tests/test_scoring_shared_prefix.py",
 }
 NAMED = {
