@@ -13,7 +13,7 @@ from vpbench.pools.pool import PoolRow
 from vpbench.progress import Progress
 from vpbench.records import GradingMode, Question, RowKey, Verdict
 from vpbench.run.judge import FAILED, UNREADABLE, JudgeStage
-from vpbench.store import RowStore, content_hash
+from vpbench.store import VERDICTS, RowStore, content_hash
 
 
 def grade_stage(
@@ -41,7 +41,7 @@ def grade_stage(
                 dialogue = task.judge(question, row.candidate.response, row.extraction) if judge else None
                 if dialogue is None:
                     verdict = _grade(task, question, row, mode)
-                    store.append(id, {**_verdict_values(verdict), "content": content})
+                    store.append(id, {**VERDICTS.to_row(verdict), "content": content})
                 else:
                     dialogues[id] = dialogue
             if done % 64 == 63:
@@ -55,9 +55,9 @@ def grade_stage(
                 else:
                     verdict = end or _by_rule(_grade(task, questions[row.candidate.question_id], row, mode))
                     content = content_hash(row.candidate.response, row.extraction)
-                    store.append(id, {**_verdict_values(verdict), "content": content})
+                    store.append(id, {**VERDICTS.to_row(verdict), "content": content})
                 bar.update(1)
-        return {id: failed.get(id) or _verdict(store.rows[id]) for id in wanted}
+        return {id: failed.get(id) or VERDICTS.from_row(store.rows[id]) for id in wanted}
 
 
 def given_verdicts(rows: Mapping[str, Sequence[PoolRow]], ids: Sequence[str]) -> dict[RowKey, Verdict]:
@@ -81,16 +81,3 @@ def _grade(task: Task, question: Question, row: PoolRow, mode: GradingMode) -> V
 def _by_rule(verdict: Verdict) -> Verdict:
     """The rule's verdict on a row whose judge's reply can't be read."""
     return replace(verdict, reason=f"{UNREADABLE}: {verdict.reason}")
-
-
-def _verdict(row: Mapping[str, Any]) -> Verdict:
-    return Verdict(row["extracted"], row["answer_class"], row["correct"], row["reason"])
-
-
-def _verdict_values(verdict: Verdict) -> dict[str, Any]:
-    return {
-        "extracted": verdict.extracted,
-        "answer_class": verdict.answer_class,
-        "correct": verdict.correct,
-        "reason": verdict.reason,
-    }

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from vpbench.errors import CriticError, DataError, TooManyFailures
 from vpbench.progress import Progress
 from vpbench.records import EMPTY_RESPONSE, Candidate, Question, RowKey, Score
 from vpbench.run.prefetch import Ahead
-from vpbench.store import RowStore, content_hash
+from vpbench.store import SCORES, RowStore, content_hash
 
 
 def score_stage(
@@ -57,7 +56,7 @@ def score_stage(
                 ahead.start(questions[following[0]])
             for position, scores in _scored(critic, work):
                 for each, score in zip(work[position][1], scores, strict=True):
-                    store.append(each.key, {**asdict(score), "content": content_hash(each.response, each.steps)})
+                    store.append(each.key, {**SCORES.to_row(score), "content": content_hash(each.response, each.steps)})
                 store.flush()
             for each in (each for id in chunk for each in candidates[id]):
                 bar.update(1)
@@ -70,7 +69,7 @@ def score_stage(
                     f"--max-error-rate {max_error_rate:g} allows; what is done is kept. The first: {failures[0]}"
                 )
         keys = [each.key for id in questions for each in candidates[id]]
-        return {key: _score(store.rows[key]) for key in keys}
+        return {key: SCORES.from_row(store.rows[key]) for key in keys}
 
 
 def _scored(critic: Critic, work: Sequence[tuple[Question, Sequence[Candidate]]]) -> Iterator[tuple[int, list[Score]]]:
@@ -103,8 +102,3 @@ def _without_nan(score: Score) -> Score:
 def _owed(candidate: Candidate, row: Mapping[str, Any] | None) -> bool:
     """Whether there is no score of this very response, or one that failed for a reason that may be gone."""
     return row is None or row["retry"] or row.get("content") != content_hash(candidate.response, candidate.steps)
-
-
-def _score(row: Mapping[str, Any]) -> Score:
-    steps = row["steps"]
-    return Score(row["value"], None if steps is None else tuple(steps), row["reason"])
