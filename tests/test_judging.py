@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import time
@@ -19,10 +20,12 @@ from click.testing import CliRunner, Result
 from vpbench import Question, Task, Verdict
 from vpbench.cli import main
 from vpbench.generate import Generation, Generator, Prompt
+from vpbench.generate.openai_endpoint import OpenAIEndpoint
 from vpbench.grade import read_comparison, read_extraction
-from vpbench.plugins import find_task
+from vpbench.plugins import find_critic, find_task
 from vpbench.records import RowKey
-from vpbench.run.judge import FAILED, SAMPLING, Judge, JudgeStage, _loaded
+from vpbench.run.allowance import Allowance
+from vpbench.run.judge import FAILED, SAMPLING, Judge, JudgeStage
 
 SCHEMA = json.loads((Path(__file__).parent.parent / "vpbench" / "report" / "result.schema.json").read_text())
 KEY = "sk-judge-key-987654321"
@@ -218,12 +221,12 @@ def held(stage: JudgeStage, **dialogues: Any) -> dict[str, Any]:
 
 def test_conversations_go_in_rounds_and_equal_prompts_are_asked_once(tmp_path: Path) -> None:
     judge = Scripted("m", {"p": "1", "q": "2", "r": "?"})
-    stage = JudgeStage(Judge("scripted:m", judge), tmp_path, "task", "pool", 10)
+    stage = JudgeStage(Judge("scripted:m", judge), tmp_path, "task", "pool", Allowance("judging", "rows", 10, 1.0))
     found = held(stage, a=dialogue("p", "q"), b=dialogue("p"), c=dialogue("r"), d=dialogue("x"), e=dialogue())
     assert found == {"a": "1 2", "b": "1", "c": None, "d": "gone", "e": ""}
     assert judge.batches == [["p", "r", "x"], ["q"]]
     again = Scripted("m", {"x": "3"})
-    stage = JudgeStage(Judge("scripted:m", again), tmp_path, "task", "pool", 10)
+    stage = JudgeStage(Judge("scripted:m", again), tmp_path, "task", "pool", Allowance("judging", "rows", 10, 1.0))
     found = held(stage, a=dialogue("p", "q"), b=dialogue("p"), c=dialogue("r"), d=dialogue("x"), e=dialogue())
     assert found == {"a": "1 2", "b": "1", "c": None, "d": "3", "e": ""}
     assert again.batches == [["x"]]
@@ -232,7 +235,10 @@ def test_conversations_go_in_rounds_and_equal_prompts_are_asked_once(tmp_path: P
 def test_another_judge_is_asked_anew(tmp_path: Path) -> None:
     for model in ("m", "n"):
         judge = Scripted(model, {"p": model})
-        assert held(JudgeStage(Judge("s", judge), tmp_path, "task", "pool", 0), a=dialogue("p")) == {"a": model}
+        assert held(
+            JudgeStage(Judge("s", judge), tmp_path, "task", "pool", Allowance("judging", "rows", 10, 0.0)),
+            a=dialogue("p"),
+        ) == {"a": model}
         assert judge.batches == [["p"]]
 
 
@@ -253,13 +259,15 @@ def test_a_kill_loses_no_reply_that_came(tmp_path: Path) -> None:
     child = os.fork()
     if child == 0:
         try:
-            stage = JudgeStage(Judge("s", Dying("m", answers)), tmp_path, "task", "pool", 0)
+            stage = JudgeStage(
+                Judge("s", Dying("m", answers)), tmp_path, "task", "pool", Allowance("judging", "rows", 10, 0.0)
+            )
             held(stage, **{id: dialogue(text) for id, text in prompts.items()})
         finally:
             os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
     judge = Scripted("m", answers)
-    stage = JudgeStage(Judge("s", judge), tmp_path, "task", "pool", 0)
+    stage = JudgeStage(Judge("s", judge), tmp_path, "task", "pool", Allowance("judging", "rows", 10, 0.0))
     found = held(stage, **{id: dialogue(text) for id, text in prompts.items()})
     assert found == {id: answers[text] for id, text in prompts.items()}
     assert judge.batches == [["0", "1", "2", "3"]]
@@ -318,7 +326,13 @@ def extractor(body: dict[str, Any], _: int) -> Answer:
     return completion("Answer: " + next((digit for digit, word in SPELLED.items() if word in text), "NONE"))
 
 
-def test_a_run_grades_by_its_judge_and_says_so(tmp_path: Path) -> None:
+def test_a_run_grades_by_its_judge_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    judges: list[int] = []
+
+    def look(_: Any) -> None:
+        judges.append(sum(type(each) is OpenAIEndpoint for each in gc.get_objects()))
+
+    monkeypatch.setattr(find_critic("self-consistency").cls, "prepare", look)
     file = pool(tmp_path, "I get four.", "I get five.", "4", "hm", "I get four.")
     with chat_server(extractor) as server:
         done = run(tmp_path, server.url, file, "--judge-args", "prompt_price=1,completion_price=2")
@@ -345,7 +359,7 @@ def test_a_run_grades_by_its_judge_and_says_so(tmp_path: Path) -> None:
             in done.output
         )
         assert "grading official by rule and judge openai:m" in done.output
-        assert _loaded.cache_info().currsize == 0, "the judge would stay in memory beside the critic"
+        assert judges == [0], "the judge would stay in memory beside the critic"
         again = run(tmp_path, server.url, file, "--judge-args", "prompt_price=1,completion_price=2")
         assert again.exit_code == 0, again.output
         assert len(server.bodies) == 3
@@ -393,7 +407,7 @@ def test_a_failed_request_is_a_row_with_its_reason_and_is_asked_again(tmp_path: 
     with chat_server(rule) as server:
         done = run(tmp_path, server.url, file)
         assert done.exit_code == 3
-        assert "1 rows got no reply, more than --max-error-rate allows" in done.output
+        assert "1 of 4 rows failed, more than --max-error-rate 0.1 allows" in done.output
         done = run(tmp_path, server.url, file, "--max-error-rate", "0.5")
         assert done.exit_code == 0, done.output
         assert rows_of(tmp_path)[1] == (False, f"{FAILED}: failed at the endpoint (500): overloaded")

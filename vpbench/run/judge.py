@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vpbench.base import Dialogue, Task
-from vpbench.errors import TooManyFailures
-from vpbench.generate import Generation, Generator, Message, PoolRow, Prompt, Sampling, load_generator, used_since
+from vpbench.generate import Generation, Generator, Message, PoolRow, Prompt, Sampling, used_since
 from vpbench.records import Question, Reason, RowKey, Verdict
+from vpbench.run.allowance import Allowance
 from vpbench.store import RowStore, folder_name
 
 ROWS_AT_ONCE = 4096
@@ -27,13 +26,12 @@ FAILED = "judge failed"
 UNREADABLE = "judge's reply can't be read"
 
 
-@dataclass
+@dataclass(frozen=True)
 class Judge:
     """A generator that answers graders' prompts, greedily; `spec` is what the user calls it."""
 
     spec: str
     generator: Generator
-    _ready: bool = field(default=False, init=False)
 
     def identity(self) -> dict[str, Any]:
         """What determines its replies."""
@@ -41,36 +39,19 @@ class Judge:
 
     def replies(self, prompts: Sequence[str]) -> Iterator[tuple[int, Generation]]:
         """One reply per prompt, with the prompt's position, as they come. Raises `ConfigError`."""
-        if not self._ready:
-            self.generator.prepare()
-            self._ready = True
+        self.generator.prepare()
         return self.generator.generate([Prompt((Message("user", text),), SAMPLING) for text in prompts])
-
-
-@lru_cache(maxsize=1)
-def _loaded(spec: str, settings: tuple[tuple[str, str], ...]) -> Judge:
-    return Judge(spec, load_generator(spec, dict(settings)))
-
-
-def load_judge(spec: str, settings: Mapping[str, str]) -> Judge:
-    """The judge that `spec` names (BACKEND:MODEL), the same one as long as it is asked for. Raises `ConfigError`."""
-    return _loaded(spec, tuple(sorted(settings.items())))
-
-
-def forget_judge() -> None:
-    """Let go of the judge that was loaded last, and of what it holds in memory."""
-    _loaded.cache_clear()
 
 
 @dataclass(frozen=True)
 class JudgeStage:
-    """A judge at work on one task's candidates of one pool; `max_failures` are the rows that may go without reply."""
+    """A judge at work on one task's candidates of one pool; `allowance` counts the rows that got no reply."""
 
     judge: Judge
     output: Path
     task: str
     pool: str
-    max_failures: float
+    allowance: Allowance
 
     def hold(self, dialogues: Mapping[RowKey, Dialogue]) -> Iterator[tuple[RowKey, Verdict | str | None]]:
         """How each conversation ends, as it ends: a verdict, None for an unreadable reply, or why there is no reply.
@@ -79,18 +60,14 @@ class JudgeStage:
         """
         key = {"task": self.task, "pool": self.pool, "judge": self.judge.identity()}
         folder = self.output / "judge" / folder_name(self.task, self.pool, self.judge.spec, key=key)
-        rows, failed = list(dialogues), 0
+        rows = list(dialogues)
         with RowStore(folder, "replies", key) as store:
             for start in range(0, len(rows), ROWS_AT_ONCE):
                 for row, end in self._rounds(
                     {row: dialogues[row] for row in rows[start : start + ROWS_AT_ONCE]}, store
                 ):
-                    failed += isinstance(end, str)
-                    if failed > self.max_failures:
-                        raise TooManyFailures(
-                            f"grading with judge {self.judge.spec} stopped: {failed} rows got no reply, more than "
-                            f"--max-error-rate allows; what is done is kept. The last: {end}"
-                        )
+                    if isinstance(end, str):
+                        self.allowance.count(f"question {row[0]!r} candidate {row[1]}: {end}")
                     yield row, end
 
     def _rounds(

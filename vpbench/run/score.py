@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from vpbench.base import Critic
-from vpbench.errors import CriticError, DataError, TooManyFailures
+from vpbench.errors import CriticError, DataError
 from vpbench.progress import Progress
 from vpbench.records import EMPTY_RESPONSE, Candidate, Question, RowKey, Score
+from vpbench.run.allowance import Allowance
 from vpbench.run.prefetch import Ahead
 from vpbench.store import SCORES, RowStore, content_hash
 
@@ -35,7 +36,7 @@ def score_stage(
     `make_ready` is called once if anything is owed (None: the critic's own `prepare`).
     """
     total = sum(len(candidates[id]) for id in questions)
-    failures: list[str] = []
+    allowance = Allowance(f"scoring with {critic.name}", "rows", total, max_error_rate)
     ready = False
     with (
         RowStore(folder, "scores", key) as store,
@@ -58,16 +59,15 @@ def score_stage(
                 for each, score in zip(work[position][1], scores, strict=True):
                     store.append(each.key, {**SCORES.to_row(score), "content": content_hash(each.response, each.steps)})
                 store.flush()
-            for each in (each for id in chunk for each in candidates[id]):
-                bar.update(1)
-                row = store.rows[each.key]
-                if row["value"] is None and row["reason"] != EMPTY_RESPONSE:
-                    failures.append(f"question {each.question_id!r} candidate {each.index}: {row['reason']}")
-            if len(failures) > max_error_rate * total:
-                raise TooManyFailures(
-                    f"scoring with {critic.name} stopped: {len(failures)} of {total} rows failed, more than "
-                    f"--max-error-rate {max_error_rate:g} allows; what is done is kept. The first: {failures[0]}"
+            done = {each.key: store.rows[each.key] for id in chunk for each in candidates[id]}
+            bar.update(len(done))
+            allowance.count(
+                *(
+                    f"question {id!r} candidate {index}: {row['reason']}"
+                    for (id, index), row in done.items()
+                    if row["value"] is None and row["reason"] != EMPTY_RESPONSE
                 )
+            )
         keys = [each.key for id in questions for each in candidates[id]]
         return {key: SCORES.from_row(store.rows[key]) for key in keys}
 
