@@ -39,7 +39,7 @@ def test_every_option_is_claimed_once(
     assert options
     parameters = inspect.signature(command).parameters.keys()
     claims = {
-        name: [cls.__name__ for cls in classes if name in {field.name for field in fields(cls)}]  # type: ignore[arg-type]
+        name: [cls.__name__ for cls in classes if name in {field.name for field in fields(cls)}]
         for name in options - parameters
     }
     assert {name: owners for name, owners in claims.items() if not owners} == {}

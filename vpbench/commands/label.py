@@ -28,10 +28,10 @@ def label_all(
     labelling = from_options(Labelling, {**options, "monte_carlo": from_options(MonteCarlo, options)})
     drawing = drawing_of(options, solutions)
     asked = drawing_requests(tasks, export, replace(from_options(Request, options), drawing=drawing), echo)
-    for found, _ in asked if labelling.grading == "official" else ():
-        if needs_judge(best_of_n_task(found)):
+    for plugin, _ in asked if labelling.grading == "official" else ():
+        if needs_judge(best_of_n_task(plugin)):
             raise ConfigError(
-                f"task {found.cls.name!r}: the official rule asks a language model about some responses, and "
+                f"task {plugin.cls.name!r}: the official rule asks a language model about some responses, and "
                 "`vpbench label` has none to ask; label it with --grading robust"
             )
     for planned in plans(asked, echo):

@@ -109,7 +109,7 @@ def _request(options: Mapping[str, Any], analysis: Analysis) -> Request:
     if options.get("policy") is None:
         return request
     largest_n = max(analysis.ns or (DEFAULT_SAMPLES,))
-    drawing = drawing_of(options, options["samples"] or largest_n)
+    drawing = drawing_of(options, options.get("samples") or largest_n)
     if analysis.ns and drawing.samples < largest_n:
         raise ConfigError(f"--n {largest_n} needs as many candidates per question; raise --samples {drawing.samples}")
     return dataclasses.replace(request, drawing=drawing)

@@ -58,8 +58,8 @@ def drawing_requests(
     if export is not None and (len(tasks) > 1 or list(tasks) == ["all"]):
         raise ConfigError("--export writes one task's candidates or labels; give one --task")
     asked = requests(tasks, request, echo)
-    for found, _ in asked:
-        best_of_n_task(found)
+    for plugin, _ in asked:
+        best_of_n_task(plugin)
     return asked
 
 
@@ -68,9 +68,9 @@ def plans(
 ) -> Iterator[SamplePlan]:
     """What is to be drawn for each task, described to `echo` as it comes."""
     models = Models()
-    for found, request in asked:
+    for plugin, request in asked:
         with without_fetching() if dry_run else nullcontext():
-            planned = plan_drawing(found, request, models)
+            planned = plan_drawing(plugin, request, models)
             assert planned is not None, "sample and label always draw"
-            echo("\n".join([f"task      {found.cls.name} (version {found.cls.version})", *planned.describe()]))
+            echo("\n".join([f"task      {plugin.cls.name} (version {plugin.cls.version})", *planned.describe()]))
         yield planned

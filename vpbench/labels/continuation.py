@@ -1,8 +1,7 @@
 """Monte-Carlo estimates: from the end of every step the policy continues, and the outcomes are counted.
 
 Each distinct prefix of a question is continued once, whatever number of solutions share it. As for candidates, no draw
-is made twice, and the order in which continuations come back says nothing about their number. The last step needs no
-continuation: its outcome is the solution's verdict. Continuations are rows of a durable store, so a run that was
+is made twice. The last step needs no continuation: its outcome is the solution's verdict. Continuations are rows of a durable store, so a run that was
 stopped continues where it was; a continuation that failed is a row with its reason, and is tried again by the next run.
 """
 
@@ -96,6 +95,7 @@ class Continuer:
         prompts = [self._prompt(question, prefix, missing) for question, prefix, missing in owed]
         left = [list(missing) for _, _, missing in owed]
         for prompt, missing in zip(prompts, left, strict=True):
+            # Short continuations come back first; fewer continuations must not mean shorter ones.
             random.Random(prompt.seed).shuffle(missing)
         for position, generation in self.generator.generate(prompts):
             if not left[position]:

@@ -1,7 +1,7 @@
 """What `vpbench label` does: solutions drawn and graded, their steps estimated by continuation, rows written.
 
-Solutions are the policy's candidates, the same rows that `vpbench sample` keeps; continuations have a store of their
-own. Everything resumes, and raising the number of solutions or continuations draws the missing ones only.
+Solutions are the policy's candidates, the same rows that `vpbench sample` keeps; continuations have another store.
+Everything resumes, and raising the number of solutions or continuations draws the missing ones only.
 """
 
 from __future__ import annotations

@@ -38,31 +38,31 @@ class CandidatePlan:
     drawing: dict[str, Any] | None = None
 
     @property
-    def asked(self) -> dict[str, Question]:
+    def used_questions(self) -> dict[str, Question]:
         """The questions that have candidates here, by id."""
         return {id: self.questions.questions[id] for id in self.rows}
 
 
-def best_of_n_task(found: Found[BaseTask]) -> Task:
+def best_of_n_task(plugin: Found[BaseTask]) -> Task:
     """The task, which has to be one that takes candidates. Raises `ConfigError`."""
-    task = found.cls()
+    task = plugin.cls()
     if not isinstance(task, Task):
         raise ConfigError(f"task {task.name!r} is a step-detection task; it has no pools")
     return task
 
 
-def plan_drawing(found: Found[BaseTask], request: Request, models: Models) -> SamplePlan | None:
+def plan_drawing(plugin: Found[BaseTask], request: Request, models: Models) -> SamplePlan | None:
     """What a run that draws its candidates draws; None for one that is given them. Raises as `plan_sample` does."""
     if request.drawing is None:
         return None
-    return plan_sample(best_of_n_task(found), request.data, request.limit, request.drawing, request.output, models)
+    return plan_sample(best_of_n_task(plugin), request.data, request.limit, request.drawing, request.output, models)
 
 
-def plan(found: Found[BaseTask], request: Request, progress: Progress, models: Models) -> CandidatePlan:
+def plan(plugin: Found[BaseTask], request: Request, progress: Progress, models: Models) -> CandidatePlan:
     """Put questions and candidates together, drawing what is to be drawn. Raises `DataError`, `ConfigError`."""
-    task = best_of_n_task(found)
+    task = best_of_n_task(plugin)
     started = time.perf_counter()
-    drawing = plan_drawing(found, request, models)
+    drawing = plan_drawing(plugin, request, models)
     if drawing is not None:
         return _drawn(drawing, request, progress, time.perf_counter() - started)
     assert request.pool is not None, "`request.check` is for this"

@@ -2,8 +2,7 @@
 
 A question's candidates are asked for in blocks of 32, so that what 32 samples give is the beginning of what 128 give.
 A block's seed comes from the run's seed, the question and the candidates of the block that are still owed: a block
-that was done stays, one that was cut short is completed with other draws, and no draw is ever made twice. The order in
-which samples of a block come back says nothing about their place in it, lest short responses come first.
+that was done stays, one that was cut short is completed with other draws, and no draw is ever made twice.
 """
 
 from __future__ import annotations
@@ -102,6 +101,7 @@ def _prompts(
         seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
         sampling = replace(drawing.sampling, temperature=0.0) if block < 0 else drawing.sampling
         prompts.append(Prompt(conversations[id], sampling, len(indices), seed))
+        # Short responses come back first; in the order they come, the first n candidates would be the shortest.
         random.Random(seed).shuffle(indices)
         keys.append([(id, index) for index in indices])
     return prompts, keys

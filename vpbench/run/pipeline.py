@@ -138,7 +138,7 @@ def prepare(
         seconds,
         task,
         pool,
-        planned.asked,
+        planned.used_questions,
         rows,
         verdicts,
         judge,
@@ -155,7 +155,7 @@ def _verdicts(
     models: Models,
 ) -> tuple[dict[RowKey, Verdict], dict[str, Any] | None, list[str]]:
     """The verdicts, the facts of the judge if it had a part in them, and notes on its part."""
-    task, pool, rows, questions = planned.task, planned.pool, planned.rows, planned.asked
+    task, pool, rows, questions = planned.task, planned.pool, planned.rows, planned.used_questions
     if request.trust_verdicts:
         return given_verdicts(rows, list(questions)), None, []
     asked = rows_to_judge(task, questions, rows) if request.grading == "official" else []
