@@ -1,8 +1,9 @@
 """Monte-Carlo estimates: from the end of every step the policy continues, and the outcomes are counted.
 
 Each distinct prefix of a question is continued once, whatever number of solutions share it. As for candidates, no draw
-is made twice. The last step needs no continuation: its outcome is the solution's verdict. Continuations are rows of a durable store, so a run that was
-stopped continues where it was; a continuation that failed is a row with its reason, and is tried again by the next run.
+is made twice. The last step needs no continuation: its outcome is the solution's verdict. Continuations are rows of a
+durable store, so a run that was stopped continues where it was; a continuation that failed is a row with its reason,
+and is tried again by the next run.
 """
 
 from __future__ import annotations
