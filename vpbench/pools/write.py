@@ -16,7 +16,8 @@ from vpbench.store import write_atomic
 def export_pool(path: Path, prompts: Mapping[str, str], candidates: Iterable[Candidate]) -> None:
     """Write candidates as JSONL (.gz: compressed), one question per line with its prompt, in the order of `prompts`.
 
-    Candidates that could not be drawn are left out, and questions without any. Raises `ConfigError` if the file can't be written.
+    Candidates that could not be drawn are left out, and so are questions without any. Raises `ConfigError` if the file
+    can't be written.
     """
     lines: dict[str, list[dict[str, Any]]] = {id: [] for id in prompts}
     for candidate in candidates:
