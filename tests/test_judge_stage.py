@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from vpbench import Verdict
 from vpbench.generate import Generation, Generator, Prompt
 from vpbench.records import RowKey
+from vpbench.run.allowance import Allowance
 from vpbench.run.judge import SAMPLING, Judge, JudgeStage
 
 
@@ -40,6 +41,10 @@ def dialogue(*prompts: str) -> Any:
     return Verdict(" ".join(replies), "c", True, "match") if "?" not in replies else None
 
 
+def allowed(failures: int) -> Allowance:
+    return Allowance("judging", "rows", 10, failures / 10)
+
+
 def held(stage: JudgeStage, **dialogues: Any) -> dict[str, Any]:
     rows: dict[RowKey, Any] = {(id, 0): dialogue for id, dialogue in dialogues.items()}
     return {key[0]: end if end is None or isinstance(end, str) else end.extracted for key, end in stage.hold(rows)}
@@ -47,12 +52,12 @@ def held(stage: JudgeStage, **dialogues: Any) -> dict[str, Any]:
 
 def test_conversations_go_in_rounds_and_equal_prompts_are_asked_once(tmp_path: Path) -> None:
     judge = Scripted("m", {"p": "1", "q": "2", "r": "?"})
-    stage = JudgeStage(Judge("scripted:m", judge), tmp_path, "task", "pool", 10)
+    stage = JudgeStage(Judge("scripted:m", judge), tmp_path, "task", "pool", allowed(10))
     verdicts = held(stage, a=dialogue("p", "q"), b=dialogue("p"), c=dialogue("r"), d=dialogue("x"), e=dialogue())
     assert verdicts == {"a": "1 2", "b": "1", "c": None, "d": "gone", "e": ""}
     assert judge.batches == [["p", "r", "x"], ["q"]]
     again = Scripted("m", {"x": "3"})
-    stage = JudgeStage(Judge("scripted:m", again), tmp_path, "task", "pool", 10)
+    stage = JudgeStage(Judge("scripted:m", again), tmp_path, "task", "pool", allowed(10))
     verdicts = held(stage, a=dialogue("p", "q"), b=dialogue("p"), c=dialogue("r"), d=dialogue("x"), e=dialogue())
     assert verdicts == {"a": "1 2", "b": "1", "c": None, "d": "3", "e": ""}
     assert again.batches == [["x"]]
@@ -61,7 +66,9 @@ def test_conversations_go_in_rounds_and_equal_prompts_are_asked_once(tmp_path: P
 def test_another_judge_is_asked_anew(tmp_path: Path) -> None:
     for model in ("m", "n"):
         judge = Scripted(model, {"p": model})
-        assert held(JudgeStage(Judge("s", judge), tmp_path, "task", "pool", 0), a=dialogue("p")) == {"a": model}
+        assert held(JudgeStage(Judge("s", judge), tmp_path, "task", "pool", allowed(0)), a=dialogue("p")) == {
+            "a": model
+        }
         assert judge.batches == [["p"]]
 
 
@@ -82,13 +89,13 @@ def test_a_kill_loses_no_reply_that_came(tmp_path: Path) -> None:
     child = os.fork()
     if child == 0:
         try:
-            stage = JudgeStage(Judge("s", Dying("m", answers)), tmp_path, "task", "pool", 0)
+            stage = JudgeStage(Judge("s", Dying("m", answers)), tmp_path, "task", "pool", allowed(0))
             held(stage, **{id: dialogue(text) for id, text in prompts.items()})
         finally:
             os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
     judge = Scripted("m", answers)
-    stage = JudgeStage(Judge("s", judge), tmp_path, "task", "pool", 0)
+    stage = JudgeStage(Judge("s", judge), tmp_path, "task", "pool", allowed(0))
     verdicts = held(stage, **{id: dialogue(text) for id, text in prompts.items()})
     assert verdicts == {id: answers[text] for id, text in prompts.items()}
     assert judge.batches == [["0", "1", "2", "3"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from chat_server import Answer, chat_server, completion, refusal, text_of
 from click.testing import CliRunner, Result
 
 from vpbench.cli import main
-from vpbench.plugins import find_task
-from vpbench.run.judge import FAILED, _loaded
+from vpbench.generate.openai_endpoint import OpenAIEndpoint
+from vpbench.plugins import find_critic, find_task
+from vpbench.run.judge import FAILED
 
 SCHEMA = json.loads((Path(__file__).parent.parent / "vpbench" / "report" / "result.schema.json").read_text())
 
@@ -80,7 +82,13 @@ def extractor(body: dict[str, Any], _: int) -> Answer:
     return completion("Answer: " + next((digit for digit, word in SPELLED.items() if word in text), "NONE"))
 
 
-def test_a_run_grades_by_its_judge_and_says_so(tmp_path: Path) -> None:
+def test_a_run_grades_by_its_judge_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    judges: list[int] = []
+
+    def look(_: Any) -> None:
+        judges.append(sum(type(each) is OpenAIEndpoint for each in gc.get_objects()))
+
+    monkeypatch.setattr(find_critic("self-consistency").cls, "prepare", look)
     file = pool(tmp_path, "I get four.", "I get five.", "4", "hm", "I get four.")
     with chat_server(extractor) as server:
         done = run(tmp_path, server.url, file, "--judge-args", "prompt_price=1,completion_price=2")
@@ -107,7 +115,7 @@ def test_a_run_grades_by_its_judge_and_says_so(tmp_path: Path) -> None:
             in done.output
         )
         assert "grading official by rule and judge openai:m" in done.output
-        assert _loaded.cache_info().currsize == 0, "the judge would stay in memory beside the critic"
+        assert judges == [0], "the judge would stay in memory beside the critic"
         again = run(tmp_path, server.url, file, "--judge-args", "prompt_price=1,completion_price=2")
         assert again.exit_code == 0, again.output
         assert len(server.bodies) == 3
@@ -155,7 +163,7 @@ def test_a_failed_request_is_a_row_with_its_reason_and_is_asked_again(tmp_path: 
     with chat_server(rule) as server:
         done = run(tmp_path, server.url, file)
         assert done.exit_code == 3
-        assert "1 rows got no reply, more than --max-error-rate allows" in done.output
+        assert "1 of 4 rows failed, more than --max-error-rate 0.1 allows" in done.output
         done = run(tmp_path, server.url, file, "--max-error-rate", "0.5")
         assert done.exit_code == 0, done.output
         assert rows_of(tmp_path)[1] == (False, f"{FAILED}: failed at the endpoint (500): overloaded")

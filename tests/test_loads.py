@@ -22,7 +22,7 @@ from vpbench.plugins import find_critic
 from vpbench.pools.scores import read_scores
 from vpbench.progress import bar
 from vpbench.report.result import run_provenance
-from vpbench.run.candidates import Plan
+from vpbench.run.candidates import CandidatePlan
 from vpbench.run.pipeline import prepare
 
 TASKS = ("logicvista", "mathvista", "mathvision")
@@ -226,7 +226,7 @@ def test_a_critic_and_the_plans_are_let_go_before_the_next_critic_is_made_ready(
 
     def look(critic: Any) -> None:
         alive = [type(thing) for thing in gc.get_objects()]
-        kept.append((critic.name, sum(alive.count(kind) for kind in (first, second)), alive.count(Plan)))
+        kept.append((critic.name, sum(alive.count(kind) for kind in (first, second)), alive.count(CandidatePlan)))
 
     for kind in (first, second):
         monkeypatch.setattr(kind, "prepare", look)

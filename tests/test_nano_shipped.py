@@ -53,7 +53,7 @@ def test_every_task_has_its_questions_and_a_pool_for_each(kind: str) -> None:
 
 def test_the_reward_model_tells_right_steps_from_wrong_ones() -> None:
     name = next(name for name, each in all_tasks().items() if each.cls.nano_kind == "solutions")
-    ((found, request),) = requests([name], Request(nano=True))
+    ((found, request),) = requests([name], Request(nano=True), print)
     solutions = load_solutions(found.cls(), request.data).solutions[:60]
     (critic,) = build_critics([PRM], {}, nano=True)
     scores = [critic.score(each.question, [each.candidate])[0].steps or () for each in solutions]

@@ -224,9 +224,10 @@ def run(**options: Any) -> None:
 @_dry_run
 def sample(**options: Any) -> None:
     """Draw candidates from a policy; the same command continues what was stopped, and adds samples."""
-    from vpbench.commands.drawing import sample_all
+    from vpbench.commands.sample import sample_all
+    from vpbench.terminal import echo
 
-    sample_all(**options)
+    sample_all(**options, echo=echo)
 
 
 @main.command()
@@ -285,9 +286,10 @@ def sample(**options: Any) -> None:
 @_nano
 def label(**options: Any) -> None:
     """Label the steps of a policy's solutions by Monte-Carlo continuation, as raw rows for training."""
-    from vpbench.commands.drawing import label_all
+    from vpbench.commands.label import label_all
+    from vpbench.terminal import echo
 
-    label_all(**options)
+    label_all(**options, echo=echo)
 
 
 _TRAINING = (

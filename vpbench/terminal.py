@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,11 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u20
 def printable(text: str) -> str:
     """The text without control characters, direction marks and lone surrogates."""
     return _CONTROL.sub("�", text)
+
+
+def echo(text: str, err: bool = False) -> None:
+    """Print what may hold words of a model or a server, on standard error if `err`."""
+    print(printable(text), file=sys.stderr if err else sys.stdout, flush=True)
 
 
 def table(rows: Sequence[Sequence[Any]], headers: list[str]) -> str:

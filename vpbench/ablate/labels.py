@@ -12,14 +12,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vpbench.labels.continuation import MonteCarlo
+from vpbench.labels.labelling import MonteCarlo
 from vpbench.labels.read import read_labelled
-from vpbench.labels.rules import CORRECT, INCORRECT, NEUTRAL, Rule
 from vpbench.nano.conversations import nano_tasks
 from vpbench.nano.datasets import draw_questions
 from vpbench.nano.finetune import LABEL_SEED
 from vpbench.nano.truth import step_labels
-from vpbench.records import Drawn
+from vpbench.recipe import LabelRule
+from vpbench.records import CORRECT, INCORRECT, NEUTRAL, Drawn
 from vpbench.store import folder_name
 
 DRAWN = {"policy": 32, "strong-policy": 16}
@@ -32,7 +32,7 @@ class LabelSet:
 
     continuations: int = 16
     early_stop: bool = False
-    rule: Rule = "value"
+    rule: LabelRule = "value"
     threshold: float = 0.0
     policy: str = "policy"
 
@@ -75,7 +75,9 @@ def questions_folder(per_kind: int) -> str:
     return folder_name("questions", key={"drawn": told})
 
 
-def agreement(files: Sequence[Path], rule: Rule, threshold: float, known: Mapping[tuple[str, str], Drawn]) -> Agreement:
+def agreement(
+    files: Sequence[Path], rule: LabelRule, threshold: float, known: Mapping[tuple[str, str], Drawn]
+) -> Agreement:
     """Compare the labels that the rule makes of the raw rows in `files` with the truth about the steps."""
     counts: Counter[tuple[int, bool]] = Counter()
     for path in files:

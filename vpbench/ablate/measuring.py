@@ -16,6 +16,7 @@ from vpbench.records import RowKey, Score
 from vpbench.run.pipeline import Prepared, prepare, prepare_steps, score
 from vpbench.run.request import Request, requests
 from vpbench.stats import QuestionPool
+from vpbench.terminal import echo
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Candidates:
 def graded_candidates(request: Request) -> Candidates:
     """The candidates that `request` asks for of every task of the miniature world, graded."""
     names = [name for name, each in all_tasks().items() if each.cls.nano_kind and issubclass(each.cls, Task)]
-    return Candidates([prepare(found, here, bar) for found, here in requests(names, request)])
+    return Candidates([prepare(found, here, bar) for found, here in requests(names, request, echo)])
 
 
 def _scores(prepared: Prepared, critic: Critic) -> dict[RowKey, Score]:
@@ -76,7 +77,7 @@ class JudgedSteps:
 def judged_steps(critic: Critic, request: Request) -> JudgedSteps:
     """The labelled steps of the step task, scored."""
     name = next(name for name, each in all_tasks().items() if each.cls.nano_kind and issubclass(each.cls, StepTask))
-    ((found, here),) = requests([name], request)
+    ((found, here),) = requests([name], request, echo)
     prepared = prepare_steps(found, here)
     scored = score(prepared, critic, bar).scores
     return JudgedSteps(

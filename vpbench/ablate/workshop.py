@@ -20,13 +20,13 @@ from vpbench.ablate.measuring import Candidates, graded_candidates, judged_steps
 from vpbench.base import Critic
 from vpbench.data.miniature import nano_model
 from vpbench.generate import Sampling
-from vpbench.labels.label import Labelling
+from vpbench.labels.labelling import Labelling
 from vpbench.nano import finetune
 from vpbench.nano.build import CANDIDATE_SEED
 from vpbench.progress import bar
 from vpbench.records import Drawn
-from vpbench.run.draw import Drawing
 from vpbench.run.pipeline import build_critics
+from vpbench.run.policy import Drawing
 from vpbench.run.request import Request
 from vpbench.store import folder_name
 from vpbench.train.resume import run_settings

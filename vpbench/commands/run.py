@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from vpbench.base import BaseTask, StepTask
-from vpbench.commands.drawing import DEFAULT_SAMPLES, drawing_lines, drawing_of, echo
+from vpbench.commands.sample import DEFAULT_SAMPLES, drawing_of
 from vpbench.errors import ConfigError, VpbenchError
+from vpbench.generate import Sampling
 from vpbench.models.checkpoint import without_fetching
 from vpbench.plugins import Plugin, all_critics
 from vpbench.pools.scores import read_scores
@@ -27,8 +28,9 @@ from vpbench.report.step_result import step_result
 from vpbench.report.summary import summary
 from vpbench.report.write import write_result
 from vpbench.run.analysis import Analysis
-from vpbench.run.candidates import Plan, plan, plan_drawing
-from vpbench.run.judge import forget_judge, rows_to_judge
+from vpbench.run.candidates import CandidatePlan, plan, plan_drawing
+from vpbench.run.judge import rows_to_judge
+from vpbench.run.models import Models
 from vpbench.run.pipeline import (
     Prepared,
     PreparedSteps,
@@ -40,9 +42,10 @@ from vpbench.run.pipeline import (
     score,
     use_scores,
 )
-from vpbench.run.policy import Policies
+from vpbench.run.policy import Drawing
 from vpbench.run.request import Request, check, requests
-from vpbench.settings import from_options
+from vpbench.settings import check_claimed, from_options
+from vpbench.terminal import echo
 
 Asked = tuple[Plugin[BaseTask], Request]
 Scorer = Callable[[Prepared | PreparedSteps], Scored]
@@ -72,6 +75,7 @@ def run_all(
     """Run every critic on every task; the folders of the results. Raises `VpbenchError`."""
     from vpbench.stats import aggregate
 
+    check_claimed(options, Analysis, Request, Drawing, Sampling)
     analysis = from_options(Analysis, options)
     aggregate((1.0,), analysis.aggregate)  # a name that doesn't exist is told before the work, not after it
     request = _request(options, analysis)
@@ -80,7 +84,7 @@ def run_all(
         settings["released_tokenization"] = "true"
     if scores is not None and len(critics) > 1:
         raise ConfigError("--scores is one critic's file; give at most one --critic to name it")
-    asked = requests(tasks, request)
+    asked = requests(tasks, request, echo)
     for found, here in asked:
         check(found.cls, here)
     default = _nano_critics() if request.nano and scores is None else ()
@@ -89,10 +93,10 @@ def run_all(
         raise ConfigError("no critic: give --critic NAME (see `vpbench list`) or --scores FILE")
     if not dry_run:
         return _run(asked, wanted, request.nano, analysis)
-    policies = Policies()
+    models = Models()
     for found, here in asked:
         with without_fetching():
-            echo(_plan(found, here, wanted, policies))
+            echo(_plan(found, here, wanted, models))
     return []
 
 
@@ -106,7 +110,7 @@ def _request(options: Mapping[str, Any], analysis: Analysis) -> Request:
     if options.get("policy") is None:
         return request
     largest_n = max(analysis.ns or (DEFAULT_SAMPLES,))
-    drawing = drawing_of(options, largest_n)
+    drawing = drawing_of(options, options.get("samples") or largest_n)
     if analysis.ns and drawing.samples < largest_n:
         raise ConfigError(f"--n {largest_n} needs as many candidates per question; raise --samples {drawing.samples}")
     return dataclasses.replace(request, drawing=drawing)
@@ -120,11 +124,13 @@ def _run(asked: Sequence[Asked], wanted: Wanted, nano: bool, analysis: Analysis)
     scorers = _scorers(wanted, nano)
     names = [found.cls.name for found, _ in asked]
     failures: list[VpbenchError] = []
-    plans = _as_far_as_possible(functools.partial(_candidates, Policies()), asked, names, failures)
+    models = Models()
+    plans = _as_far_as_possible(functools.partial(_candidates, models), asked, names, failures)
+    models.forget()
     tasks = zip(asked, plans, strict=False)
-    prepared = _as_far_as_possible(functools.partial(_prepare, analysis), tasks, names, failures)
+    prepared = _as_far_as_possible(functools.partial(_prepare, models, analysis), tasks, names, failures)
     del plans, tasks
-    forget_judge()
+    models.forget()
     folders: list[Path] = []
     while scorers:  # no critic is kept, its checkpoint would stay in memory
         critic, scorer = scorers.pop(0)
@@ -154,16 +160,16 @@ def _as_far_as_possible(
     return done
 
 
-def _candidates(policies: Policies, asked: Asked) -> Plan | None:
+def _candidates(models: Models, asked: Asked) -> CandidatePlan | None:
     found, request = asked
-    return None if issubclass(found.cls, StepTask) else plan(found, request, bar, policies)
+    return None if issubclass(found.cls, StepTask) else plan(found, request, bar, models)
 
 
-def _prepare(analysis: Analysis, task: tuple[Asked, Plan | None]) -> Prepared | PreparedSteps:
+def _prepare(models: Models, analysis: Analysis, task: tuple[Asked, CandidatePlan | None]) -> Prepared | PreparedSteps:
     (found, request), planned = task
     if planned is None:
         return prepare_steps(found, request)
-    prepared = prepare(found, request, bar, planned)
+    prepared = prepare(found, request, bar, planned, models)
     _check_ns(prepared, analysis)
     return prepared
 
@@ -214,18 +220,18 @@ def _finish(prepared: Prepared | PreparedSteps, scored: Scored, analysis: Analys
     return folder
 
 
-def _plan(found: Plugin[BaseTask], request: Request, wanted: Wanted, policies: Policies) -> str:
+def _plan(found: Plugin[BaseTask], request: Request, wanted: Wanted, models: Models) -> str:
     lines = [f"task      {found.cls.name} (version {found.cls.version})"]
     if issubclass(found.cls, StepTask):
         prepared = prepare_steps(found, request)
         steps = sum(len(each.labels) for each in prepared.solutions)
         lines += [f"data      {prepared.data_origin}: {len(prepared.solutions)} solutions, {steps} steps"]
         notes = prepared.notes
-    elif (drawing := plan_drawing(found, request, policies)) is not None:
-        lines += drawing_lines(drawing)
+    elif (drawing := plan_drawing(found, request, models)) is not None:
+        lines += drawing.describe()
         notes = []
     else:
-        planned = plan(found, request, bar)
+        planned = plan(found, request, bar, models)
         sizes = [len(each) for each in planned.rows.values()]
         lines += [
             f"data      {planned.questions.origin}: {len(sizes)} questions with candidates",

@@ -6,11 +6,10 @@ drawn from the policy by the sample stage as any policy's are. One thread, as su
 
 from __future__ import annotations
 
-import gzip
-import json
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from vpbench.base import StepTask, Task
@@ -20,6 +19,7 @@ from vpbench.nano.conversations import Conversations, nano_tasks
 from vpbench.nano.datasets import Labelled, write_questions, write_solutions
 from vpbench.nano.language import Words, read_ids
 from vpbench.plugins import all_tasks
+from vpbench.pools.write import export_pool
 
 QUESTIONS, CANDIDATES, SOLUTIONS = 64, 128, 420
 QUESTION_SEED, SOLUTION_SEED, CANDIDATE_SEED = 9101, 9102, 9103
@@ -59,15 +59,15 @@ def write_data(data: Path, policy: Path) -> None:
 def write_pool(folder: Path, task: Task, policy: Path) -> None:
     """Candidates of a task's questions in `folder`, by the sample stage."""
     from vpbench.progress import bar
-    from vpbench.run.draw import Drawing
-    from vpbench.run.policy import draw, export_pool, plan_sample
+    from vpbench.run.draw import draw
+    from vpbench.run.models import Models
+    from vpbench.run.policy import Drawing, plan_sample
 
     drawing = Drawing(str(policy), samples=CANDIDATES, seed=CANDIDATE_SEED, prompt="question")
     with tempfile.TemporaryDirectory() as scratch:
-        plan = plan_sample(task, folder, None, drawing, Path(scratch))
-        export_pool(plan, draw(plan, 0.0, bar), folder / POOL)
-    told = gzip.decompress((folder / POOL).read_bytes()).replace(json.dumps(str(policy)).encode(), b'"nano"')
-    (folder / POOL).write_bytes(gzip.compress(told, mtime=0))
+        plan = plan_sample(task, folder, None, drawing, Path(scratch), Models())
+        candidates = [replace(candidate, policy="nano") for candidate in draw(plan, 0.0, bar)]
+    export_pool(folder / POOL, plan.prompts, candidates)
 
 
 def labelled_solutions(policy: Path) -> list[Labelled]:

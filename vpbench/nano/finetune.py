@@ -15,15 +15,16 @@ from typing import Any
 
 from vpbench.base import Critic
 from vpbench.generate import Sampling
-from vpbench.labels.label import Labelling, label_task
+from vpbench.labels.label import label_task
+from vpbench.labels.labelling import Labelling
 from vpbench.nano.conversations import nano_tasks
 from vpbench.nano.datasets import write_questions
 from vpbench.nano.solutions import MAX_TOKENS
 from vpbench.plugins import all_critics
 from vpbench.progress import Progress
 from vpbench.recipe import Recipe
-from vpbench.run.draw import Drawing
-from vpbench.run.policy import Policies, plan_sample
+from vpbench.run.models import Models
+from vpbench.run.policy import Drawing, plan_sample
 from vpbench.train.run import TrainingRun, recipe_of, train_critic
 
 LABEL_SEED, QUESTIONS_PER_KIND, SOLUTIONS_PER_QUESTION = 8101, 210, 4
@@ -65,10 +66,10 @@ def label(
     """
     sampling = Sampling(temperature=1.0, top_p=1.0, max_tokens=MAX_TOKENS)
     drawing = Drawing(str(policy), {}, SOLUTIONS_PER_QUESTION, sampling, seed=LABEL_SEED, prompt="question")
-    files, policies = [], Policies()
+    files, models = [], Models()
     for task in nano_tasks().values():
-        planned = plan_sample(task, questions / task.name, None, drawing, output, policies)
-        files.append(label_task(task, planned, labelling, 0.0, output, progress, echo))
+        planned = plan_sample(task, questions / task.name, None, drawing, output, models)
+        files.append(label_task(planned, labelling, 0.0, progress, echo))
     return files
 
 

@@ -21,8 +21,7 @@ from typing import Any
 
 import torch
 
-from vpbench.labels.continuation import MonteCarlo
-from vpbench.labels.label import Labelling
+from vpbench.labels.labelling import Labelling, MonteCarlo
 from vpbench.nano import adapting, architecture, comparing, finetune, solutions, tuning, verification, vision
 from vpbench.nano.architecture import CRITIC_LAYERS, POLICY_LAYERS
 from vpbench.nano.conversations import Conversations, nano_tasks

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-
-import click
 
 from vpbench.base import BaseTask, StepTask
 from vpbench.data import task_folders
@@ -14,7 +12,7 @@ from vpbench.data.miniature import POOL, nano_folder, nano_model
 from vpbench.errors import ConfigError
 from vpbench.plugins import Plugin, all_tasks, find_task
 from vpbench.records import GradingMode
-from vpbench.run.draw import Drawing
+from vpbench.run.policy import Drawing
 
 NANO_POLICY = "nano"
 """What `--policy` calls the miniature world's own policy."""
@@ -37,8 +35,13 @@ class Request:
     output: Path = Path("runs")
 
 
-def requests(names: Sequence[str], request: Request) -> list[tuple[Plugin[BaseTask], Request]]:
-    """Each task with its request; with "all", `--data` holds a folder per task. Raises `ConfigError`."""
+def requests(
+    names: Sequence[str], request: Request, echo: Callable[[str], None]
+) -> list[tuple[Plugin[BaseTask], Request]]:
+    """Each task with its request; with "all", `--data` holds a folder per task. Raises `ConfigError`.
+
+    `echo` is told which tasks are left out.
+    """
     if request.nano and request.data is not None:
         raise ConfigError(f"--nano brings its own data; leave --data {request.data} out")
     if list(names) != ["all"]:
@@ -46,7 +49,7 @@ def requests(names: Sequence[str], request: Request) -> list[tuple[Plugin[BaseTa
         places = dict.fromkeys(found, request.data)
     else:
         found = {name: each for name, each in sorted(all_tasks().items()) if not issubclass(each.cls, StepTask)}
-        places = task_folders(request.data, list(found), click.echo)
+        places = task_folders(request.data, list(found), echo)
     asked = [(found[name], replace(request, data=place)) for name, place in places.items()]
     return [(each, _in_nano(each, here) if request.nano else here) for each, here in asked]
 

@@ -20,22 +20,17 @@ from typing import Any
 
 from vpbench.errors import ConfigError, DataError
 from vpbench.records import RowKey
+from vpbench.store.codec import CANDIDATES, SCORES, VERDICTS
 from vpbench.store.files import write_atomic
 from vpbench.store.tables import parquet_bytes
 
 SEAL_ROWS = 50_000
 _SCHEMAS = {
-    "candidates": {"response": "string", "finish_reason": "string", "tokens": "integer", "error": "string"},
-    "verdicts": {
-        "extracted": "string",
-        "answer_class": "string",
-        "correct": "bool",
-        "reason": "string",
-        "content": "string",
-    },
+    "candidates": CANDIDATES.columns,
+    "verdicts": {**VERDICTS.columns, "content": "string"},
     "continuations": {"text": "string", "error": "string"},
     "replies": {"text": "string"},
-    "scores": {"value": "double", "steps": "list", "reason": "string", "retry": "bool", "content": "string"},
+    "scores": {**SCORES.columns, "content": "string"},
 }
 
 
