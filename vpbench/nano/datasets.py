@@ -1,7 +1,8 @@
 """Data sets of drawn questions, in the form in which each benchmark's own files come.
 
 Questions go through `Task.nano_row` into Parquet files named by split, pictures inline; labelled solutions go through
-`StepTask.nano_row` into JSONL with the pictures beside it. The readers of `vpbench.data` can't tell the difference.
+`StepTask.nano_solution_row` into JSONL with the pictures beside it. The readers of `vpbench.data` can't tell the
+difference.
 """
 
 from __future__ import annotations
@@ -66,6 +67,6 @@ def write_solutions(folder: Path, task: StepTask, solutions: Sequence[Labelled],
         image = f"images/{number:03d}.png"
         (folder / image).write_bytes(each.drawn.picture.png())
         signs = [1 if right else -1 for right in each.labels]
-        row = task.nano_row(image, each.text, each.drawn.answer, each.steps, signs, each.source, policy)
+        row = task.nano_solution_row(image, each.text, each.drawn.answer, each.steps, signs, each.source, policy)
         lines.append(json.dumps(row) + "\n")
     (folder / f"{task.source.split}.jsonl").write_text("".join(lines), encoding="utf-8")
