@@ -15,17 +15,18 @@ from click.testing import CliRunner
 
 from vpbench.ablate import critics, labels, policies, published, workshop
 from vpbench.ablate.figures import direction, figures_of, verdict
-from vpbench.ablate.labels import LabelSet, agreement, known_questions, questions_folder
+from vpbench.ablate.labels import LabelSet, agreement, questions_folder
 from vpbench.ablate.measuring import JudgedSteps, graded_candidates
 from vpbench.ablate.run import ablate
-from vpbench.ablate.table import Table
+from vpbench.ablate.table import AblationTable
 from vpbench.ablate.workshop import BASE, MAX_STEPS, POLICY, STRONG_POLICY, Setting, Sizes, Tuned, Workshop
 from vpbench.base import Critic
 from vpbench.cli import main
 from vpbench.data.miniature import nano_model
 from vpbench.generate.transformers_model import TransformersModel
 from vpbench.models.checkpoint import checkpoint_fingerprint
-from vpbench.nano import conversations, finetune, pictures
+from vpbench.nano import conversations, datasets, finetune, pictures
+from vpbench.nano.datasets import questions_by_id
 from vpbench.records import Candidate, Drawn, Question, Score
 from vpbench.run.request import Request
 from vpbench.stats import Difference, QuestionPool
@@ -38,7 +39,7 @@ KIND = "decimal"
 def one_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only questions of one kind are labelled, with few continuations and small batches."""
     (only,) = [{kind: each} for kind, each in conversations.nano_tasks().items() if kind == KIND]
-    for module in (finetune, labels):
+    for module in (datasets, finetune, labels):
         monkeypatch.setattr(module, "nano_tasks", lambda: only)
     monkeypatch.setattr(labels, "DRAWN", {POLICY: 16})
     monkeypatch.setitem(finetune.SIZES, "batch_size", 2)
@@ -64,7 +65,7 @@ def raw_row(known: dict[tuple[str, str], Drawn], right: Sequence[int], wrong_ste
 def test_labels_are_compared_with_the_truth_about_the_steps(
     tmp_path: Path, one_kind: None, rule: Any, threshold: float, expected: tuple[float, ...]
 ) -> None:
-    known = known_questions(1)
+    known = questions_by_id(finetune.LABEL_SEED, 1)
     first, second = raw_row(known, (4, 5, 1, 16), wrong_step=1), raw_row(known, (4, 5, 1, 16), wrong_step=2)
     (tmp_path / "rows.jsonl").write_text(json.dumps(first) + "\n" + json.dumps(second) + "\n")
     found = agreement([tmp_path / "rows.jsonl"], rule, threshold, known)
@@ -298,7 +299,7 @@ def test_published_changes_are_from_their_own_base_rows() -> None:
 
 def test_a_table_shows_only_columns_that_hold_anything() -> None:
     rows = [("base", 50.0, None, None), ("other", 51.0, Difference(0.01, -0.01, 0.03, 0.2), None)]
-    table = Table("name", "Title", ("row", "best, %", "minus base, points", "paper"), rows, ["A line."])
+    table = AblationTable("name", "Title", ("row", "best, %", "minus base, points", "paper"), rows, ["A line."])
     assert "| row | best, % | minus base, points |\n" in table.markdown()
     assert "| base | 50.0 |  |" in table.markdown()
     assert "| other | 51.0 | +1.0 [-1.0, +3.0] p 0.2000 |" in table.markdown()
@@ -351,10 +352,10 @@ def test_a_tiny_run_writes_its_tables_and_makes_nothing_twice(
 
 
 def test_finished_tables_stay_until_others_are_finished(tmp_path: Path) -> None:
-    def told(_: Workshop) -> list[Table]:
-        return [Table("new", "New", ("row",), [("one",)])]
+    def told(_: Workshop) -> list[AblationTable]:
+        return [AblationTable("new", "New", ("row",), [("one",)])]
 
-    def stopped(_: Workshop) -> list[Table]:
+    def stopped(_: Workshop) -> list[AblationTable]:
         raise KeyboardInterrupt
 
     (tmp_path / "ablation.md").write_text("all of it")

@@ -15,11 +15,11 @@ from vpbench.nano.conversations import Conversations, nano_tasks
 from vpbench.nano.datasets import draw_questions
 from vpbench.nano.families import KINDS
 from vpbench.nano.language import Words, read_ids
-from vpbench.nano.recipe import FINE_TUNING_SEED, Recipe
+from vpbench.nano.recipe import FINE_TUNING_SEED, WorldRecipe
 from vpbench.nano.tuning import Round
 
 EQUAL = dict.fromkeys(KINDS, 1)
-SMALL = Recipe(
+SMALL = WorldRecipe(
     rounds=(Round(1, 4, EQUAL, describe=True), Round(18, 20, EQUAL)),
     questions=7,
     hot_questions=7,

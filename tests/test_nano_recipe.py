@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from vpbench.nano.families import KINDS
-from vpbench.nano.recipe import Recipe, build_models
+from vpbench.nano.recipe import WorldRecipe, build_models
 from vpbench.nano.tuning import Round
 from vpbench.scoring import load_step_scorer
 
 EQUAL = dict.fromkeys(KINDS, 1)
-TINY = Recipe(
+TINY = WorldRecipe(
     vision_steps=2,
     rounds=(Round(2, 4, EQUAL, describe=True), Round(3, 4, EQUAL)),
     policy_steps=2,

@@ -31,7 +31,8 @@ from vpbench.scoring import load_step_scorer
 from vpbench.stats import step_f1
 from vpbench.train.examples import Example
 from vpbench.train.resume import last_checkpoint
-from vpbench.train.run import TrainingRun, train_critic
+from vpbench.train.run import train_critic
+from vpbench.train.settings import TrainingRun
 
 CRITIC = """
 from vpbench import Recipe

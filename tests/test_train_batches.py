@@ -9,17 +9,31 @@ from typing import Any
 import pytest
 
 from vpbench import Candidate, ConfigError, LabelledSolution, Question, Recipe
-from vpbench.train.batches import plan_batches
+from vpbench.train.batches import BatchPlan, plan_batches
 from vpbench.train.examples import Example, label_weights, taught
 
 _drawn = random.Random(1)
 LENGTHS = [_drawn.randint(20, 400) for _ in range(103)]
 
 
+def planned(
+    size: int,
+    tokens: int,
+    processes: int,
+    *,
+    packing: bool,
+    epochs: int = 1,
+    seed: int = 0,
+    lengths: list[int] = LENGTHS,
+) -> BatchPlan:
+    recipe = Recipe(batch_size=size, batch_tokens=tokens, epochs=epochs, seed=seed, packing=packing)
+    return plan_batches(lengths, recipe, processes)
+
+
 @pytest.mark.parametrize("packing", [True, False])
 @pytest.mark.parametrize("processes", [1, 2, 3])
 def test_every_epoch_has_every_solution_once_and_no_micro_batch_is_too_large(packing: bool, processes: int) -> None:
-    plan = plan_batches(LENGTHS, 10, 900, processes, 2, 5, packing)
+    plan = planned(10, 900, processes, epochs=2, seed=5, packing=packing)
     assert plan.steps == 22 and len(plan.micro) == 22 * plan.per_step and plan.per_step % processes == 0
     counted = [place for micro in plan.micro if micro.counted for place in micro.solutions]
     assert sorted(counted) == sorted([*range(103), *range(103)])
@@ -33,7 +47,7 @@ def test_every_epoch_has_every_solution_once_and_no_micro_batch_is_too_large(pac
 def test_the_number_of_processes_and_their_memory_change_no_step(packing: bool) -> None:
     def steps(processes: int, tokens: int) -> list[Counter[int]]:
         found: dict[int, Counter[int]] = {}
-        for micro in plan_batches(LENGTHS, 10, tokens, processes, 1, 5, packing).micro:
+        for micro in planned(10, tokens, processes, seed=5, packing=packing).micro:
             found.setdefault(micro.step, Counter()).update(micro.solutions if micro.counted else ())
         return list(found.values())
 
@@ -42,12 +56,12 @@ def test_the_number_of_processes_and_their_memory_change_no_step(packing: bool) 
 
 
 def test_another_seed_is_another_order() -> None:
-    first, second = (plan_batches(LENGTHS, 10, 9000, 1, 1, seed, True).micro[0].solutions for seed in (0, 1))
+    first, second = (planned(10, 9000, 1, seed=seed, packing=True).micro[0].solutions for seed in (0, 1))
     assert set(first) != set(second)
 
 
 def test_fewer_solutions_than_processes_are_filled_up_without_counting() -> None:
-    plan = plan_batches([50], 10, 9000, 2, 1, 0, True)
+    plan = planned(10, 9000, 2, packing=True, lengths=[50])
     assert [(micro.solutions, micro.counted) for micro in plan.micro] in (
         [((0,), True), ((0,), False)],
         [((0,), False), ((0,), True)],
@@ -56,7 +70,7 @@ def test_fewer_solutions_than_processes_are_filled_up_without_counting() -> None
 
 def test_padded_batches_hold_similar_lengths() -> None:
     def padding(packing: bool) -> int:
-        micro = plan_batches(LENGTHS, 10, 10**6, 1, 1, 0, packing).micro
+        micro = planned(10, 10**6, 1, packing=packing).micro
         own = [[LENGTHS[place] for place in each.solutions] for each in micro]
         return sum(len(each) * max(each) - sum(each) for each in own)
 

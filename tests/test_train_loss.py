@@ -95,7 +95,8 @@ def test_history_can_hold_the_placeholder_that_scoring_shows(place: Path) -> Non
     example = data.examples[0]
     pixels, counts = scorer.tiles([image.open() for image in example.question.images], 2)
     shown = scorer.prompt(example.question.text, example.steps, counts)
-    alone = dataclasses.replace(data, examples=[example], plan=plan_batches([example.length], 1, 10**6, 1, 1, 0, False))
+    plan = plan_batches([example.length], RECIPE, 1)
+    alone = dataclasses.replace(data, examples=[example], plan=plan)
     assert tuple(alone[0]["input_ids"][0].tolist()) == shown.ids
     assert alone[0]["targets"].tolist() == [10 if label > 0 else 12 for label in example.labels]
 

@@ -379,6 +379,16 @@ def ablate_nano(output: Path) -> None:
         click.echo(f"written to     {path}")
 
 
+@ablate.command(name="gates")
+@click.argument("critics", metavar="[CRITIC]...", nargs=-1)
+@_option("--output", type=_path, default=Path("runs/gates"), show_default=True, help="Folder for verdicts and scores.")
+def ablate_gates(critics: tuple[str, ...], output: Path) -> None:
+    """What has to hold in the miniature world: the first CRITIC beside the others; default: those it has models for."""
+    from vpbench.ablate.gates import gates
+
+    gates(critics, output, click.echo)
+
+
 @main.command()
 @click.argument("folder", type=_path)
 def conformance(folder: Path) -> None:

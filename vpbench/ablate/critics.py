@@ -10,8 +10,8 @@ from vpbench.ablate import published
 from vpbench.ablate.figures import verdict
 from vpbench.ablate.labels import LabelSet, agreement
 from vpbench.ablate.published import Published
-from vpbench.ablate.rows import BASE_ROW, Row, compared, figure_columns, percent, seed_figures, spread
-from vpbench.ablate.table import Cell, Table, points
+from vpbench.ablate.rows import BASE_ROW, AblationRow, compared, figure_columns, percent, seed_figures, spread
+from vpbench.ablate.table import AblationTable, Cell, points
 from vpbench.ablate.workshop import MAX_STEPS, POLICY, Setting, Tuned, Workshop
 from vpbench.nano import finetune
 from vpbench.scoring.splitting import split_steps
@@ -21,7 +21,7 @@ THRESHOLDS = {"1/16": 1 / 16, "1/8": 1 / 8, "1/4": 1 / 4}
 MERGED = (12, 6, None, 3, 2)
 
 
-def base(shop: Workshop) -> list[Table]:
+def base(shop: Workshop) -> list[AblationTable]:
     """The row that all others are compared with, and what it gains over a random pick."""
     figures = shop.figures()
     paper, n = published.RANDOM.best_change, shop.sizes.ns[0]
@@ -36,9 +36,9 @@ def base(shop: Workshop) -> list[Table]:
     return [replace(table, lines=[line])]
 
 
-def aggregation(shop: Workshop) -> list[Table]:
+def aggregation(shop: Workshop) -> list[AblationTable]:
     """How step scores become one score."""
-    rows: list[Row] = [
+    rows: list[AblationRow] = [
         (how, shop.figures(Setting(aggregate=how)), published.AGGREGATIONS.get(how))
         for how in ("min", "max", "last", "product")
     ]
@@ -56,7 +56,7 @@ def label_sets() -> dict[str, tuple[LabelSet, Published | None]]:
     return {**sets, **{f"{count} continuations": (LabelSet(count), None) for count in (8, 32)}}
 
 
-def labels(shop: Workshop) -> list[Table]:
+def labels(shop: Workshop) -> list[AblationTable]:
     """Value against advantage, early stop, thresholds, continuations: critics, labels and training."""
     sets = label_sets()
     rows = [(name, shop.figures(Setting(Tuned(each))), paper) for name, (each, paper) in sets.items()]
@@ -68,10 +68,10 @@ def labels(shop: Workshop) -> list[Table]:
     ]
 
 
-def _quality(shop: Workshop, sets: Mapping[str, LabelSet]) -> Table:
+def _quality(shop: Workshop, sets: Mapping[str, LabelSet]) -> AblationTable:
     rows: list[tuple[Cell, ...]] = []
     for name, each in sets.items():
-        found = agreement(shop.label_files(each), each.rule, each.threshold, shop.known)
+        found = agreement(shop.label_files(each), each.rule, each.threshold, shop.label_questions)
         losses = shop.losses(Tuned(each))
         last = losses[-max(2, len(losses) // 4) :]
         shares = (found.agreed, found.false_correct, found.false_incorrect, found.neutral)
@@ -90,10 +90,12 @@ def _quality(shop: Workshop, sets: Mapping[str, LabelSet]) -> Table:
     )
     note = "Shares are of the steps labelled + or -. Losses of different labels have different lower bounds."
     line = f"Closest to the truth: {best[0]}, {best[2]:.1f}% of its labels."
-    return Table("label_quality", "Labels against the truth, and the training on them", columns, rows, [line], [note])
+    return AblationTable(
+        "label_quality", "Labels against the truth, and the training on them", columns, rows, [line], [note]
+    )
 
 
-def seeds(shop: Workshop) -> list[Table]:
+def seeds(shop: Workshop) -> list[AblationTable]:
     """The base row's last stage with other seeds, on the same labels: what the order of the batches changes."""
     rows: list[tuple[Cell, ...]] = []
     for seed, each in enumerate(seed_figures(shop)):
@@ -108,13 +110,13 @@ def seeds(shop: Workshop) -> list[Table]:
     )
     columns = ("training", *figure_columns(shop))
     title = f"{shop.sizes.seeds} seeds of the last stage, on the same labels (the base row is seed 0)"
-    return [Table("seeds", title, columns, rows, [line])]
+    return [AblationTable("seeds", title, columns, rows, [line])]
 
 
-def outcome_labels(shop: Workshop) -> list[Table]:
+def outcome_labels(shop: Workshop) -> list[AblationTable]:
     """Outcome against process labels from one base, and what the base and the Monte-Carlo labels bring each."""
     alone = Tuned(base=POLICY, learning_rate=4e-4, epochs=4)
-    rows: list[Row] = [
+    rows: list[AblationRow] = [
         ("outcome labels, the same base", shop.figures(Setting(Tuned(model="orm"))), published.OUTCOME_LABELS),
         ("no Monte-Carlo labels: the base as it is", shop.figures(Setting(Tuned(labels=None))), None),
         ("Monte-Carlo labels alone, from the policy", shop.figures(Setting(alone)), None),
@@ -128,12 +130,12 @@ def outcome_labels(shop: Workshop) -> list[Table]:
     return [compared(shop, "outcome", title, rows, [note, rates], trained=True)]
 
 
-def merging(shop: Workshop) -> list[Table]:
+def merging(shop: Workshop) -> list[AblationTable]:
     """Solutions merged to fewer steps before they are scored."""
     texts = [text for own in shop.candidates().texts for text in set(own)]
     lengths = [len(split_steps(text)) for text in texts]
     longest = max(lengths)
-    rows: list[Row] = []
+    rows: list[AblationRow] = []
     shares = []
     for each in MERGED:
         limit = longest if each is None else each

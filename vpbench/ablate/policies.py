@@ -10,7 +10,7 @@ from vpbench.ablate import published
 from vpbench.ablate.figures import direction, sign, verdict
 from vpbench.ablate.labels import LabelSet
 from vpbench.ablate.rows import percent, spread
-from vpbench.ablate.table import Cell, Table
+from vpbench.ablate.table import AblationTable, Cell
 from vpbench.ablate.workshop import POLICY, STRONG_POLICY, TEMPERATURE, Setting, Tuned, Workshop
 from vpbench.generate import Sampling
 from vpbench.stats import Curves, curves, paired_differences
@@ -20,7 +20,7 @@ OVER_N = {1: "rises", -1: "falls", 0: "can't be told"}
 TEMPERATURES = (0.3, 0.7, 1.0, 1.3)
 
 
-def temperature(shop: Workshop) -> list[Table]:
+def temperature(shop: Workshop) -> list[AblationTable]:
     """Candidates drawn at other temperatures: curves of the base critic and of the controls, and whether they fall."""
     last = shop.sizes.ns[-1]
     ns = tuple(2**k for k in range(last.bit_length()) if 2**k <= last)
@@ -36,7 +36,9 @@ def temperature(shop: Workshop) -> list[Table]:
     ]
     columns = ("temperature", "pick", *(f"N = {n}, %" for n in ns))
     note = f"All drawn from the likeliest tokens of total probability {Sampling().top_p:g}, as the shipped ones are."
-    shown = Table("temperature", "Temperature of the policy (base: 0.7): accuracy by N", columns, rows, notes=[note])
+    shown = AblationTable(
+        "temperature", "Temperature of the policy (base: 0.7): accuracy by N", columns, rows, notes=[note]
+    )
     return [shown, _changes(shop, found, ns)]
 
 
@@ -50,7 +52,7 @@ def _curves(each: Curves) -> dict[str, Array]:
     }
 
 
-def _changes(shop: Workshop, found: Mapping[float, Mapping[str, Array]], ns: tuple[int, ...]) -> Table:
+def _changes(shop: Workshop, found: Mapping[float, Mapping[str, Array]], ns: tuple[int, ...]) -> AblationTable:
     clusters = shop.candidates().clusters
     few, many = (ns.index(n) for n in shop.sizes.ns)
     rows: list[tuple[Cell, ...]] = []
@@ -82,7 +84,7 @@ def _changes(shop: Workshop, found: Mapping[float, Mapping[str, Array]], ns: tup
         f"The paper's direction here, Best-of-{one}: {'; '.join(told)}.",
         f"Over-optimisation, from N = {one} to {two}: {'; '.join(falls)}.",
     ]
-    return Table(
+    return AblationTable(
         "temperature_changes",
         "Temperature of the policy: changes of the critic's curve",
         columns,
@@ -92,7 +94,7 @@ def _changes(shop: Workshop, found: Mapping[float, Mapping[str, Array]], ns: tup
     )
 
 
-def transfer(shop: Workshop) -> list[Table]:
+def transfer(shop: Workshop) -> list[AblationTable]:
     """Labels of one policy, candidates of another: critics of two policies, each on the candidates of both."""
     sets = {"policy": LabelSet(), "strong policy": LabelSet(policy=STRONG_POLICY)}
     rows: list[tuple[Cell, ...]] = []
@@ -125,4 +127,4 @@ def transfer(shop: Workshop) -> list[Table]:
         "The paper's figure is of its own critic on a stronger policy of another family (Table 2), against that "
         "policy's single response; here both policies are states of one training."
     )
-    return [Table("transfer", "Labels of one policy, candidates of another", columns, rows, lines, [note])]
+    return [AblationTable("transfer", "Labels of one policy, candidates of another", columns, rows, lines, [note])]

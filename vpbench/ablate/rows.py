@@ -6,18 +6,24 @@ from collections.abc import Sequence
 
 from vpbench.ablate.figures import Figures, direction, verdict
 from vpbench.ablate.published import Published
-from vpbench.ablate.table import Cell, Table
+from vpbench.ablate.table import AblationTable, Cell
 from vpbench.ablate.workshop import Setting, Tuned, Workshop
 from vpbench.stats import Difference
 
 BASE_ROW = "base"
 
-Row = tuple[str, Figures, Published | None]
+AblationRow = tuple[str, Figures, Published | None]
 
 
 def compared(
-    shop: Workshop, name: str, title: str, rows: Sequence[Row], notes: Sequence[str] = (), *, trained: bool = False
-) -> Table:
+    shop: Workshop,
+    name: str,
+    title: str,
+    rows: Sequence[AblationRow],
+    notes: Sequence[str] = (),
+    *,
+    trained: bool = False,
+) -> AblationTable:
     """Rows with their paired differences to the base row, what is published of each, and the verdicts.
 
     Rows that are `trained` apart are also held against what another seed changes.
@@ -37,10 +43,10 @@ def compared(
         "paper, table",
     )
     told = _verdicts(shop.sizes.ns[0], rows, differences, spread(shop) if trained else (0.0, 0.0))
-    return Table(name, title, columns, cells, told, notes)
+    return AblationTable(name, title, columns, cells, told, notes)
 
 
-def _row(row: Row, differences: Sequence[Difference | None]) -> tuple[Cell, ...]:
+def _row(row: AblationRow, differences: Sequence[Difference | None]) -> tuple[Cell, ...]:
     name, each, paper = row
     told: tuple[Cell, ...] = (None,) * 4
     if paper is not None:
@@ -49,7 +55,7 @@ def _row(row: Row, differences: Sequence[Difference | None]) -> tuple[Cell, ...]
 
 
 def _verdicts(
-    n: int, rows: Sequence[Row], differences: Sequence[Sequence[Difference | None]], noise: tuple[float, float]
+    n: int, rows: Sequence[AblationRow], differences: Sequence[Sequence[Difference | None]], noise: tuple[float, float]
 ) -> list[str]:
     best, f1, alone = [], [], []
     for (name, _, paper), (steps, first, *_) in zip(rows, differences, strict=True):

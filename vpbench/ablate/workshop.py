@@ -9,13 +9,13 @@ import contextlib
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from vpbench.ablate.figures import Figures, figures_of
-from vpbench.ablate.labels import LabelSet, known_questions, questions_folder
+from vpbench.ablate.labels import LabelSet, questions_folder
 from vpbench.ablate.measuring import Candidates, graded_candidates, judged_steps
 from vpbench.base import Critic
 from vpbench.data.miniature import nano_model
@@ -23,14 +23,15 @@ from vpbench.generate import Sampling
 from vpbench.labels.label import Labelling
 from vpbench.nano import finetune
 from vpbench.nano.build import CANDIDATE_SEED
+from vpbench.nano.datasets import questions_by_id
 from vpbench.progress import bar
 from vpbench.records import Drawn
 from vpbench.run.draw import Drawing
 from vpbench.run.pipeline import build_critics
 from vpbench.run.request import Request
 from vpbench.store import folder_name
-from vpbench.train.resume import run_settings
 from vpbench.train.run import recipe_of
+from vpbench.train.settings import run_identity
 
 POLICY, STRONG_POLICY, BASE = "policy", "strong-policy", "pretrained-prm"
 """Models of the miniature world; every process reward model is tuned from `BASE`."""
@@ -91,9 +92,9 @@ class Workshop:
     _made: dict[Any, Any] = field(default_factory=dict)
 
     @cached_property
-    def known(self) -> dict[tuple[str, str], Drawn]:
+    def label_questions(self) -> dict[tuple[str, str], Drawn]:
         """The questions to be labelled, by task and id."""
-        return known_questions(self.sizes.labelled)
+        return questions_by_id(finetune.LABEL_SEED, self.sizes.labelled)
 
     @cached_property
     def _questions(self) -> Path:
@@ -120,8 +121,8 @@ class Workshop:
         critic, base, files = finetune.critic_class(tuned.model), nano_model(tuned.base), self.label_files(tuned.labels)
         changes = tuned.changes()
         recipe = replace(recipe_of(critic), **{**finetune.SIZES, **changes})
-        key = run_settings(critic.name, base, str(base), files, recipe, 1)
-        folder = self.output / "training" / folder_name(critic.name, key=key)
+        identity = run_identity(critic.name, base, str(base), files, recipe, processes=1)
+        folder = self.output / "training" / folder_name(critic.name, key=asdict(identity))
         if not (folder / "training.json").exists():
             self.echo(f"training       {tuned.model} from {tuned.base}, seed {tuned.seed}, {tuned.labels}")
             shutil.rmtree(folder, ignore_errors=True)

@@ -16,10 +16,10 @@ from vpbench.errors import ConfigError
 from vpbench.generate import Sampling
 from vpbench.labels.continuation import MonteCarlo
 from vpbench.labels.label import Labelling, label_task
-from vpbench.labels.rules import Rule
 from vpbench.models.checkpoint import NotFetched, without_fetching
 from vpbench.plugins import Found
 from vpbench.progress import bar
+from vpbench.recipe import LabelRule
 from vpbench.run.candidates import best_of_n_task, plan_drawing
 from vpbench.run.draw import Drawing, sample_notes
 from vpbench.run.judge import needs_judge
@@ -58,7 +58,7 @@ def sample_all(tasks: Sequence[str], export: Path | None, dry_run: bool, **optio
 
 
 def label_all(
-    tasks: Sequence[str], export: Path | None, solutions: int, rule: Rule, threshold: float, **options: Any
+    tasks: Sequence[str], export: Path | None, solutions: int, rule: LabelRule, threshold: float, **options: Any
 ) -> None:
     """Label a policy's solutions of every task, and say where the rows are. Raises `VpbenchError`."""
     monte_carlo = from_options(MonteCarlo, options)

@@ -10,7 +10,8 @@ from typing import Any
 from vpbench.plugins import find_critic
 from vpbench.progress import bar
 from vpbench.recipe import Recipe
-from vpbench.train.run import TrainingRun, recipe_of, train_critic
+from vpbench.train.run import recipe_of, train_critic
+from vpbench.train.settings import TrainingRun
 
 
 def train_from_options(options: Mapping[str, Any], echo: Callable[[str], None]) -> list[Path]:

@@ -16,9 +16,10 @@ from typing import Any
 from vpbench.base import Task
 from vpbench.errors import ConfigError, DataError, TooManyFailures
 from vpbench.labels.continuation import Continuer, MonteCarlo, Solution
-from vpbench.labels.rules import Rule, StepEstimate
+from vpbench.labels.rules import StepEstimate
 from vpbench.labels.write import raw_row, write_rows
 from vpbench.progress import Progress
+from vpbench.recipe import LabelRule
 from vpbench.records import GradingMode
 from vpbench.run.draw import sampled_pool
 from vpbench.run.policy import SamplePlan, draw
@@ -35,7 +36,7 @@ class Labelling:
 
     monte_carlo: MonteCarlo
     max_steps: int = 12
-    rule: Rule = "value"
+    rule: LabelRule = "value"
     threshold: float = 0.0
     grading: GradingMode = "robust"
 

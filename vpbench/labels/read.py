@@ -13,15 +13,16 @@ from typing import Any
 
 from vpbench.data.table import image_refs
 from vpbench.errors import DataError
-from vpbench.labels.rules import CORRECT, INCORRECT, NEUTRAL, Rule, StepEstimate, step_labels
+from vpbench.labels.rules import CORRECT, INCORRECT, NEUTRAL, StepEstimate, step_labels
 from vpbench.pools.formats import json_lines, read_bytes
+from vpbench.recipe import LabelRule
 from vpbench.records import Candidate, ImageRef, LabelledSolution, Question
 
 _QUESTION_HEAD, _SOLUTION_HEAD = "### Question:\n", "\n\n### Solution Process:\n"
 _TURN_LABELS = {"+": CORRECT, "=": NEUTRAL, "-": INCORRECT}
 
 
-def read_labelled(path: Path, rule: Rule = "value", threshold: float = 0.0) -> Iterator[LabelledSolution]:
+def read_labelled(path: Path, rule: LabelRule = "value", threshold: float = 0.0) -> Iterator[LabelledSolution]:
     """The labelled solutions of a JSONL file (optionally .gz), in order; image paths are relative to its folder.
 
     `rule` and `threshold` turn the estimates of raw rows into labels (`step_labels`); the other formats hold labels.
@@ -50,7 +51,9 @@ def read_labelled(path: Path, rule: Rule = "value", threshold: float = 0.0) -> I
         yield LabelledSolution(question, candidate, labels, path.name)
 
 
-def _raw(row: Mapping[str, Any], where: str, rule: Rule, threshold: float) -> tuple[str, list[str], tuple[int, ...]]:
+def _raw(
+    row: Mapping[str, Any], where: str, rule: LabelRule, threshold: float
+) -> tuple[str, list[str], tuple[int, ...]]:
     steps, estimates = [], []
     for place, each in enumerate(_list(row, "steps_with_score", where)):
         try:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-Rule = Literal["value", "advantage"]
+from vpbench.recipe import LabelRule
+
 CORRECT, NEUTRAL, INCORRECT = 1, 0, -1
 
 
@@ -41,7 +41,7 @@ class StepEstimate:
 
 
 def step_labels(
-    estimates: Sequence[StepEstimate], rule: Rule = "value", threshold: float = 0.0, start: float = 0.0
+    estimates: Sequence[StepEstimate], rule: LabelRule = "value", threshold: float = 0.0, start: float = 0.0
 ) -> tuple[int, ...]:
     """One label per step: 1 correct, 0 neutral (`advantage` only), -1 incorrect.
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from vpbench.labels.continuation import MonteCarlo, Solution
-from vpbench.labels.rules import Rule, StepEstimate, step_labels
+from vpbench.labels.rules import StepEstimate, step_labels
+from vpbench.recipe import LabelRule
 from vpbench.records import ImageRef
 from vpbench.store import write_atomic
 
@@ -24,7 +25,7 @@ def raw_row(
     solution: Solution,
     estimates: Sequence[StepEstimate],
     plan: MonteCarlo,
-    rule: Rule,
+    rule: LabelRule,
     threshold: float,
     start_mc: float,
     images: Path,

@@ -36,11 +36,11 @@ def build(folder: Path) -> None:
         )
     import torch
 
-    from vpbench.nano.recipe import Recipe, build_models
+    from vpbench.nano.recipe import WorldRecipe, build_models
 
     torch.set_num_threads(1)
     log = _log(time.perf_counter())
-    build_models(folder / "models", folder / "scratch", Recipe(), log)
+    build_models(folder / "models", folder / "scratch", WorldRecipe(), log)
     write_data(folder / "data", folder / "models" / "policy")
     log(f"written to {folder}")
 

@@ -24,7 +24,8 @@ from vpbench.progress import Progress
 from vpbench.recipe import Recipe
 from vpbench.run.draw import Drawing
 from vpbench.run.policy import Policies, plan_sample
-from vpbench.train.run import TrainingRun, recipe_of, train_critic
+from vpbench.train.run import recipe_of, train_critic
+from vpbench.train.settings import TrainingRun
 
 LABEL_SEED, QUESTIONS_PER_KIND, SOLUTIONS_PER_QUESTION = 8101, 210, 4
 SIZES: dict[str, Any] = {

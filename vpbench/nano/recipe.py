@@ -25,7 +25,7 @@ from vpbench.labels.continuation import MonteCarlo
 from vpbench.labels.label import Labelling
 from vpbench.nano import adapting, architecture, comparing, finetune, solutions, tuning, verification, vision
 from vpbench.nano.architecture import CRITIC_LAYERS, POLICY_LAYERS
-from vpbench.nano.conversations import Conversations, nano_tasks
+from vpbench.nano.conversations import Conversations, as_question, nano_tasks
 from vpbench.nano.families import KINDS, draw_mixed
 from vpbench.nano.language import Words, read_ids, vocabulary, world_texts, write_tokenizer
 from vpbench.nano.lean import LanguageModel
@@ -50,7 +50,7 @@ LABELLING = Labelling(MonteCarlo(continuations=16, early_exit=True))
 
 
 @dataclass(frozen=True)
-class Recipe:
+class WorldRecipe:
     """How much of everything. The policy is the language model after `policy_steps` of the last round."""
 
     vision_steps: int = 1500
@@ -66,7 +66,7 @@ class Recipe:
     seed: int = 0
 
 
-def build_models(folder: Path, scratch: Path, recipe: Recipe, log: Log) -> None:
+def build_models(folder: Path, scratch: Path, recipe: WorldRecipe, log: Log) -> None:
     """Train everything and write the checkpoint folders; `scratch` keeps what is made on the way.
 
     `policy`, `strong-policy`; `pretrained-prm`, `pretrained-orm` before the Monte-Carlo labels, `prm` and `orm` after.
@@ -75,7 +75,7 @@ def build_models(folder: Path, scratch: Path, recipe: Recipe, log: Log) -> None:
     train_critics(folder, scratch, recipe, log)
 
 
-def train_policies(folder: Path, recipe: Recipe, log: Log) -> None:
+def train_policies(folder: Path, recipe: WorldRecipe, log: Log) -> None:
     """Stages 1 and 2."""
     talk = Conversations(_words(folder / "policy"), nano_tasks())
     native = architecture.empty_model(POLICY_LAYERS, talk.words.ids, recipe.seed + 11)
@@ -88,7 +88,7 @@ def train_policies(folder: Path, recipe: Recipe, log: Log) -> None:
         _save(folder / name, native, model, POLICY_LAYERS, talk)
 
 
-def train_critics(folder: Path, scratch: Path, recipe: Recipe, log: Log) -> None:
+def train_critics(folder: Path, scratch: Path, recipe: WorldRecipe, log: Log) -> None:
     """Stages 3 and 4, from the policies in `folder`; the labels, which stage 3 doesn't wait for, on another core."""
     with ProcessPoolExecutor(1, get_context("spawn"), torch.set_num_threads, (1,)) as other_core:
         labelled = other_core.submit(_label, folder / "policy", scratch, recipe)
@@ -100,12 +100,12 @@ def train_critics(folder: Path, scratch: Path, recipe: Recipe, log: Log) -> None
         finetune.keep(finetune.tune(critic, base, files, output, bar, log, seed=recipe.seed), folder / name)
 
 
-def _label(policy: Path, scratch: Path, recipe: Recipe) -> list[Path]:
+def _label(policy: Path, scratch: Path, recipe: WorldRecipe) -> list[Path]:
     finetune.write_label_questions(scratch / "questions", recipe.seed + finetune.LABEL_SEED, recipe.labelled_per_kind)
     return finetune.label(scratch / "questions", policy, LABELLING, scratch, bar, print)
 
 
-def _pretrain(folder: Path, recipe: Recipe, log: Log) -> None:
+def _pretrain(folder: Path, recipe: WorldRecipe, log: Log) -> None:
     """Teach the stronger policy the critics' conversation, then judging; write both critics.
 
     Pictures are seen through the model as scoring loads it.
@@ -133,7 +133,7 @@ def _pretrain(folder: Path, recipe: Recipe, log: Log) -> None:
         _save(folder / f"pretrained-{name}", native, critic, CRITIC_LAYERS, talk)
 
 
-def reference_solutions(policy: Path, talk: Conversations, recipe: Recipe, log: Log) -> Solutions:
+def reference_solutions(policy: Path, talk: Conversations, recipe: WorldRecipe, log: Log) -> Solutions:
     """Solutions for the pre-training: at temperature 1, at 1.4, and slipped references."""
     seed = recipe.seed
     known = solutions.joined(
@@ -165,9 +165,7 @@ def with_reference_labels(talk: Conversations, known: Solutions, *, whole: bool)
 def _words(folder: Path) -> Words:
     rng = random.Random(5)
     texts = [
-        task.question(task.nano_row(each, 0), ()).text  # type: ignore[union-attr]
-        for kind, task in nano_tasks().items()
-        for each in draw_mixed(rng, 50, {kind: 1})
+        as_question(task, drawn).text for kind, task in nano_tasks().items() for drawn in draw_mixed(rng, 50, {kind: 1})
     ]
     write_tokenizer(folder, vocabulary(world_texts(texts)))
     return Words(read_ids(folder))

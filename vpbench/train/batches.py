@@ -15,6 +15,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+from vpbench.recipe import Recipe
 from vpbench.train.examples import Encoder, Example, identity
 
 WINDOW = 16
@@ -31,7 +32,7 @@ class MicroBatch:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class BatchPlan:
     """All micro-batches in order, `per_step` of them for each of the `steps` optimiser steps."""
 
     steps: int
@@ -39,20 +40,17 @@ class Plan:
     micro: tuple[MicroBatch, ...]
 
 
-def plan_batches(
-    lengths: Sequence[int], batch_size: int, batch_tokens: int, processes: int, epochs: int, seed: int, packing: bool
-) -> Plan:
-    """Divide solutions of these lengths (tokens). No micro-batch has more than `batch_tokens` tokens, padding
-    included, unless it is a single solution."""
-    rng = random.Random(seed)
-    steps = [batch for _ in range(epochs) for batch in _epoch(lengths, batch_size, rng, packing)]
-    fewest = max(sum(lengths[place] for place in step) for step in steps) // batch_tokens + 1
-    parts = -(-min(fewest, batch_size) // processes) * processes
+def plan_batches(lengths: Sequence[int], recipe: Recipe, processes: int) -> BatchPlan:
+    """Divide solutions of these lengths (tokens); of the recipe the epochs, the sizes of batches, the seed and packing
+    count. No micro-batch has more than `batch_tokens` tokens, padding included, unless it is a single solution."""
+    packing, rng = bool(recipe.packing), random.Random(recipe.seed)
+    steps = [batch for _ in range(recipe.epochs) for batch in _epoch(lengths, recipe.batch_size, rng, packing)]
+    fewest = max(sum(lengths[number] for number in step) for step in steps) // recipe.batch_tokens + 1
+    parts = -(-min(fewest, recipe.batch_size) // processes) * processes
     while True:
         divided = [divide(step, lengths, parts, packing) for step in steps]
-        if all(
-            len(part) < 2 or used_tokens(part, lengths, packing) <= batch_tokens for step in divided for part in step
-        ):
+        several = (part for step in divided for part in step if len(part) > 1)
+        if all(used_tokens(part, lengths, packing) <= recipe.batch_tokens for part in several):
             break
         parts += processes
     micro = tuple(
@@ -60,7 +58,7 @@ def plan_batches(
         for number, step in enumerate(divided)
         for part in step
     )
-    return Plan(len(steps), parts, micro)
+    return BatchPlan(len(steps), parts, micro)
 
 
 def _epoch(lengths: Sequence[int], size: int, rng: random.Random, packing: bool) -> list[list[int]]:
@@ -106,7 +104,7 @@ class MicroBatches:
     """
 
     examples: Sequence[Example]
-    plan: Plan
+    plan: BatchPlan
     encoder: Encoder
     weights: Mapping[int, float]
     packing: bool
@@ -131,7 +129,7 @@ class MicroBatches:
         arguments = {
             **_rows(sequences, width),
             "places": torch.tensor(places),
-            "targets": torch.tensor([self.encoder.minus if label < 0 else self.encoder.plus for label in labels]),
+            "targets": torch.tensor([self.encoder.label_id(label) for label in labels]),
             "weights": torch.tensor([self.weights[label] * scale for label in labels]),
         }
         return {**arguments, **self._pictures(own)}

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vpbench.recipe import Recipe
-from vpbench.train.batches import Plan, used_tokens
+from vpbench.train.batches import BatchPlan, used_tokens
 from vpbench.train.examples import Example
 
 GIB = 2**30
@@ -58,7 +58,7 @@ class Estimate:
         ]
 
 
-def estimate(model: Any, examples: Sequence[Example], plan: Plan, recipe: Recipe, shards: int) -> Estimate:
+def estimate(model: Any, examples: Sequence[Example], plan: BatchPlan, recipe: Recipe, shards: int) -> Estimate:
     """`model` is native, its parameters may have no memory; the recipe says whether rows are packed, None being no.
     `shards` processes share what FSDP divides (1: none)."""
     counts = _parameters(model, recipe)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,8 +18,9 @@ from transformers import Trainer, TrainingArguments
 from vpbench.errors import ConfigError
 from vpbench.recipe import Recipe
 from vpbench.stats import step_f1
-from vpbench.train.batches import MicroBatches, Plan
+from vpbench.train.batches import BatchPlan, MicroBatches
 from vpbench.train.model import LabelModel
+from vpbench.train.settings import TrainingRun
 
 LOGGED_STEPS = 500
 """About so many times the loss is written down."""
@@ -89,19 +89,14 @@ def _only(items: list[Any]) -> Any:
 
 
 def training_arguments(
-    recipe: Recipe,
-    output: Path,
-    plan: Plan,
-    processes: int,
-    eval_every: int | None,
-    save_every: int | None,
-    fsdp_layer: str | None,
+    recipe: Recipe, plan: BatchPlan, run: TrainingRun, processes: int, fsdp_layer: str | None
 ) -> Any:
-    """The Trainer's settings. `output` is its own folder; `fsdp_layer` the class of the layers that FSDP shards one by
-    one, None for no FSDP.
+    """The Trainer's settings; its folder is `checkpoints` in the run's. `fsdp_layer` is the class of the layers that
+    FSDP shards one by one, None for no FSDP.
 
     Raises `ConfigError` where several GPUs are visible to one process.
     """
+    eval_every = None if run.eval_data is None else run.eval_every or max(1, plan.steps // 10)
     gpu = torch.cuda.is_available()
     if gpu and processes == 1 and torch.cuda.device_count() > 1:
         count = torch.cuda.device_count()
@@ -117,7 +112,7 @@ def training_arguments(
         }
         fsdp = {"fsdp": True, "fsdp_config": settings}
     return TrainingArguments(
-        output_dir=str(output),
+        output_dir=str(run.output / "checkpoints"),
         use_cpu=not gpu,
         seed=recipe.seed,
         data_seed=recipe.seed,
@@ -134,8 +129,8 @@ def training_arguments(
         bf16=recipe.bf16,
         eval_strategy="steps" if eval_every else "no",
         eval_steps=eval_every,
-        save_strategy="steps" if save_every else "no",
-        save_steps=save_every or 500,
+        save_strategy="steps" if run.save_every else "no",
+        save_steps=run.save_every or 500,
         save_total_limit=2,
         logging_steps=max(1, plan.steps // LOGGED_STEPS),
         remove_unused_columns=False,
