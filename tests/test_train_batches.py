@@ -35,21 +35,21 @@ def planned(
 def test_every_epoch_has_every_solution_once_and_no_micro_batch_is_too_large(packing: bool, processes: int) -> None:
     plan = planned(10, 900, processes, epochs=2, seed=5, packing=packing)
     assert plan.steps == 22 and len(plan.micro) == 22 * plan.per_step and plan.per_step % processes == 0
-    counted = [place for micro in plan.micro if micro.counted for place in micro.solutions]
+    counted = [number for micro in plan.micro if micro.counted for number in micro.solutions]
     assert sorted(counted) == sorted([*range(103), *range(103)])
     assert [micro.step for micro in plan.micro] == sorted(micro.step for micro in plan.micro)
     for micro in plan.micro:
-        own = [LENGTHS[place] for place in micro.solutions]
-        assert len(own) == 1 or (sum(own) if packing else len(own) * max(own)) <= 900
+        lengths = [LENGTHS[number] for number in micro.solutions]
+        assert len(lengths) == 1 or (sum(lengths) if packing else len(lengths) * max(lengths)) <= 900
 
 
 @pytest.mark.parametrize("packing", [True, False])
 def test_the_number_of_processes_and_their_memory_change_no_step(packing: bool) -> None:
     def steps(processes: int, tokens: int) -> list[Counter[int]]:
-        found: dict[int, Counter[int]] = {}
+        by_step: dict[int, Counter[int]] = {}
         for micro in planned(10, tokens, processes, seed=5, packing=packing).micro:
-            found.setdefault(micro.step, Counter()).update(micro.solutions if micro.counted else ())
-        return list(found.values())
+            by_step.setdefault(micro.step, Counter()).update(micro.solutions if micro.counted else ())
+        return list(by_step.values())
 
     assert steps(1, 9000) == steps(2, 9000) == steps(3, 500)
     assert steps(1, 9000) != steps(1, 9000)[::-1]
@@ -71,8 +71,8 @@ def test_fewer_solutions_than_processes_are_filled_up_without_counting() -> None
 def test_padded_batches_hold_similar_lengths() -> None:
     def padding(packing: bool) -> int:
         micro = planned(10, 10**6, 1, packing=packing).micro
-        own = [[LENGTHS[place] for place in each.solutions] for each in micro]
-        return sum(len(each) * max(each) - sum(each) for each in own)
+        lengths = [[LENGTHS[number] for number in batch.solutions] for batch in micro]
+        return sum(len(batch) * max(batch) - sum(batch) for batch in lengths)
 
     assert padding(packing=False) < padding(packing=True) / 3
 
@@ -94,8 +94,8 @@ def solution(labels: tuple[int, ...]) -> LabelledSolution:
 def test_which_steps_and_labels_are_taught(
     recipe: Recipe, labels: tuple[int, ...], count: int, expected: tuple[int, ...]
 ) -> None:
-    steps, found = taught(solution(labels), recipe)
-    assert (len(steps), found) == (count, expected)
+    steps, learned = taught(solution(labels), recipe)
+    assert (len(steps), learned) == (count, expected)
     if recipe.unit == "response":
         assert steps == ("step 0\n\nstep 1\n\nstep 2",)
 

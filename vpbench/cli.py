@@ -361,7 +361,7 @@ def build_nano(into: Path) -> None:
     """Train the tiny models and draw the questions and candidates from nothing; takes most of an hour on a CPU."""
     from vpbench.nano.build import build
 
-    build(into)
+    build(into, click.echo)
 
 
 @main.group()

@@ -66,7 +66,7 @@ def gates(critics: Sequence[str], output: Path, echo: Callable[[str], None]) -> 
 
     Raises `ConfigError` for an unknown critic and one that the miniature world has no model for.
     """
-    gated, *rivals = critics or _critics_of_the_world()
+    gated, *rivals = critics or default_critics()
     pooled = score_all([gated, *rivals], output)
     questions_met, solutions_met = met(WorldRecipe())
     judged = judged_steps(build_critics([gated], {}, nano=True)[0], Request(nano=True, output=output))
@@ -79,7 +79,8 @@ def gates(critics: Sequence[str], output: Path, echo: Callable[[str], None]) -> 
     echo(f"{report(pooled.without(questions_met), gated, rivals)}\n{step_figures(judged_unmet)}")
 
 
-def _critics_of_the_world() -> list[str]:
+def default_critics() -> list[str]:
+    """Names of the critics that use `MODELS` in the miniature world, in that order."""
     critics = {name: plugin.cls.nano_settings.get("model") for name, plugin in sorted(all_critics().items())}
     return [name for model in MODELS for name, critic_model in critics.items() if critic_model == model]
 

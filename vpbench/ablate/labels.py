@@ -1,4 +1,4 @@
-"""Label sets: what the labels of one training run are made of, and how far they agree with the truth.
+"""Label sets: how the labels of one training run are made, and how far they agree with the truth.
 
 All sets of one policy rest on the same solutions and the same continuations. The larger number is drawn first and the
 smaller ones are its beginning; rule and threshold are applied when a file is read.
@@ -55,7 +55,7 @@ class Agreement:
 
 
 def questions_folder(per_kind: int) -> str:
-    """A name for what `finetune.write_label_questions` writes, another one where anything drawn or any row differs."""
+    """A name for what `finetune.write_label_questions` writes; any other question or row gives another one."""
     contents = []
     for kind, task in nano_tasks().items():
         for number, drawn in draw_questions(kind, LABEL_SEED, per_kind):

@@ -1,7 +1,7 @@
 """Which shipped questions the models have met: equal in text, options and every cell, if not in every pixel.
 
-Seeds differ, but of some kinds there aren't many questions to draw. What the policy was asked in fine-tuning and what
-the critics learned judging from is drawn again here and compared.
+Seeds differ, but some kinds have few different questions. Those of the policy's fine-tuning and of the critics'
+training are drawn again here and compared.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Content = tuple[object, ...]
 
 
 def content(drawn: Drawn) -> Content:
-    """All of a question but how its picture's cells are painted."""
+    """All of a question but fonts, tints and other details of its picture."""
     return drawn.kind, drawn.text, drawn.options, tuple(drawn.picture.content), tuple(drawn.picture.key)
 
 

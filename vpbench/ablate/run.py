@@ -59,14 +59,14 @@ def ablate(
     shop = Workshop(output, sizes, echo)
     tables: list[AblationTable] = []
     models = {name: checkpoint_fingerprint(nano_model(name)) for name in (POLICY, STRONG_POLICY, BASE)}
-    told = ", ".join(f"{name} `{fingerprint[:12]}`" for name, fingerprint in models.items())
-    introduction = f"{INTRODUCTION}\n\nModels: {told}."
+    fingerprints = ", ".join(f"{name} `{fingerprint[:12]}`" for name, fingerprint in models.items())
+    introduction = f"{INTRODUCTION}\n\nModels: {fingerprints}."
     paths, partial = [output / "ablation.md", output / "ablation.json"], output / "ablation.partial.md"
     output.mkdir(parents=True, exist_ok=True)
     for experiment in experiments:
         tables += experiment(shop)
-        write_atomic(partial, ("\n\n".join([introduction, *(each.markdown() for each in tables)]) + "\n").encode())
-    data = {"models": models, "sizes": asdict(sizes), "tables": [each.data() for each in tables]}
+        write_atomic(partial, ("\n\n".join([introduction, *(table.markdown() for table in tables)]) + "\n").encode())
+    data = {"models": models, "sizes": asdict(sizes), "tables": [table.data() for table in tables]}
     write_atomic(paths[1], (json.dumps(data, indent=1) + "\n").encode())
     partial.replace(paths[0])
     return paths

@@ -18,7 +18,7 @@ Cell = str | int | float | Difference | None
 
 @dataclass(frozen=True)
 class AblationTable:
-    """Rows of cells under `columns`; `lines` are what was computed from them, `notes` how to read them."""
+    """Rows of cells under `columns`; `lines` are computed from them, `notes` say how to read them."""
 
     name: str
     title: str

@@ -1,8 +1,8 @@
 """Data sets of drawn questions, in the form in which each benchmark's own files come.
 
 Questions go through `Task.nano_row` into Parquet files named by split, pictures inline; labelled solutions go through
-`StepTask.nano_solution_row` into JSONL with the pictures beside it. The readers of `vpbench.data` can't tell the
-difference.
+`StepTask.nano_solution_row` into JSONL with the pictures beside it. The readers of `vpbench.data` read them as they
+read a benchmark's files.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Labelled solutions -> what the critic is shown, and what it should say.
+"""Labelled solutions -> the critic's prompt, and the labels that it should give.
 
 The token ids are those that scoring makes of the same question and steps (`StepScorer.prompt`); all that training
 changes is the label in an assistant turn. A solution that can't be shown (too long, nothing labelled) is left out and
@@ -142,7 +142,7 @@ def label_weights(examples: Sequence[Example], class_weights: bool) -> dict[int,
 
 
 def identity(image: ImageRef) -> Path | str:
-    """What two rows have in common that show the same image file."""
+    """Equal for rows that show the same image file."""
     return image.path or image.name
 
 

@@ -100,8 +100,9 @@ def _check(run: TrainingRun, recipe: Recipe) -> None:
 
 
 def _check_accelerator() -> None:
-    """Without one, every process would keep the whole model, and nothing would tell."""
     import torch
+
+    # The Trainer would not refuse: every process would silently keep the whole model.
 
     if not torch.accelerator.is_available():
         raise ConfigError("--fsdp divides the model over GPUs, and there is none here; leave it out")

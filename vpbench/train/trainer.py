@@ -1,6 +1,6 @@
-"""transformers' Trainer over planned micro-batches, with evaluation as scoring sees it.
+"""transformers' Trainer over planned micro-batches, with evaluation on the prompts that scoring writes.
 
-The Trainer does what it does for everybody: optimiser, schedule, mixed precision, several processes, FSDP, checkpoints,
+The Trainer does what it always does: optimiser, schedule, mixed precision, several processes, FSDP, checkpoints,
 logs. Ours are only the order of the data; the loss, normalised over the labels of the whole optimiser step; and the
 evaluation: solutions with `+` in every assistant turn, scored by the trainer's own forward, macro-F1 pooled over all
 labelled steps.
@@ -54,7 +54,7 @@ class LabelTrainer(Trainer):  # type: ignore[misc]
         """Log and return F1 of correct and incorrect steps and their mean, pooled over all labelled steps."""
         data: MicroBatches = self.eval_dataset
         scores = self.score(data)
-        pooled = step_f1([each.labels for each in data.examples], scores, self.threshold).pooled
+        pooled = step_f1([example.labels for example in data.examples], scores, self.threshold).pooled
         metrics = {
             "eval_macro_f1_pooled": pooled.macro_f1,
             "eval_f1_correct": pooled.f1_correct,
@@ -74,11 +74,11 @@ class LabelTrainer(Trainer):  # type: ignore[misc]
         for number in range(self.args.process_index, len(data), self.args.world_size):
             inputs = self._prepare_inputs(data[number])
             with torch.no_grad(), self.compute_loss_context_manager():
-                found = self.model_wrapped(**inputs)["logits"].float().softmax(-1)[:, 0]
+                step_scores = self.model_wrapped(**inputs)["logits"].float().softmax(-1)[:, 0]
             micro = data.plan.micro[number]
             if micro.counted:
-                slots = [slot for place in micro.solutions for slot in range(starts[place], starts[place + 1])]
-                scores[slots] = found
+                slots = [slot for number in micro.solutions for slot in range(starts[number], starts[number + 1])]
+                scores[slots] = step_scores
         self.model_wrapped.train()
         flat = self.accelerator.reduce(scores, "sum").tolist()
         return [flat[start:end] for start, end in zip(starts, starts[1:], strict=False)]
