@@ -39,6 +39,7 @@ NAMED = {
     ("scoring/likelihood.py", "likelihood"): "the method, as above",
     ("nano/recipe.py", "orm"): "the kind of model that is trained, and its folder among the checkpoints that ship",
     ("ablate/critics.py", "orm"): "that checkpoint",
+    ("ablate/gates.py", "orm"): "that checkpoint",
 }
 """Where the package does say a word that is also the name of a critic, and what it means by it."""
 

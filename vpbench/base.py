@@ -158,11 +158,11 @@ class StepTask(BaseTask):
     def solution(self, row: Mapping[str, Any], images: tuple[ImageRef, ...], index: int) -> LabelledSolution:
         """The labelled solution of row number `index`. Raises KeyError for a missing column."""
 
-    def nano_row(
+    def nano_solution_row(
         self, image: str, text: str, answer: str, steps: Sequence[str], labels: Sequence[int], source: str, policy: str
     ) -> dict[str, Any]:
         """A solution of the miniature world as a row of the data set; `image` is a relative path, `source` a task."""
-        raise NotImplementedError(f"task {self.name!r} has no nano_row")
+        raise NotImplementedError(f"task {self.name!r} has a nano_kind but no nano_solution_row")
 
 
 class Critic(ABC):

@@ -390,7 +390,7 @@ def build_nano(into: Path) -> None:
     """Train the tiny models and draw the questions and candidates from nothing; takes most of an hour on a CPU."""
     from vpbench.nano.build import build
 
-    build(into)
+    build(into, click.echo)
 
 
 @main.group()
@@ -406,6 +406,16 @@ def ablate_nano(output: Path) -> None:
 
     for path in ablate_all(output, click.echo):
         click.echo(f"written to     {path}")
+
+
+@ablate.command(name="gates")
+@click.argument("critics", metavar="[CRITIC]...", nargs=-1)
+@_option("--output", type=_path, default=Path("runs/gates"), show_default=True, help="Folder for verdicts and scores.")
+def ablate_gates(critics: tuple[str, ...], output: Path) -> None:
+    """What has to hold in the miniature world: the first CRITIC beside the others; default: those it has models for."""
+    from vpbench.ablate.gates import gates
+
+    gates(critics, output, click.echo)
 
 
 @main.command()

@@ -29,8 +29,7 @@ def table(rows: Sequence[Sequence[Any]], headers: list[str]) -> str:
 
 
 def markdown_table(rows: Sequence[Sequence[Any]], headers: list[str]) -> str:
-    """A table for a Markdown page."""
-    from tabulate import tabulate
-
-    cells = [[printable(str(cell)).replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows]
-    return tabulate(cells, headers, tablefmt="github", disable_numparse=True)
+    """A table for a Markdown page, its cells as short as they are."""
+    lines = [[printable(str(cell)).replace("|", "\\|").replace("\n", " ") for cell in row] for row in [headers, *rows]]
+    head, *body = [f"| {' | '.join(cells)} |" for cells in lines]
+    return "\n".join([head, "|---" * len(headers) + "|", *body])

@@ -1,7 +1,7 @@
-"""The last stage of the miniature critics, which goes the way of any critic: Monte-Carlo labels, then its own recipe.
+"""The last stage of the miniature critics, as for any critic: Monte-Carlo labels, then the critic's own recipe.
 
-The policy's solutions of fresh questions are labelled as `vpbench label` does it, and the critic class whose recipe is
-asked for is trained as `vpbench train` does it; only the sizes are those of tiny models.
+The policy's solutions of fresh questions are labelled by the code of `vpbench label`, and the critic is trained by the
+code of `vpbench train`; only the sizes are those of tiny models.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from vpbench.progress import Progress
 from vpbench.recipe import Recipe
 from vpbench.run.models import Models
 from vpbench.run.policy import Drawing, plan_sample
-from vpbench.train.run import TrainingRun, recipe_of, train_critic
+from vpbench.train.run import recipe_of, train_critic
+from vpbench.train.settings import TrainingRun
 
 LABEL_SEED, QUESTIONS_PER_KIND, SOLUTIONS_PER_QUESTION = 8101, 210, 4
 SIZES: dict[str, Any] = {
@@ -41,8 +42,8 @@ SIZES: dict[str, Any] = {
 
 def critic_class(model: str) -> type[Critic]:
     """The critic that is trained into the miniature model of this name, "prm" or "orm"."""
-    classes = (found.cls for found in all_critics().values() if hasattr(found.cls, "recipe"))
-    return next(each for each in classes if each.nano_settings.get("model") == model)
+    classes = (plugin.cls for plugin in all_critics().values() if hasattr(plugin.cls, "recipe"))
+    return next(cls for cls in classes if cls.nano_settings.get("model") == model)
 
 
 def write_label_questions(folder: Path, seed: int = LABEL_SEED, per_kind: int = QUESTIONS_PER_KIND) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
+
+from vpbench.store import versions
 
 _PACKAGES = ("torch", "transformers", "datasets", "numpy", "math-verify", "pillow", "sentencepiece")
 
@@ -17,19 +18,9 @@ def provenance() -> dict[str, Any]:
 
     return {
         "command": ["vpbench", *sys.argv[1:]],
-        "versions": {"vpbench": __version__, "python": platform.python_version(), **_versions()},
+        "versions": {"vpbench": __version__, "python": platform.python_version(), **versions(_PACKAGES)},
         "hardware": {"platform": platform.platform(), "cpus": os.cpu_count(), "accelerator": _accelerator()},
     }
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _accelerator() -> str | None:
