@@ -6,7 +6,9 @@ imported inside the commands, so that `vpbench --help` answers at once.
 
 from __future__ import annotations
 
+import difflib
 import logging
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +29,7 @@ def _option(*names: str, **settings: Any) -> Callable[[Command], Command]:
 
 
 def _words(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(word for text in value for word in text.split(",") if word)
+    return tuple(word.strip() for text in value for word in text.split(",") if word.strip())
 
 
 def _numbers(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, ...] | None:
@@ -56,8 +58,28 @@ def _verbose(_: click.Context, __: click.Parameter, value: bool) -> None:
         logging.getLogger("vpbench").setLevel(logging.DEBUG)
 
 
+_OF_TESTS = {"VPBENCH_SHARED", "VPBENCH_REQUIRE_SHARED", "VPBENCH_SLOW"}
+"""Variables that the tests read."""
+
+
+def _variables(command: click.Command) -> set[str]:
+    """The environment variables that set the options of a command and of those under it."""
+    variables = {str(parameter.envvar) for parameter in command.params if parameter.envvar}
+    return variables.union(*map(_variables, getattr(command, "commands", {}).values()))
+
+
+def _warn_of_unknown_variables(command: click.Command) -> None:
+    """Name the variables that look like ours and set nothing, as one that is misspelt does."""
+    variables = _variables(command)
+    for name in sorted(name for name in os.environ if name.startswith("VPBENCH_")):
+        if name not in variables | _OF_TESTS:
+            near = difflib.get_close_matches(name, variables, n=2, cutoff=0.7)
+            hint = f"; did you mean {' or '.join(near)}?" if near else " (see `vpbench run --help` for the options)"
+            click.echo(f"vpbench: the environment variable {name} sets nothing{hint}", err=True)
+
+
 class _Command(click.Command):
-    """A command with `-v`."""
+    """A command with `-v`, which refuses a file or name that is given twice: the first would be passed over."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
@@ -71,6 +93,17 @@ class _Command(click.Command):
         )
         self.params.append(option)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments."""
+        _, _, given = self.make_parser(ctx).parse_args(args=list(args))
+        for option in given:
+            names = isinstance(option, click.Option) and isinstance(
+                option.type, (click.Path, click.types.StringParamType)
+            )
+            if names and not option.multiple and given.count(option) > 1:
+                raise click.UsageError(f"{option.opts[-1]} is given {given.count(option)} times; give it once", ctx)
+        return super().parse_args(ctx, args)
+
 
 class _Group(click.Group):
     """Prints the project's own errors as one message, without a traceback, and exits with their code."""
@@ -80,6 +113,8 @@ class _Group(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
+        if ctx.parent is None:
+            _warn_of_unknown_variables(self)
         try:
             return super().invoke(ctx)
         except VpbenchError as error:
@@ -177,6 +212,14 @@ def _drawing(command: Command) -> Command:
 @_grading
 @_option("--judge", help="Official grading: the language model to ask where the rule asks one, BACKEND:MODEL.")
 @_option("--judge-args", multiple=True, callback=_settings, help="The judge's settings, name=value,...")
+@_option(
+    "--short-pools",
+    type=click.Choice(["refuse", "leave-out"]),
+    default="refuse",
+    show_default=True,
+    help="Questions with fewer candidates than the others, or than --n.",
+)
+@_option("--allow-mismatch", is_flag=True, help="Take a pool or scores that say another question than the data.")
 @_option("--trust-verdicts", is_flag=True, help="Use the pool's own `correct` and `prediction` instead of grading.")
 @_option("--selection", type=click.Choice(["best", "vote", "weighted-vote"]), help="Default: the critic's own.")
 @_option(

@@ -21,14 +21,15 @@ from vpbench.errors import ConfigError, VpbenchError
 from vpbench.generate import Sampling
 from vpbench.models.checkpoint import without_fetching
 from vpbench.plugins import Plugin, all_critics
-from vpbench.pools.scores import read_scores
+from vpbench.pools.scores import GivenScores, read_scores
 from vpbench.progress import bar
 from vpbench.report.result import best_of_n_result
 from vpbench.report.step_result import step_result
 from vpbench.report.summary import summary
 from vpbench.report.write import write_result
 from vpbench.run.analysis import Analysis
-from vpbench.run.candidates import CandidatePlan, plan, plan_drawing
+from vpbench.run.candidates import CandidatePlan, plan, plan_drawing, with_enough
+from vpbench.run.given import notes_on_given, rows_given
 from vpbench.run.judge import rows_to_judge
 from vpbench.run.models import Models
 from vpbench.run.pipeline import (
@@ -94,9 +95,10 @@ def run_all(
     if not dry_run:
         return _run(asked, wanted, request.nano, analysis)
     models = Models()
+    given = None if scores is None else read_scores(scores)
     for found, here in asked:
         with without_fetching():
-            echo(_plan(found, here, wanted, models))
+            echo(_plan(found, here, wanted, models, analysis, given))
     return []
 
 
@@ -121,14 +123,15 @@ def _run(asked: Sequence[Asked], wanted: Wanted, nano: bool, analysis: Analysis)
 
     Every failure is told as it happens, and the first is raised at the end.
     """
-    scorers = _scorers(wanted, nano)
+    given = None if wanted.scores is None else read_scores(wanted.scores)
+    scorers = _scorers(wanted, given, nano)
     names = [found.cls.name for found, _ in asked]
     failures: list[VpbenchError] = []
     models = Models()
-    plans = _as_far_as_possible(functools.partial(_candidates, models), asked, names, failures)
+    plans = _as_far_as_possible(functools.partial(_candidates, models, analysis, given), asked, names, failures)
     models.forget()
     tasks = zip(asked, plans, strict=False)
-    prepared = _as_far_as_possible(functools.partial(_prepare, models, analysis), tasks, names, failures)
+    prepared = _as_far_as_possible(functools.partial(_prepare, models, given), tasks, names, failures)
     del plans, tasks
     models.forget()
     folders: list[Path] = []
@@ -160,31 +163,44 @@ def _as_far_as_possible(
     return done
 
 
-def _candidates(models: Models, asked: Asked) -> CandidatePlan | None:
-    found, request = asked
-    return None if issubclass(found.cls, StepTask) else plan(found, request, bar, models)
+def _candidates(models: Models, analysis: Analysis, given: GivenScores | None, asked: Asked) -> CandidatePlan | None:
+    """The candidates of a task, its scores from a file checked; None for a step task."""
+    plugin, request = asked
+    if issubclass(plugin.cls, StepTask):
+        return None
+    planned = with_enough(plan(plugin, request, bar, models), max(analysis.ns or (), default=None), request.short_pools)
+    if given is None:
+        return planned
+    candidates = {id: [row.candidate for row in rows] for id, rows in planned.pool.rows.items()}
+    questions = planned.questions
+    notes = notes_on_given(given, planned.task, questions.questions, questions.origin, candidates, request)
+    rows_given(given, {id: candidates[id] for id in planned.rows}, request.max_error_rate)
+    return dataclasses.replace(planned, notes=planned.notes + notes)
 
 
-def _prepare(models: Models, analysis: Analysis, task: tuple[Asked, CandidatePlan | None]) -> Prepared | PreparedSteps:
-    (found, request), planned = task
-    if planned is None:
-        return prepare_steps(found, request)
-    prepared = prepare(found, request, bar, planned, models)
-    _check_ns(prepared, analysis)
-    return prepared
+def _prepare(
+    models: Models, given: GivenScores | None, task: tuple[Asked, CandidatePlan | None]
+) -> Prepared | PreparedSteps:
+    (plugin, request), planned = task
+    if planned is not None:
+        return prepare(plugin, request, bar, planned, models)
+    prepared = prepare_steps(plugin, request)
+    if given is None:
+        return prepared
+    notes = notes_on_given(given, prepared.task, prepared.questions, prepared.data_origin, prepared.candidates, request)
+    return dataclasses.replace(prepared, notes=prepared.notes + notes)
 
 
 def _score(scorer: Scorer, analysis: Analysis, prepared: Prepared | PreparedSteps) -> Path:
     return _finish(prepared, scorer(prepared), analysis)
 
 
-def _scorers(wanted: Wanted, nano: bool) -> list[tuple[str, Scorer]]:
+def _scorers(wanted: Wanted, given: GivenScores | None, nano: bool) -> list[tuple[str, Scorer]]:
     """What scores the prepared tasks, by name: every critic, or the file of scores.
 
-    Raises `ConfigError`, `CriticError`, `DataError`.
+    Raises `ConfigError`, `CriticError`.
     """
-    if wanted.scores is not None:
-        given = read_scores(wanted.scores)
+    if given is not None:
         name = wanted.critics[0] if wanted.critics else given.name
         return [(name, functools.partial(use_scores, given=given, name=name))]
     critics = build_critics(wanted.critics, wanted.settings, nano)
@@ -196,16 +212,6 @@ def _scorers(wanted: Wanted, nano: bool) -> list[tuple[str, Scorer]]:
         )
         for each in critics
     ]
-
-
-def _check_ns(prepared: Prepared, analysis: Analysis) -> None:
-    """Raises `ConfigError` for an N that no result could be computed for, before anything is scored."""
-    id, fewest = min(((id, len(rows)) for id, rows in prepared.rows.items()), key=lambda each: each[1])
-    if analysis.ns and max(analysis.ns) > fewest:
-        raise ConfigError(
-            f"--n {max(analysis.ns)} is more than question {id!r} has candidates ({fewest}); lower --n or complete the "
-            "pool"
-        )
 
 
 def _finish(prepared: Prepared | PreparedSteps, scored: Scored, analysis: Analysis) -> Path:
@@ -220,7 +226,14 @@ def _finish(prepared: Prepared | PreparedSteps, scored: Scored, analysis: Analys
     return folder
 
 
-def _plan(found: Plugin[BaseTask], request: Request, wanted: Wanted, models: Models) -> str:
+def _plan(
+    found: Plugin[BaseTask],
+    request: Request,
+    wanted: Wanted,
+    models: Models,
+    analysis: Analysis,
+    given: GivenScores | None,
+) -> str:
     lines = [f"task      {found.cls.name} (version {found.cls.version})"]
     if issubclass(found.cls, StepTask):
         prepared = prepare_steps(found, request)
@@ -231,7 +244,8 @@ def _plan(found: Plugin[BaseTask], request: Request, wanted: Wanted, models: Mod
         lines += drawing.describe()
         notes = []
     else:
-        planned = plan(found, request, bar, models)
+        planned = _candidates(models, analysis, given, (found, request))
+        assert planned is not None, "step tasks are above"
         sizes = [len(each) for each in planned.rows.values()]
         lines += [
             f"data      {planned.questions.origin}: {len(sizes)} questions with candidates",

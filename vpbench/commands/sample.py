@@ -41,7 +41,7 @@ def sample_all(
         for name, value in planned.used().items():
             echo(f"used      {value:g} {name}")
         if export is not None:
-            export_pool(export, planned.prompts, candidates)
+            export_pool(export, planned.task.name, planned.prompts, candidates)
             echo(f"exported  {export}, for `vpbench run --pool`")
 
 

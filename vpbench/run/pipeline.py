@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from vpbench.base import BaseTask, Critic, StepTask, Task
 from vpbench.data import load_solutions
 from vpbench.data.miniature import nano_settings
-from vpbench.errors import Boundary, ConfigError, DataError
+from vpbench.errors import Boundary, ConfigError
 from vpbench.generate import Pool, PoolRow, used_since
 from vpbench.plugins import Plugin, critic_settings, find_critic, make_critic, plugin_code
 from vpbench.pools.scores import GivenScores
@@ -24,6 +24,7 @@ from vpbench.progress import Progress
 from vpbench.records import Candidate, LabelledSolution, Question, RowKey, Score, Selection, Verdict
 from vpbench.run.allowance import Allowance
 from vpbench.run.candidates import CandidatePlan, plan, size_notes
+from vpbench.run.given import rows_given
 from vpbench.run.grade import GradeStage, given_verdicts
 from vpbench.run.judge import Judge, JudgeStage, judge_facts, judge_notes, rows_to_judge
 from vpbench.run.models import Models
@@ -272,16 +273,8 @@ def critic_key(critic: Critic) -> dict[str, Any]:
 
 
 def use_scores(prepared: Prepared | PreparedSteps, given: GivenScores, name: str) -> Scored:
-    """Scores from a file, for exactly the prepared rows. Raises `DataError` naming the first row without one."""
-    keys = [candidate.key for candidates in prepared.candidates.values() for candidate in candidates]
-    missing = [key for key in keys if key not in given.scores]
-    if missing:
-        id, index = missing[0]
-        raise DataError(
-            f"--scores {given.name}: no score for {len(missing)} of {len(keys)} rows, the first is question {id!r} "
-            f"candidate {index}; scores are matched by `question_id` and `index` (or the place in `candidates`)"
-        )
-    scores = {key: given.scores[key] for key in keys}
+    """Scores from a file, for exactly the prepared rows. Raises `DataError`, `TooManyFailures` as `rows_given` does."""
+    scores = rows_given(given, prepared.candidates, prepared.request.max_error_rate)
     row_key = {**prepared.key, "scores": given.sha256}
     return Scored(name, "best", Critic.step_threshold, {}, given.sha256, scores, row_key, 0.0)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 from vpbench.base import BaseTask, StepTask
 from vpbench.data import task_folders
@@ -13,6 +14,9 @@ from vpbench.errors import ConfigError
 from vpbench.plugins import Plugin, all_tasks, find_task
 from vpbench.records import GradingMode
 from vpbench.run.policy import Drawing
+
+ShortPools = Literal["refuse", "leave-out"]
+"""What becomes of questions with fewer candidates than the others, or than the largest N."""
 
 NANO_POLICY = "nano"
 """What `--policy` calls the miniature world's own policy."""
@@ -32,6 +36,8 @@ class Request:
     limit: int | None = None
     nano: bool = False
     max_error_rate: float = 0.1
+    allow_mismatch: bool = False
+    short_pools: ShortPools = "refuse"
     output: Path = Path("runs")
 
 

@@ -13,7 +13,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -32,6 +32,16 @@ _SCHEMAS = {
     "replies": {"text": "string"},
     "scores": {**SCORES.columns, "content": "string"},
 }
+
+
+_FITS: dict[str, Callable[[Any], bool]] = {
+    "string": lambda value: isinstance(value, str),
+    "bool": lambda value: isinstance(value, bool),
+    "integer": lambda value: type(value) is int and -(2**63) <= value < 2**63,
+    "double": lambda value: isinstance(value, float) or (type(value) is int and abs(value) <= 2**53),
+    "list": lambda value: isinstance(value, tuple | list) and all(map(_FITS["double"], value)),
+}
+"""Whether a column of a type can hold a value."""
 
 
 class RowStore:
@@ -76,7 +86,11 @@ class RowStore:
                 self._journal.flush()
 
     def append(self, key: RowKey, row: Mapping[str, Any]) -> None:
-        """Add a row (its values without the key), replacing an earlier one with the same key. Flushed, not synced."""
+        """Add a row (its values without the key), replacing an earlier one with the same key. Flushed, not synced.
+
+        Raises `DataError` for a row that could never be sealed, before it is in the journal.
+        """
+        _check_row(key, row, _SCHEMAS[self._kind])
         values = {name: _clean(row[name]) for name in _SCHEMAS[self._kind]}
         line = json.dumps({"question_id": _clean(key[0]), "index": key[1], **values}, separators=(",", ":"))
         self._journal.write(line.encode() + b"\n")
@@ -136,6 +150,20 @@ class RowStore:
                 yield (row.pop("question_id"), row.pop("index")), row
             except (ValueError, TypeError, KeyError, AttributeError) as error:
                 raise DataError(f"{path} line {number}: damaged ({error}); remove the line and run again") from error
+
+
+def _check_row(key: RowKey, row: Mapping[str, Any], columns: Mapping[str, str]) -> None:
+    """Raise `DataError` for a key or value that its column in Parquet can't hold."""
+    id, index = key
+    surrogate = any("\ud800" <= sign <= "\udfff" for sign in id)
+    wrong = ["question_id"] * surrogate + ["index"] * (not _FITS["integer"](index))
+    wrong += [name for name, column in columns.items() if row[name] is not None and not _FITS[column](row[name])]
+    if wrong:
+        value = {"question_id": id, "index": index, **row}[wrong[0]]
+        raise DataError(
+            f"question {id!r} candidate {index}: its {wrong[0]} {repr(value)[:80]} can't be kept; what gave it (pool, "
+            "policy, task or critic) has to give another"
+        )
 
 
 def _clean(value: Any) -> Any:
