@@ -97,7 +97,9 @@ def _our_line(where: str, row: dict[str, Any]) -> Line:
         return Line(where, id, [row], question, False, statement)
     candidates = row["candidates"]
     if not isinstance(candidates, list) or not all(isinstance(candidate, dict) for candidate in candidates):
-        raise DataError(f"{where}: `candidates` must be a list of objects with a `response`")
+        raise DataError(
+            f'{where}: `candidates` must be a list of objects, such as {{"response": ...}}; correct the line'
+        )
     return Line(where, id, candidates, question, True, statement)
 
 

@@ -6,8 +6,10 @@ says of its question - task, text, prompt, options, gold answer - is compared wi
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections import Counter, defaultdict
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -135,10 +137,7 @@ def _by_text(
     foreign: Mapping[str, Statement], questions: Mapping[str, Question], origin: str, refused: Sequence[str]
 ) -> dict[str, str]:
     """The question of every line by its text, where several have it by options and gold too. Raises `DataError`."""
-    by_text = defaultdict(list)
-    for id, question in questions.items():
-        for text in {normal(text) for text in (_without_options(question), *_texts(question))}:
-            by_text[text].append(id)
+    texts = sorted((normal(text), id) for id, question in questions.items() for text in _texts(question))
     ids = {}
     for key, statement in foreign.items():
         if not isinstance(statement.text, str):
@@ -146,7 +145,10 @@ def _by_text(
                 f"{statement.where}: can't tell which question of {origin} this is: {'; '.join(refused)}, and there is "
                 "no question text; add a column or field `question_id` with the data's ids"
             )
-        matching = [id for id in by_text[normal(statement.text)] if _agrees(statement, questions[id])]
+        matching = _beginning_with(normal(statement.text), texts)
+        matching = [id for id in matching if _agrees(statement, questions[id])]
+        whole = [id for id in matching if normal(_without_options(questions[id])) == normal(statement.text)]
+        matching = whole or matching
         if len(matching) != 1:
             count = f"{len(matching)} questions of {origin}" if matching else f"no question of {origin}"
             some = f" ({', '.join(matching[:3])})" if matching else ""
@@ -157,6 +159,14 @@ def _by_text(
             )
         ids[key] = matching[0]
     return ids
+
+
+def _beginning_with(start: str, texts: Sequence[tuple[str, str]]) -> list[str]:
+    """The ids of the sorted texts that begin so: the data's text may go on with options, a unit or a hint."""
+    first = bisect_left(texts, (start,))
+    following = itertools.islice(texts, first, None)
+    beginning = itertools.takewhile(lambda pair: pair[0].startswith(start), following)
+    return list(dict.fromkeys(id for _, id in beginning))
 
 
 def _agrees(statement: Statement, question: Question) -> bool:

@@ -30,13 +30,13 @@ _POINT_MARK = "\uf8ff"
 @functools.lru_cache(maxsize=65_536)
 def normal(text: str) -> str:
     """The letters, digits and operators of a text; of one that has none, its signs."""
-    folded = unicodedata.normalize("NFKC", _IMAGE.sub(" ", text)).casefold()
-    folded = _MARKUP.sub("", _FRACTION.sub(r"\\frac", _LABEL.sub(" ", folded)))
+    whole = unicodedata.normalize("NFKC", _IMAGE.sub(" ", text)).casefold()
+    folded = _MARKUP.sub("", _FRACTION.sub(r"\\frac", _LABEL.sub(" ", whole)))
     for sign, name in _SYMBOLS.items():
         folded = folded.replace(sign, name)
     folded = _POINT.sub(_POINT_MARK, folded)
     bare = "".join(sign for sign in folded if sign.isalnum() or sign in _OPERATORS or sign == _POINT_MARK)
-    return bare or "".join(folded.split())
+    return bare or "".join(whole.split())
 
 
 def same_text(stated: str, texts: Sequence[str]) -> bool:
