@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -108,6 +109,7 @@ def test_text_that_is_not_unicode_is_stored(tmp_path: Path) -> None:
 WRITER = """
 import sys, os, signal
 from pathlib import Path
+from typing import Any
 from vpbench.store import RowStore
 import vpbench.store.rows as s
 s.SEAL_ROWS = 40
@@ -163,3 +165,31 @@ def test_the_key_stands_readable_beside_its_rows(tmp_path: Path) -> None:
     with scores(tmp_path):
         pass
     assert json.loads((tmp_path / "key.json").read_text()) == KEY
+
+
+UNSEALABLE = {
+    "reliability 12, a number of 1e30": ("candidates", ("q", 0), {"tokens": 10**30}),
+    "a truth value as a number": ("candidates", ("q", 0), {"tokens": True}),
+    "an index beyond 64 bits": ("candidates", ("q", 2**63), {}),
+    "an id with half a surrogate pair": ("candidates", ("q\ud800", 0), {}),
+    "a text that is a number": ("candidates", ("q", 0), {"response": 5}),
+    "a score that is a text": ("scores", ("q", 0), {"value": "high"}),
+    "steps that are texts": ("scores", ("q", 0), {"steps": ("high",)}),
+    "a truth value that is a number": ("scores", ("q", 0), {"retry": 1}),
+}
+
+
+@pytest.mark.parametrize(("kind", "key", "fields"), UNSEALABLE.values(), ids=UNSEALABLE)
+def test_a_row_that_could_never_be_sealed_is_refused_before_it_is_kept(
+    tmp_path: Path, kind: str, key: tuple[str, int], fields: dict[str, Any]
+) -> None:
+    rows = {
+        "scores": ROW,
+        "candidates": {"response": "a", "finish_reason": None, "tokens": 3, "error": None},
+    }
+    with RowStore(tmp_path, kind, KEY) as store:
+        store.append(("good", 0), rows[kind])
+        with pytest.raises(DataError, match="can't be kept"):
+            store.append(key, {**rows[kind], **fields})
+    with RowStore(tmp_path, kind, KEY) as store:
+        assert list(store.rows) == [("good", 0)]

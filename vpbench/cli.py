@@ -19,12 +19,14 @@ import click
 from vpbench import __version__
 from vpbench.errors import VpbenchError
 
+_PREFIX = "VPBENCH_"
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def _option(*names: str, **settings: Any) -> Callable[[Command], Command]:
     flag = next(name for name in names if name.startswith("--")).split("/")[0]
-    variable = "VPBENCH_" + flag.removeprefix("--").replace("-", "_").upper()
+    variable = _PREFIX + flag.removeprefix("--").replace("-", "_").upper()
     return click.option(*names, envvar=variable, **settings)
 
 
@@ -58,8 +60,8 @@ def _verbose(_: click.Context, __: click.Parameter, value: bool) -> None:
         logging.getLogger("vpbench").setLevel(logging.DEBUG)
 
 
-_OF_TESTS = {"VPBENCH_SHARED", "VPBENCH_REQUIRE_SHARED", "VPBENCH_SLOW"}
-"""Variables that the tests read."""
+_OF_TESTS = {"SHARED", "REQUIRE_SHARED", "SLOW"}
+"""Variables, without the prefix, that the tests read."""
 
 
 def _variables(command: click.Command) -> set[str]:
@@ -70,12 +72,12 @@ def _variables(command: click.Command) -> set[str]:
 
 def _warn_of_unknown_variables(command: click.Command) -> None:
     """Name the variables that look like ours and set nothing, as one that is misspelt does."""
-    variables = _variables(command)
-    for name in sorted(name for name in os.environ if name.startswith("VPBENCH_")):
+    variables = {name.removeprefix(_PREFIX) for name in _variables(command)}
+    for name in sorted(name.removeprefix(_PREFIX) for name in os.environ if name.startswith(_PREFIX)):
         if name not in variables | _OF_TESTS:
-            near = difflib.get_close_matches(name, variables, n=2, cutoff=0.7)
-            hint = f"; did you mean {' or '.join(near)}?" if near else " (see `vpbench run --help` for the options)"
-            click.echo(f"vpbench: the environment variable {name} sets nothing{hint}", err=True)
+            near = [_PREFIX + match for match in difflib.get_close_matches(name, variables, n=2)]
+            hint = f"; did you mean {' or '.join(near)}?" if near else " (`vpbench run --help` lists the options)"
+            click.echo(f"vpbench: the environment variable {_PREFIX}{name} sets nothing{hint}", err=True)
 
 
 class _Command(click.Command):
