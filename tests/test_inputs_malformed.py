@@ -146,6 +146,8 @@ OWN_FIELDS = {
     "category of lists": ({"categories": {"subject": [["a"]]}}, "category 'subject' is [['a']]"),
     "category NaN": ({"categories": {"level": float("nan")}}, "category 'level' is nan"),
     "category a surrogate": ({"categories": {"subject": SURROGATE}}, "category 'subject' is"),
+    "reliability 20, NUL in a path": ({"images": "a\0.png"}, "bad image path"),
+    "surrogate in a path": ({"images": SURROGATE}, "bad image path"),
     "reliability 13, group": ({"group": "g" + SURROGATE}, "the question's group is"),
 }
 
@@ -163,6 +165,22 @@ def test_groups_become_text_when_they_are_read(folder: Path, group: Any) -> None
     done = run(folder, pool="pool.jsonl", data=None)
     assert done.exit_code == 0, done.output
     assert len(results(folder / "runs")) == 1
+
+
+@pytest.mark.parametrize("field", ["response", "extraction", "prediction", "steps"])
+def test_half_surrogate_pairs_in_what_a_model_wrote(folder: Path, field: str) -> None:
+    text = f"4{SURROGATE}"
+    fields = {"correct": True, field: [text] if field == "steps" else text}
+    (folder / "pool.jsonl").write_text(content(line(**fields)))
+    done = run(folder, "--trust-verdicts", pool="pool.jsonl")
+    assert done.exit_code == 0, done.output
+
+
+def test_a_file_whose_name_is_not_utf8(folder: Path) -> None:
+    """reliability 20: a traceback after all was scored."""
+    path = folder / os.fsdecode(b"prm\xff.jsonl")
+    path.write_text(content({"question_id": "1", "score": 1}))
+    refused(run(folder, "--scores", path, scored=True), folder, "the file's name isn't UTF-8; rename it")
 
 
 SCORES = {

@@ -28,10 +28,13 @@ _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 def read_bytes(path: Path) -> bytes:
     """The file's content, unpacked if it is gzip. Raises `DataError`, at once for what is no regular file."""
     try:
+        path.name.encode()  # results are named after their files
         if path.exists() and not path.is_file():
             kind = "a folder" if path.is_dir() else "a pipe or device"
             raise DataError(f"{path}: {kind}, expected a file; write the content to a file and give that")
         data = path.read_bytes()
+    except UnicodeEncodeError as error:
+        raise DataError(f"{path}: the file's name isn't UTF-8; rename it") from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise DataError(f"{path}: can't be read ({getattr(error, 'strerror', None) or error})") from error
     return _unpacked(path, data) if data.startswith(GZIP_MAGIC) else data
@@ -88,7 +91,7 @@ def json_lines(path: Path, data: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
     data = data.removeprefix(codecs.BOM_UTF8)
     if data.startswith(_UTF16):
         data = decoded(path, data).encode()
-    if data.lstrip()[:1] == b"[" or path.name.removesuffix(".gz").endswith(".json"):
+    if data[:1024].lstrip().startswith(b"[") or path.name.removesuffix(".gz").endswith(".json"):
         items = _whole(path, data)
         if items is not None:
             yield from _objects(items)

@@ -151,5 +151,6 @@ def _verdict(raw: Mapping[str, Any], where: str) -> Verdict | None:
     if not isinstance(correct, bool) and correct not in (0, 1):
         raise DataError(f"{where}: `correct` is {correct!r}, expected true or false")
     answer = raw["prediction"] if "prediction" in raw else raw.get("extraction")
-    answer = None if answer is None or answer == "" else str(answer)
+    # What a model wrote may hold half a surrogate pair; it is kept as stores keep it.
+    answer = None if answer is None or answer == "" else str(answer).encode("utf-8", "replace").decode()
     return Verdict(answer, answer, bool(correct), "given" if answer else "no answer given")

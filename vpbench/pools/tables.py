@@ -6,6 +6,7 @@ such. A cell is missing only where it is empty: "None", "NA" and "nan" are words
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import re
@@ -122,7 +123,7 @@ def _covers_rows(text: str, start: int, end: int, separators: int) -> bool:
 
 def _excel(path: Path, data: bytes) -> Rows:
     try:
-        import openpyxl
+        openpyxl: Any = importlib.import_module("openpyxl")
     except ImportError as error:
         raise DataError(f"{path}: reading .xlsx needs openpyxl: pip install openpyxl, or save it as .tsv") from error
     try:
