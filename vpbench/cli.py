@@ -60,6 +60,9 @@ def _verbose(_: click.Context, __: click.Parameter, value: bool) -> None:
         logging.getLogger("vpbench").setLevel(logging.DEBUG)
 
 
+_INPUTS = {"pool", "scores", "data"}
+"""Options of one file each; of others the last counts, as scripts that add to a command expect."""
+
 _OF_TESTS = {"SHARED", "REQUIRE_SHARED", "SLOW"}
 """Variables, without the prefix, that the tests read."""
 
@@ -81,7 +84,7 @@ def _warn_of_unknown_variables(command: click.Command) -> None:
 
 
 class _Command(click.Command):
-    """A command with `-v`, which refuses a file or name that is given twice: the first would be passed over."""
+    """A command with `-v`, which refuses an input file that is given twice: the first would go unread."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
@@ -99,11 +102,8 @@ class _Command(click.Command):
         """Parse the arguments."""
         _, _, given = self.make_parser(ctx).parse_args(args=list(args))
         for option in given:
-            names = isinstance(option, click.Option) and isinstance(
-                option.type, (click.Path, click.types.StringParamType)
-            )
-            if names and not option.multiple and given.count(option) > 1:
-                raise click.UsageError(f"{option.opts[-1]} is given {given.count(option)} times; give it once", ctx)
+            if option.name in _INPUTS and not option.multiple and given.count(option) > 1:
+                raise click.UsageError(f"{option.opts[0]} is given {given.count(option)} times; give it once", ctx)
         return super().parse_args(ctx, args)
 
 

@@ -23,9 +23,14 @@ ROW_NUMBER = "doc_id"
 
 _ID_FIELDS = ("question_id", "pid", "unique_id", "id", "qid", "uid", "sample_index", "problem_id", "index")
 """Where other tools' lines may have a question's id, the surest first."""
-_TEXT_FIELDS = ("question", "problem", "query")
-_OPTION_FIELDS = ("choices", "options")
-_GOLD_FIELDS = ("answer", "gold")
+_FIELDS = {
+    "text": ("question", "problem", "query"),
+    "prompt": ("prompt",),
+    "options": ("choices", "options"),
+    "gold": ("answer", "gold"),
+}
+"""Where lines have what they say of their question."""
+_STATED = frozenset(name for names in _FIELDS.values() for name in names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,7 @@ class Statement:
     `benchmark`, `text`, `prompt`, `options` and `gold` each is None where the line says nothing of it.
     """
 
-    where: str
+    where: str = field(compare=False)
     ids: Mapping[str, str] = field(default_factory=dict)
     task: Any = None
     benchmark: Any = None
@@ -145,24 +150,27 @@ def _prediction(where: str, row: dict[str, Any]) -> Line:
         )
     about = _about(row)
     ids = _ids({name: row.get(name) for name in _ID_FIELDS}, where)
-    if not ids and about["text"] is None:
+    if not ids and about.get("text") is None:
         raise DataError(f"{where}: neither `index` nor `question`, so it can't be told whose prediction this is")
     letters = []
     for letter in ascii_uppercase:
         if row.get(letter) is None:
             break
         letters.append(row[letter])
-    about["options"] = letters or about["options"]
+    if letters:
+        about["options"] = letters
     # Rows that say the same of their question belong together; their number alone may be another tool's.
-    key = ids.get("index") or next(iter(ids.values()), str(about["text"]))
+    key = ids.get("index") or next(iter(ids.values()), str(about.get("text")))
     return Line(where, key, [{"response": row["prediction"]}], None, False, Statement(where, ids, **about))
 
 
 def _about(row: Mapping[str, Any]) -> dict[str, Any]:
     """A question's text, prompt, options and gold as a line gives them."""
-    named = {"text": _TEXT_FIELDS, "prompt": ("prompt",), "options": _OPTION_FIELDS, "gold": _GOLD_FIELDS}
+    if _STATED.isdisjoint(row):
+        return {}
     return {
-        about: next((row[name] for name in names if row.get(name) is not None), None) for about, names in named.items()
+        about: next((row[name] for name in names if row.get(name) is not None), None)
+        for about, names in _FIELDS.items()
     }
 
 

@@ -78,13 +78,8 @@ def read_pool(path: Path) -> Pool:
 def keep_statement(statements: dict[str, list[Statement]], line: Line) -> None:
     """Add what a line says of its question, unless the line before said the same."""
     stated = statements.setdefault(line.question_id, [])
-    if not stated or _content(stated[-1]) != _content(line.statement):
+    if not stated or stated[-1] != line.statement:
         stated.append(line.statement)
-
-
-def _content(statement: Statement) -> tuple[Any, ...]:
-    names = ("ids", "task", "benchmark", "text", "prompt", "options", "gold")
-    return tuple(getattr(statement, name) for name in names)
 
 
 def _add(indexed: dict[int, PoolRow], line: Line) -> None:
