@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 from click.testing import Result
-
-from tests.small_runs import results, vpbench
+from small_runs import results, vpbench
 
 TASK = """
 from vpbench import Question, Source, Task, Verdict

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from shared_data import SHARED, Row, compared, missing, read_rows, shared_files
+from small_runs import pool_file, results, vpbench
 
-from tests.shared_data import SHARED, Row, compared, missing, read_rows, shared_files
-from tests.small_runs import pool_file, results, vpbench
 from vpbench.data import load_questions
 from vpbench.data.miniature import FOLDER, POOL, nano_folder
 from vpbench.errors import DataError

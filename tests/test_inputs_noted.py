@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 from click.testing import Result
-
-from tests.small_runs import CRITIC, line, pool_file, results, vpbench
+from small_runs import CRITIC, line, pool_file, results, vpbench
 
 NANO = ["--task", "mathvista", "--resamples", 100]
 
