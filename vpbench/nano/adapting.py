@@ -25,7 +25,7 @@ WARM_UP_STEPS = 30
 
 
 def adapt(model: LanguageModel, talk: Conversations, data: Iterator[Batch], seed: int, steps: int, log: Log) -> None:
-    """Train the base in place for `steps` batches of `data`; `seed` is of the discarded head's weights."""
+    """Train the base in place for `steps` batches of `data`; the discarded head's weights are drawn from `seed`."""
     torch.manual_seed(seed)
     reader = torch.nn.Linear(WIDTH, model.head.weight.shape[0]).to(torch.bfloat16)
     optimiser = FlatAdamW([*model.parameters(), *reader.parameters()])
