@@ -8,10 +8,13 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vpbench.prompts import Generation, Message
 from vpbench.records import ImageRef
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 _SENDABLE = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg"}
 
@@ -32,10 +35,17 @@ def data_url(image: ImageRef) -> str:
     """PNG and JPEG as they are; other formats, which servers needn't know, as PNG. Raises `DataError`."""
     data = image.read()
     kind = next((kind for magic, kind in _SENDABLE.items() if data.startswith(magic)), None)
-    if kind is None:
-        buffer = BytesIO()
-        image.open().convert("RGB").save(buffer, "PNG")
-        kind, data = "png", buffer.getvalue()
+    return png_url(image.open()) if kind is None else _url(kind, data)
+
+
+def png_url(picture: Image) -> str:
+    """An opened image as a data URL: RGB, in PNG."""
+    buffer = BytesIO()
+    picture.convert("RGB").save(buffer, "PNG")
+    return _url("png", buffer.getvalue())
+
+
+def _url(kind: str, data: bytes) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 

@@ -13,11 +13,11 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from vpbench.errors import ConfigError, CriticError, DataError
-from vpbench.generate.chat import Chat, load_chat
 from vpbench.generate.decoding import Drawn, Row, Vocabulary, draw_rows
 from vpbench.generate.generator import Generator
+from vpbench.models.chat import Chat, load_chat
+from vpbench.models.checkpoint import checkpoint_fingerprint, checkpoint_folder
 from vpbench.prompts import Generation, Prompt
-from vpbench.scoring import checkpoint_fingerprint, checkpoint_folder
 
 WINDOW_SAMPLES, WINDOW_PROMPTS = 4096, 128
 PREFILL_TOKENS = 16_384
@@ -99,16 +99,16 @@ class TransformersModel(Generator):
                 continue
             alike.setdefault((len(ready.embeddings), prompt.sampling), []).append(ready)
         for (length, sampling), group in alike.items():
-            longest = min(sampling.max_tokens, self._chat.max_tokens - length)
+            longest = min(sampling.max_tokens, self._chat.checkpoint.max_tokens - length)
             for batch in self._batches(group, length, longest):
                 yield from self._draw(batch, longest)
 
     def _embed(self, prompt: Prompt) -> Any:
         images = [image for message in prompt.messages for image in message.images]
-        scorer = self._chat.internvl
-        if self.ignore_images or scorer is None or not images:
+        vision = self._chat.checkpoint.vision
+        if self.ignore_images or vision is None or not images:
             return self._chat.embed(prompt.messages, None, ())
-        pixels, tiles = scorer.tiles([image.open() for image in images], self.max_tiles)
+        pixels, tiles = vision.tiles([image.open() for image in images], self.max_tiles)
         return self._chat.embed(prompt.messages, pixels, tiles)
 
     def _batches(self, group: Sequence[_Ready], length: int, longest: int) -> Iterator[list[tuple[_Ready, int]]]:
@@ -135,7 +135,7 @@ class TransformersModel(Generator):
         rows = [Row(place[id(ready.embeddings)], ready.prompt.seed, number) for ready, number in batch]
         embeddings = torch.stack(list(different.values()))
         sampling = batch[0][0].prompt.sampling
-        drawn, first = draw_rows(self._chat.model, embeddings, rows, sampling, longest, self._vocabulary)
+        drawn, first = draw_rows(self._chat.checkpoint.model, embeddings, rows, sampling, longest, self._vocabulary)
         self._usage["prompt_tokens"] += embeddings.shape[0] * embeddings.shape[1]
         logprobs = {
             ready.position: self._first_tokens(first[place[id(ready.embeddings)]])
@@ -147,7 +147,7 @@ class TransformersModel(Generator):
             yield ready.position, self._generation(each, logprobs.get(ready.position))
 
     def _generation(self, drawn: Drawn, logprobs: Mapping[str, float] | None) -> Generation:
-        text = self._chat.tokenizer.decode(drawn.ids)
+        text = self._chat.checkpoint.tokenizer.decode(drawn.ids)
         return Generation(text, "stop" if drawn.stopped else "length", len(drawn.ids) + drawn.stopped, logprobs)
 
     def _first_tokens(self, logprobs: Any) -> dict[str, float]:
@@ -155,23 +155,23 @@ class TransformersModel(Generator):
         values, ids = logprobs.topk(min(FIRST_TOKENS, len(logprobs)))
         found: dict[str, float] = {}
         for id, value in zip(ids.tolist(), values.tolist(), strict=True):
-            found.setdefault(self._chat.tokenizer.decode([id]), value)
+            found.setdefault(self._chat.checkpoint.tokenizer.decode([id]), value)
         return found
 
     def _row_bytes(self, tokens: int) -> int:
         """What the keys and values of one row take when it is `tokens` long."""
-        config = self._chat.model.config.get_text_config()
+        config = self._chat.checkpoint.model.config.get_text_config()
         width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-        size = 2 * config.num_hidden_layers * heads * width * self._chat.model.dtype.itemsize
+        size = 2 * config.num_hidden_layers * heads * width * self._chat.checkpoint.model.dtype.itemsize
         return int(size * tokens)
 
     def _cache_bytes(self) -> int:
         import torch
 
-        if self._chat.model.device.type != "cuda":
+        if self._chat.checkpoint.model.device.type != "cuda":
             return CACHE_BYTES_CPU
-        return int(CACHE_SHARE_GPU * torch.cuda.mem_get_info(self._chat.model.device)[0])
+        return int(CACHE_SHARE_GPU * torch.cuda.mem_get_info(self._chat.checkpoint.model.device)[0])
 
     @cached_property
     def _chat(self) -> Chat:
@@ -187,9 +187,9 @@ class TransformersModel(Generator):
     def _vocabulary(self) -> Vocabulary:
         import torch
 
-        chat = self._chat
-        stops = chat.stop_ids()
-        rows = chat.model.config.get_text_config().vocab_size
-        banned = (chat.tokenizer.special_ids | set(range(chat.tokenizer.size, rows))) - set(stops)
-        device, inside = chat.model.device, sorted(id for id in banned if id < rows)
+        model, tokenizer = self._chat.checkpoint.model, self._chat.checkpoint.tokenizer
+        stops = self._chat.stop_ids()
+        rows = model.config.get_text_config().vocab_size
+        banned = (tokenizer.special_ids | set(range(tokenizer.size, rows))) - set(stops)
+        device, inside = model.device, sorted(id for id in banned if id < rows)
         return Vocabulary(torch.tensor(stops, device=device), torch.tensor(inside, dtype=torch.long, device=device))

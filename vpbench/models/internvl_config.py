@@ -14,6 +14,9 @@ from typing import Any
 from vpbench.errors import CriticError
 from vpbench.models.conversation import TEMPLATE
 
+ORIGINAL, NATIVE = "internvl_chat", "internvl"
+"""`model_type` of the released layout and of transformers' own."""
+
 ASSUMED: Mapping[str, tuple[Any, Any]] = {
     "ps_version": ("v2", "v1"),
     "template": (TEMPLATE, None),

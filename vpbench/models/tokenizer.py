@@ -165,6 +165,14 @@ class SentencePieceTokenizer:
         return max(int(self.processor.get_piece_size()), 1 + max(self.added.values(), default=0))
 
 
+def required_id(tokenizer: Tokenizer, token: str) -> int:
+    """The id of one token. Raises `CriticError` if the vocabulary lacks it."""
+    id = tokenizer.token_id(token)
+    if id is None:
+        raise CriticError(f"the tokenizer has no token {token!r}; use the tokenizer files of the checkpoint")
+    return id
+
+
 def load_tokenizer(folder: Path, original: bool) -> Tokenizer:
     """The tokenizer of a checkpoint folder, chosen by the files it holds.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,14 +20,12 @@ from vpbench.errors import ConfigError, CriticError
 from vpbench.models.checkpoint import checkpoint_fingerprint, checkpoint_folder
 from vpbench.models.conversation import IMAGE_MARKER
 from vpbench.records import EMPTY_RESPONSE, Candidate, Question, Score
-from vpbench.scoring.load import load_step_scorer
+from vpbench.scoring import vllm_scorer, vllm_server
+from vpbench.scoring.load import load_step_scorer, load_text_scorer
 from vpbench.scoring.splitting import splitter
 from vpbench.scoring.step_format import LABEL_WEIGHTS, ChatFormat, StepFormat
 from vpbench.scoring.step_scorer import StepScorer, StepScores
-from vpbench.scoring.text_model import load_text_scorer
 from vpbench.scoring.typed_text import NEUTRALISED
-
-BACKENDS = ("transformers", "vllm", "vllm-server")
 
 
 @dataclass(frozen=True)
@@ -124,19 +122,30 @@ class CheckpointCritic(Critic):
         return dataclasses.replace(loaded, format=self.format, released_tokenization=self.released_tokenization)
 
     def _load(self, folder: str) -> StepScorer:
-        if self.backend == "vllm-server":
-            from vpbench.scoring.vllm_server import load_server_step_scorer
+        return BACKENDS[self.backend](self, folder)
 
-            served = self.served or self.model
-            return load_server_step_scorer(folder, self.base_url, served, system_message=self.system_message)
-        if self.backend == "vllm":
-            from vpbench.scoring.vllm_scorer import load_vllm_step_scorer
 
-            labels = tuple(dict.fromkeys((*LABEL_WEIGHTS, *self.format.weights)))
-            return load_vllm_step_scorer(
-                folder, None, self.dtype, self.device, self.system_message, labels, self.max_tiles
-            )
-        return load_step_scorer(folder, None, self.dtype, self.device, self.system_message)
+def _with_transformers(critic: CheckpointCritic, folder: str) -> StepScorer:
+    return load_step_scorer(folder, None, critic.dtype, critic.device, critic.system_message)
+
+
+def _with_vllm(critic: CheckpointCritic, folder: str) -> StepScorer:
+    labels = tuple(dict.fromkeys((*LABEL_WEIGHTS, *critic.format.weights)))
+    return vllm_scorer.load_vllm_step_scorer(
+        folder, None, critic.dtype, critic.device, critic.system_message, labels, critic.max_tiles
+    )
+
+
+def _with_vllm_server(critic: CheckpointCritic, folder: str) -> StepScorer:
+    served = critic.served or critic.model
+    return vllm_server.load_server_step_scorer(folder, critic.base_url, served, system_message=critic.system_message)
+
+
+BACKENDS: dict[str, Callable[[CheckpointCritic, str], StepScorer]] = {
+    "transformers": _with_transformers,
+    "vllm": _with_vllm,
+    "vllm-server": _with_vllm_server,
+}
 
 
 @dataclass(frozen=True)

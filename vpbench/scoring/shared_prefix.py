@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from vpbench.models.decoder import KeysAndValues, run_prefix, run_suffixes, why_not_by_hand
-from vpbench.scoring.label_logits import Engine, StepPrompt, embed, plain_engine
+from vpbench.models.loaded import embed
+from vpbench.scoring.label_logits import Engine, StepPrompt, plain_engine
 
 CPU_MICRO_BATCH_TOKENS = 2048
 GPU_MICRO_BATCH_TOKENS = 16384

@@ -193,7 +193,7 @@ def _train(
     plan, folder = data.plan, run.output / "checkpoints"
     eval_every = (run.eval_every or max(1, plan.steps // 10)) if watched is not None else None
     args = training_arguments(recipe, folder, plan, _processes(), eval_every, run.save_every, layer)
-    wrapped = LabelModel(model, scorer.image_token_id, (data.encoder.plus, data.encoder.minus))
+    wrapped = LabelModel(model, scorer.checkpoint.image_token_id, (data.encoder.plus, data.encoder.minus))
     trainer = LabelTrainer(wrapped, args, data, watched, recipe.threshold)
     start = last_checkpoint(folder) if run.resume else None
     trainer.train(resume_from_checkpoint=str(start) if start else None)
@@ -225,7 +225,7 @@ def _write(
 ) -> list[Path]:
     from vpbench.train.export import export
 
-    folders = export(base, scorer.model.config, scorer.system_message, weights, run.output, tell)
+    folders = export(base, scorer.model.config, scorer.checkpoint.system_message, weights, run.output, tell)
     text = card(critic.name, critic.title, settings, outcome, recipe)
     for folder in folders:
         (folder / "README.md").write_text(text, encoding="utf-8")
