@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from vpbench.measures import Measure
 from vpbench.records import Candidate, Drawn, GradingMode, LabelledSolution, Question, Score, Selection, Verdict
+from vpbench.settings import identity_settings
 
 Dialogue = Generator[str, str, Verdict | None]
 """A conversation with a judge model: yields prompts, is sent their replies; returns None if it can't read a reply."""
@@ -200,3 +201,12 @@ class Critic(ABC):
     def revision(self) -> str:
         """What identifies the critic beyond its settings: a checkpoint's fingerprint, say."""
         return str(self.version)
+
+    def identity(self) -> dict[str, Any]:
+        """What determines the scores: name, version, revision and settings. Scores are kept under it."""
+        return {
+            "critic": self.name,
+            "critic_version": self.version,
+            "critic_revision": self.revision(),
+            "settings": identity_settings(self),
+        }
