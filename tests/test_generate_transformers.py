@@ -24,7 +24,7 @@ from transformers import (
 from vpbench.errors import ConfigError
 from vpbench.generate import Generation, Message, Prompt, Sampling, load_generator
 from vpbench.generate.decoders import OwnForward, SharedPrefix, decoder_for
-from vpbench.generate.decoding import Row, Vocabulary, draw_rows
+from vpbench.generate.decoding import SampleRow, Vocabulary, draw_rows
 from vpbench.models.tiles import pixel_values
 from vpbench.records import ImageRef
 
@@ -262,7 +262,7 @@ def test_draws_follow_the_nucleus_of_the_model_s_own_distribution(temperature: f
     vocabulary = Vocabulary(torch.tensor([stop]), torch.tensor([banned]))
     with torch.inference_mode():
         embeddings = model.get_input_embeddings()(torch.tensor([prompt]))
-    rows = [Row(0, 11, number) for number in range(6000)]
+    rows = [SampleRow(0, 11, number) for number in range(6000)]
     drawn, _ = draw_rows(model, embeddings, rows, Sampling(temperature, top_p, 2), 2, vocabulary)
     counts = collections.Counter(each.ids for each in drawn)
     assert counts.keys() <= expected.keys()

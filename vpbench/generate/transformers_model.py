@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from vpbench.errors import ConfigError, CriticError, DataError
-from vpbench.generate.decoding import Drawn, Row, Vocabulary, draw_rows
+from vpbench.generate.decoding import SampleRow, TokenSample, Vocabulary, draw_rows
 from vpbench.generate.generator import Generator
 from vpbench.models.chat import Chat, load_chat
 from vpbench.models.checkpoint import checkpoint_fingerprint, checkpoint_folder
@@ -87,13 +87,13 @@ class TransformersModel(Generator):
 
     def _window(self, positions: range, prompts: Sequence[Prompt]) -> Iterator[tuple[int, Generation]]:
         alike: dict[Any, list[_Ready]] = {}
-        known: dict[int, Any] = {}
+        embeddings: dict[int, Any] = {}
         for position in positions:
             prompt = prompts[position]
             try:
-                if id(prompt.messages) not in known:
-                    known[id(prompt.messages)] = self._embed(prompt)
-                ready = _Ready(position, prompt, known[id(prompt.messages)])
+                if id(prompt.messages) not in embeddings:
+                    embeddings[id(prompt.messages)] = self._embed(prompt)
+                ready = _Ready(position, prompt, embeddings[id(prompt.messages)])
             except (DataError, CriticError) as error:
                 yield from ((position, Generation("", error=str(error))) for _ in range(prompt.count))
                 continue
@@ -130,33 +130,33 @@ class TransformersModel(Generator):
     def _draw(self, batch: Sequence[tuple[_Ready, int]], longest: int) -> Iterator[tuple[int, Generation]]:
         import torch
 
-        different = {id(ready.embeddings): ready.embeddings for ready, _ in batch}
-        place = {key: index for index, key in enumerate(different)}
-        rows = [Row(place[id(ready.embeddings)], ready.prompt.seed, number) for ready, number in batch]
-        embeddings = torch.stack(list(different.values()))
+        prompts = {id(ready.embeddings): ready.embeddings for ready, _ in batch}
+        prompt_index = {key: index for index, key in enumerate(prompts)}
+        rows = [SampleRow(prompt_index[id(ready.embeddings)], ready.prompt.seed, number) for ready, number in batch]
+        embeddings = torch.stack(list(prompts.values()))
         sampling = batch[0][0].prompt.sampling
         drawn, first = draw_rows(self._chat.checkpoint.model, embeddings, rows, sampling, longest, self._vocabulary)
         self._usage["prompt_tokens"] += embeddings.shape[0] * embeddings.shape[1]
         logprobs = {
-            ready.position: self._first_tokens(first[place[id(ready.embeddings)]])
+            ready.position: self._first_tokens(first[prompt_index[id(ready.embeddings)]])
             for ready in {ready.position: ready for ready, _ in batch}.values()
             if ready.prompt.first_token_logprobs
         }
-        for (ready, _), each in zip(batch, drawn, strict=True):
-            self._usage["completion_tokens"] += len(each.ids) + each.stopped
-            yield ready.position, self._generation(each, logprobs.get(ready.position))
+        for (ready, _), sample in zip(batch, drawn, strict=True):
+            self._usage["completion_tokens"] += len(sample.ids) + sample.stopped
+            yield ready.position, self._generation(sample, logprobs.get(ready.position))
 
-    def _generation(self, drawn: Drawn, logprobs: Mapping[str, float] | None) -> Generation:
+    def _generation(self, drawn: TokenSample, logprobs: Mapping[str, float] | None) -> Generation:
         text = self._chat.checkpoint.tokenizer.decode(drawn.ids)
         return Generation(text, "stop" if drawn.stopped else "length", len(drawn.ids) + drawn.stopped, logprobs)
 
     def _first_tokens(self, logprobs: Any) -> dict[str, float]:
         """The likeliest tokens' texts; of several with one text (parts of a character) the likeliest."""
         values, ids = logprobs.topk(min(FIRST_TOKENS, len(logprobs)))
-        found: dict[str, float] = {}
+        likeliest: dict[str, float] = {}
         for id, value in zip(ids.tolist(), values.tolist(), strict=True):
-            found.setdefault(self._chat.checkpoint.tokenizer.decode([id]), value)
-        return found
+            likeliest.setdefault(self._chat.checkpoint.tokenizer.decode([id]), value)
+        return likeliest
 
     def _row_bytes(self, tokens: int) -> int:
         """What the keys and values of one row take when it is `tokens` long."""

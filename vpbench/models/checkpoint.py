@@ -72,12 +72,13 @@ def _cached_folder(model: str, revision: str | None) -> Path:
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
-        found = snapshot_download(model, revision=revision, allow_patterns=list(FETCHED), local_files_only=True)
-        weight_files(Path(found))
+        patterns = list(FETCHED)
+        folder = Path(snapshot_download(model, revision=revision, allow_patterns=patterns, local_files_only=True))
+        weight_files(folder)
     except (LocalEntryNotFoundError, CriticError) as error:
         at = f" at revision {revision}" if revision else ""
         raise NotFetched(f"{model}{at} is not at hand, its weights would be fetched from the hub first") from error
-    return Path(found)
+    return folder
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -150,7 +150,7 @@ def _value(raw: Mapping[str, Any], key: str, path: Path) -> Any:
     return raw[key]
 
 
-def _require(path: Path, key: str, found: Any, supported: tuple[Any, ...]) -> None:
-    if found not in supported:
+def _require(path: Path, key: str, value: Any, supported: tuple[Any, ...]) -> None:
+    if value not in supported:
         allowed = " or ".join(map(repr, supported))
-        raise CriticError(f"{path}: {key} is {found!r}, only {allowed} is supported; use another checkpoint")
+        raise CriticError(f"{path}: {key} is {value!r}, only {allowed} is supported; use another checkpoint")

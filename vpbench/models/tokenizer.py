@@ -73,8 +73,8 @@ class TransformersTokenizer:
 
     def token_id(self, token: str) -> int | None:
         """See `Tokenizer`."""
-        found = self.inner.convert_tokens_to_ids(token)
-        return None if found is None or found == self.inner.unk_token_id else int(found)
+        id = self.inner.convert_tokens_to_ids(token)
+        return None if id is None or id == self.inner.unk_token_id else int(id)
 
     def decode(self, ids: Sequence[int]) -> str:
         """See `Tokenizer`."""
@@ -138,8 +138,8 @@ class SentencePieceTokenizer:
         """See `Tokenizer`."""
         if token in self.added:
             return self.added[token]
-        found = int(self.processor.piece_to_id(token))
-        return None if found == self.processor.unk_id() else found
+        id = int(self.processor.piece_to_id(token))
+        return None if id == self.processor.unk_id() else id
 
     def decode(self, ids: Sequence[int]) -> str:
         """See `Tokenizer`."""
