@@ -189,7 +189,7 @@ def _scorer(sees: bool) -> StepScorer:
 
 REPLACEMENTS: dict[str, Any] = {
     "vpbench.scoring.critic.load_step_scorer": lambda *_, **__: _scorer(sees=True),
-    "vpbench.scoring.critic.load_text_scorer": lambda *_, **__: _scorer(sees=False),
+    "vpbench.scoring.step_critics.load_text_scorer": lambda *_, **__: _scorer(sees=False),
     "vpbench.scoring.likelihood.load_chat": lambda *_: Chat("made", checkpoint(sees=True), None, "System."),
     "vpbench.scoring.likelihood.checkpoint_fingerprint": lambda _: "",
     "vpbench.scoring.likelihood.engine_for": lambda _: None,

@@ -14,6 +14,9 @@ from typing import Any, ClassVar
 from vpbench.prompts import Generation, Prompt
 from vpbench.settings import identity_settings, parse_settings
 
+FIRST_TOKENS = 20
+"""Of how many of the likeliest first tokens a local backend gives the log-probabilities."""
+
 BACKENDS = {
     "transformers": "vpbench.generate.transformers_model:TransformersModel",
     "vllm": "vpbench.generate.vllm_model:VllmModel",

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from vpbench.errors import ConfigError, CriticError, DataError
 from vpbench.generate.decoding import SampleRow, TokenSample, Vocabulary, draw_rows
-from vpbench.generate.generator import Generator
+from vpbench.generate.generator import FIRST_TOKENS, Generator
 from vpbench.models.chat import Chat, load_chat
 from vpbench.models.checkpoint import checkpoint_fingerprint, checkpoint_folder
 from vpbench.prompts import Generation, Prompt
@@ -23,7 +23,6 @@ WINDOW_SAMPLES, WINDOW_PROMPTS = 4096, 128
 PREFILL_TOKENS = 16_384
 CACHE_BYTES_CPU = 2 * 2**30
 CACHE_SHARE_GPU = 0.6
-FIRST_TOKENS = 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,15 +14,14 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from vpbench.errors import ConfigError, CriticError
-from vpbench.generate.generator import Generator
-from vpbench.models.chat import stop_ids
+from vpbench.generate.generator import FIRST_TOKENS, Generator
+from vpbench.models.chat import ending_ids
 from vpbench.models.checkpoint import checkpoint_fingerprint, checkpoint_folder, read_json
 from vpbench.models.conversation import END_OF_TURN
 from vpbench.models.vllm_start import start_vllm
 from vpbench.prompts import Generation, Message, Prompt
 
 OPEN_PROMPTS = 64
-FIRST_TOKENS = 20
 NEVER = -100.0
 """The bias of a token that mustn't be drawn; vLLM takes none lower."""
 
@@ -152,7 +151,7 @@ class VllmModel(Generator):
         """The ids that end an answer: the generation configuration's, the tokenizer's, and the end of a turn."""
         tokenizer = self._llm.get_tokenizer()
         configured = self._llm.model_config.try_get_generation_config().get("eos_token_id")
-        return frozenset(stop_ids(configured, {tokenizer.eos_token_id, tokenizer.get_vocab().get(END_OF_TURN)}))
+        return frozenset(ending_ids(configured, {tokenizer.eos_token_id, tokenizer.get_vocab().get(END_OF_TURN)}))
 
     @cached_property
     def _masked(self) -> dict[int, float]:

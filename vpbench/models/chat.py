@@ -100,10 +100,10 @@ class Chat:
         stops = {tokenizer.token_id(token) for token in (END_OF_TURN, "</s>")}
         if isinstance(tokenizer, TransformersTokenizer):
             stops.add(tokenizer.inner.eos_token_id)
-        return stop_ids(getattr(generation, "eos_token_id", None), stops)
+        return ending_ids(getattr(generation, "eos_token_id", None), stops)
 
 
-def stop_ids(configured: int | list[int] | None, others: set[int | None]) -> list[int]:
+def ending_ids(configured: int | list[int] | None, others: set[int | None]) -> list[int]:
     """The ids that end an answer, ascending: those of the generation configuration, and of `others` that exist."""
     ends = configured if isinstance(configured, list) else [configured]
     return sorted(id for id in {*ends, *others} if id is not None)

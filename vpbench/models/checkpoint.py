@@ -22,6 +22,8 @@ WHOLE_HASH_BYTES = 64 * 2**20
 SAMPLES, SAMPLE_BYTES = 64, 2**16
 
 
+# Plugins call `checkpoint_folder` themselves, so a dry run can't hand them the wish as an argument. Threads don't see
+# it: nothing is loaded in threads during a dry run.
 _may_fetch: ContextVar[bool] = ContextVar("may_fetch", default=True)
 
 

@@ -71,7 +71,7 @@ def load_vllm_step_scorer(
     pooling.start(precision)
     scores = _check_scores(scorer, max_tiles)
     difference = sum(abs(a - b) for a, b in zip(reference, scores, strict=True)) / len(reference)
-    if not difference <= TOLERANCES[precision]:
+    if not difference <= TOLERANCES[precision]:  # so that NaN is refused too
         raise CriticError(
             f"{folder}: vLLM's step scores differ from the model's own forward by {difference:.2g} on average in "
             f"{precision}, more than the {TOLERANCES[precision]:g} of rounding; use the backend transformers"
