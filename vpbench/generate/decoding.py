@@ -82,10 +82,9 @@ def draw_rows(
 
 
 def _advance(decoder: Decoder, nodes: Any, tokens: Any, shape: tuple[int, int]) -> tuple[Any, Any]:
-    """Append each row's token to its node, `shape` being (nodes, vocabulary); the rows' new nodes, and their logits.
+    """Append each row's token to its node; the rows' new nodes, and the nodes' logits (nodes, vocabulary).
 
-    Rows that stay equal stay one node. While no node is to be split, those that no row is at any more are dragged
-    along until they are a quarter, since dropping them copies what the others hold.
+    `shape` is (nodes, vocabulary) before. Rows that stay equal stay one node.
     """
     import torch
 
@@ -96,6 +95,7 @@ def _advance(decoder: Decoder, nodes: Any, tokens: Any, shape: tuple[int, int]) 
     if split or len(parents) <= KEEP_SHARE * count or not decoder.started:
         decoder.keep(parents)
         return row_nodes, decoder.step(appended).float()
+    # Dropping nodes that have no row left copies what the others hold, so until many are empty they get a token too.
     padded = torch.zeros(count, dtype=appended.dtype, device=appended.device)
     padded[parents] = appended
     return parents[row_nodes], decoder.step(padded).float()
