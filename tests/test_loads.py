@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,7 +21,7 @@ from vpbench.generate.generator import BACKENDS
 from vpbench.plugins import find_critic
 from vpbench.pools.scores import read_scores
 from vpbench.progress import bar
-from vpbench.report.result import run_provenance
+from vpbench.report.provenance import run_provenance
 from vpbench.run.candidates import Plan
 from vpbench.run.pipeline import prepare
 
@@ -118,7 +118,7 @@ def finished(monkeypatch: pytest.MonkeyPatch) -> Finished:
     found: Finished = {}
 
     def finish(prepared: Any, scored: Any, analysis: Any) -> Path:
-        found[prepared.task.name, scored.critic] = run_provenance(prepared, scored, analysis)
+        found[prepared.task.name, scored.critic] = asdict(run_provenance(prepared, scored, analysis))
         return Path("unwritten")
 
     monkeypatch.setattr("vpbench.commands.run._finish", finish)

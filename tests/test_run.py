@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 from vpbench.cli import main
 from vpbench.data.miniature import nano_folder
-from vpbench.report.result import default_ns
+from vpbench.report.best_of_n import default_ns
 
 SCHEMA = json.loads((Path(__file__).parent.parent / "vpbench" / "report" / "result.schema.json").read_text())
 

@@ -15,7 +15,7 @@ from shared_data import read_rows, shared_files, shared_table
 from vpbench.commands.run import run_all
 from vpbench.plugins import find_task
 from vpbench.pools.scores import read_scores
-from vpbench.report.result import best_of_n_result
+from vpbench.report.best_of_n import best_of_n_result
 from vpbench.run.analysis import Analysis
 from vpbench.run.pipeline import prepare, use_scores
 from vpbench.run.request import Request
@@ -85,11 +85,11 @@ def test_best_of_n_of_published_step_scores(tmp_path: Path) -> None:
             ns = tuple(sorted(map(int, by_n)))
             analysis = Analysis(estimator="prefix", aggregate=names[how], ns=ns, resamples=100)
             result, _ = best_of_n_result(prepared, scored, analysis)
-            for point, oracle in zip(result["curves"]["critic"], result["curves"]["oracle"], strict=True):
-                assert point["value"] == pytest.approx(by_n[str(point["n"])], abs=1e-12), (path.name, how, point["n"])
-                assert oracle["value"] == pytest.approx(figures["pass_at_n"][str(point["n"])], abs=1e-12)
+            for point, oracle in zip(result.curves["critic"], result.curves["oracle"], strict=True):
+                assert point.value == pytest.approx(by_n[str(point.n)], abs=1e-12), (path.name, how, point.n)
+                assert oracle.value == pytest.approx(figures["pass_at_n"][str(point.n)], abs=1e-12)
             if how in figures["authors_best_of_32"]:
-                assert result["curves"]["critic"][-1]["value"] == pytest.approx(figures["authors_best_of_32"][how])
+                assert result.curves["critic"][-1].value == pytest.approx(figures["authors_best_of_32"][how])
 
 
 def _pool(source: Path, target: Path) -> Path:

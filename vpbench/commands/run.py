@@ -22,7 +22,8 @@ from vpbench.models.checkpoint import without_fetching
 from vpbench.plugins import Found, all_critics
 from vpbench.pools.scores import read_scores
 from vpbench.progress import bar
-from vpbench.report.result import best_of_n_result
+from vpbench.report.best_of_n import best_of_n_result
+from vpbench.report.result import BestOfNResult, StepResult
 from vpbench.report.step_result import step_result
 from vpbench.report.summary import summary
 from vpbench.report.write import write_result
@@ -199,6 +200,7 @@ def _check_ns(prepared: Prepared, analysis: Analysis) -> None:
 
 
 def _finish(prepared: Prepared | PreparedSteps, scored: Scored, analysis: Analysis) -> Path:
+    result: BestOfNResult | StepResult
     units = None
     if isinstance(prepared, Prepared):
         result, units = best_of_n_result(prepared, scored, analysis)

@@ -4,6 +4,7 @@ from vpbench.store.files import write_atomic
 from vpbench.store.keys import content_hash, folder_name, key_hash
 from vpbench.store.rows import RowStore
 from vpbench.store.tables import parquet_bytes, table_bytes
+from vpbench.store.versions import versions
 
 __all__ = [
     "RowStore",
@@ -12,5 +13,6 @@ __all__ = [
     "key_hash",
     "parquet_bytes",
     "table_bytes",
+    "versions",
     "write_atomic",
 ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import importlib.metadata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from vpbench.errors import DataError
 from vpbench.recipe import Recipe
 
 PACKAGES = ("vpbench", "torch", "transformers", "accelerate", "peft")
+"""Whose versions a card names."""
 
 
 def file_record(path: Path) -> dict[str, str]:
@@ -24,17 +24,6 @@ def file_record(path: Path) -> dict[str, str]:
         raise DataError(
             f"{path}: can't be read ({error.strerror}); --data takes files of labelled solutions"
         ) from error
-
-
-def versions() -> dict[str, str]:
-    """Versions of what trained, as far as it is installed."""
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def card(critic: str, title: str, settings: Mapping[str, Any], outcome: Mapping[str, Any], recipe: Recipe) -> str:

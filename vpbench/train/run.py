@@ -24,9 +24,9 @@ from vpbench.recipe import Recipe
 from vpbench.records import LabelledSolution
 from vpbench.scoring.load import load_step_scorer
 from vpbench.scoring.step_scorer import StepScorer
-from vpbench.store import write_atomic
+from vpbench.store import versions, write_atomic
 from vpbench.train.batches import MicroBatches, plan_batches
-from vpbench.train.card import card, versions
+from vpbench.train.card import PACKAGES, card
 from vpbench.train.estimate import estimate
 from vpbench.train.examples import Encoder, Example, label_ids, label_weights, read_examples
 from vpbench.train.resume import keep_settings, last_checkpoint, refuse_another_run, run_settings
@@ -106,7 +106,7 @@ def train_critic(
         "left_out": dict(left_out),
         "steps": plan.steps,
         "metrics": _last(log),
-        "versions": versions(),
+        "versions": versions(PACKAGES),
         "log": log,
     }
     return _write(critic, base, scorer, trained, run, recipe, settings, outcome, tell)
