@@ -76,7 +76,7 @@ class LogicVista(Task):
             answer_type="labels",
             categories={
                 "skill": list(row["skill"]),
-                "capability": [part for each in row["broad_capability"] for part in each.split(" and ")],
+                "capability": [part for capability in row["broad_capability"] for part in capability.split(" and ")],
             },
         )
 

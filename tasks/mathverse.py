@@ -216,9 +216,9 @@ def gold_choices(question: Question) -> list[int]:
     """The indices of the right options, by letters or by an option's text. Raises `DataError`."""
     choices = question.choices or ()
     if _LETTERS.fullmatch(question.answer):
-        found = [ord(letter) - ord("A") for letter in re.findall("[A-Z]", question.answer)]
-        if not choices or max(found) < len(choices):
-            return found
+        indices = [ord(letter) - ord("A") for letter in re.findall("[A-Z]", question.answer)]
+        if not choices or max(indices) < len(choices):
+            return indices
     elif question.answer.strip() in choices:
         return [choices.index(question.answer.strip())]
     raise DataError(f"question {question.id}: answer {question.answer!r} is no option; options: {choices}")
@@ -232,7 +232,7 @@ def spelled(text: str) -> str:
     """
     for old, new in _SPELLINGS:
         text = text.replace(old, new)
-    text = _RELATION.sub(lambda found: found["tag"] or _RELATION_WORDS.get(found[0], found[0]), text)
+    text = _RELATION.sub(lambda match: match["tag"] or _RELATION_WORDS.get(match[0], match[0]), text)
     text = _NAME_OF_A_POINT.sub("", _LAYOUT.sub("", text))
     text = _TRUE_BEARING.sub("°", text)
     for pattern in (_COMPASS_BEARING, _COMPASS_WORDS):
@@ -266,11 +266,11 @@ def labelled_sets(text: str) -> dict[str, str]:
     """
     text = _SIMPLE_FRACTION.sub(r"\1/\2", text[-MAX_CHARACTERS:])
     text = re.sub(r"[${}]|\\(?:text|quad)\b", "", _LAYOUT.sub("", text))
-    found = {}
+    sets = {}
     for match in _SET.finditer(text):
         union = " u ".join(_pair(pair) for pair in _PAIRS.finditer(match[2]))
-        found[(match[1] or "").lower()] = found[""] = union
-    return found
+        sets[(match[1] or "").lower()] = sets[""] = union
+    return sets
 
 
 def _pair(match: re.Match[str]) -> str:
@@ -281,9 +281,9 @@ def _pair(match: re.Match[str]) -> str:
 def _grade_sets(gold: Mapping[str, str], response: str) -> Verdict:
     """Every set that the gold names has to be the same; a gold with one set without a name, the last one said."""
     names = [name for name in gold if name] or [""]
-    found = labelled_sets(response)
-    said = "; ".join(f"{name} {found[name]}".strip() for name in names if name in found)
-    if not said:
+    sets = labelled_sets(response)
+    answer = "; ".join(f"{name} {sets[name]}".strip() for name in names if name in sets)
+    if not answer:
         return Verdict(None, None, False, "no answer" if response.strip() else "empty response")
-    correct = all(found.get(name) == gold[name] for name in names)
-    return Verdict(said[:200], f"sets:{said}", correct, "match" if correct else "different")
+    correct = all(sets.get(name) == gold[name] for name in names)
+    return Verdict(answer[:200], f"sets:{answer}", correct, "match" if correct else "different")

@@ -23,8 +23,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vpbench import DataError, Drawn, GradingMode, ImageRef, Question, Reference, Source, Task, Verdict
-from vpbench.grade import grade_answer
-from vpbench.grade.official import equal_to_two_decimals
+from vpbench.grade import equal_to_two_decimals, grade_answer
 
 MAX_EXTRACTION_CHARACTERS = 20_000
 
@@ -134,7 +133,7 @@ class MathVision(Task):
 def extract(response: str) -> str:
     """The answer as the benchmark's rules find and normalise it."""
     text = response.strip()
-    letters = [found[1] or found[2] for found in (_LETTER_AT_START.match(text), _LETTER_AT_END.search(text)) if found]
+    letters = [match[1] or match[2] for match in (_LETTER_AT_START.match(text), _LETTER_AT_END.search(text)) if match]
     if letters:
         text = min(letters)
     last_words = text.split("is ")[-1].rstrip(".")
@@ -155,9 +154,9 @@ def _after_lead_in(text: str) -> str:
     """What follows phrases that announce the answer, up to the end of the line or sentence."""
     for phrase in _LEAD_INS:
         for lead_in in (phrase, phrase.replace("the", "The")):
-            _, found, after = text.rpartition(lead_in)
+            _, lead, after = text.rpartition(lead_in)
             text = after.strip()
-            if found:
+            if lead:
                 text = text.split("\n")[0].split(". ")[0]
     return text
 

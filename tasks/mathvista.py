@@ -30,8 +30,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vpbench import DataError, Dialogue, Drawn, GradingMode, ImageRef, Question, Reference, Source, Task, Verdict
-from vpbench.grade import extraction_prompt, grade_answer, read_extraction
-from vpbench.grade.official import nearest_choice
+from vpbench.grade import extraction_prompt, grade_answer, nearest_choice, read_extraction
 
 MAX_EXTRACTION_CHARACTERS = 20_000
 

@@ -191,9 +191,9 @@ def option_letter(response: str, choices: tuple[str, ...]) -> str | None:
     """
     text = _trimmed(response)
     for form in ("({})", " {} "):
-        places = {letter: text.rfind(form.format(letter)) for letter in _letters(choices)}
-        if max(places.values()) >= 0:
-            return max(places, key=places.__getitem__)
+        positions = {letter: text.rfind(form.format(letter)) for letter in _letters(choices)}
+        if max(positions.values()) >= 0:
+            return max(positions, key=positions.__getitem__)
     return _letter_by_text(text, choices)
 
 
@@ -209,11 +209,11 @@ def option_letter_pro(response: str, choices: tuple[str, ...]) -> str | None:
     if announced and len(named) == 1:
         return named[0]
     text = _trimmed(response)
-    for form, place in (("({})", "({})"), ("{} ", " {} "), ("{}.", " {} ")):
-        found = [letter for letter in letters if form.format(letter) in text]
-        if found:
-            places = {letter: text.rfind(place.format(letter)) for letter in found}
-            return max(places, key=places.__getitem__)
+    for form, position_form in (("({})", "({})"), ("{} ", " {} "), ("{}.", " {} ")):
+        present = [letter for letter in letters if form.format(letter) in text]
+        if present:
+            positions = {letter: text.rfind(position_form.format(letter)) for letter in present}
+            return max(positions, key=positions.__getitem__)
     return _letter_by_text(text, choices)
 
 
@@ -239,8 +239,8 @@ def open_predictions(response: str) -> set[float | str]:
 def _tail(line: str, lead_ins: tuple[str, ...]) -> str:
     shortest = ""
     for lead_in in lead_ins:
-        _, found, tail = line.rpartition(lead_in)
-        if found and (not shortest or len(tail.strip()) < len(shortest)):
+        _, lead, tail = line.rpartition(lead_in)
+        if lead and (not shortest or len(tail.strip()) < len(shortest)):
             shortest = tail.strip()
     return shortest
 
@@ -268,10 +268,13 @@ def _official_open(question: Question, response: str) -> Verdict:
     predictions = open_predictions(response)
     phrases = [gold for gold in golds if isinstance(gold, str)]
     correct = any(
-        any(phrase in each for phrase in phrases) if isinstance(each, str) else each in golds for each in predictions
+        any(phrase in prediction for phrase in phrases) if isinstance(prediction, str) else prediction in golds
+        for prediction in predictions
     )
     kinds = {type(gold) for gold in golds}
-    deciding = sorted(str(each) for each in predictions if type(each) in kinds) or sorted(map(str, predictions))
+    deciding = sorted(str(prediction) for prediction in predictions if type(prediction) in kinds) or sorted(
+        map(str, predictions)
+    )
     name = "; ".join(deciding)
     if len(name) > 200:
         name = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
@@ -286,7 +289,7 @@ def _robust_open(question: Question, response: str) -> Verdict:
     if _LETTER_OF_A_FIGURE.fullmatch(question.answer):
         return grade_answer(question, response, gold_choice=ord(question.answer) - ord("A"))
     wanted = [_as_asked(question, answer) for answer in _accepted(question.answer)]
-    verdicts = [grade_answer(each, response) for each in wanted]
+    verdicts = [grade_answer(variant, response) for variant in wanted]
     for verdict in verdicts[1:]:
         if verdict.correct and not verdicts[0].correct:
             name = grade_answer(wanted[0], wanted[0].answer).answer_class
@@ -334,7 +337,7 @@ def _texts(literal: str, where: str) -> tuple[str, ...]:
         members = ast.literal_eval(literal)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
         raise DataError(f"{where}: not a Python list as text ({error}): {str(literal)[:80]!r}") from error
-    if not isinstance(members, list) or not all(isinstance(each, str | int | float) for each in members):
+    if not isinstance(members, list) or not all(isinstance(member, str | int | float) for member in members):
         raise DataError(f"{where}: expected a flat list of texts, got {str(literal)[:80]!r}")
     return tuple(map(str, members))
 
@@ -361,5 +364,5 @@ def _letter_by_text(text: str, choices: tuple[str, ...]) -> str | None:
     if len(text.split()) <= 5:
         return None
     text = text.lower()
-    places = {letter: text.rfind(choice.lower()) for letter, choice in zip(_letters(choices), choices, strict=True)}
-    return max(places, key=places.__getitem__) if max(places.values()) >= 0 else None
+    positions = {letter: text.rfind(choice.lower()) for letter, choice in zip(_letters(choices), choices, strict=True)}
+    return max(positions, key=positions.__getitem__) if max(positions.values()) >= 0 else None

@@ -24,7 +24,7 @@ from vpbench import Candidate, DataError, ImageRef, LabelledSolution, Question, 
 
 LABELS = (1, 0, -1)
 
-_OWN = "the benchmark's own solutions"
+_SOLUTIONS = "the benchmark's own solutions"
 _TABLE = "VisualPRM, arXiv 2503.10291, Table 3"
 _POOLED = "macro-F1 overall, most likely pooled over all labelled steps; threshold not published"
 
@@ -44,14 +44,14 @@ class VisualProcessBench(StepTask):
         image_columns=("image",),
     )
     references = (
-        Reference(_OWN, "random guessing", 1, 50.0, _TABLE, _POOLED),
-        Reference(_OWN, "VisualPRM-8B", 1, 62.0, _TABLE, _POOLED),
-        Reference(_OWN, "InternVL2.5-8B as judge", 1, 48.0, _TABLE, _POOLED),
-        Reference(_OWN, "InternVL2.5-78B as judge", 1, 52.6, _TABLE, _POOLED),
-        Reference(_OWN, "Qwen2.5-VL-7B as judge", 1, 51.0, _TABLE, _POOLED),
-        Reference(_OWN, "Qwen2.5-VL-72B as judge", 1, 60.5, _TABLE, _POOLED),
-        Reference(_OWN, "GPT-4o as judge", 1, 60.3, _TABLE, _POOLED),
-        Reference(_OWN, "Gemini-2.0-Flash as judge", 1, 62.3, _TABLE, _POOLED),
+        Reference(_SOLUTIONS, "random guessing", 1, 50.0, _TABLE, _POOLED),
+        Reference(_SOLUTIONS, "VisualPRM-8B", 1, 62.0, _TABLE, _POOLED),
+        Reference(_SOLUTIONS, "InternVL2.5-8B as judge", 1, 48.0, _TABLE, _POOLED),
+        Reference(_SOLUTIONS, "InternVL2.5-78B as judge", 1, 52.6, _TABLE, _POOLED),
+        Reference(_SOLUTIONS, "Qwen2.5-VL-7B as judge", 1, 51.0, _TABLE, _POOLED),
+        Reference(_SOLUTIONS, "Qwen2.5-VL-72B as judge", 1, 60.5, _TABLE, _POOLED),
+        Reference(_SOLUTIONS, "GPT-4o as judge", 1, 60.3, _TABLE, _POOLED),
+        Reference(_SOLUTIONS, "Gemini-2.0-Flash as judge", 1, 62.3, _TABLE, _POOLED),
     )
 
     def solution(self, row: Mapping[str, Any], images: tuple[ImageRef, ...], index: int) -> LabelledSolution:

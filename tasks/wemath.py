@@ -307,12 +307,12 @@ def _domains(questions: Sequence[Question], correctness: Any) -> list[Measure]:
         None if is_composite(question) else question.categories.get("knowledge_concept") for question in questions
     ]
     sizes = Counter(concepts)
-    found = []
+    measures = []
     for domain, members in DOMAINS.items():
         weights = np.array([1 / sizes[concept] if concept in members else 0.0 for concept in concepts])
         if weights.any():
-            found.append(Measure("accuracy", correctness, weights, category="domain", label=domain))
-    return found
+            measures.append(Measure("accuracy", correctness, weights, category="domain", label=domain))
+    return measures
 
 
 def _steps(key: str) -> str:

@@ -178,7 +178,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
 def test_every_task_is_fuzzed() -> None:
-    assert {name for name, found in all_tasks().items() if issubclass(found.cls, Task)} == ROWS.keys()
+    assert {name for name, plugin in all_tasks().items() if issubclass(plugin.cls, Task)} == ROWS.keys()
 
 
 CASES = [

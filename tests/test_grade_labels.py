@@ -60,8 +60,8 @@ def test_what_is_no_label_set(text: str) -> None:
     assert label_set(text) is None
 
 
-ONE = Question("test", "1", "Which box comes next? Select from A-E", answer="B")
-TWO = Question("test", "2", "Which two boxes come next? Select from A-E", answer="B, D")
+SINGLE = Question("test", "1", "Which box comes next? Select from A-E", answer="B")
+PAIR = Question("test", "2", "Which two boxes come next? Select from A-E", answer="B, D")
 DIGIT = Question("test", "3", "Select from 1-5", answer="3")
 LISTED = Question(
     "test", "4", "True? Select from A, B and C. (A) True (B) False (C) Insufficient Information", answer="C"
@@ -72,23 +72,23 @@ SHAPES = Question("test", "5", "Which are red? (A) B and C (B) C and D (C) D", a
 @pytest.mark.parametrize(
     ("question", "response", "answer_class", "correct"),
     [
-        (ONE, "B", "labels:B", True),
-        (ONE, "b", "labels:B", True),
-        (ONE, "The pattern turns. The answer is (B).", "labels:B", True),
-        (ONE, "\\boxed{\\text{B}}", "labels:B", True),
-        (ONE, "B and C", "labels:B,C", False),
-        (ONE, "A or B", None, False),
-        (ONE, "A, B, C, D", "labels:A,B,C,D", False),
-        (ONE, "none", "labels:none", False),
-        (ONE, "I can't see it.", None, False),
-        (ONE, "The arrow goes from A and B to C. The answer is B.", "labels:B", True),
-        (ONE, "There are three options: A, B, and C. D is the correct answer.", "labels:D", False),
-        (ONE, "The options A, B, C and D differ by colour.", None, False),
-        (TWO, "D and B", "labels:B,D", True),
-        (TWO, "Final answer: B, D", "labels:B,D", True),
-        (TWO, "Boxes B and D have a star; these follow.", "labels:B,D", True),
-        (TWO, "The answer is B.", "labels:B", False),
-        (TWO, "B, C and D", "labels:B,C,D", False),
+        (SINGLE, "B", "labels:B", True),
+        (SINGLE, "b", "labels:B", True),
+        (SINGLE, "The pattern turns. The answer is (B).", "labels:B", True),
+        (SINGLE, "\\boxed{\\text{B}}", "labels:B", True),
+        (SINGLE, "B and C", "labels:B,C", False),
+        (SINGLE, "A or B", None, False),
+        (SINGLE, "A, B, C, D", "labels:A,B,C,D", False),
+        (SINGLE, "none", "labels:none", False),
+        (SINGLE, "I can't see it.", None, False),
+        (SINGLE, "The arrow goes from A and B to C. The answer is B.", "labels:B", True),
+        (SINGLE, "There are three options: A, B, and C. D is the correct answer.", "labels:D", False),
+        (SINGLE, "The options A, B, C and D differ by colour.", None, False),
+        (PAIR, "D and B", "labels:B,D", True),
+        (PAIR, "Final answer: B, D", "labels:B,D", True),
+        (PAIR, "Boxes B and D have a star; these follow.", "labels:B,D", True),
+        (PAIR, "The answer is B.", "labels:B", False),
+        (PAIR, "B, C and D", "labels:B,C,D", False),
         (DIGIT, "3", "labels:3", True),
         (DIGIT, "The answer is 3.", "labels:3", True),
         (DIGIT, "Answer: 4", "labels:4", False),
@@ -125,7 +125,7 @@ def test_grading(question: Question, response: str, answer_class: str | None, co
 )
 def test_hostile_responses_get_a_verdict_at_once(response: str) -> None:
     start = time.process_time()
-    for question in (ONE, TWO, DIGIT, LISTED, SHAPES):
+    for question in (SINGLE, PAIR, DIGIT, LISTED, SHAPES):
         assert grade_labels(question, response, question.answer.split(", ")).reason
     assert listed_options(response) is None or len(response) < 10_000
     assert time.process_time() - start < 2

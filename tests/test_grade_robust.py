@@ -65,7 +65,7 @@ def test_members_of_a_class_share_the_verdict() -> None:
         assert not mixed, gold["answer"]
 
 
-def test_each_gold_answer_is_right() -> None:
+def test_every_gold_answer_is_right() -> None:
     for case in CASES:
         if "answer_type" in case:
             assert grade({**case, "response": f"Final answer: {case['answer']}"}).correct, case["answer"]

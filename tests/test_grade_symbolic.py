@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from vpbench import Question
+from vpbench.cli import main
+from vpbench.errors import GradeError
 from vpbench.grade import grade_answer
 from vpbench.grade.values import symbolic
 from vpbench.grade.values.symbolic import TIMEOUT_SECONDS, SymbolicTimeout, admissible, formulas_equal
@@ -112,3 +117,109 @@ def test_plain_numbers_need_neither_worker_nor_symbolic_library() -> None:
         "assert not heavy, heavy\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+SETS = Question("test", "1", "Which set?", answer="x\\in(3,4)\\cup(5,6)", answer_type="open")
+SAME_SET = "\\boxed{x\\in(5,6)\\cup(3,4)}"
+BURNING = "(a+b+c+d)^{99}=0", "(d+c+b+a)^{99}=1"
+
+
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, commands: str, times: int) -> None:
+    """Let the next `times` workers run shell commands; later ones are what they always are."""
+    symbolic.close()
+    script = tmp_path / "python"
+    script.write_text(
+        f"#!/bin/sh\necho start >> {tmp_path}/starts\n"
+        f'[ $(wc -l < {tmp_path}/starts) -gt {times} ] && exec {sys.executable} "$@"\n{commands}\n'
+    )
+    script.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(script))
+
+
+FAILING = [
+    ("echo true; read request; kill -9 $$", "killed while it compares"),
+    ("echo true; kill -9 $$", "killed while it waits"),
+    ("echo true; read request; kill -STOP $$", "stopped for good"),
+]
+
+
+@pytest.mark.parametrize("commands", [commands for commands, _ in FAILING], ids=[name for _, name in FAILING])
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_worker_that_fails_is_replaced_once_and_decides_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, commands: str, times: int
+) -> None:
+    stand_in(tmp_path, monkeypatch, commands, times)
+    monkeypatch.setattr(symbolic, "STALL_SECONDS", 3.0, raising=False)
+    if times == 2:
+        verdict = grade_answer(SETS, SAME_SET)
+        assert (verdict.correct, verdict.answer_class, verdict.reason) == (False, None, "comparison failed")
+    assert grade_answer(SETS, SAME_SET).reason == "match"
+    assert len((tmp_path / "starts").read_text().split()) == times + 1
+
+
+def test_a_worker_that_stands_still_for_a_while_is_not_late() -> None:
+    assert formulas_equal("a+b", "b+a") is True
+    process = symbolic._WORKER._process
+    assert process is not None
+    process.send_signal(signal.SIGSTOP)
+    wake = threading.Timer(TIMEOUT_SECONDS + 0.5, process.send_signal, [signal.SIGCONT])
+    wake.start()
+    assert formulas_equal("k+l", "l+k") is True
+    wake.join()
+    assert symbolic._WORKER._process is process
+
+
+def test_a_pair_that_burns_processor_time_times_out_and_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert formulas_equal("a+b", "b+a") is True
+    process = symbolic._WORKER._process
+    assert process is not None
+    monkeypatch.setattr(symbolic, "TIMEOUT_SECONDS", 0.3)
+    for _ in range(2):
+        with pytest.raises(SymbolicTimeout):
+            formulas_equal(*BURNING)
+    assert process.poll() == -signal.SIGPROF
+    assert formulas_equal.cache_info().currsize == 1
+
+
+@pytest.mark.parametrize(
+    ("commands", "message"),
+    [
+        (
+            "echo 'ImportError: No module named math_verify' >&2; exit 1",
+            r"status 1 \(ImportError: No module named math",
+        ),
+        ("kill -9 $$", r"status -9 \(without a message\)"),
+        ("echo null; read request", "doesn't find 1 = 1"),
+        ("ulimit -v 90000; exec " + sys.executable + ' "$@"', r"status 1 \(.*(MemoryError|Error)"),
+    ],
+    ids=["broken", "killed", "wrong", "too little memory"],
+)
+def test_a_worker_that_cannot_start_is_tried_twice_and_then_a_clear_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, commands: str, message: str
+) -> None:
+    stand_in(tmp_path, monkeypatch, commands, times=3)
+    with pytest.raises(GradeError, match=f"(?s)can't be started.*{message}.*reinstall math-verify"):
+        formulas_equal("a+b", "b+a")
+    assert formulas_equal("a+b", "b+a") is True
+    assert len((tmp_path / "starts").read_text().split()) == 4
+
+
+@pytest.mark.parametrize("reason", ["timeout", "comparison failed"])
+def test_a_row_not_compared_to_the_end_is_owed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
+    if reason == "timeout":
+        monkeypatch.setattr(symbolic, "TIMEOUT_SECONDS", 0.0)
+    else:
+        stand_in(tmp_path, monkeypatch, "echo true; read request; kill -9 $$", times=2)
+    row = {"question_id": "1", "question": SETS.text, "answer": SETS.answer, "answer_type": "open"}
+    pool = tmp_path / "pool.jsonl"
+    pool.write_text(json.dumps({**row, "candidates": [{"response": SAME_SET}, {"response": ""}]}) + "\n")
+    command = ["run", "--task", "mathvista", "--critic", "self-consistency", "--pool", str(pool)]
+    command += ["--output", str(tmp_path / "runs")]
+    for expected in ({reason: 1, "empty response": 1}, {"empty response": 1}):
+        done = CliRunner().invoke(main, command, catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        (result,) = (tmp_path / "runs" / "results").glob("*/result.json")
+        assert json.loads(result.read_text())["errors"] == expected
+        monkeypatch.setattr(symbolic, "TIMEOUT_SECONDS", TIMEOUT_SECONDS)

@@ -72,12 +72,12 @@ def test_paired_difference_profits_from_pairing() -> None:
     b[:] = a
     better = rng.choice(400, 30, replace=False)
     b[better] = 0.0
-    found = paired_difference(a, b)
-    assert found.value == pytest.approx(float((a - b).mean()))
-    assert 0 < found.low < found.value < found.high
-    assert found.p_value < 0.01
+    difference = paired_difference(a, b)
+    assert difference.value == pytest.approx(float((a - b).mean()))
+    assert 0 < difference.low < difference.value < difference.high
+    assert difference.p_value < 0.01
     back = paired_difference(b, a)
-    assert (back.low, back.high, back.p_value) == pytest.approx((-found.high, -found.low, found.p_value))
+    assert (back.low, back.high, back.p_value) == pytest.approx((-difference.high, -difference.low, difference.p_value))
 
 
 def test_p_value_is_one_for_equals_never_zero_and_fair_under_the_null() -> None:

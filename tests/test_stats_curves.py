@@ -30,57 +30,60 @@ POOLS = [pool(seed, 4 + seed % 3) for seed in range(40)]
 
 
 def test_expected_columns() -> None:
-    found = curves(POOLS, "best", "expected", [1, 4, 2])
-    assert found.ns == (1, 4, 2)
-    assert found.critic is not None
-    for row, one in enumerate(POOLS):
-        assert one.scores is not None
+    result = curves(POOLS, "best", "expected", [1, 4, 2])
+    assert result.ns == (1, 4, 2)
+    assert result.critic is not None
+    for row, question in enumerate(POOLS):
+        assert question.scores is not None
         pick = [0, 3, 1]
-        np.testing.assert_array_equal(found.critic[row], expected_best(one.scores, one.correct)[pick])
-        np.testing.assert_array_equal(found.vote[row], expected_vote(one.classes, one.correct)[pick])
-        np.testing.assert_array_equal(found.oracle[row], expected_oracle(one.correct)[pick])
-        np.testing.assert_array_equal(found.random[row], [one.correct.mean()] * 3)
-        np.testing.assert_array_equal(found.first[row], [float(one.correct[0])] * 3)
-    assert not found.drawing_standard_error.any()
+        np.testing.assert_array_equal(result.critic[row], expected_best(question.scores, question.correct)[pick])
+        np.testing.assert_array_equal(result.vote[row], expected_vote(question.classes, question.correct)[pick])
+        np.testing.assert_array_equal(result.oracle[row], expected_oracle(question.correct)[pick])
+        np.testing.assert_array_equal(result.random[row], [question.correct.mean()] * 3)
+        np.testing.assert_array_equal(result.first[row], [float(question.correct[0])] * 3)
+    assert not result.drawing_standard_error.any()
 
 
 def test_prefix_columns() -> None:
     best, weighted = curves(POOLS, "best", "prefix", [3]), curves(POOLS, "weighted-vote", "prefix", [3])
     assert best.critic is not None and weighted.critic is not None
-    for row, one in enumerate(POOLS):
-        assert one.scores is not None
-        assert best.critic[row, 0] == prefix_best(one.scores, one.correct)[2]
-        assert best.random[row, 0] == prefix_random(one.correct)[2]
-        assert best.vote[row, 0] == prefix_vote(one.classes, one.correct)[2]
-        assert best.oracle[row, 0] == one.correct[:3].any()
-        assert weighted.critic[row, 0] == prefix_weighted_vote(one.scores, one.classes, one.correct)[2]
+    for row, question in enumerate(POOLS):
+        assert question.scores is not None
+        assert best.critic[row, 0] == prefix_best(question.scores, question.correct)[2]
+        assert best.random[row, 0] == prefix_random(question.correct)[2]
+        assert best.vote[row, 0] == prefix_vote(question.classes, question.correct)[2]
+        assert best.oracle[row, 0] == question.correct[:3].any()
+        assert weighted.critic[row, 0] == prefix_weighted_vote(question.scores, question.classes, question.correct)[2]
 
 
 def test_vote_selection_is_the_vote_column_and_needs_no_scores() -> None:
     bare = [pool(seed, 5, scored=False) for seed in range(5)]
-    found = curves(bare, "vote", ns=[1, 5])
-    assert found.critic is not None
-    np.testing.assert_array_equal(found.critic, found.vote)
+    result = curves(bare, "vote", ns=[1, 5])
+    assert result.critic is not None
+    np.testing.assert_array_equal(result.critic, result.vote)
     assert curves(bare, "best", ns=[1, 5]).critic is None
 
 
 def test_weighted_vote_with_equal_scores_is_the_vote_within_its_error() -> None:
-    even = [QuestionPool(one.question_id, one.correct, one.classes, np.ones(one.size)) for one in POOLS]
-    found = curves(even, "weighted-vote", ns=[1, 2, 3, 4], seed=3)
-    assert found.critic is not None
-    assert 0 < found.drawing_standard_error.max() <= 0.001
-    gap = np.abs(found.critic.mean(axis=0) - found.vote.mean(axis=0))
-    assert np.all(gap <= 4.5 * found.drawing_standard_error + 1e-12)
+    even = [
+        QuestionPool(question.question_id, question.correct, question.classes, np.ones(question.size))
+        for question in POOLS
+    ]
+    result = curves(even, "weighted-vote", ns=[1, 2, 3, 4], seed=3)
+    assert result.critic is not None
+    assert 0 < result.drawing_standard_error.max() <= 0.001
+    gap = np.abs(result.critic.mean(axis=0) - result.vote.mean(axis=0))
+    assert np.all(gap <= 4.5 * result.drawing_standard_error + 1e-12)
     again, other = (curves(even, "weighted-vote", ns=[2], seed=seed).critic for seed in (3, 4))
     assert again is not None and other is not None
-    assert abs(again.mean() - found.critic[:, 1].mean()) < 0.01
+    assert abs(again.mean() - result.critic[:, 1].mean()) < 0.01
     assert not np.array_equal(again, other)
 
 
 def test_weighted_vote_repeats_under_its_seed() -> None:
-    one, two = (curves(POOLS, "weighted-vote", ns=[3], seed=1) for _ in range(2))
-    assert one.critic is not None and two.critic is not None
-    np.testing.assert_array_equal(one.critic, two.critic)
+    first, second = (curves(POOLS, "weighted-vote", ns=[3], seed=1) for _ in range(2))
+    assert first.critic is not None and second.critic is not None
+    np.testing.assert_array_equal(first.critic, second.critic)
 
 
 def test_refusals() -> None:

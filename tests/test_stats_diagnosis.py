@@ -21,19 +21,19 @@ def healthy(seed: int = 0, skill: float = 1.0, questions: int = QUESTIONS) -> li
     for index in range(questions):
         correct = rng.random(SIZE) < 0.5
         scores = 1 / (1 + np.exp(-skill * (2.0 * correct - 1.0) - rng.normal(0, 1, SIZE)))
-        answers = tuple("right" if right else f"wrong {place}" for place, right in enumerate(correct))
+        answers = tuple("right" if right else f"wrong {number}" for number, right in enumerate(correct))
         pools.append(QuestionPool(f"q{index}", correct, answers, scores))
     return pools
 
 
 def lengths_of(pools: list[QuestionPool], seed: int, on_score: float, on_correct: float) -> list[list[float]]:
     rng = np.random.default_rng(seed)
-    found = []
+    lengths = []
     for pool in pools:
         assert pool.scores is not None
         length = 500 + 400 * on_score * pool.scores - 200 * on_correct * pool.correct + rng.normal(0, 60, SIZE)
-        found.append([float(value) for value in length])
-    return found
+        lengths.append([float(value) for value in length])
+    return lengths
 
 
 def only(statements: list[str], start: str) -> str:
@@ -42,7 +42,7 @@ def only(statements: list[str], start: str) -> str:
     return statements[0]
 
 
-def test_nothing_is_said_of_a_healthy_run() -> None:
+def test_a_healthy_run_gets_no_statement() -> None:
     pools = healthy()
     lengths = lengths_of(pools, 1, on_score=0.0, on_correct=0.0)
     assert diagnose(pools, threshold=0.5, aggregation="mean", lengths=lengths, step_counts=lengths) == []
@@ -53,17 +53,24 @@ def test_nothing_is_said_of_a_healthy_run() -> None:
 def test_candidates_too_alike() -> None:
     pools = [replace(p, correct=np.full(SIZE, i % 2 == 0)) for i, p in enumerate(healthy())]
     pools[0] = healthy()[0]
-    said = only(diagnose(pools), "candidates too alike")
+    statement = only(diagnose(pools), "candidates too alike")
     mixed = int(pools[0].correct.any() and not pools[0].correct.all())
-    assert f"only {mixed} of {QUESTIONS} questions" in said
-    assert f"{100 * (1 - pools[0].correct.mean()) / QUESTIONS:+.1f} points" in said
+    assert f"only {mixed} of {QUESTIONS} questions" in statement
+    assert f"{100 * (1 - pools[0].correct.mean()) / QUESTIONS:+.1f} points" in statement
 
 
 def test_constant_scores() -> None:
     pools = [replace(pool, scores=np.ones(SIZE)) for pool in healthy()]
-    said = diagnose(pools)
-    assert any(f"in {QUESTIONS} of {QUESTIONS} questions all candidates have the same score" in one for one in said)
-    assert any("plain one" in one for one in diagnose(pools, "weighted-vote") if one.startswith("scores constant"))
+    statements = diagnose(pools)
+    assert any(
+        f"in {QUESTIONS} of {QUESTIONS} questions all candidates have the same score" in statement
+        for statement in statements
+    )
+    assert any(
+        "plain one" in statement
+        for statement in diagnose(pools, "weighted-vote")
+        if statement.startswith("scores constant")
+    )
     assert diagnose(pools, "vote") == []
 
 
@@ -71,7 +78,7 @@ def test_a_weighted_vote_of_negative_scores() -> None:
     pools = [replace(pool, scores=pool.scores - 100) for pool in healthy() if pool.scores is not None]
     assert only(diagnose(pools, "weighted-vote"), "weighted vote against the answer").count("100%") == 1
     for selection, several in (("best", pools), ("weighted-vote", healthy())):
-        assert not any("weighted vote against" in one for one in diagnose(several, selection))
+        assert not any("weighted vote against" in statement for statement in diagnose(several, selection))
 
 
 def test_always_positive() -> None:
@@ -85,23 +92,23 @@ def test_always_positive() -> None:
 def test_score_follows_length_but_not_by_way_of_correctness() -> None:
     pools = healthy(skill=2.0)
     planted = lengths_of(pools, 2, on_score=2.0, on_correct=0.0)
-    said = only(diagnose(pools, lengths=planted), "score follows response length: longer is scored higher")
-    found = within_question_correlation(pools, planted)
-    assert found is not None and found.value > 0.3 and f"{found.value:+.2f}" in said
+    statement = only(diagnose(pools, lengths=planted), "score follows response length: longer is scored higher")
+    correlation = within_question_correlation(pools, planted)
+    assert correlation is not None and correlation.value > 0.3 and f"{correlation.value:+.2f}" in statement
     confounded = lengths_of(pools, 3, on_score=0.0, on_correct=2.0)
     plain = [spearman(p.scores, x) for p, x in zip(pools, confounded, strict=True) if p.scores is not None]
     assert float(np.mean([rho for rho in plain if rho is not None])) < -0.4
     assert diagnose(pools, lengths=confounded) == []
     few = pools[:10]
-    assert not any("follows" in one for one in diagnose(few, lengths=planted[:10]))
+    assert not any("follows" in line for line in diagnose(few, lengths=planted[:10]))
     short = lengths_of(pools, 4, on_score=-2.0, on_correct=0.0)
     only(diagnose(pools, step_counts=short), "score follows step count: shorter is scored higher")
 
 
 def test_openings_inflate_max() -> None:
     falling = [[[0.9, 0.6, 0.5, 0.4]] * SIZE] * QUESTIONS
-    said = only(diagnose(healthy(), aggregation="max", step_scores=falling), "early steps inflate `max`")
-    assert f"in 100% of {QUESTIONS * SIZE} solutions" in said and "25% by chance" in said
+    statement = only(diagnose(healthy(), aggregation="max", step_scores=falling), "early steps inflate `max`")
+    assert f"in 100% of {QUESTIONS * SIZE} solutions" in statement and "25% by chance" in statement
     assert diagnose(healthy(), aggregation="mean", step_scores=falling) == []
     rising = [[[0.4, 0.5, 0.6, 0.9]] * SIZE] * QUESTIONS
     assert diagnose(healthy(), aggregation="max", step_scores=rising) == []
@@ -116,16 +123,16 @@ def test_interval_too_wide() -> None:
 
 def test_incomplete_pool_and_scores() -> None:
     pools = healthy()
-    one = pools[0]
-    assert one.scores is not None
-    pools[0] = QuestionPool("q0", one.correct[:3], one.classes[:3], one.scores[:3])
+    pool = pools[0]
+    assert pool.scores is not None
+    pools[0] = QuestionPool("q0", pool.correct[:3], pool.classes[:3], pool.scores[:3])
     gaps = np.array(pools[1].scores)
     gaps[:2] = np.nan
     pools[1] = replace(pools[1], scores=gaps)
-    said = diagnose(pools)
-    assert f"1 of {QUESTIONS} questions have fewer than 8 candidates (the fewest: 3)" in said[0]
-    assert f"2 of {QUESTIONS * SIZE - 5} candidates" in said[1]
-    assert len(said) == 2
+    statements = diagnose(pools)
+    assert f"1 of {QUESTIONS} questions have fewer than 8 candidates (the fewest: 3)" in statements[0]
+    assert f"2 of {QUESTIONS * SIZE - 5} candidates" in statements[1]
+    assert len(statements) == 2
     empty = QuestionPool("none", np.zeros(0, dtype=bool), (), np.zeros(0))
     only(diagnose([*pools, empty]), f"pool incomplete: 1 of {QUESTIONS + 1} questions have no candidate")
 
@@ -149,5 +156,7 @@ def test_steps() -> None:
     assert diagnose_steps(labels, [[0.9, 0.8, 0.2]] * 60, 0.5) == []
     assert "100.0% of the 60 incorrect steps" in only(diagnose_steps(labels, [[0.9, 0.8, 0.7]] * 60, 0.5), "always-pos")
     assert diagnose_steps(labels[:20], [[0.9, 0.8, 0.7]] * 20, 0.5) == []
-    assert any("all 180 labelled steps score 0.3" in one for one in diagnose_steps(labels, [[0.3] * 3] * 60, 0.5))
+    assert any(
+        "all 180 labelled steps score 0.3" in statement for statement in diagnose_steps(labels, [[0.3] * 3] * 60, 0.5)
+    )
     assert "60 of 180" in only(diagnose_steps(labels, [[None, 0.8, 0.2]] * 60, 0.5), "scores incomplete")

@@ -40,15 +40,15 @@ def simulated(seed: int, solutions: int, cut: float = 0.5) -> tuple[list[list[in
 
 
 def test_strictly_above_and_known_figures() -> None:
-    found = step_f1(LABELS, SCORES, 0.5, ["x", "y", "y"])
+    result = step_f1(LABELS, SCORES, 0.5, ["x", "y", "y"])
     # correct steps: five of six called so, one (0.5, not above) not; incorrect: one of two caught
-    assert found.pooled == StepF1(10 / 12, 2 / 4, (10 / 12 + 2 / 4) / 2, 8)
-    assert found.by_source["x"] == StepF1(2 / 4, 0.0, 0.25, 3)
-    assert found.by_source["y"] == StepF1(1.0, 1.0, 1.0, 5)
-    assert found.mean_of_sources.macro_f1 == 0.625
-    assert found.step_weighted_mean.macro_f1 == pytest.approx((3 * 0.25 + 5) / 8)
-    assert (found.neutral, found.unmade, found.threshold) == (1, 0, 0.5)
-    assert step_f1(LABELS, SCORES, 0.49).pooled.f1_correct > found.pooled.f1_correct
+    assert result.pooled == StepF1(10 / 12, 2 / 4, (10 / 12 + 2 / 4) / 2, 8)
+    assert result.by_source["x"] == StepF1(2 / 4, 0.0, 0.25, 3)
+    assert result.by_source["y"] == StepF1(1.0, 1.0, 1.0, 5)
+    assert result.mean_of_sources.macro_f1 == 0.625
+    assert result.step_weighted_mean.macro_f1 == pytest.approx((3 * 0.25 + 5) / 8)
+    assert (result.neutral, result.unmade, result.threshold) == (1, 0, 0.5)
+    assert step_f1(LABELS, SCORES, 0.49).pooled.f1_correct > result.pooled.f1_correct
 
 
 def test_undefined_f1_counts_as_zero_and_empty_sources_are_left_out() -> None:
@@ -117,22 +117,22 @@ def test_best_threshold_equals_trying_every_one() -> None:
 
 def test_best_threshold_between_neighbouring_floats() -> None:
     low, high = 0.5, float(np.nextafter(0.5, 1))
-    found = best_threshold(np.array([False, True]), np.array([low, high]))
-    assert low <= found < high
+    threshold = best_threshold(np.array([False, True]), np.array([low, high]))
+    assert low <= threshold < high
 
 
 def test_cross_fitting_finds_the_scale_and_never_sees_its_own_fold() -> None:
     labels, scores = simulated(7, 300, cut=2.0)
-    found = cross_fitted_threshold(labels, scores, folds=5, seed=1)
-    assert found.detection.threshold is None
-    assert len(found.thresholds) == 5 and set(found.folds) == set(range(5))
-    assert max(abs(value - 2.0) for value in found.thresholds) < 0.06
-    assert found.detection.pooled.macro_f1 > 0.75 > step_f1(labels, scores, 0.5).pooled.macro_f1
-    spoiled = [[-1] * len(row) if fold == 2 else row for row, fold in zip(labels, found.folds, strict=True)]
+    fitted = cross_fitted_threshold(labels, scores, folds=5, seed=1)
+    assert fitted.detection.threshold is None
+    assert len(fitted.thresholds) == 5 and set(fitted.folds) == set(range(5))
+    assert max(abs(value - 2.0) for value in fitted.thresholds) < 0.06
+    assert fitted.detection.pooled.macro_f1 > 0.75 > step_f1(labels, scores, 0.5).pooled.macro_f1
+    spoiled = [[-1] * len(row) if fold == 2 else row for row, fold in zip(labels, fitted.folds, strict=True)]
     again = cross_fitted_threshold(spoiled, scores, folds=5, seed=1)
-    assert again.thresholds[2] == found.thresholds[2]
-    assert again.thresholds[0] != found.thresholds[0]
-    assert again.detection.pooled.macro_f1 != found.detection.pooled.macro_f1
+    assert again.thresholds[2] == fitted.thresholds[2]
+    assert again.thresholds[0] != fitted.thresholds[0]
+    assert again.detection.pooled.macro_f1 != fitted.detection.pooled.macro_f1
 
 
 def test_chance_scores_gain_nothing_by_cross_fitting() -> None:
@@ -153,8 +153,8 @@ def test_by_position_and_length_partition_the_steps() -> None:
     labels, scores = simulated(5, 200)
     scores = [[value if index < 3 else 1.0 for index, value in enumerate(row)] for row in scores]
     bins = f1_by_position(labels, scores, 0.5, bins=3)
-    assert sum(one.figures.steps for one in bins) == sum(map(len, labels))
-    assert [one.low for one in bins] == sorted(one.low for one in bins)
+    assert sum(part.figures.steps for part in bins) == sum(map(len, labels))
+    assert [part.low for part in bins] == sorted(part.low for part in bins)
     assert all(a.high < b.low for a, b in zip(bins, bins[1:], strict=False))
     assert bins[0].low == 1 and bins[-1].high == 8
     assert bins[0].figures.macro_f1 > 0.7 and bins[-1].figures.f1_incorrect == 0.0
@@ -179,11 +179,11 @@ def test_first_error() -> None:
         [None, 0.1],
         [1, 1],
     ]
-    found = first_error_accuracy(labels, scores, 0.5)
-    assert found.accuracy_with_error == 1 / 4  # exact; too early; never; a step unmade
-    assert found.accuracy_without_error == 1.0  # the neutral step isn't looked at
-    assert found.accuracy == 3 / 6 and found.solutions == 6
-    assert found.harmonic_mean == pytest.approx(2 * 0.25 / 1.25)
+    result = first_error_accuracy(labels, scores, 0.5)
+    assert result.accuracy_with_error == 1 / 4  # exact; too early; never; a step unmade
+    assert result.accuracy_without_error == 1.0  # the neutral step isn't looked at
+    assert result.accuracy == 3 / 6 and result.solutions == 6
+    assert result.harmonic_mean == pytest.approx(2 * 0.25 / 1.25)
     assert first_error_accuracy([[1]], [[0.9]], 0.5).accuracy_with_error is None
     assert first_error_accuracy([[1], [-1]], [[0.1], [0.9]], 0.5).harmonic_mean == 0.0
 
@@ -197,10 +197,10 @@ def test_ranking_against_pair_counting() -> None:
     flat = [(label, score) for row in pairs_of for label, score in row if score is not None]
     good, bad = ([s for label, s in flat if label == kind] for kind in (1, -1))
     pairs = [1.0 if g > b else 0.5 if g == b else 0.0 for g in good for b in bad]
-    found = step_ranking(labels, scores)
-    assert found.auroc == pytest.approx(sum(pairs) / len(pairs), abs=1e-12)
-    assert found.steps == len(good) + len(bad) and found.unmade == 1
-    assert found.share_incorrect == pytest.approx(len(bad) / found.steps)
+    result = step_ranking(labels, scores)
+    assert result.auroc == pytest.approx(sum(pairs) / len(pairs), abs=1e-12)
+    assert result.steps == len(good) + len(bad) and result.unmade == 1
+    assert result.share_incorrect == pytest.approx(len(bad) / result.steps)
     perfect = step_ranking([[1, 1, 1, -1]], [[0.9, 0.8, 0.7, 0.1]])
     assert (perfect.auroc, perfect.average_precision_correct, perfect.average_precision_incorrect) == (1.0, 1.0, 1.0)
     worst = step_ranking([[1, 1, 1, -1]], [[0.1, 0.2, 0.3, 0.9]])
@@ -209,10 +209,10 @@ def test_ranking_against_pair_counting() -> None:
 
 
 def test_reliability() -> None:
-    found = step_reliability([[1, -1, 1, 1]], [[0.25, 0.25, 0.95, 1.0]], bins=10)
-    assert found is not None
-    assert [(b.low, b.steps, b.share_correct) for b in found.bins] == [(0.2, 2, 0.5), (0.9, 2, 1.0)]
-    assert found.expected_calibration_error == pytest.approx((2 * 0.25 + 2 * 0.025) / 4)
+    result = step_reliability([[1, -1, 1, 1]], [[0.25, 0.25, 0.95, 1.0]], bins=10)
+    assert result is not None
+    assert [(b.low, b.steps, b.share_correct) for b in result.bins] == [(0.2, 2, 0.5), (0.9, 2, 1.0)]
+    assert result.expected_calibration_error == pytest.approx((2 * 0.25 + 2 * 0.025) / 4)
     rng = np.random.default_rng(9)
     chance = rng.random(20_000)
     labels = [1 if draw < share else -1 for draw, share in zip(rng.random(20_000), chance, strict=True)]

@@ -43,8 +43,8 @@ def random_pool(seed: int, largest: int = 8) -> Pool:
 
 
 def best_of(subset: tuple[int, ...], scores: list[float], correct: list[bool]) -> float:
-    known = [index for index in subset if not math.isnan(scores[index])]
-    top = [i for i in known if scores[i] == max(scores[j] for j in known)] if known else list(subset)
+    scored = [index for index in subset if not math.isnan(scores[index])]
+    top = [i for i in scored if scores[i] == max(scores[j] for j in scored)] if scored else list(subset)
     return sum(correct[i] for i in top) / len(top)
 
 
@@ -163,8 +163,8 @@ def test_identities(rows: list[tuple[float, str | None, bool]]) -> None:
     close(expected_best(np.full(len(rows), np.nan), correct), mean)
     close(expected_vote(["x" if right else f"y{i}" for i, right in enumerate(correct)], correct)[0], mean[0])
     close([best[0], oracle[0]], [mean[0], mean[0]])
-    known = [score for score in scores if not math.isnan(score)]
-    top = [c for s, c in zip(scores, correct, strict=True) if (s == max(known) if known else True)]
+    scored = [score for score in scores if not math.isnan(score)]
+    top = [c for s, c in zip(scores, correct, strict=True) if (s == max(scored) if scored else True)]
     assert best[-1] == pytest.approx(sum(top) / len(top), abs=1e-12)
     assert np.all(np.diff(oracle) >= -1e-12)
     assert np.all(best <= oracle + 1e-11)

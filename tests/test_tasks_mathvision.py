@@ -16,9 +16,9 @@ FREE = Question("mathvision", "1", "How long?", answer="0.5", answer_type="open"
 
 @pytest.fixture(scope="module")
 def task() -> Task:
-    found = find_task("mathvision").cls()
-    assert isinstance(found, Task)
-    return found
+    instance = find_task("mathvision").cls()
+    assert isinstance(instance, Task)
+    return instance
 
 
 def row(options: list[str], answer: str) -> dict[str, Any]:

@@ -16,9 +16,9 @@ COLOURS = ("red", "blue", "Blue-green")
 
 @pytest.fixture(scope="module")
 def task() -> Task:
-    found = find_task("mathvista").cls()
-    assert isinstance(found, Task)
-    return found
+    instance = find_task("mathvista").cls()
+    assert isinstance(instance, Task)
+    return instance
 
 
 def row(**changes: Any) -> dict[str, Any]:

@@ -80,50 +80,12 @@ ROUNDED_TO_TWO_DECIMALS = {
 }
 """Text to printed value; 3 and 3.0 are different prints."""
 
-NO_VALUE = [
-    "",
-    "a",
-    "2a",
-    "e",
-    "2e",
-    "e^{1}",
-    "12cm",
-    "72^",
-    "3-",
-    "3*/4",
-    "(3",
-    "(3]",
-    "()",
-    "\\left(3)",
-    "2^-1",
-    "\\sqrt16",
-    "\\frac12",
-    "\\frac{1}2",
-    "|3|",
-    "\\lceil3.7\\rceil",
-    "\\ln(2)",
-    "3\\mod2",
-    "\\infty",
-    "8;",
-    "8,",
-    "1,2",
-    "(1,2)",
-    "50%",
-    "8°",
-    "8\\foo",
-    "8\\text{cm}",
-    "\\sqrt{-1}",
-    "(-8)^{1/3}",
-    "1/0",
-    "0^{-1}",
-    "\\frac{1}{2}!",
-    "\\log_28",
-    "8=",
-    "3=8",
-    "8<",
-    "\\arcsin(2)",
-    "π",
-]
+_TEXTS_WITHOUT_VALUE = (
+    r"a 2a e 2e e^{1} 12cm 72^ 3- 3*/4 (3 (3] () \left(3) 2^-1 \sqrt16 \frac12 \frac{1}2 |3| \lceil3.7\rceil \ln(2) "
+    r"3\mod2 \infty 8; 8, 1,2 (1,2) 50% 8° 8\foo 8\text{cm} \sqrt{-1} (-8)^{1/3} 1/0 0^{-1} \frac{1}{2}! \log_28 8= "
+    r"3=8 8< \arcsin(2) π"
+)
+NO_VALUE = ["", *_TEXTS_WITHOUT_VALUE.split()]
 
 BEYOND_THE_BOUNDS = ["9^{9^{9}}", "9^9^9^9^9", "9!!!!", "9" * 5000, "(" * 100 + "1" + ")" * 100, "1+" * 2000 + "1"]
 

@@ -12,9 +12,9 @@ from vpbench.plugins import find_task
 
 @pytest.fixture(scope="module")
 def task() -> StepTask:
-    found = find_task("visualprocessbench").cls()
-    assert isinstance(found, StepTask)
-    return found
+    instance = find_task("visualprocessbench").cls()
+    assert isinstance(instance, StepTask)
+    return instance
 
 
 def row(steps: list[str], labels: list[Any]) -> dict[str, Any]:

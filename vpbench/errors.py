@@ -1,12 +1,18 @@
 """The error vocabulary.
 
-One class per boundary that a run crosses, so that a reader knows from the name where to look: what the user
-asked for (`ConfigError`), what a file or data set holds (`DataError`), what a critic or its checkpoint did
-(`CriticError`), what grading did (`GradeError`). Every message says what is wrong, in which file and row, and
-what to do. A failure that concerns one row becomes a row with its reason; only what stops the whole run is raised.
+One class per boundary that a run crosses, so that a reader knows from the name where to look: what the user asked for
+(`ConfigError`), what a file or data set holds (`DataError`), what a critic or its checkpoint did (`CriticError`), what
+grading did (`GradeError`), what code of a plugin raised though it may not (`PluginError`). Every message says what is
+wrong, in which file and row, and what to do. A failure that concerns one row becomes a row with its reason; only what
+stops the whole run is raised.
 """
 
 from __future__ import annotations
+
+import logging
+import traceback
+from pathlib import Path
+from types import TracebackType
 
 
 class VpbenchError(Exception):
@@ -28,10 +34,44 @@ class CriticError(VpbenchError):
 
 
 class GradeError(VpbenchError):
-    """A grader was used in a way its task doesn't support."""
+    """A grader can't do its work on this machine, or was used in a way its task doesn't support."""
 
 
 class TooManyFailures(VpbenchError):
     """More rows failed than `--max-error-rate` allows."""
 
     exit_code = 3
+
+
+class PluginError(VpbenchError):
+    """Code of a task or critic raised something of its own; the message names plugin, row and line of code."""
+
+
+MESSAGE_CHARACTERS = 500
+
+
+class Boundary:
+    """A context for every call into a task or critic: whatever their code raises becomes a `PluginError`.
+
+    `where` names plugin, call and row. Our own errors pass as they are, and so does StopIteration, by which a
+    conversation with a judge ends.
+    """
+
+    __slots__ = ("_where",)
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not isinstance(error, Exception) or isinstance(error, VpbenchError | StopIteration):
+            return
+        frame = traceback.extract_tb(trace)[-1]
+        message = str(error)[:MESSAGE_CHARACTERS]
+        line = f"{Path(frame.filename).name} line {frame.lineno}"
+        logging.getLogger("vpbench").debug(self._where, exc_info=error)
+        raise PluginError(f"{self._where} raised {type(error).__name__}: {message} ({line})") from error

@@ -20,12 +20,14 @@ from types import ModuleType
 from typing import Any, Generic, TypeVar
 
 from vpbench.base import BaseTask, Critic
-from vpbench.errors import ConfigError
+from vpbench.errors import Boundary, ConfigError
 from vpbench.settings import parse_settings
 
 Plugin = TypeVar("Plugin", BaseTask, Critic)
 
 _PACKAGE = Path(__file__).resolve().parent
+_DIGEST = "__vpbench_source__"
+"""The attribute of a plugin's module that holds the SHA-256 of the source it was loaded from."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -45,13 +47,19 @@ def builtin_folder(kind: str) -> Path:
 def load_file(path: Path) -> ModuleType:
     """Import one plugin file under a name of its own. Raises `ConfigError` naming the file if that fails."""
     path = path.resolve()
-    module_name = f"vpbench_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    try:
+        source = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: not a Python file that can be loaded ({error.strerror})") from error
+    # The content is part of the name, so that a file edited within one process is loaded anew.
+    module_name = f"vpbench_plugin_{path.stem}_{hashlib.sha256(str(path).encode() + source).hexdigest()[:16]}"
     if module_name in sys.modules:
         return sys.modules[module_name]
     spec = importlib.util.spec_from_file_location(module_name, path)
-    if spec is None or spec.loader is None or not path.is_file():
+    if spec is None or spec.loader is None:
         raise ConfigError(f"{path}: not a Python file that can be loaded")
     module = importlib.util.module_from_spec(spec)
+    setattr(module, _DIGEST, hashlib.sha256(source).hexdigest())
     sys.modules[module_name] = module
     try:
         spec.loader.exec_module(module)
@@ -120,6 +128,21 @@ def find_critic(wanted: str) -> Found[Critic]:
     return _find("critics", Critic, wanted)  # type: ignore[type-abstract]
 
 
+def plugin_code(cls: type) -> str | None:
+    """16 hexadecimal digits of the file a plugin class stands in; None for one that is shipped.
+
+    Raises `ConfigError` for a class without a file, whose rows couldn't be told from those of an edited one.
+    """
+    try:
+        path = Path(inspect.getfile(cls)).resolve()
+        if path.parent in (builtin_folder("tasks").resolve(), builtin_folder("critics").resolve()):
+            return None
+        loaded = getattr(sys.modules[cls.__module__], _DIGEST, None)
+        return (loaded or hashlib.sha256(path.read_bytes()).hexdigest())[:16]
+    except (OSError, TypeError) as error:
+        raise ConfigError(f"{cls.__name__} stands in no file ({error}); write the plugin into a Python file") from error
+
+
 def critic_settings(cls: type[Critic]) -> dict[str, Any]:
     """The settings a critic has, name to default."""
     return {
@@ -130,4 +153,5 @@ def critic_settings(cls: type[Critic]) -> dict[str, Any]:
 
 def make_critic(cls: type[Critic], given: Mapping[str, str]) -> Critic:
     """A critic with the settings given as text. Raises `ConfigError` as `parse_settings` does."""
-    return parse_settings(cls, f"critic {cls.name!r}", given)
+    with Boundary(f"critic {cls.name!r}: __init__"):
+        return parse_settings(cls, f"critic {cls.name!r}", given)

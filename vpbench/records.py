@@ -50,6 +50,9 @@ EMPTY_RESPONSE = Reason("empty response")
 NO_ANSWER = Reason("no answer")
 """The reason of a verdict on a response in which no answer can be read."""
 
+TIMEOUT, COMPARISON_FAILED = "timeout", "comparison failed"
+"""The reasons of verdicts where two formulas weren't compared to the end; such rows are owed again."""
+
 
 @dataclass(frozen=True, slots=True)
 class ImageRef:
@@ -139,8 +142,8 @@ class Verdict:
     """What grading says of a response.
 
     `answer_class` names the answer so that equivalent answers share the name (None: no answer, doesn't vote).
-    `reason` is a short word: "match", "different", "no answer", "two answers", "empty response", "timeout", ...;
-    `Reason` takes it apart.
+    `reason` is a short word: "match", "different", "no answer", "two answers", "empty response", "timeout",
+    "comparison failed", ...; `Reason` takes it apart.
     """
 
     extracted: str | None

@@ -35,6 +35,7 @@ from vpbench.run.pipeline import (
     PreparedSteps,
     Scored,
     build_critics,
+    critic_key,
     prepare,
     prepare_steps,
     score,
@@ -182,9 +183,12 @@ def _scorers(wanted: Wanted, nano: bool) -> list[tuple[str, Scorer]]:
         name = wanted.critics[0] if wanted.critics else given.name
         return [(name, functools.partial(use_scores, given=given, name=name))]
     critics = build_critics(wanted.critics, wanted.settings, nano)
-    _ = [critic.revision() for critic in critics]  # a missing checkpoint is told before candidates are drawn
+    _ = [critic_key(critic) for critic in critics]  # a missing checkpoint is told before candidates are drawn
     return [
-        (each.name, functools.partial(score, critic=each, progress=bar, make_ready=functools.cache(each.prepare)))
+        (
+            each.name,
+            functools.partial(score, critic=each, progress=bar, make_ready=functools.cache(each.prepare), echo=echo),
+        )
         for each in critics
     ]
 

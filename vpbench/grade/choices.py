@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from vpbench.grade.reading import mentions
 from vpbench.grade.reading.final import Kind, Span, final_spans, statements
 from vpbench.grade.reading.listing import LABEL, labelled_lines, option_listed_last, without_echo
-from vpbench.grade.reading.mentions import TWO
+from vpbench.grade.reading.mentions import SEVERAL
 from vpbench.grade.reading.options import Options, by_text, by_value
 from vpbench.grade.reading.statements import (
     denies_options,
@@ -43,7 +43,7 @@ class ChoiceReading:
 
 def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
     """The option chosen by `text`, which is `readable` already. `question` is the question's text."""
-    two: str | None = None
+    ambiguous: str | None = None
     other: str | None = None
     listed = labelled_lines(text)
     if listed is not None:
@@ -54,33 +54,35 @@ def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
         return ChoiceReading(None, None, "no answer")
     marked = contested = False
     for span in final_spans(text, question):
+        # A whole reply of several sentences that names two options may still conclude on one of them.
         if contested and span.kind != "conclusion":
             break
+        # Before the first span that nothing marks, the bracketed letters of the first and the last sentences.
         if not marked and other is None and span.kind in _UNMARKED:
             marked = True
             if _says_none_fits(text, options):
                 break
-            found = mentions.by_bracket(_where_letters_count(text), options)
-            if found is not None and found != TWO:
-                return ChoiceReading(found, text[:200], "")
-        found = _in_span(span, options, question)
-        if found is None and (is_unsure if span.kind == "stated" else is_refusal)(span.text):
+            choice = mentions.by_bracket(_where_letters_count(text), options)
+            if choice is not None and choice != SEVERAL:
+                return ChoiceReading(choice, text[:200], "")
+        choice = _in_span(span, options, question)
+        if choice is None and (is_unsure if span.kind == "stated" else is_refusal)(span.text):
             break
         if other is not None and (span.kind != "stated" or mentions.by_letter(span.text, options)[0] is None):
             continue
-        if found is None and _not_an_option(span):
+        if choice is None and _not_an_option(span):
             other = span.text[:200]
             continue
-        if found == TWO:
-            two = two or span.text
+        if choice == SEVERAL:
+            ambiguous = ambiguous or span.text
             contested = span.kind == "whole" and len(sentences(text)) > 1
             if not contested and span.kind in {"box", "tag", "stated", "whole"}:
                 break
-        elif found is not None:
-            return ChoiceReading(found, span.text[:200], "")
+        elif choice is not None:
+            return ChoiceReading(choice, span.text[:200], "")
     if other is not None:
         return ChoiceReading(None, other, "not an option")
-    return ChoiceReading(None, two, "two answers" if two else "no answer")
+    return ChoiceReading(None, ambiguous, "two answers" if ambiguous else "no answer")
 
 
 def _where_letters_count(text: str) -> str:
@@ -97,7 +99,7 @@ def _says_none_fits(text: str, options: Options) -> bool:
     """
     last = sentences(text)[-3:]
     denying = [number for number, part in enumerate(last) if denies_options(part)]
-    if not denying or any(mine.startswith("none") for mine in options.keys):
+    if not denying or any(key.startswith("none") for key in options.keys):
         return False
     return mentions.by_bracket("\n".join(last[denying[-1] + 1 :]), options) is None
 
@@ -113,15 +115,15 @@ def _yes_no(options: Options) -> tuple[int, int] | None:
     """The indices of yes and no, where these are the options."""
     if options.count != 2:
         return None
-    yes = [number for number, mine in enumerate(options.keys) if mine in _YES_WORDS]
-    no = [number for number, mine in enumerate(options.keys) if mine in _NO_WORDS]
+    yes = [number for number, key in enumerate(options.keys) if key in _YES_WORDS]
+    no = [number for number, key in enumerate(options.keys) if key in _NO_WORDS]
     return (yes[0], no[0]) if yes and no else None
 
 
 def _in_span(span: Span, options: Options, question: str) -> int | None:
-    """The option that `span` names, None, or TWO."""
-    if span.kind == "box" and (said := statements(span.text)):
-        span = Span(said[-1], "box")
+    """The option that `span` names, None, or SEVERAL."""
+    if span.kind == "box" and (stated := statements(span.text)):
+        span = Span(stated[-1], "box")
     text = without_markup(span.text).strip(" \n\"'.,:;*")
     exact = by_text(text, options)
     if exact is not None:
@@ -132,7 +134,7 @@ def _in_span(span: Span, options: Options, question: str) -> int | None:
         return ord(small) - ord("a")
     letter, rest = mentions.by_letter(text, options)
     if letter is not None and (strong or span.kind == "first" or len(text) < 80):
-        return TWO if mentions.goes_on(rest, options, letter) else letter
+        return SEVERAL if mentions.goes_on(rest, options, letter) else letter
     if rest is not text and (exact := by_text(rest, options)) is not None:
         return exact
     bracketed = mentions.by_bracket(text, options)
@@ -155,9 +157,9 @@ def _by_content(text: str, options: Options, kind: Kind) -> int | None:
     text = main_clause(text) if kind != "box" else text
     if is_open(text) and not strong:
         return None
-    found = mentions.by_words(text, options)
-    if found is None and kind not in {"box", "first"}:
-        found = mentions.by_number(text, options)
-    if found is None and kind != "box":
-        found = mentions.by_stems(text, options)
-    return mentions.by_bare_letter(text, options) if found is None and strong else found
+    choice = mentions.by_words(text, options)
+    if choice is None and kind not in {"box", "first"}:
+        choice = mentions.by_number(text, options)
+    if choice is None and kind != "box":
+        choice = mentions.by_stems(text, options)
+    return mentions.by_bare_letter(text, options) if choice is None and strong else choice

@@ -22,6 +22,7 @@ from vpbench.grade.values.forms import Form, class_of, equal_forms, form_of, for
 from vpbench.grade.values.intervals import like_gold
 from vpbench.grade.values.numbers import value_of, without_markup
 from vpbench.grade.values.relations import ORDER_SIGNS, PROSE, coordinate_named, plain_signs
+from vpbench.records import COMPARISON_FAILED, TIMEOUT
 
 _DECIMAL = re.compile(r"\d*\.(\d{2,12})(?!\d)")
 _ARTICLE = re.compile(r"\b(?:[Tt]he|an?|An?(?=\s+[a-z]))\b|[^\w\s.%/+<>≤≥∪∞-]")
@@ -64,18 +65,18 @@ def compare_open(text: str, gold: str, *, strong: bool) -> Reading | None:
     if form is not None and not strong and form[0].startswith("expr"):
         form = None
     if form is None:
-        if normal_words(written) == normal_words(gold) or (gold_form is None and _said_at_end(written, gold)):
+        if normal_words(written) == normal_words(gold) or (gold_form is None and _affirms_at_end(written, gold)):
             return Reading(written, class_of(gold_form) if gold_form else f"expr:{normal_words(gold)}", True, "match")
         if strong and gold_form is None and not PROSE.search(without_markup(written)):
             return _symbolic(written, gold)
         plain = without_markup(written)
         formula = strong and len(written) < 60 and ("\\" in plain or _has_order(plain)) and not PROSE.search(plain)
-        found = None if formula else number_in_prose(written, ())
-        if found == "two answers":
+        number = None if formula else number_in_prose(written, ())
+        if number == "two answers":
             return Reading(written, None, False, "two answers")
-        if found is None:
+        if number is None:
             return _words(written) if strong else None
-        form, written = ("number", (found.value,)), found.text
+        form, written = ("number", (number.value,)), number.text
     if gold_form is None:
         return Reading(written, class_of(form), False, "different")
     if _same_answer(written, form, gold, gold_form):
@@ -116,10 +117,10 @@ def _has_order(text: str) -> bool:
     return any(sign in ORDER_SIGNS for sign in plain_signs(text))
 
 
-def _said_at_end(sentence: str, gold: str) -> bool:
+def _affirms_at_end(sentence: str, gold: str) -> bool:
     """Whether `sentence` affirms of something that it is `gold` ("the function is odd")."""
-    said = _COPULA.split(sentence)
-    return len(said) > 1 and not _NEGATED.search(sentence) and normal_words(said[-1]) == normal_words(gold)
+    clauses = _COPULA.split(sentence)
+    return len(clauses) > 1 and not _NEGATED.search(sentence) and normal_words(clauses[-1]) == normal_words(gold)
 
 
 def _words(written: str) -> Reading | None:
@@ -130,12 +131,14 @@ def _words(written: str) -> Reading | None:
 
 def _symbolic(written: str, gold: str) -> Reading | None:
     """The verdict of math-verify on two formulas that our parser can't evaluate."""
-    from vpbench.grade.values.symbolic import SymbolicTimeout, formulas_equal
+    from vpbench.grade.values.symbolic import SymbolicTimeout, WorkerFailed, formulas_equal
 
     try:
         equal = formulas_equal(without_markup(gold), without_markup(written))
     except SymbolicTimeout:
-        return Reading(written, None, False, "timeout")
+        return Reading(written, None, False, TIMEOUT)
+    except WorkerFailed:
+        return Reading(written, None, False, COMPARISON_FAILED)
     gold_form = form_of(gold)
     name = class_of(gold_form) if gold_form else f"expr:{normal_words(gold)}"
     return Reading(written, name, True, "match") if equal else _words(written)
@@ -159,8 +162,8 @@ def normal_words(text: str) -> str:
 def grade_text(text: str, gold: str, *, strong: bool) -> Reading | None:
     """The reading of a span against an answer in words: equal words, or an equal value."""
     words, wanted = normal_words(text), normal_words(gold)
-    mine, other = value_of(text), value_of(gold)
-    correct = words == wanted or (mine is not None and other is not None and same(mine, other))
+    value, gold_value = value_of(text), value_of(gold)
+    correct = words == wanted or (value is not None and gold_value is not None and same(value, gold_value))
     if not correct and not strong:
         return None
     return Reading(text, f"text:{wanted if correct else words[:80]}", correct, "match" if correct else "different")

@@ -51,8 +51,8 @@ def _read_open(span: Span, gold: str) -> Reading | None:
 
 
 def _unstated(span: Span) -> str:
-    if span.kind == "box" and (said := statements(span.text)):
-        return said[-1]
+    if span.kind == "box" and (stated := statements(span.text)):
+        return stated[-1]
     return span.text
 
 
@@ -99,14 +99,14 @@ def _grade_number(question: Question, text: str) -> Verdict:
             clause = main_clause(span.text)
             if span.kind == "first" or (is_refusal if span.kind in _STRONG else is_unsure)(clause):
                 return None
-            found = number_in_prose(clause, mentioned, scaled=scaled, asked=asked)
-            if found is None and clause != span.text:
-                found = number_in_prose(span.text, mentioned, scaled=scaled, asked=asked)
-            if found is None:
+            number = number_in_prose(clause, mentioned, scaled=scaled, asked=asked)
+            if number is None and clause != span.text:
+                number = number_in_prose(span.text, mentioned, scaled=scaled, asked=asked)
+            if number is None:
                 return _words_instead(span, text)
-            if found == "two answers":
+            if number == "two answers":
                 return Reading(span.text, None, False, "two answers")
-            value, written = found.value, found.text
+            value, written = number.value, number.text
             if span.kind in {"sentence", "first"} and value in mentioned and not repeated:
                 passed_over = True
                 return None
@@ -142,12 +142,12 @@ def _grade_list(question: Question, text: str) -> Verdict:
     gold = [number.value for number in numbers_in(question.answer)]
 
     def read(span: Span) -> Reading | None:
-        found = [number.value for number in numbers_in(span.text)]
-        if len(found) > len(gold) and span.kind not in _STRONG:
-            found = found[-len(gold) :]
-        if len(found) < 2:
+        values = [number.value for number in numbers_in(span.text)]
+        if len(values) > len(gold) and span.kind not in _STRONG:
+            values = values[-len(gold) :]
+        if len(values) < 2:
             return None
-        name = "set:[" + ", ".join(canonical(value) for value in found) + "]"
-        return Reading(span.text, name, found == gold, "match" if found == gold else "different")
+        name = "set:[" + ", ".join(canonical(value) for value in values) + "]"
+        return Reading(span.text, name, values == gold, "match" if values == gold else "different")
 
     return _first(text, read)

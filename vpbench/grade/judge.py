@@ -68,9 +68,9 @@ def _marked(name: str, text: str) -> str:
 def _field(reply: str, name: str) -> str | None:
     """The value that a reply gives to `name`, or the reply itself if it is one line."""
     text = reply[-MAX_REPLY_CHARACTERS:].rpartition("</think>")[2].strip()
-    found = _json_field(text, name)
-    if found is not None:
-        return found
+    value = _json_field(text, name)
+    if value is not None:
+        return value
     lines = [line.strip() for line in text.splitlines() if line.strip(" `*_")]
     named = [
         match[1] for line in lines if (match := re.match(rf"\W*(?:final )?{name}\W*?[:=](.*)", line, re.IGNORECASE))
@@ -85,7 +85,7 @@ def _json_field(text: str, name: str) -> str | None:
         value: Any = json.loads(text[text.index("{") : text.rindex("}") + 1])
     except (ValueError, RecursionError):
         return None
-    value = next((each for key, each in value.items() if str(key).lower() == name), None)
+    value = next((field for key, field in value.items() if str(key).lower() == name), None)
     if isinstance(value, list):
         return ", ".join(map(str, value))
     return str(value) if isinstance(value, str | int | float) else None

@@ -52,9 +52,9 @@ def listed_options(text: str) -> tuple[str, ...] | None:
         return None
     for style in _STYLES:
         for start in reversed([match.start() for match in re.finditer(style.format("A"), text)]):
-            found = _run(style, text, start)
-            if len(found) > 1:
-                return tuple(found)
+            options = _run(style, text, start)
+            if len(options) > 1:
+                return tuple(options)
     return None
 
 
@@ -86,27 +86,27 @@ def grade_labels(question: Question, response: str, gold: Collection[str]) -> Ve
     options = options_of(choices)
     several = _several(text, question.text, labels, options)
     if several is not None:
-        found, place = several
-        name = "labels:" + (",".join(sorted(found)) or "none")
-        correct = found == frozenset(gold)
-        return Verdict(place[:200], name, correct, "match" if correct else "different")
+        chosen, passage = several
+        name = "labels:" + (",".join(sorted(chosen)) or "none")
+        correct = chosen == frozenset(gold)
+        return Verdict(passage[:200], name, correct, "match" if correct else "different")
     if labels.isdigit():
         return Verdict(None, None, False, "no answer")
     text = _ALL_LABELS.sub(lambda listing: listing.group().lower().replace(".", ","), text)
     index = None if _is_marked(text) else _called_correct(text)
     if index is None and not _is_marked(text):
         index = _undetermined(sentences(text)[-1:], choices)
-    said: str | None = text
+    excerpt: str | None = text
     if index is None:
         reading = read_choice(text, options, question.text)
-        index, said, reason = reading.index, reading.text, reading.reason
+        index, excerpt, reason = reading.index, reading.text, reading.reason
         if index is None:
             index = _undetermined(sentences(text)[-2:], choices)
         if index is None:
-            return Verdict(said, None, False, reason)
+            return Verdict(excerpt, None, False, reason)
     label = ALPHABET[index : index + 1]
     correct = frozenset({label}) == frozenset(gold)
-    return Verdict(said and said[:200], f"labels:{label}", correct, "match" if correct else "different")
+    return Verdict(excerpt and excerpt[:200], f"labels:{label}", correct, "match" if correct else "different")
 
 
 def _is_marked(text: str) -> bool:
@@ -120,17 +120,18 @@ def _called_correct(text: str) -> int | None:
     return ALPHABET.index(labels.pop()) if len(labels) == 1 else None
 
 
-def _undetermined(said: Sequence[str], choices: Sequence[str]) -> int | None:
+def _undetermined(last_sentences: Sequence[str], choices: Sequence[str]) -> int | None:
     """The only option that says "impossible to tell", if a sentence says so too and doesn't speak of an option."""
     saying = [number for number, choice in enumerate(choices) if _UNDETERMINED.search(choice)]
-    refuses = any(is_refusal(sentence) and "option" not in sentence.casefold() for sentence in said)
+    refuses = any(is_refusal(sentence) and "option" not in sentence.casefold() for sentence in last_sentences)
     return saying[0] if len(saying) == 1 and refuses else None
 
 
 def _without_echo(text: str, question: str) -> str:
     """`text` without copies of the question and of its list of options; spaces, punctuation and case don't count."""
-    places = [place for place, sign in enumerate(text) if sign.isalnum()]
-    letters = "".join(text[place].casefold()[:1] for place in places)
+    positions = [position for position, sign in enumerate(text) if sign.isalnum()]
+    # One character per sign ("ß" would become "ss"), so that an index of `letters` is one of `positions`.
+    letters = "".join(text[position].casefold()[:1] for position in positions)
     options = listed_options(question)
     listed = "".join(f"{label}{option}" for label, option in zip(ALPHABET, options or (), strict=False))
     kept = list(text)
@@ -139,7 +140,7 @@ def _without_echo(text: str, question: str) -> str:
         at = letters.find(wanted) if len(wanted) >= MIN_ECHO_CHARACTERS else -1
         while at >= 0:
             end = at + len(wanted)
-            kept[places[at] : places[end - 1] + 1] = "\n" + " " * (places[end - 1] - places[at])
+            kept[positions[at] : positions[end - 1] + 1] = "\n" + " " * (positions[end - 1] - positions[at])
             at = letters.find(wanted, end)
     return "".join(kept)
 
@@ -152,12 +153,12 @@ def _several(text: str, question: str, labels: str, options: Options) -> tuple[f
     asks_several = _ASKS_SEVERAL.search(question) is not None
     for span in final_spans(text, question):
         if span.kind in _STRONG:
-            said = without_markup(span.text).strip(" \n\"'.,:;")
-            if by_text(said, options) is not None:
+            answer = without_markup(span.text).strip(" \n\"'.,:;")
+            if by_text(answer, options) is not None:
                 return None
-            found = label_set(said, labels)
-            if found is not None:
-                return found, span.text
+            chosen = label_set(answer, labels)
+            if chosen is not None:
+                return chosen, span.text
         elif asks_several:
             listed = re.search(rf"(?<![\w-])[{labels}](?:{_JOIN}[{labels}](?![\w-]))+", span.text)
             if listed is not None:
@@ -174,7 +175,7 @@ def label_set(text: str, labels: str = ALPHABET) -> frozenset[str] | None:
     if _NONE.fullmatch(text):
         return frozenset()
     text = text.strip("()[]{} .") if text.count("(") <= 1 else text
-    one = rf"[(\[{{]?\s*[{labels}]\s*[)\]}}]?\.?"
-    if re.fullmatch(rf"{one}(?:{_JOIN}{one})*", text, re.IGNORECASE):
+    label = rf"[(\[{{]?\s*[{labels}]\s*[)\]}}]?\.?"
+    if re.fullmatch(rf"{label}(?:{_JOIN}{label})*", text, re.IGNORECASE):
         return frozenset(letter.upper() for letter in re.findall(rf"\b[{labels}]\b", text, re.IGNORECASE))
     return None

@@ -18,7 +18,10 @@ from vpbench.records import Question, Verdict
 
 
 def grade_answer(question: Question, response: str, *, gold_choice: int | None = None) -> Verdict:
-    """The verdict on `response`. `gold_choice`: index of the right option, None for a free-form question."""
+    """The verdict on `response`. `gold_choice`: index of the right option, None for a free-form question.
+
+    Raises `GradeError` if formulas have to be compared and math-verify can't be started.
+    """
     if not response or not response.strip():
         return Verdict(None, None, False, "empty response")
     text = readable(response)
@@ -30,6 +33,7 @@ def grade_answer(question: Question, response: str, *, gold_choice: int | None =
     if reading.index is None:
         return Verdict(reading.text, None, False, reading.reason)
     index = reading.index
+    # The data set's answer is a text: options that read alike are one, whichever of them is named.
     if question.choices and question.choices[gold_choice] == question.answer:
         index = question.choices.index(question.choices[index])
         gold_choice = question.choices.index(question.answer)

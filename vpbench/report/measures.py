@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from vpbench.base import Task
+from vpbench.errors import Boundary
 from vpbench.measures import Measure
 from vpbench.records import Question
 from vpbench.report.result import MeasurePoint, NamedMeasure
@@ -52,7 +53,9 @@ def measures_of(task: Task, questions: Sequence[Question], correctness: Any) -> 
     """The measures of `questions` given their `correctness` [Q, K]."""
     accuracy = Measure.accuracy(correctness)
     parts = [part for category in task.breakdowns for part in accuracy.by_category(questions, category)]
-    return [accuracy, *task.measures(questions, correctness), *parts]
+    with Boundary(f"task {task.name!r}: measures"):
+        figures = list(task.measures(questions, correctness))
+    return [accuracy, *figures, *parts]
 
 
 def _intervals(measures: Sequence[Measure], clusters: Sequence[str], resamples: int, seed: int) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vpbench.base import Task
+from vpbench.errors import Boundary
 from vpbench.records import Question
 from vpbench.stats import Curves
 
@@ -46,7 +47,8 @@ def units_of(task: Task, questions: Sequence[Question], curves: Curves) -> Units
 def _by_group(task: Task, questions: Sequence[Question], groups: Mapping[str, list[int]], matrix: Any) -> Any:
     rows = []
     for numbers in groups.values():
-        value = task.group_value([questions[number] for number in numbers], matrix[numbers])
+        with Boundary(f"task {task.name!r}: group_value"):
+            value = task.group_value([questions[number] for number in numbers], matrix[numbers])
         if value is None:
             return None
         rows.append(value)

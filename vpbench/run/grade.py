@@ -1,63 +1,120 @@
-"""The grade stage: a verdict for every candidate over a durable store, by rule or with a judge."""
+"""The grade stage: a verdict for every candidate over a durable store, by rule or with a judge.
+
+Rows that are owed are graded, no others. A row whose grader raises, or to which the judge gave no reply, is wrong, with
+the reason; like one whose formulas weren't compared to the end it is owed again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from vpbench.base import Dialogue, Task
-from vpbench.errors import DataError
+from vpbench.errors import Boundary, DataError, PluginError
 from vpbench.pools.pool import PoolRow
 from vpbench.progress import Progress
-from vpbench.records import GradingMode, Question, RowKey, Verdict
+from vpbench.records import COMPARISON_FAILED, TIMEOUT, GradingMode, Question, Reason, RowKey, Verdict
+from vpbench.run.allowance import Allowance
+from vpbench.run.checks import checked_verdict
 from vpbench.run.judge import FAILED, UNREADABLE, JudgeStage
 from vpbench.store import RowStore, content_hash
 
+GRADER_FAILED = "grader failed"
+"""The kind of reason of a row whose grader raised."""
 
-def grade_stage(
-    folder: Path,
-    key: Mapping[str, Any],
-    task: Task,
-    questions: Mapping[str, Question],
-    rows: Mapping[str, Sequence[PoolRow]],
-    mode: GradingMode,
-    progress: Progress,
-    judge: JudgeStage | None = None,
-) -> dict[RowKey, Verdict]:
-    """A verdict for every row; where the rule asks a language model, from the judge if there is one.
+FLUSHED_ROWS = 64
+"""Verdicts are handed to the operating system so many at a time."""
 
-    A row to which the judge gave no reply is wrong, with the reason, and owed again.
-    """
-    wanted = {row.candidate.key: row for id in questions for row in rows[id]}
-    dialogues: dict[RowKey, Dialogue] = {}
-    failed: dict[RowKey, Verdict] = {}
-    with RowStore(folder, "verdicts", key) as store, progress(f"grading {task.name}", len(wanted)) as bar:
-        for done, (id, row) in enumerate(wanted.items()):
-            content = content_hash(row.candidate.response, row.extraction)
-            if store.rows.get(id, {}).get("content") != content:
-                question = questions[row.candidate.question_id]
-                dialogue = task.judge(question, row.candidate.response, row.extraction) if judge else None
-                if dialogue is None:
-                    verdict = _grade(task, question, row, mode)
-                    store.append(id, {**_verdict_values(verdict), "content": content})
-                else:
-                    dialogues[id] = dialogue
-            if done % 64 == 63:
-                store.flush()
-                bar.update(64)
-        with progress(f"judging {task.name}", len(dialogues)) as bar:
-            for id, end in judge.hold(dialogues) if judge and dialogues else ():
-                row = wanted[id]
-                if isinstance(end, str):
-                    failed[id] = Verdict(None, None, False, f"{FAILED}: {end}")
-                else:
-                    verdict = end or _by_rule(_grade(task, questions[row.candidate.question_id], row, mode))
-                    content = content_hash(row.candidate.response, row.extraction)
-                    store.append(id, {**_verdict_values(verdict), "content": content})
+
+@dataclass(frozen=True)
+class GradeStage:
+    """Grading for one task: by rule, or with `judge` where the official rule asks a language model."""
+
+    task: Task
+    mode: GradingMode
+    progress: Progress
+    max_error_rate: float
+    judge: JudgeStage | None = None
+
+    def verdicts(
+        self,
+        folder: Path,
+        key: Mapping[str, Any],
+        questions: Mapping[str, Question],
+        rows: Mapping[str, Sequence[PoolRow]],
+    ) -> dict[RowKey, Verdict]:
+        """A verdict for every row of the questions, kept in `folder` under `key`.
+
+        Raises `TooManyFailures` once the graders of more rows than allowed raise; what is done is kept.
+        """
+        wanted = {row.candidate.key: row for id in questions for row in rows[id]}
+        allowance = Allowance(f"grading {self.task.name}", len(wanted), self.max_error_rate)
+        failed: dict[RowKey, Verdict] = {}
+        dialogues: dict[RowKey, Dialogue] = {}
+        with RowStore(folder, "verdicts", key) as store, self.progress(f"grading {self.task.name}", len(wanted)) as bar:
+            for number, (row_key, row) in enumerate(wanted.items(), 1):
+                if _owed(store.rows.get(row_key), row):
+                    try:
+                        outcome = self._by_rule_or_dialogue(questions[row_key[0]], row)
+                    except PluginError as error:
+                        failed[row_key] = Verdict(None, None, False, f"{GRADER_FAILED}: {error}")
+                        allowance.count(f"question {row_key[0]!r} candidate {row_key[1]}: {error}")
+                    else:
+                        if isinstance(outcome, Verdict):
+                            _keep(store, row, outcome)
+                        else:
+                            dialogues[row_key] = outcome
+                if number % FLUSHED_ROWS == 0:
+                    store.flush()
                 bar.update(1)
-        return {id: failed.get(id) or _verdict(store.rows[id]) for id in wanted}
+            for row_key, verdict in self._judged(dialogues, questions, wanted):
+                if isinstance(verdict, Verdict):
+                    _keep(store, wanted[row_key], verdict)
+                else:
+                    failed[row_key] = Verdict(None, None, False, verdict)
+                    if Reason(verdict).kind == GRADER_FAILED:
+                        allowance.count(f"question {row_key[0]!r} candidate {row_key[1]}: {verdict}")
+            return {row_key: failed.get(row_key) or _verdict(store.rows[row_key]) for row_key in wanted}
+
+    def _by_rule_or_dialogue(self, question: Question, row: PoolRow) -> Verdict | Dialogue:
+        dialogue = None
+        if self.judge is not None:
+            with Boundary(f"{_plugin(self.task, row)} judge"):
+                dialogue = self.task.judge(question, row.candidate.response, row.extraction)
+        return self._by_rule(question, row) if dialogue is None else dialogue
+
+    def _by_rule(self, question: Question, row: PoolRow) -> Verdict:
+        where = _plugin(self.task, row)
+        verdict = None
+        if self.mode == "official" and row.extraction is not None:
+            with Boundary(f"{where} grade_extraction"):
+                verdict = self.task.grade_extraction(question, row.extraction)
+        if verdict is None:
+            with Boundary(f"{where} grade"):
+                verdict = self.task.grade(question, row.candidate.response, self.mode)
+        return checked_verdict(verdict, where)
+
+    def _judged(
+        self, dialogues: Mapping[RowKey, Dialogue], questions: Mapping[str, Question], rows: Mapping[RowKey, PoolRow]
+    ) -> Iterator[tuple[RowKey, Verdict | str]]:
+        """The verdict of each conversation with the judge, or why there is none."""
+        if self.judge is None or not dialogues:
+            return
+        with self.progress(f"judging {self.task.name}", len(dialogues)) as bar:
+            for row_key, end in self.judge.hold(dialogues):
+                row = rows[row_key]
+                if isinstance(end, PluginError):
+                    yield row_key, f"{GRADER_FAILED}: {end}"
+                elif isinstance(end, str):
+                    yield row_key, f"{FAILED}: {end}"
+                elif end is not None:
+                    yield row_key, checked_verdict(end, _plugin(self.task, row))
+                else:
+                    verdict = self._by_rule(questions[row_key[0]], row)
+                    yield row_key, replace(verdict, reason=f"{UNREADABLE}: {verdict.reason}")
+                bar.update(1)
 
 
 def given_verdicts(rows: Mapping[str, Sequence[PoolRow]], ids: Sequence[str]) -> dict[RowKey, Verdict]:
@@ -71,26 +128,26 @@ def given_verdicts(rows: Mapping[str, Sequence[PoolRow]], ids: Sequence[str]) ->
     return verdicts
 
 
-def _grade(task: Task, question: Question, row: PoolRow, mode: GradingMode) -> Verdict:
-    verdict = None
-    if mode == "official" and row.extraction is not None:
-        verdict = task.grade_extraction(question, row.extraction)
-    return verdict or task.grade(question, row.candidate.response, mode)
+def _plugin(task: Task, row: PoolRow) -> str:
+    return f"task {task.name!r}, question {row.candidate.question_id!r} candidate {row.candidate.index}:"
 
 
-def _by_rule(verdict: Verdict) -> Verdict:
-    """The rule's verdict on a row whose judge's reply can't be read."""
-    return replace(verdict, reason=f"{UNREADABLE}: {verdict.reason}")
+def _content(row: PoolRow) -> str:
+    return content_hash(row.candidate.response, row.extraction)
+
+
+def _keep(store: RowStore, row: PoolRow, verdict: Verdict) -> None:
+    values = {name: getattr(verdict, name) for name in ("extracted", "answer_class", "correct", "reason")}
+    store.append(row.candidate.key, {**values, "content": _content(row)})
+
+
+def _owed(stored: Mapping[str, Any] | None, row: PoolRow) -> bool:
+    """Whether there is no verdict on this very content, or one for a reason that may be gone."""
+    if stored is None or stored.get("content") != _content(row):
+        return True
+    # Where the judge's reply can't be read the rule's reason stands after the judge's.
+    return stored["reason"].rpartition(": ")[2] in {TIMEOUT, COMPARISON_FAILED}
 
 
 def _verdict(row: Mapping[str, Any]) -> Verdict:
     return Verdict(row["extracted"], row["answer_class"], row["correct"], row["reason"])
-
-
-def _verdict_values(verdict: Verdict) -> dict[str, Any]:
-    return {
-        "extracted": verdict.extracted,
-        "answer_class": verdict.answer_class,
-        "correct": verdict.correct,
-        "reason": verdict.reason,
-    }

@@ -16,13 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from vpbench.base import Dialogue, Task
-from vpbench.errors import TooManyFailures
+from vpbench.errors import Boundary, PluginError, TooManyFailures
 from vpbench.generate import Generation, Generator, Message, PoolRow, Prompt, Sampling, load_generator, used_since
 from vpbench.records import Question, Reason, RowKey, Verdict
 from vpbench.store import RowStore, folder_name
 
 ROWS_AT_ONCE = 4096
 SAMPLING = Sampling(temperature=0.0, top_p=1.0, max_tokens=4096)
+End = Verdict | PluginError | str | None
+"""How a conversation ends: a verdict, an exception of the grader's code, why there is no reply, an unreadable reply."""
+
 FAILED = "judge failed"
 UNREADABLE = "judge's reply can't be read"
 
@@ -72,8 +75,8 @@ class JudgeStage:
     pool: str
     max_failures: float
 
-    def hold(self, dialogues: Mapping[RowKey, Dialogue]) -> Iterator[tuple[RowKey, Verdict | str | None]]:
-        """How each conversation ends, as it ends: a verdict, None for an unreadable reply, or why there is no reply.
+    def hold(self, dialogues: Mapping[RowKey, Dialogue]) -> Iterator[tuple[RowKey, End]]:
+        """How each conversation ends, as it ends; None is an unreadable reply.
 
         Raises `TooManyFailures`; the replies that came are kept.
         """
@@ -93,21 +96,33 @@ class JudgeStage:
                         )
                     yield row, end
 
-    def _rounds(
-        self, dialogues: Mapping[RowKey, Dialogue], store: RowStore
-    ) -> Iterator[tuple[RowKey, Verdict | str | None]]:
+    def _rounds(self, dialogues: Mapping[RowKey, Dialogue], store: RowStore) -> Iterator[tuple[RowKey, End]]:
         asked: dict[str, list[RowKey]] = {}
         for row, dialogue in dialogues.items():
-            yield from _continue(dialogue, None, row, asked)
+            yield from self._continue(dialogue, None, row, asked)
         while asked:
             following: dict[str, list[RowKey]] = {}
             for prompt, reply in self._answers(list(asked), store):
                 for row in asked[prompt]:
                     if isinstance(reply, str):
-                        yield from _continue(dialogues[row], reply, row, following)
+                        yield from self._continue(dialogues[row], reply, row, following)
                     else:
                         yield row, str(reply.error)
             asked = following
+
+    def _continue(
+        self, dialogue: Dialogue, reply: str | None, row: RowKey, asked: dict[str, list[RowKey]]
+    ) -> Iterator[tuple[RowKey, End]]:
+        """Go on with a conversation up to its next prompt, which joins `asked`, or to its end, which is yielded."""
+        try:
+            with Boundary(f"task {self.task!r}, question {row[0]!r} candidate {row[1]}: judge"):
+                prompt = next(dialogue) if reply is None else dialogue.send(reply)
+        except StopIteration as end:
+            yield row, end.value
+        except PluginError as error:
+            yield row, error
+        else:
+            asked.setdefault(prompt, []).append(row)
 
     def _answers(self, prompts: Sequence[str], store: RowStore) -> Iterator[tuple[str, str | Generation]]:
         """Every prompt with its reply, kept or new; where there is none, with the generation that failed."""
@@ -134,11 +149,17 @@ def rows_to_judge(task: Task, questions: Mapping[str, Question], rows: Mapping[s
     if not needs_judge(task):
         return []
     return [
-        row.candidate.key
-        for id, candidates in rows.items()
-        for row in candidates
-        if task.judge(questions[id], row.candidate.response, row.extraction) is not None
+        row.candidate.key for id, candidates in rows.items() for row in candidates if _asks(task, questions[id], row)
     ]
+
+
+def _asks(task: Task, question: Question, row: PoolRow) -> bool:
+    try:
+        with Boundary(f"task {task.name!r}, question {question.id!r}: judge"):
+            return task.judge(question, row.candidate.response, row.extraction) is not None
+    except PluginError:
+        # The grade stage meets it again, and makes it the row's reason.
+        return True
 
 
 def judge_facts(judge: Judge, used_before: Mapping[str, float], rows: int) -> dict[str, Any]:
@@ -164,15 +185,3 @@ def judge_notes(asked: Sequence[RowKey], verdicts: Mapping[RowKey, Verdict], jud
     if failed:
         notes.append(f"{failed} rows got no reply from the judge and count as wrong; the same command asks again")
     return notes
-
-
-def _continue(
-    dialogue: Dialogue, reply: str | None, row: RowKey, asked: dict[str, list[RowKey]]
-) -> Iterator[tuple[RowKey, Verdict | None]]:
-    """Go on with a conversation up to its next prompt, which joins `asked`, or to its end, which is yielded."""
-    try:
-        prompt = next(dialogue) if reply is None else dialogue.send(reply)
-    except StopIteration as end:
-        yield row, end.value
-    else:
-        asked.setdefault(prompt, []).append(row)

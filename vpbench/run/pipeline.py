@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING, Any
 from vpbench.base import BaseTask, Critic, StepTask, Task
 from vpbench.data import load_solutions
 from vpbench.data.miniature import nano_settings
-from vpbench.errors import ConfigError, DataError
+from vpbench.errors import Boundary, ConfigError, DataError
 from vpbench.generate import Pool, PoolRow, used_since
-from vpbench.plugins import Found, critic_settings, find_critic, make_critic
+from vpbench.plugins import Found, critic_settings, find_critic, make_critic, plugin_code
 from vpbench.pools.scores import GivenScores
 from vpbench.progress import Progress
-from vpbench.records import LabelledSolution, Question, RowKey, Score, Selection, Verdict
+from vpbench.records import Candidate, LabelledSolution, Question, RowKey, Score, Selection, Verdict
 from vpbench.run.candidates import Plan, plan, size_notes
-from vpbench.run.grade import given_verdicts, grade_stage
+from vpbench.run.grade import GradeStage, given_verdicts
 from vpbench.run.judge import JudgeStage, judge_facts, judge_notes, load_judge, rows_to_judge
 from vpbench.run.request import Request
-from vpbench.run.score import score_stage
+from vpbench.run.score import ScoreStage
 from vpbench.store import folder_name
 
 if TYPE_CHECKING:
@@ -65,6 +65,16 @@ class Prepared(Common):
     judge: dict[str, Any] | None
     drawing: dict[str, Any] | None
 
+    @property
+    def origin(self) -> str:
+        """Where the candidates come from: the pool's name."""
+        return self.pool.name
+
+    @property
+    def candidates(self) -> dict[str, list[Candidate]]:
+        """By question id."""
+        return {id: [row.candidate for row in rows] for id, rows in self.rows.items()}
+
     def pools(self, scores: Mapping[RowKey, Score], aggregate: str) -> list[QuestionPool]:
         """Every question's candidates as statistics take them; `aggregate` makes one score of those of the steps."""
         return [self._pool(question, scores, aggregate) for question in self.questions.values()]
@@ -92,6 +102,21 @@ class PreparedSteps(Common):
 
     task: StepTask
     solutions: list[LabelledSolution]
+
+    @property
+    def origin(self) -> str:
+        """Where the candidates come from."""
+        return "steps"
+
+    @property
+    def questions(self) -> dict[str, Question]:
+        """By id; each solution has a question of its own."""
+        return {solution.question.id: solution.question for solution in self.solutions}
+
+    @property
+    def candidates(self) -> dict[str, list[Candidate]]:
+        """By question id."""
+        return {solution.question.id: [solution.candidate] for solution in self.solutions}
 
 
 @dataclass(frozen=True)
@@ -160,7 +185,8 @@ def _verdicts(
         stage = JudgeStage(judge, request.output, task.name, pool.name, allowed)
     folder = request.output / "verdicts" / folder_name(task.name, pool.name, request.grading, key=grade_key)
     before = judge.generator.usage() if judge else {}
-    verdicts = grade_stage(folder, grade_key, task, dict(questions), rows, request.grading, progress, stage)
+    grading = GradeStage(task, request.grading, progress, request.max_error_rate, stage)
+    verdicts = grading.verdicts(folder, grade_key, questions, rows)
     facts = judge_facts(judge, before, len(asked)) if judge else None
     return verdicts, facts, judge_notes(asked, verdicts, judge)
 
@@ -186,53 +212,59 @@ def score(
     critic: Critic,
     progress: Progress,
     make_ready: Callable[[], None] | None = None,
+    echo: Callable[[str], None] = lambda text: None,
 ) -> Scored:
-    """Score every prepared row with `critic`. Raises `CriticError`, `TooManyFailures`.
+    """Score every prepared row with `critic`. Raises `CriticError`, `TooManyFailures`, `PluginError`.
 
-    `make_ready` is called where there is something to score (None: the critic's own `prepare`).
+    `make_ready` is called where there is something to score (None: the critic's own `prepare`). `echo` hears what was
+    scored before.
     """
-    started, used_before = time.perf_counter(), dict(critic.usage())
-    settings: dict[str, Any] = asdict(critic) if is_dataclass(critic) else {}
-    compared: list[str] = [each.name for each in fields(critic) if each.compare] if is_dataclass(critic) else []
-    revision = critic.revision()
-    key = {
-        **prepared.key,
-        "critic": critic.name,
-        "critic_version": critic.version,
-        "critic_revision": revision,
-        "settings": {name: settings[name] for name in compared},
-    }
-    origin = prepared.pool.name if isinstance(prepared, Prepared) else "steps"
-    folder = prepared.request.output / "scores" / folder_name(prepared.task.name, origin, critic.name, key=key)
-    if isinstance(prepared, Prepared):
-        questions = prepared.questions
-        candidates = {id: [row.candidate for row in rows] for id, rows in prepared.rows.items()}
-    else:
-        questions = {each.question.id: each.question for each in prepared.solutions}
-        candidates = {each.question.id: [each.candidate] for each in prepared.solutions}
-    scores = score_stage(
-        folder, key, critic, questions, candidates, prepared.request.max_error_rate, progress, make_ready
-    )
+    started = time.perf_counter()
+    with Boundary(f"critic {critic.name!r}: usage"):
+        used_before = dict(critic.usage())
+    key = {**prepared.key, **critic_key(critic)}
+    folder = prepared.request.output / "scores" / folder_name(prepared.task.name, prepared.origin, critic.name, key=key)
+    stage = ScoreStage(critic, prepared.request.max_error_rate, progress, make_ready, echo)
+    scores = stage.scores(folder, key, prepared.questions, prepared.candidates)
     seconds = time.perf_counter() - started
+    with Boundary(f"critic {critic.name!r}: usage"):
+        used = used_since(used_before, critic.usage())
+    settings: dict[str, Any] = asdict(critic) if is_dataclass(critic) else {}
     return Scored(
         critic.name,
         critic.selection,
         critic.step_threshold,
         settings,
-        revision,
+        key["critic_revision"],
         scores,
         key,
         seconds,
-        used_since(used_before, critic.usage()),
+        used,
     )
+
+
+def critic_key(critic: Critic) -> dict[str, Any]:
+    """What determines a critic's scores. A critic that isn't shipped is keyed by its source as well.
+
+    Shipped ones aren't, since an upgrade of vpbench that changes no score mustn't cost a rescoring: their `version`
+    says when it does. Raises `PluginError`, `CriticError`, `ConfigError`.
+    """
+    with Boundary(f"critic {critic.name!r}: revision"):
+        revision = critic.revision()
+    compared: list[str] = [field.name for field in fields(critic) if field.compare] if is_dataclass(critic) else []
+    key = {
+        "critic": critic.name,
+        "critic_version": critic.version,
+        "critic_revision": revision,
+        "settings": {name: getattr(critic, name) for name in compared},
+    }
+    code = plugin_code(type(critic))
+    return key if code is None else {**key, "critic_code": code}
 
 
 def use_scores(prepared: Prepared | PreparedSteps, given: GivenScores, name: str) -> Scored:
     """Scores from a file, for exactly the prepared rows. Raises `DataError` naming the first row without one."""
-    if isinstance(prepared, Prepared):
-        keys = [row.candidate.key for rows in prepared.rows.values() for row in rows]
-    else:
-        keys = [each.candidate.key for each in prepared.solutions]
+    keys = [candidate.key for candidates in prepared.candidates.values() for candidate in candidates]
     missing = [key for key in keys if key not in given.scores]
     if missing:
         id, index = missing[0]
@@ -240,9 +272,9 @@ def use_scores(prepared: Prepared | PreparedSteps, given: GivenScores, name: str
             f"--scores {given.name}: no score for {len(missing)} of {len(keys)} rows, the first is question {id!r} "
             f"candidate {index}; scores are matched by `question_id` and `index` (or the place in `candidates`)"
         )
-    key = {**prepared.key, "scores": given.sha256}
-    scores = {each: given.scores[each] for each in keys}
-    return Scored(name, "best", Critic.step_threshold, {}, given.sha256, scores, key, 0.0)
+    scores = {key: given.scores[key] for key in keys}
+    row_key = {**prepared.key, "scores": given.sha256}
+    return Scored(name, "best", Critic.step_threshold, {}, given.sha256, scores, row_key, 0.0)
 
 
 def build_critics(names: Sequence[str], settings: Mapping[str, str], nano: bool = False) -> list[Critic]:

@@ -2,30 +2,29 @@
 
 A critic that can do part of its work early says so by `Critic.prefetch`; it is called one question ahead in a thread of
 its own. Errors of images, data and critics are left for `Critic.score`, which meets them again on the right question;
-any other exception is raised there.
+an exception of the critic's code is that question's failure.
 """
 
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from types import TracebackType
 
 from vpbench.base import Critic
-from vpbench.errors import VpbenchError
+from vpbench.errors import Boundary, PluginError, VpbenchError
 from vpbench.records import Question
 
 
-class Ahead:
+class Prefetch:
     """Calls a critic's `prefetch` for one question at a time; a context manager that ends its thread."""
 
     def __init__(self, critic: Critic) -> None:
         self._critic = critic
-        self._used = critic.questions_at_once == 1 and type(critic).prefetch is not Critic.prefetch
+        self._used = type(critic).prefetch is not Critic.prefetch
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="prefetch")
-        self._pending: Future[None] | None = None
+        self._pending: Future[PluginError | None] | None = None
 
-    def __enter__(self) -> Ahead:
+    def __enter__(self) -> Prefetch:
         return self
 
     def __exit__(
@@ -38,12 +37,18 @@ class Ahead:
         if self._used:
             self._pending = self._thread.submit(self._prefetch, question)
 
-    def wait(self) -> None:
-        """Until what was begun is done; to be called before that question is scored."""
+    def failure(self) -> PluginError | None:
+        """What went wrong in the critic's code for the question begun last; waits until that is done."""
         pending, self._pending = self._pending, None
-        if pending is not None:
-            pending.result()
+        return None if pending is None else pending.result()
 
-    def _prefetch(self, question: Question) -> None:
-        with suppress(VpbenchError):
-            self._critic.prefetch(question)
+    def _prefetch(self, question: Question) -> PluginError | None:
+        try:
+            with Boundary(f"critic {self._critic.name!r}, question {question.id!r}: prefetch"):
+                self._critic.prefetch(question)
+        except PluginError as error:
+            return error
+        except VpbenchError:
+            # `score` meets it again, on the right question.
+            return None
+        return None

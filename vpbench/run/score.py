@@ -1,103 +1,156 @@
-"""The stages between candidates and result: grading and scoring, each over a durable store.
+"""The score stage: a critic's score for every candidate over a durable store, question by question.
 
-A stage does the rows that are owed and no others. A row that fails is a row with its reason; where the question as a
-whole failed (a missing image, say) its rows are tried again when the same command runs again, where the critic refused
-a response that is final. When more fail than the run allows, the stage stops with everything done so far kept.
+Rows that are owed are scored, no others. A row that fails is a row with its reason. Where the question as a whole
+failed (a missing image, say, or an exception of the critic's code) its rows are owed again; where the critic refused a
+response that is final.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from vpbench.base import Critic
-from vpbench.errors import CriticError, DataError, TooManyFailures
+from vpbench.errors import Boundary, CriticError, DataError, PluginError, VpbenchError
 from vpbench.progress import Progress
 from vpbench.records import EMPTY_RESPONSE, Candidate, Question, RowKey, Score
-from vpbench.run.prefetch import Ahead
+from vpbench.run.allowance import Allowance
+from vpbench.run.checks import checked_scores
+from vpbench.run.executor import Executor, LocalExecutor
+from vpbench.run.prefetch import Prefetch
 from vpbench.store import RowStore, content_hash
 
+Item = tuple[Question, Sequence[Candidate]]
 
-def score_stage(
-    folder: Path,
-    key: Mapping[str, Any],
-    critic: Critic,
-    questions: Mapping[str, Question],
-    candidates: Mapping[str, Sequence[Candidate]],
-    max_error_rate: float,
-    progress: Progress,
-    make_ready: Callable[[], None] | None = None,
-) -> dict[RowKey, Score]:
-    """A score for every candidate, question by question. Raises `TooManyFailures`; what is done is kept.
 
-    `make_ready` is called once if anything is owed (None: the critic's own `prepare`).
+@dataclass(frozen=True)
+class ScoreStage:
+    """Scoring with one critic. `make_ready` is called once if anything is owed (None: the critic's own `prepare`).
+
+    `tell` hears how many questions' scores were there already.
     """
-    total = sum(len(candidates[id]) for id in questions)
-    failures: list[str] = []
-    ready = False
-    with (
-        RowStore(folder, "scores", key) as store,
-        progress(f"scoring {key['task']} ({critic.name})", total) as bar,
-        Ahead(critic) as ahead,
-    ):
-        ids = list(questions)
-        for start in range(0, len(ids), critic.questions_at_once):
-            chunk = ids[start : start + critic.questions_at_once]
-            owed = {id: [each for each in candidates[id] if _owed(each, store.rows.get(each.key))] for id in chunk}
-            work = [(questions[id], rows) for id, rows in owed.items() if rows]
-            if work and not ready:
-                (make_ready or critic.prepare)()
-                ready = True
-            ahead.wait()
-            following = ids[start + 1 : start + 2]
-            if work and any(_owed(each, store.rows.get(each.key)) for id in following for each in candidates[id]):
-                ahead.start(questions[following[0]])
-            for position, scores in _scored(critic, work):
-                for each, score in zip(work[position][1], scores, strict=True):
-                    store.append(each.key, {**asdict(score), "content": content_hash(each.response, each.steps)})
+
+    critic: Critic
+    max_error_rate: float
+    progress: Progress
+    make_ready: Callable[[], None] | None = None
+    tell: Callable[[str], None] = lambda text: None
+    executor: Executor = LocalExecutor()
+
+    def scores(
+        self,
+        folder: Path,
+        key: Mapping[str, Any],
+        questions: Mapping[str, Question],
+        candidates: Mapping[str, Sequence[Candidate]],
+    ) -> dict[RowKey, Score]:
+        """A score for every candidate of the questions, kept in `folder` under `key`.
+
+        Raises `TooManyFailures`, and `CriticError` for what concerns the critic as a whole; what is done is kept.
+        """
+        keys = [candidate.key for id in questions for candidate in candidates[id]]
+        allowance = Allowance(f"scoring with {self.critic.name}", len(keys), self.max_error_rate)
+        title = f"scoring {key['task']} ({self.critic.name})"
+        with RowStore(folder, "scores", key) as store, self.progress(title, len(keys)) as bar:
+            items = [
+                (question, [row for row in candidates[id] if _owed(row, store.rows.get(row.key))])
+                for id, question in questions.items()
+            ]
+            owed = {candidate.key for _, rows in items for candidate in rows}
+            self._tell_reused(items, folder)
+            _count([row_key for row_key in keys if row_key not in owed], store, allowance)
+            bar.update(len(keys) - len(owed))
+            if owed:
+                with Boundary(f"critic {self.critic.name!r}: prepare"):
+                    (self.make_ready or self.critic.prepare)()
+            uncounted: list[RowKey] = []
+            results = self.executor.run(partial(score_items, self.critic), items)
+            for number, (position, scores) in enumerate(results, 1):
+                rows = items[position][1]
+                for candidate, score in zip(rows, scores, strict=True):
+                    content = content_hash(candidate.response, candidate.steps)
+                    store.append(candidate.key, {**asdict(score), "content": content})
                 store.flush()
-            for each in (each for id in chunk for each in candidates[id]):
-                bar.update(1)
-                row = store.rows[each.key]
-                if row["value"] is None and row["reason"] != EMPTY_RESPONSE:
-                    failures.append(f"question {each.question_id!r} candidate {each.index}: {row['reason']}")
-            if len(failures) > max_error_rate * total:
-                raise TooManyFailures(
-                    f"scoring with {critic.name} stopped: {len(failures)} of {total} rows failed, more than "
-                    f"--max-error-rate {max_error_rate:g} allows; what is done is kept. The first: {failures[0]}"
-                )
-        keys = [each.key for id in questions for each in candidates[id]]
-        return {key: _score(store.rows[key]) for key in keys}
+                bar.update(len(rows))
+                uncounted += [candidate.key for candidate in rows]
+                # What a critic has in hand at a time is paid for, so all of it is kept before failures stop the stage.
+                if number % self.critic.questions_at_once == 0:
+                    _count(uncounted, store, allowance)
+                    uncounted.clear()
+            _count(uncounted, store, allowance)
+            return {row_key: _score(store.rows[row_key]) for row_key in keys}
+
+    def _tell_reused(self, items: Sequence[Item], folder: Path) -> None:
+        done = sum(not rows for _, rows in items)
+        if done:
+            self.tell(f"scores of {done} of {len(items)} questions taken from {folder}")
 
 
-def _scored(critic: Critic, work: Sequence[tuple[Question, Sequence[Candidate]]]) -> Iterator[tuple[int, list[Score]]]:
-    """The scores of every question, each with its position in `work`, as they are done."""
-    done: Iterable[tuple[int, list[Score]]]
+def score_items(critic: Critic, items: Sequence[Item]) -> Iterator[tuple[int, list[Score]]]:
+    """The scores of every item that has candidates, with its position, as they are done."""
     if critic.questions_at_once == 1:
-        done = enumerate(_scores(critic, question, candidates) for question, candidates in work)
-    else:
-        done = critic.score_questions(work)
-    for position, scores in done:
-        expected = len(work[position][1])
-        if len(scores) != expected:
-            raise CriticError(f"critic {critic.name!r} gave {len(scores)} scores for {expected} candidates")
-        yield position, [_without_nan(score) for score in scores]
+        yield from _one_by_one(critic, items)
+        return
+    positions = [position for position, (_, candidates) in enumerate(items) if candidates]
+    for start in range(0, len(positions), critic.questions_at_once):
+        chunk = positions[start : start + critic.questions_at_once]
+        yield from _together(critic, items, chunk)
 
 
-def _scores(critic: Critic, question: Question, candidates: Sequence[Candidate]) -> list[Score]:
-    """The scores; where the question as a whole failed, failures that another run may be spared."""
+def _one_by_one(critic: Critic, items: Sequence[Item]) -> Iterator[tuple[int, list[Score]]]:
+    with Prefetch(critic) as prefetch:
+        for position, (question, candidates) in enumerate(items):
+            failure = prefetch.failure()
+            if not candidates:
+                continue
+            following, rows = items[position + 1] if position + 1 < len(items) else (question, ())
+            if rows:
+                prefetch.start(following)
+            if failure is not None:
+                yield position, _failed(failure, candidates)
+                continue
+            try:
+                with Boundary(f"critic {critic.name!r}, question {question.id!r}: score"):
+                    scores = critic.score(question, candidates)
+            except (DataError, CriticError, PluginError) as error:
+                yield position, _failed(error, candidates)
+            else:
+                yield position, checked_scores(critic, question, candidates, scores)
+
+
+def _together(critic: Critic, items: Sequence[Item], chunk: Sequence[int]) -> Iterator[tuple[int, list[Score]]]:
+    """Several questions by one call; where it raises, those of its questions that have no scores yet failed."""
+    work = [items[position] for position in chunk]
+    where = f"critic {critic.name!r}, question {work[0][0].id!r} and {len(work) - 1} more: score_questions"
+    owed = dict(enumerate(chunk))
     try:
-        return critic.score(question, candidates)
-    except (DataError, CriticError) as error:
-        return [Score(None, None, str(error), retry=True)] * len(candidates)
+        with Boundary(where):
+            results = iter(critic.score_questions(work))
+        while owed:
+            with Boundary(where):
+                result = next(results, None)
+            if result is None:
+                raise PluginError(f"{where} gave no scores for question {work[next(iter(owed))][0].id!r}")
+            number, scores = result
+            yield owed.pop(number), checked_scores(critic, *work[number], scores)
+    except PluginError as error:
+        for number, position in owed.items():
+            yield position, _failed(error, work[number][1])
 
 
-def _without_nan(score: Score) -> Score:
-    nan = any(value is not None and math.isnan(value) for value in (score.value, *(score.steps or ())))
-    return Score(None, None, "the score is NaN") if nan else score
+def _failed(error: VpbenchError, candidates: Sequence[Candidate]) -> list[Score]:
+    """Rows of a question that failed as a whole, which another run may be spared."""
+    return [Score(None, None, str(error), retry=True)] * len(candidates)
+
+
+def _count(row_keys: Sequence[RowKey], store: RowStore, allowance: Allowance) -> None:
+    for row_key in row_keys:
+        row = store.rows[row_key]
+        if row["value"] is None and row["reason"] != EMPTY_RESPONSE:
+            allowance.count(f"question {row_key[0]!r} candidate {row_key[1]}: {row['reason']}")
 
 
 def _owed(candidate: Candidate, row: Mapping[str, Any] | None) -> bool:

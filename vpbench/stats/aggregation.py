@@ -1,7 +1,6 @@
 """One score per solution out of the scores of its steps.
 
-Every aggregation but `last` gives the same value whatever the order of the steps, to the last bit: sums are
-correctly rounded and products are taken in sorted order, so that solutions with the same step scores tie exactly.
+Every aggregation but `last` gives the same value whatever the order of the steps, to the last bit.
 """
 
 from __future__ import annotations
@@ -17,6 +16,10 @@ LOG_FLOOR = 1e-30
 
 def _floored(values: Sequence[float]) -> list[float]:
     return [max(value, LOG_FLOOR) for value in values]
+
+
+# Correctly rounded sums and sorted products don't depend on the order of the steps. A last bit that did would break
+# ties between solutions with the same step scores.
 
 
 def _mean(values: Sequence[float]) -> float:

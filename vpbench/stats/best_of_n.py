@@ -23,6 +23,7 @@ def subset_within(pool_size: int) -> Array:
     table = np.ones((pool_size + 1, pool_size + 1))
     inside = np.arange(pool_size + 1)
     for n in range(1, pool_size + 1):
+        # C(b, n) / C(T, n) out of its neighbour at n - 1: no binomial coefficient is formed, so nothing overflows.
         table[:, n] = table[:, n - 1] * np.maximum(inside - n + 1, 0) / (pool_size - n + 1)
     table.setflags(write=False)
     return table[:, 1:]
@@ -44,7 +45,7 @@ def expected_best(scores: ArrayLike, correct: Sequence[bool] | BoolArray) -> Arr
     """[T]: expected correctness of the highest-scored of n random candidates; ties are broken uniformly.
 
     For a group of g equal scores above b candidates, (C(b+g, n) - C(b, n)) / C(T, n) is the probability that it holds
-    the maximum; its worth is its mean correctness.
+    the maximum; its worth is its mean correctness. Raises `ValueError` where scores and candidates differ in number.
     """
     right = np.asarray(correct, dtype=np.float64)
     groups, count = rank_groups(scores)

@@ -37,10 +37,12 @@ class Difference:
 
 def resample_counts(units: int, resamples: int, seed: int) -> Iterator[Array]:
     """Chunks [r, units] of how often each unit occurs in each resample; `resamples` rows in all."""
+    # Seeded by the number of units too: whatever has as many units is seen on the same resamples, nothing else is.
     rng = np.random.default_rng([seed, units])
     rows = max(1, CHUNK_CELLS // max(units, 1))
     for start in range(0, resamples, rows):
         many = min(rows, resamples - start)
+        # Row r draws from r * units on, so that a single bincount counts all rows.
         drawn = rng.integers(0, units, size=(many, units)) + units * np.arange(many)[:, None]
         yield np.bincount(drawn.ravel(), minlength=many * units).reshape(many, units).astype(np.float64)
 
@@ -98,11 +100,13 @@ def paired_differences(
 
     p = min(1, 2 (1 + min(#{d* <= 0}, #{d* >= 0})) / (resamples + 1)) over the resampled differences d*: the percentile
     interval turned around, so that p < 1 - level goes with an interval without 0 (but for rounding of the percentile).
+    Source: Davison and Hinkley 1997, 4.2 (the added 1s keep p from 0). Raises `ConfigError` for tables of unlike shape.
     """
     left, right = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if left.shape != right.shape or left.ndim != 2:
         raise ConfigError(f"can't pair {left.shape} values with {right.shape}; compare results on the same questions")
     means = resampled_means(left - right, clusters, resamples, seed)
+    # A zero counts on both sides; one that rounding made 1e-17 would count on one only and make p too small.
     means[np.abs(means) < ROUNDING] = 0.0
     return [
         difference_from_draws(float(value), drawn, level)
@@ -125,7 +129,7 @@ def paired_difference(
     seed: int = 0,
     level: float = LEVEL,
 ) -> Difference:
-    """`paired_differences` of one column: a and b are [Q]."""
+    """`paired_differences` of one column: a and b are [Q]. Raises `ConfigError` where they differ in length."""
     left, right = (np.atleast_2d(np.asarray(values, dtype=np.float64)).T for values in (a, b))
     return paired_differences(left, right, clusters, resamples, seed, level)[0]
 

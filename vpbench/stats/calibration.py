@@ -49,7 +49,7 @@ class Reliability:
 
 
 def step_ranking(labels: Labels, scores: Scores) -> Ranking:
-    """Ranking figures over all labelled steps, ties counted half."""
+    """Ranking figures over all labelled steps, one list per solution; ties counted half. Raises `DataError`."""
     table = step_table(labels, scores)
     made = ~np.isnan(table.score)
     truth, score = table.correct[made], table.score[made]
@@ -72,13 +72,15 @@ def step_ranking(labels: Labels, scores: Scores) -> Ranking:
 def step_reliability(labels: Labels, scores: Scores, bins: int = 10) -> Reliability | None:
     """Reliability in `bins` equal bins of [0, 1] (Guo et al. 2017, arXiv:1706.04599, section 2).
 
-    None where a score lies outside [0, 1] and so isn't a probability, or where there is no scored step.
+    None where a score lies outside [0, 1] and so isn't a probability, or where there is no scored step. Raises
+    `DataError` where labels and scores don't match.
     """
     table = step_table(labels, scores)
     made = ~np.isnan(table.score)
     truth, score = table.correct[made], table.score[made]
     if not len(score) or score.min() < 0 or score.max() > 1:
         return None
+    # A score of exactly 1 belongs to the last bin.
     bin_of = np.minimum((score * bins).astype(np.intp), bins - 1)
     steps = np.bincount(bin_of, minlength=bins)
     sizes = np.maximum(steps, 1)

@@ -43,12 +43,12 @@ def _points(fraction: float) -> str:
 
 
 def _completeness(pools: Sequence[QuestionPool]) -> list[str]:
-    found = []
+    statements = []
     full = max(pool.size for pool in pools)
     short = [pool for pool in pools if pool.size < full]
     if short:
         smallest = min(pool.size for pool in short)
-        found.append(
+        statements.append(
             f"pool incomplete: {len(short)} of {len(pools)} questions have fewer than {full} candidates "
             f"(the fewest: {smallest}), so no n above {smallest} can be computed"
         )
@@ -56,10 +56,10 @@ def _completeness(pools: Sequence[QuestionPool]) -> list[str]:
     missing = sum(int(np.isnan(values).sum()) for values in scores)
     if missing:
         total = sum(len(values) for values in scores)
-        found.append(
+        statements.append(
             f"scores incomplete: {missing} of {total} candidates ({missing / total:.1%}) have none and rank last"
         )
-    return found
+    return statements
 
 
 def _headroom(pools: Sequence[QuestionPool], n: int) -> list[str]:
@@ -75,8 +75,8 @@ def _headroom(pools: Sequence[QuestionPool], n: int) -> list[str]:
 
 
 def _constant(pools: Sequence[QuestionPool], selection: Selection) -> list[str]:
-    known = [pool.scores[~np.isnan(pool.scores)] for pool in pools if pool.scores is not None]
-    several = [values for values in known if len(values) > 1]
+    scored = [pool.scores[~np.isnan(pool.scores)] for pool in pools if pool.scores is not None]
+    several = [values for values in scored if len(values) > 1]
     same = sum(bool((values == values[0]).all()) for values in several)
     if not several or same < CONSTANT_QUESTIONS * len(several):
         return []
@@ -87,9 +87,9 @@ def _constant(pools: Sequence[QuestionPool], selection: Selection) -> list[str]:
 
 
 def _negative_weights(pools: Sequence[QuestionPool], selection: Selection) -> list[str]:
-    """Where a class's sum of scores falls with every candidate more, the vote prefers rare answers."""
-    known = [pool.scores[~np.isnan(pool.scores)] for pool in pools if pool.scores is not None]
-    values = np.concatenate([np.empty(0), *known])
+    # A class's sum of negative scores falls with every candidate more, so that the vote prefers rare answers.
+    scored = [pool.scores[~np.isnan(pool.scores)] for pool in pools if pool.scores is not None]
+    values = np.concatenate([np.empty(0), *scored])
     share = float((values < 0).mean()) if len(values) else 0.0
     if selection != "weighted-vote" or share < MOSTLY_NEGATIVE:
         return []
@@ -114,16 +114,16 @@ def _always_positive(pools: Sequence[QuestionPool], threshold: float | None) -> 
     ]
 
 
-def _follows(pools: Sequence[QuestionPool], sizes: Sequence[Sequence[float]] | None, what: str) -> list[str]:
+def _follows(pools: Sequence[QuestionPool], sizes: Sequence[Sequence[float]] | None, size_name: str) -> list[str]:
     scored = sizes is not None and any(pool.scores is not None for pool in pools)
-    found = within_question_correlation(pools, sizes) if scored and sizes is not None else None
-    if found is None or abs(found.value) < LEAST_CORRELATION or found.low <= 0 <= found.high:
+    correlation = within_question_correlation(pools, sizes) if scored and sizes is not None else None
+    if correlation is None or abs(correlation.value) < LEAST_CORRELATION or correlation.low <= 0 <= correlation.high:
         return []
-    direction = "longer" if found.value > 0 else "shorter"
+    direction = "longer" if correlation.value > 0 else "shorter"
     return [
-        f"score follows {what}: {direction} is scored higher; mean rank correlation {found.value:+.2f} "
-        f"({found.low:+.2f} to {found.high:+.2f}) among equally correct candidates of one question, "
-        f"over {found.questions} questions"
+        f"score follows {size_name}: {direction} is scored higher; mean rank correlation {correlation.value:+.2f} "
+        f"({correlation.low:+.2f} to {correlation.high:+.2f}) among equally correct candidates of one question, "
+        f"over {correlation.questions} questions"
     ]
 
 
@@ -133,6 +133,7 @@ def _openings(step_scores: StepScores | None, aggregation: str | None) -> list[s
     solutions = [np.asarray(steps) for question in step_scores for steps in question if len(steps) >= 3]
     if len(solutions) < LEAST_OPENINGS:
         return []
+    # Of k steps that tie for the highest, the first has 1/k of the lead.
     share = float(np.mean([(steps[0] == steps.max()) / (steps == steps.max()).sum() for steps in solutions]))
     chance = float(np.mean([1 / len(steps) for steps in solutions]))
     if share < max(FIRST_STEP_HIGHEST, 1.5 * chance):
@@ -144,11 +145,11 @@ def _openings(step_scores: StepScores | None, aggregation: str | None) -> list[s
 
 
 def _interval(pools: Sequence[QuestionPool], selection: Selection, n: int, seed: int) -> list[str]:
-    found = curves(pools, selection, ns=[n], seed=seed)
-    if found.critic is None or n < 2:
+    curve = curves(pools, selection, ns=[n], seed=seed)
+    if curve.critic is None or n < 2:
         return []
     groups = [pool.question_id if pool.group is None else ("group", pool.group) for pool in pools]
-    gain = paired_difference(found.critic[:, 0], found.random[:, 0], groups, seed=seed)
+    gain = paired_difference(curve.critic[:, 0], curve.random[:, 0], groups, seed=seed)
     if not gain.low <= 0 <= gain.high or (gain.high - gain.low) / 2 <= WIDE_HALF_INTERVAL:
         return []
     return [
@@ -172,7 +173,8 @@ def diagnose(
 
     `threshold`: what the critic itself calls correct above (None: it doesn't say). `lengths`, `step_counts` (one value
     per candidate) and `step_scores` (one list per candidate) follow the order of the pools. `step_scores` are looked
-    at where `aggregation` is `max`. With selection `vote` the scores play no part and aren't spoken of.
+    at where `aggregation` is `max`. With selection `vote` the scores play no part and aren't spoken of. Raises
+    `DataError` where lengths or counts don't fit the pools.
     """
     if not pools:
         return []
@@ -197,19 +199,22 @@ def diagnose(
 
 
 def diagnose_steps(labels: Labels, scores: Scores, threshold: float) -> list[str]:
-    """Statements on one critic's step detection."""
+    """Statements on one critic's step detection at `threshold`; labels and scores hold one list per solution.
+
+    Raises `DataError` where they don't match.
+    """
     table = step_table(labels, scores)
-    found = []
+    statements = []
     missing = int(np.isnan(table.score).sum())
     if missing:
-        found.append(f"scores incomplete: {missing} of {len(table.score)} labelled steps have none")
+        statements.append(f"scores incomplete: {missing} of {len(table.score)} labelled steps have none")
     made = ~np.isnan(table.score)
     wrong = table.score[made & ~table.correct] > threshold
     if len(wrong) >= LEAST_WRONG and wrong.mean() >= ALWAYS_POSITIVE:
-        found.append(
+        statements.append(
             f"always-positive critic: {wrong.mean():.1%} of the {len(wrong)} incorrect steps score above {threshold:g}"
         )
     values = table.score[made]
     if len(values) > 1 and (values == values[0]).all():
-        found.append(f"scores constant: all {len(values)} labelled steps score {values[0]:g}")
-    return found
+        statements.append(f"scores constant: all {len(values)} labelled steps score {values[0]:g}")
+    return statements

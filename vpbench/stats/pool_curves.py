@@ -75,8 +75,10 @@ def _check_ns(pools: Sequence[QuestionPool], ns: Sequence[int]) -> None:
                 )
 
 
-def _matrix(pools: Sequence[QuestionPool], column: NDArray[np.intp], one: Callable[[QuestionPool], Array]) -> Array:
-    return np.array([one(pool)[column] for pool in pools]).reshape(len(pools), len(column))
+def _matrix(
+    pools: Sequence[QuestionPool], column: NDArray[np.intp], curve_of: Callable[[QuestionPool], Array]
+) -> Array:
+    return np.array([curve_of(pool)[column] for pool in pools]).reshape(len(pools), len(column))
 
 
 def _scores(pool: QuestionPool) -> Array:

@@ -30,7 +30,7 @@ def prefix_picks(scores: ArrayLike) -> NDArray[np.intp]:
 
 
 def prefix_best(scores: ArrayLike, correct: Sequence[bool] | BoolArray) -> Array:
-    """[T]: correctness of the candidate `prefix_picks` picks from the first n."""
+    """[T]: correctness of the candidate `prefix_picks` picks from the first n. Raises `ValueError` on lengths."""
     picked, right = prefix_picks(scores), np.asarray(correct, dtype=np.float64)
     if len(picked) != len(right):
         raise ValueError(f"{len(picked)} scores for {len(right)} candidates")
@@ -53,7 +53,8 @@ def prefix_weighted_vote(
 ) -> Array:
     """[T]: the class with the largest sum of scores wins, ties to the class whose first vote comes earliest.
 
-    NaN scores add 0; no votes among the first n is wrong.
+    NaN scores add 0; no votes among the first n is wrong. Raises `DataError` for an infinite score, `ValueError` where
+    scores, classes and candidates differ in number.
     """
     pool = vote_pool(scores, classes, correct)
     right = np.asarray(correct, dtype=np.float64)
@@ -66,6 +67,7 @@ def prefix_weighted_vote(
             votes[number] += 1
             hits[number] += right[index]
         if votes.any():
+            # Classes are numbered by their first vote, and argmax takes the first of equals.
             winner = int(np.argmax(winners(sums, pool.tolerance)))
             result[index] = hits[winner] / votes[winner]
     return result

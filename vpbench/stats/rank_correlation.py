@@ -50,6 +50,7 @@ def spearman(a: ArrayLike, b: ArrayLike) -> float | None:
 
 def _of_question(pool: QuestionPool, scores: Array, size: Array) -> float | None:
     """Mean over the right and the wrong candidates, weighted by their number less one."""
+    # Without any connection the variance of Spearman's rho over m pairs is 1 / (m - 1): the weights are its inverse.
     parts: list[tuple[float, int]] = []
     for side in (pool.correct, ~pool.correct):
         members = side & ~np.isnan(scores)
@@ -66,14 +67,14 @@ def within_question_correlation(pools: Sequence[QuestionPool], sizes: Sequence[S
     """
     if len(sizes) != len(pools):
         raise DataError(f"sizes for {len(sizes)} questions but {len(pools)} pools; give one list per question")
-    found: list[float] = []
+    correlations: list[float] = []
     for pool, size in zip(pools, sizes, strict=True):
         if len(size) != pool.size:
             raise DataError(f"question {pool.question_id}: {len(size)} sizes for {pool.size} candidates")
         rho = None if pool.scores is None else _of_question(pool, pool.scores, np.asarray(size, dtype=np.float64))
         if rho is not None:
-            found.append(rho)
-    if len(found) < LEAST_QUESTIONS:
+            correlations.append(rho)
+    if len(correlations) < LEAST_QUESTIONS:
         return None
-    low, high = bootstrap_intervals(np.array(found)[:, None])
-    return Correlation(float(np.mean(found)), float(low[0]), float(high[0]), len(found))
+    low, high = bootstrap_intervals(np.array(correlations)[:, None])
+    return Correlation(float(np.mean(correlations)), float(low[0]), float(high[0]), len(correlations))

@@ -68,7 +68,8 @@ def f1_by_position(
 ) -> tuple[BinF1, ...]:
     """Step detection by the step's position in its solution (1 = first), in quantile bins over the labelled steps.
 
-    Equal positions share a bin, so there may be fewer bins than asked for.
+    Equal positions share a bin, so there may be fewer bins than asked for. Raises `DataError` where labels and scores
+    don't match.
     """
     table = step_table(labels, scores)
     return _by_bin(table, table.position.astype(np.float64) + 1, threshold, bins, unmade)
@@ -82,7 +83,10 @@ def f1_by_length(
     bins: int = 5,
     unmade: Unmade = "missed",
 ) -> tuple[BinF1, ...]:
-    """Step detection by the length of the whole response (any unit, one per solution), in quantile bins over steps."""
+    """Step detection by the length of the whole response (any unit, one per solution), in quantile bins over steps.
+
+    Raises `DataError` where labels, scores and lengths don't match.
+    """
     table = step_table(labels, scores)
     if len(lengths) != table.solutions:
         raise DataError(f"{len(lengths)} lengths for {table.solutions} solutions; give one per solution")
@@ -97,9 +101,11 @@ def first_error_accuracy(labels: Labels, scores: Scores, threshold: float) -> Fi
     """How often the first step called incorrect is the first step labelled incorrect.
 
     Only labelled, non-neutral steps are looked at. A solution without an error is right if no step of it is called
-    incorrect. A solution with an unmade prediction counts as wrong; one without a labelled step isn't counted.
+    incorrect. A solution with an unmade prediction counts as wrong; one without a labelled step isn't counted. Raises
+    `DataError` where labels and scores don't match.
     """
     table = step_table(labels, scores)
+    # Beyond every position: where nothing is wrong and nothing is called so, both firsts are this, and agree.
     never = np.iinfo(np.intp).max
     true_first = np.full(table.solutions, never)
     called_first = np.full(table.solutions, never)

@@ -52,7 +52,10 @@ def macro_f1_interval(
     seed: int = 0,
     level: float = LEVEL,
 ) -> tuple[float, float]:
-    """Percentile bootstrap interval of the pooled macro-F1; `clusters` holds one name per solution."""
+    """Percentile bootstrap interval of the pooled macro-F1, fractions of 1; `clusters` holds one name per solution.
+
+    Raises `ConfigError` without a labelled solution, `DataError` where labels and scores don't match.
+    """
     counts = _cluster_counts(labels, scores, threshold, clusters, unmade)
     macro = _drawn_macro_f1(counts, resample_counts(len(counts), resamples, seed))
     low, high = np.quantile(macro, [(1 - level) / 2, (1 + level) / 2])
@@ -67,7 +70,10 @@ def macro_f1_difference(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Difference:
-    """Pooled macro-F1 of the first critic less that of the second on the same solutions, on the same resamples."""
+    """Pooled macro-F1 of the first critic less that of the second on the same solutions, on the same resamples.
+
+    Raises as `macro_f1_interval` does.
+    """
     first, second = (
         _cluster_counts(labels, values, threshold, clusters, "missed")
         for values, threshold in zip(scores, thresholds, strict=True)

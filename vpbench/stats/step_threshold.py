@@ -39,7 +39,7 @@ def best_threshold(correct: BoolArray, score: Array) -> float:
     """The threshold of the best pooled macro-F1 of these steps (NaN scores left out), the lowest if several are.
 
     Tried are one below the lowest score and the middle of every gap between neighbouring scores; the highest score
-    itself stands for calling nothing correct.
+    itself stands for calling nothing correct. Raises `ConfigError` without a scored step.
     """
     made = ~np.isnan(score)
     if not made.any():
@@ -52,10 +52,12 @@ def best_threshold(correct: BoolArray, score: Array) -> float:
         [truth.sum() - below_correct, (~truth).sum() - below_incorrect, below_correct, below_incorrect], axis=-1
     )
     f1_correct, f1_incorrect = f1_scores(np.pad(counts, ((0, 0), (0, 2))))
+    # Entry i: the i lowest values are called incorrect. argmax takes the lowest of equally good thresholds.
     best = int(np.argmax(f1_correct + f1_incorrect))
     if best in (0, len(values)):
         return float(np.nextafter(values[0], -np.inf) if best == 0 else values[-1])
     low, high = float(values[best - 1]), float(values[best])
+    # Between neighbouring floats the middle may round up to `high`, which has to be called correct.
     middle = low + (high - low) / 2
     return middle if low <= middle < high else low
 
@@ -65,7 +67,7 @@ def _deal(clusters: Sequence[Hashable], folds: int, seed: int) -> IntArray:
     if not 2 <= folds <= len(names):
         raise ConfigError(f"{folds} folds need at least 2 folds and as many separate solutions; there are {len(names)}")
     order = np.random.default_rng(seed).permutation(len(names))
-    fold_of = {names[index]: place % folds for place, index in enumerate(order)}
+    fold_of = {names[index]: position % folds for position, index in enumerate(order)}
     return np.array([fold_of[name] for name in clusters], dtype=np.intp)
 
 
@@ -80,7 +82,8 @@ def cross_fitted_threshold(
 ) -> CrossFitted:
     """Step detection with cross-fitted thresholds. `clusters`: one name per solution; a cluster stays in one fold.
 
-    Raises `ConfigError` for more folds than clusters or a fold without scored steps outside it.
+    Raises `ConfigError` for more folds than clusters or a fold without scored steps outside it, `DataError` where
+    labels, scores and sources don't match.
     """
     table = step_table(labels, scores)
     fold = _deal(range(table.solutions) if clusters is None else clusters, folds, seed)

@@ -108,6 +108,8 @@ def confusion(correct: BoolArray, calls: IntArray, unit: IntArray, units: int) -
 def f1_scores(counts: Array) -> tuple[Array, Array]:
     """F1 of correct and of incorrect from confusion counts [..., 6], 2 TP / (2 TP + FP + FN), 0 where undefined."""
     right, accepted, rejected, caught, missed_correct, missed_incorrect = np.moveaxis(counts, -1, 0)
+    # What is wrong for one class is wrong for the other: FP + FN of both are these two, apart from steps not called.
+    # Counts are whole, so a denominator below 1 is 0, and so is the numerator.
     wrong = accepted + rejected
     f1_correct = 2 * right / np.maximum(2 * right + wrong + missed_correct, 1)
     return f1_correct, 2 * caught / np.maximum(2 * caught + wrong + missed_incorrect, 1)
@@ -131,7 +133,7 @@ def _average(parts: Sequence[StepF1], weights: Sequence[float]) -> StepF1:
 def detection(
     table: StepTable, threshold: float | Array, sources: Sequence[str] | None, unmade: Unmade
 ) -> StepDetection:
-    """`step_f1` on steps already flattened, with one threshold or one per solution."""
+    """`step_f1` on steps already flattened, with one threshold or one per solution. Raises `DataError`."""
     names = ["all"] * table.solutions if sources is None else list(sources)
     if len(names) != table.solutions:
         raise DataError(f"{len(names)} source names for {table.solutions} solutions; give one per solution")

@@ -37,6 +37,7 @@ def _times(a: Array, b: Array, length: int) -> Array:
     """Row-wise product of two batches of polynomials [nodes, degree+1], cut to `length` coefficients."""
     if a.shape[1] < b.shape[1]:
         a, b = b, a
+    # Whichever is the shorter loop: over the nodes, or over the coefficients of the shorter polynomial.
     if len(a) < b.shape[1]:
         return np.array([np.convolve(p, q)[:length] for p, q in zip(a, b, strict=True)])
     out = np.zeros((len(a), min(length, a.shape[1] + b.shape[1] - 1)))
@@ -64,9 +65,9 @@ def _others_at_most(rivals: Counter[int], votes: int, free: int, length: int) ->
     nodes, weights = _unit_nodes(sum(level.values()))
     product = np.ones((len(nodes), 1))
     for size, many in level.items():
-        one = np.tile(_binomials(size)[: votes + 1], (len(nodes), 1))
-        one[:, votes] *= nodes
-        product = _times(product, _power(one, many, length), length)
+        factor = np.tile(_binomials(size)[: votes + 1], (len(nodes), 1))
+        factor[:, votes] *= nodes
+        product = _times(product, _power(factor, many, length), length)
     ways = np.convolve(weights @ product, _binomials(free))[:length]
     return np.pad(ways, (0, length - len(ways)))
 
@@ -103,7 +104,8 @@ def expected_vote(classes: Sequence[str | None], correct: Sequence[bool] | BoolA
     """[T]: expected correctness of the majority vote of n random candidates; ties are broken uniformly.
 
     A candidate of class None doesn't vote but takes its place in the subset; a subset without votes is wrong. The
-    winner's worth is the mean correctness of its class. Pools up to about a thousand candidates.
+    winner's worth is the mean correctness of its class. Pools up to about a thousand candidates: beyond that binomial
+    coefficients leave the range of float64. Raises `ValueError` where classes and candidates differ in number.
     """
     worths = class_worths(classes, correct)
     sizes = sorted(size for size, _ in worths.values())

@@ -14,10 +14,11 @@ def resampled_weighted_means(
 ) -> Array:
     """[resamples, M, K]: means of `values` [Q, M, K] by `weights` [Q, M]; NaN where a resample holds no weight.
 
-    The weights are drawn along with the values, so that a small category's interval includes how many of it occur.
+    `clusters` holds one name per question. Raises `ConfigError` for another number of names.
     """
     questions, measures, columns = values.shape
     above, _ = sum_by_cluster((values * weights[:, :, None]).reshape(questions, measures * columns), clusters)
+    # Weights are drawn along with the values, so that a small category's interval includes how many of it occur.
     below, _ = sum_by_cluster(weights, clusters)
     chunks = []
     for counts in resample_counts(len(above), resamples, seed):

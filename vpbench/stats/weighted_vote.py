@@ -46,7 +46,7 @@ class VotePool:
 
 
 def vote_pool(scores: ArrayLike, classes: Sequence[str | None], correct: Sequence[bool] | BoolArray) -> VotePool:
-    """A NaN score weighs 0. Raises `DataError` for an infinite one."""
+    """A pool of T candidates; a NaN score weighs 0. Raises `DataError` for an infinite one, `ValueError` on lengths."""
     weights = np.nan_to_num(np.asarray(scores, dtype=np.float64), nan=0.0, posinf=np.inf, neginf=np.inf)
     if len(weights) != len(classes):
         raise ValueError(f"{len(weights)} scores for {len(classes)} candidates")
@@ -94,7 +94,7 @@ def expected_weighted_vote(
     """One question: mean correctness over `draws` (2 or more) permutations, and its standard error, both [T].
 
     The winner is the class with the largest sum of scores among the classes present, ties uniform; its worth is the
-    mean correctness of the class. NaN scores add 0; a subset without votes is wrong.
+    mean correctness of the class. NaN scores add 0; a subset without votes is wrong. Raises as `vote_pool` does.
     """
     pool = vote_pool(scores, classes, correct)
     total, squares = _drawn(pool, draws, len(classes), rng)
@@ -103,7 +103,7 @@ def expected_weighted_vote(
 
 
 def weighted_votes(pools: Sequence[VotePool], length: int, seed: int = 0) -> DrawnVotes:
-    """All questions for n = 1 ... length, with as many draws as the goal needs.
+    """All Q questions for n = 1 ... length, with as many draws as STANDARD_ERROR_GOAL needs.
 
     The number of draws follows from the variance seen so far; since a variance is at most 1/4 it never exceeds
     about 250,000 / Q. Each question draws from its own stream, numbered by its place among the pools.
@@ -113,9 +113,9 @@ def weighted_votes(pools: Sequence[VotePool], length: int, seed: int = 0) -> Dra
     draws, more = 0, FIRST_DRAWS
     while True:
         for index, pool in enumerate(pools):
-            one_total, one_squares = _drawn(pool, more, length, streams[index])
-            total[index] += one_total
-            squares[index] += one_squares
+            drawn_total, drawn_squares = _drawn(pool, more, length, streams[index])
+            total[index] += drawn_total
+            squares[index] += drawn_squares
         draws += more
         mean = total / draws
         variance = np.maximum(squares / draws - mean**2, 0.0) / (draws - 1)
@@ -123,5 +123,6 @@ def weighted_votes(pools: Sequence[VotePool], length: int, seed: int = 0) -> Dra
         worst = float(error.max(initial=0.0))
         if worst <= STANDARD_ERROR_GOAL:
             return DrawnVotes(mean, error, draws)
+        # The error falls as 1 / sqrt(draws); 2% more, since it is estimated from the draws so far.
         needed = int(np.ceil(draws * (worst / STANDARD_ERROR_GOAL) ** 2 * 1.02))
         more = min(max(needed - draws, 16), 4096)

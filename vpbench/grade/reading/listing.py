@@ -23,11 +23,11 @@ def labelled_lines(text: str) -> list[tuple[str, str]] | None:
     A label alone on the first line is an answer, with what follows.
     """
     lines = [line.strip() for line in text[:2_000].splitlines() if line.strip()]
-    found = [(match[1], line[match.end() :]) for line in lines if (match := LABEL.match(line))]
-    if len(found) < len(lines) or len({label for label, _ in found}) < 2:
+    labelled = [(match[1], line[match.end() :]) for line in lines if (match := LABEL.match(line))]
+    if len(labelled) < len(lines) or len({label for label, _ in labelled}) < 2:
         return None
-    bare = [not said.strip(" .") for _, said in found]
-    return None if bare[0] and not any(bare[1:]) else found
+    bare = [not content.strip(" .") for _, content in labelled]
+    return None if bare[0] and not any(bare[1:]) else labelled
 
 
 def option_listed_last(listed: list[tuple[str, str]], options: Options) -> int | None:
@@ -42,7 +42,7 @@ def without_echo(text: str, options: Options) -> str:
     if options.texts is None or "(A)" not in text:
         return text
     lines = text.splitlines()
-    wanted = [(chr(ord("A") + number), mine) for number, mine in enumerate(options.keys)]
+    wanted = [(chr(ord("A") + number), option_key) for number, option_key in enumerate(options.keys)]
     at = 0
     while at + len(wanted) <= len(lines):
         block = [LABEL.match(line.strip()) for line in lines[at : at + len(wanted)]]

@@ -16,7 +16,7 @@ from vpbench.grade.reading.options import Options, by_text, by_value, key, prose
 from vpbench.grade.reading.prose import number_in_prose
 from vpbench.grade.reading.text import STOP
 
-TWO = -1
+SEVERAL = -1
 """Stands for two different options."""
 
 _LEADING = re.compile(
@@ -57,9 +57,9 @@ def _index(letter: str, options: Options) -> int | None:
     return number if 0 <= number < options.count else None
 
 
-def only(found: set[int]) -> int | None:
-    """The one member; TWO if there are several."""
-    return None if not found else found.pop() if len(found) == 1 else TWO
+def only(candidates: set[int]) -> int | None:
+    """The one member; SEVERAL if there are several."""
+    return None if not candidates else candidates.pop() if len(candidates) == 1 else SEVERAL
 
 
 def without_denied(text: str, question: str) -> str:
@@ -90,35 +90,37 @@ def goes_on(rest: str, options: Options, letter: int) -> bool:
 
 def by_bracket(text: str, options: Options) -> int | None:
     """The option of the bracketed letters in `text`; those after "not" or "than" don't count."""
-    found = {
+    candidates = {
         number
         for match in (_BRACKETED.finditer(text) if ")" in text or "]" in text else ())
         if (number := _index(match[1] or match[2], options)) is not None
         and not _NEGATED_BEFORE.search(text[max(0, match.start() - 40) : match.start()])
     }
-    if not found and _NAMING.search(text) is not None:
-        found = {
+    if not candidates and _NAMING.search(text) is not None:
+        candidates = {
             number for match in _NAMED.finditer(text) if (number := _index(match[1] or match[2], options)) is not None
         }
-    return only(found)
+    return only(candidates)
 
 
 def by_bare_letter(text: str, options: Options) -> int | None:
     """The option of a capital that stands alone in `text`; a leading article "A" and "Solution C" don't count."""
-    found = {
+    candidates = {
         number
         for match in _BARE.finditer(text)
         if (number := _index(match[1], options)) is not None
         and not _names_a_thing(text[: match.start()], options)
         and not (match[1] in "AI" and re.match(r"\s+(?!or |and )[a-z]", text[match.end() : match.end() + 8]))
     }
-    return only(found)
+    return only(candidates)
 
 
 def _names_a_thing(before: str, options: Options) -> bool:
     """Whether `before`, the text before a letter, ends on a word of the options ("Solution", before C)."""
     word = before.rstrip()[-20:].rpartition(" ")[2].casefold()
-    return len(word) > 2 and word not in STOP and any(word in mine.casefold().split() for mine in options.texts or ())
+    return (
+        len(word) > 2 and word not in STOP and any(word in option.casefold().split() for option in options.texts or ())
+    )
 
 
 @lru_cache(maxsize=8_192)
@@ -130,21 +132,23 @@ def by_words(text: str, options: Options) -> int | None:
     """The option whose words occur in `text`; a longer option's words aren't also those of a shorter one."""
     if options.words is None:
         return None
-    said = prose_form(text)
-    matches = list(_compiled(options.words).finditer(said))
-    kept = [match for match in matches if not _NEGATED_BEFORE.search(said[max(0, match.start() - 40) : match.start()])]
-    found = {by_text(match.group(), options) for match in kept}
-    return only({number for number in found if number is not None})
+    prose = prose_form(text)
+    matches = list(_compiled(options.words).finditer(prose))
+    kept = [match for match in matches if not _NEGATED_BEFORE.search(prose[max(0, match.start() - 40) : match.start()])]
+    candidates = {by_text(match.group(), options) for match in kept}
+    return only({number for number in candidates if number is not None})
 
 
 def by_stems(text: str, options: Options) -> int | None:
     """The only option all of whose telling words occur in `text`, in whatever order or form; nothing if it negates."""
     if _NEGATION.search(text):
         return None
-    said = telling_stems(text)
-    found = {number for number, mine in enumerate(options.stems) if mine and mine <= said}
-    found -= {number for number in found if any(options.stems[number] < options.stems[other] for other in found)}
-    return only(found)
+    text_stems = telling_stems(text)
+    candidates = {number for number, stems in enumerate(options.stems) if stems and stems <= text_stems}
+    candidates -= {
+        number for number in candidates if any(options.stems[number] < options.stems[other] for other in candidates)
+    }
+    return only(candidates)
 
 
 def by_number(text: str, options: Options) -> int | None:
@@ -153,5 +157,5 @@ def by_number(text: str, options: Options) -> int | None:
         return None
     number = number_in_prose(text, ())
     if number is None or number == "two answers":
-        return None if number is None else TWO
+        return None if number is None else SEVERAL
     return by_value(number.value, options)

@@ -75,8 +75,8 @@ def options_of(choices: tuple[str, ...] | None) -> Options:
         else frozenset()
         for form, value in zip(forms, values, strict=True)
     ]
-    told_apart = tuple(mine if stems.count(mine) == 1 else frozenset() for mine in stems)
-    return Options(len(choices), choices, keys, values, words, told_apart)
+    distinct = tuple(option_stems if stems.count(option_stems) == 1 else frozenset() for option_stems in stems)
+    return Options(len(choices), choices, keys, values, words, distinct)
 
 
 def _as_pattern(form: str) -> str:
@@ -110,12 +110,14 @@ def by_text(text: str, options: Options) -> int | None:
     if not wanted or _is_label(text, options):
         return None
     if len(wanted) == 1 and wanted.isalpha() and options.texts is not None:
-        named = [number for number, mine in enumerate(options.texts) if mine.strip() == text.strip(" .")]
+        named = [number for number, option in enumerate(options.texts) if option.strip() == text.strip(" .")]
         return named[0] if named else None
-    found = {number for number, mine in enumerate(options.keys) if mine == wanted}
-    if len(found) > 1:
-        found = {number for number in found if options.texts and options.texts[number].strip() == text.strip()} or found
-    return min(found) if found else None
+    candidates = {number for number, option in enumerate(options.keys) if option == wanted}
+    if len(candidates) > 1:
+        candidates = {
+            number for number in candidates if options.texts and options.texts[number].strip() == text.strip()
+        } or candidates
+    return min(candidates) if candidates else None
 
 
 def _is_label(text: str, options: Options) -> bool:
@@ -126,13 +128,21 @@ def _is_label(text: str, options: Options) -> bool:
 
 def by_value(value: Value, options: Options) -> int | None:
     """The only option of that value, exactly or as its decimal approximation (two decimals or more)."""
-    found = {number for number, mine in enumerate(options.values) if mine is not None and same(mine, value)}
-    if not found:
-        near = [number for number, mine in enumerate(options.values) if mine is not None and close(mine, value, _NEAR)]
+    candidates = {
+        number
+        for number, option_value in enumerate(options.values)
+        if option_value is not None and same(option_value, value)
+    }
+    if not candidates:
+        near = [
+            number
+            for number, option_value in enumerate(options.values)
+            if option_value is not None and close(option_value, value, _NEAR)
+        ]
         for number in near:
             if any(_approximates(value, options, number, decimals) for decimals in (1, 2, 3, 4)):
-                found.add(number)
-    return found.pop() if len(found) == 1 else None
+                candidates.add(number)
+    return candidates.pop() if len(candidates) == 1 else None
 
 
 def _approximates(value: Value, options: Options, number: int, decimals: int) -> bool:

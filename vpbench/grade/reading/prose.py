@@ -67,7 +67,7 @@ _LABEL = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ProseNumber:
     """A number in a text: its value, how it is written, and where."""
 
     value: Value
@@ -79,14 +79,14 @@ class Found:
 TwoAnswers = Literal["two answers"]
 
 
-def numbers_in(text: str, *, scaled: bool = True) -> list[Found]:
+def numbers_in(text: str, *, scaled: bool = True) -> list[ProseNumber]:
     """All numbers of `text` in order; `scaled` multiplies "3 million" out. Ordinals and parts of names are left out."""
-    found: list[Found] = []
+    numbers: list[ProseNumber] = []
     for match in NUMBER.finditer(text[:4_000]):
         value = _value(match, scaled)
         if value is not None:
-            found.append(Found(value, match.group().strip(), match.start(), match.end()))
-    return found
+            numbers.append(ProseNumber(value, match.group().strip(), match.start(), match.end()))
+    return numbers
 
 
 def _value(match: re.Match[str], scaled: bool) -> Value | None:
@@ -105,14 +105,14 @@ def _value(match: re.Match[str], scaled: bool) -> Value | None:
 
 def number_in_prose(
     text: str, question_numbers: Collection[Value], *, scaled: bool = True, asked: str | None = None
-) -> Found | TwoAnswers | None:
+) -> ProseNumber | TwoAnswers | None:
     """The number that `text` gives as its answer, None without one.
 
     `question_numbers`: those the question mentions. `asked`: the noun it asks for ("which week"), if any.
     """
     for bold in reversed(_BOLD.findall(text)):
         if (value := value_of(bold)) is not None or (len(inner := numbers_in(bold, scaled=scaled)) == 1):
-            return Found(value, bold, 0, 0) if value is not None else inner[0]
+            return ProseNumber(value, bold, 0, 0) if value is not None else inner[0]
     text = _BETWEEN.sub(" ", without_markup(text))
     if (several := SEVERAL_VALUES.search(text)) is not None:
         text = text[: several.start()] + " " + text[several.end() :]
@@ -120,66 +120,70 @@ def number_in_prose(
             return "two answers"
     if asked is not None and (named := _asked_for(text, asked, scaled)) is not None:
         return named
-    said = _VERB.split(text)[-1].strip(" .$")
-    if len(said) < 60 and (value := value_of(said)) is not None:
-        return Found(value, said, 0, 0)
+    predicate = _VERB.split(text)[-1].strip(" .$")
+    if len(predicate) < 60 and (value := value_of(predicate)) is not None:
+        return ProseNumber(value, predicate, 0, 0)
     for side in reversed(_EQUAL.split(text)[1:]):
         value = value_of(side.strip().rstrip("."))
         if value is not None:
-            return Found(value, side.strip(), 0, 0)
+            return ProseNumber(value, side.strip(), 0, 0)
         inner = numbers_in(side, scaled=scaled)
         if inner and inner[0].start <= 3:
             return _latex(side) or inner[0]
         if latex := _latex(side):
             return latex
-    found = numbers_in(text, scaled=scaled)
-    if not found and (latex := _latex(text)) is not None:
+    numbers = numbers_in(text, scaled=scaled)
+    if not numbers and (latex := _latex(text)) is not None:
         return latex
     nothing = _NOTHING.search(text)
-    if nothing and all(number.value in question_numbers and number.start >= nothing.end() for number in found):
-        return Found(Fraction(0), "no", 0, 0)
-    if not found:
+    if nothing and all(number.value in question_numbers and number.start >= nothing.end() for number in numbers):
+        return ProseNumber(Fraction(0), "no", 0, 0)
+    if not numbers:
         return None
-    return _chosen(text, found, question_numbers)
+    return _chosen(text, numbers, question_numbers)
 
 
-def _asked_for(text: str, asked: str, scaled: bool) -> Found | None:
+def _asked_for(text: str, asked: str, scaled: bool) -> ProseNumber | None:
     """The last number that follows the noun asked for; for a year, the first that can be one."""
-    found = numbers_in(text, scaled=scaled)
+    numbers = numbers_in(text, scaled=scaled)
     if asked == "year":
-        years = (number for number in found if number.value == int(number.value) and 1000 <= number.value <= 2100)
+        years = (number for number in numbers if number.value == int(number.value) and 1000 <= number.value <= 2100)
         return next(years, None)
-    near = [number for number in found if text[: number.start].rstrip(" #").casefold().endswith(asked)]
+    near = [number for number in numbers if text[: number.start].rstrip(" #").casefold().endswith(asked)]
     return near[-1] if near else None
 
 
-def _latex(text: str) -> Found | None:
+def _latex(text: str) -> ProseNumber | None:
     match = _LATEX_VALUE.search(text[:400])
     value = value_of(match.group()) if match else None
-    return Found(value, match.group(), match.start(), match.end()) if match and value is not None else None
+    return ProseNumber(value, match.group(), match.start(), match.end()) if match and value is not None else None
 
 
-def _chosen(text: str, found: list[Found], question_numbers: Collection[Value]) -> Found | TwoAnswers | None:
+def _chosen(
+    text: str, numbers: list[ProseNumber], question_numbers: Collection[Value]
+) -> ProseNumber | TwoAnswers | None:
     """Of several numbers the one said of the asked quantity; None if it is one of a series ("are 7 and 5")."""
-    if len({number.value for number in found}) == 1:
-        return found[0]
-    for left, right in zip(found, found[1:], strict=False):
+    if len({number.value for number in numbers}) == 1:
+        return numbers[0]
+    for left, right in zip(numbers, numbers[1:], strict=False):
         ends = _RANGE_START.search(text[max(0, left.start - 60) : left.start]) and _RANGE_END.fullmatch(
             text[left.end : right.start]
         )
         if left.value != right.value and (ends or _ALTERNATIVE.fullmatch(text[left.end : right.start])):
             return "two answers"
-    if all(_ENUMERATION.fullmatch(gap) for gap in _gaps(text, found)):
+    if all(_ENUMERATION.fullmatch(gap) for gap in _gaps(text, numbers)):
         return "two answers"
-    named = [number for number in found if not _LABEL.search(text[max(0, number.start - 12) : number.start])] or found
+    named = [
+        number for number in numbers if not _LABEL.search(text[max(0, number.start - 12) : number.start])
+    ] or numbers
     new = [number for number in named if number.value not in question_numbers]
     after_verb = [number for number in new or named if _COPULA.search(text[max(0, number.start - 60) : number.start])]
-    said = (after_verb or new)[0] if new else (after_verb or named)[-1]
-    after = next((number for number in found if number.start >= said.end), None)
-    return None if after is not None and _JOINED.fullmatch(text[said.end : after.start]) else said
+    answer = (after_verb or new)[0] if new else (after_verb or named)[-1]
+    after = next((number for number in numbers if number.start >= answer.end), None)
+    return None if after is not None and _JOINED.fullmatch(text[answer.end : after.start]) else answer
 
 
-def _gaps(text: str, found: list[Found]) -> list[str]:
+def _gaps(text: str, numbers: list[ProseNumber]) -> list[str]:
     """What stands before, between and after the numbers."""
-    edges = [0, *(edge for number in found for edge in (number.start, number.end)), len(text)]
+    edges = [0, *(edge for number in numbers for edge in (number.start, number.end)), len(text)]
     return [text[left:right] for left, right in zip(edges[::2], edges[1::2], strict=True)]

@@ -49,26 +49,26 @@ _NO_OPTION = re.compile(
 )
 _DENYING = ("not", "none", "n't", "unable", "impossible", "insufficient", "no ", "need ")
 _OPPOSITES = [
-    (
-        {"less", "fewer", "smaller", "lower", "shorter", "under", "below", "minority"},
-        {"more", "greater", "larger", "bigger", "higher", "taller", "longer", "over", "above", "exceeds", "majority"},
-    ),
-    (
-        {"minimum", "lowest", "smallest", "least", "fewest", "shortest", "low"},
-        {"maximum", "highest", "largest", "greatest", "most", "biggest", "longest", "tallest", "high"},
-    ),
-    ({"left"}, {"right"}),
-    ({"before"}, {"after"}),
-    (
-        {"increasing", "increase", "increases", "increased"},
-        {"decreasing", "decrease", "decreases", "decreased", "declining"},
-    ),
-    ({"odd"}, {"even"}),
-    ({"smooth", "smoothest"}, {"rough", "roughest"}),
-    ({"first"}, {"last"}),
-    ({"older", "oldest"}, {"younger", "youngest"}),
-    ({"positive"}, {"negative"}),
-    ({"front"}, {"behind"}),
+    (frozenset(terms.split()), frozenset(opposites.split()))
+    for terms, opposites in (
+        (
+            "less fewer smaller lower shorter under below minority",
+            "more greater larger bigger higher taller longer over above exceeds majority",
+        ),
+        (
+            "minimum lowest smallest least fewest shortest low",
+            "maximum highest largest greatest most biggest longest tallest high",
+        ),
+        ("left", "right"),
+        ("before", "after"),
+        ("increasing increase increases increased", "decreasing decrease decreases decreased declining"),
+        ("odd", "even"),
+        ("smooth smoothest", "rough roughest"),
+        ("first", "last"),
+        ("older oldest", "younger youngest"),
+        ("positive", "negative"),
+        ("front", "behind"),
+    )
 ]
 _VALUE = re.compile(r"\b(?:is|are|was|were) \$?(\d[\d.,]*?)%?\W*$", re.IGNORECASE)
 _EQUAL = {"equal", "same", "equals", "equally", "identical", "equivalent"}
@@ -100,7 +100,7 @@ def _may_deny(text: str) -> bool:
     return any(part in lowered for part in _DENYING)
 
 
-def said_outright(text: str) -> bool | None:
+def leading_polarity(text: str) -> bool | None:
     """True for a text that begins with yes (true), False for no (false), None otherwise."""
     match = _LEADING.match(text)
     if match is None:
@@ -116,21 +116,21 @@ def word_polarity(text: str) -> bool | None:
 
 def polarity(text: str, question: str) -> bool | None:
     """Whether the statement `text` affirms (True) or denies (False) what `question` asks; None: says nothing of it."""
-    outright = said_outright(text)
+    outright = leading_polarity(text)
     if outright is not None:
         return outright
     if any(not _begins_a_word(doubt.group(), question) for doubt in _UNSURE.finditer(text)):
         return None
     question, text = (_in_words(part) for part in (question[-300:], text[:600]))
-    asked, said = words_of(question), words_of(text)
+    question_words, statement_words = words_of(question), words_of(text)
     wanted = content_stems(question)
     if not wanted or ((value := _VALUE.search(text)) is not None and value[1] not in question):
         return None
-    opposite = _opposite(asked, said)
+    opposite = _opposite(question_words, statement_words)
     shared = len(wanted & content_stems(text)) + (1 if opposite else 0)
     if shared < 0.5 * len(wanted) or shared < min(2, len(wanted)):
         return None
-    if _EQUAL & said and not _EQUAL & asked:
+    if _EQUAL & statement_words and not _EQUAL & question_words:
         return False if not _NEGATION.search(text) else None
     negated = bool(_NEGATION.search(text)) != bool(_NEGATION.search(question))
     return (negated + opposite + _swapped(text, question)) % 2 == 0
@@ -158,10 +158,15 @@ def _swapped(text: str, question: str) -> bool:
     return crossed > len(left & first) / len(first) + len(right & second) / len(second)
 
 
-def _opposite(asked: frozenset[str], said: frozenset[str]) -> bool:
+def _opposite(question_words: frozenset[str], statement_words: frozenset[str]) -> bool:
     """Whether the statement uses the opposite of a word of the question instead of that word."""
     for small, large in _OPPOSITES:
-        for mine, other in ((small, large), (large, small)):
-            if asked & mine and not asked & other and said & other and not said & mine:
+        for terms, opposites in ((small, large), (large, small)):
+            if (
+                question_words & terms
+                and not question_words & opposites
+                and statement_words & opposites
+                and not statement_words & terms
+            ):
                 return True
     return False

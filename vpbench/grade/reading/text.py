@@ -37,59 +37,11 @@ _REASON_WORD = re.compile(r"\s(?:if|because|since|given|as)\b", re.IGNORECASE)
 _REASON = re.compile(r",?\s+(?:if|because|since|given that)\b.*$|,\s+as\b.*$", re.IGNORECASE | re.DOTALL)
 _LEAD_IN = re.compile(r"[^\d()]{0,60}[:.!]?\s*", re.IGNORECASE)
 
-
-STOP = frozenset(
-    (
-        "the",
-        "a",
-        "an",
-        "is",
-        "are",
-        "was",
-        "were",
-        "do",
-        "does",
-        "did",
-        "be",
-        "been",
-        "it",
-        "its",
-        "this",
-        "that",
-        "these",
-        "those",
-        "there",
-        "of",
-        "in",
-        "on",
-        "at",
-        "to",
-        "for",
-        "by",
-        "as",
-        "and",
-        "or",
-        "than",
-        "with",
-        "has",
-        "have",
-        "had",
-        "can",
-        "will",
-        "would",
-        "could",
-        "shown",
-        "image",
-        "figure",
-        "picture",
-        "graph",
-        "chart",
-        "what",
-        "which",
-        "how",
-        "many",
-    )
+_STOP_WORDS = (
+    "the a an is are was were do does did be been it its this that these those there of in on at to for by as and "
+    "or than with has have had can will would could shown image figure picture graph chart what which how many"
 )
+STOP = frozenset(_STOP_WORDS.split())
 _WORD = re.compile(r"[a-z0-9']+")
 
 
@@ -137,6 +89,7 @@ def _bare_reply(before: str) -> bool:
 
 def readable(response: str) -> str:
     """The part of `response` that replies to the question, at most HEAD_CHARACTERS + TAIL_CHARACTERS long."""
+    # Cut before any pattern runs over it; once cleaned it is cut again, to what is really read.
     text = response if len(response) <= 400_000 else response[:200_000] + "\n" + response[-200_000:]
     text = plain_characters(text)
     if "<" in text or "[" in text:

@@ -24,7 +24,9 @@ DIGITS = 40
 MAX_BITS = 10_000
 _SNAP_DENOMINATOR = 10_000
 _EQUAL = 1e-25
+"""Relative distance up to which values that aren't both rational are equal; far above the error of DIGITS digits."""
 _APART = 1e-9
+"""Relative distance beyond which floating-point numbers tell that two values differ; far above their error."""
 
 
 class ValueTooLarge(ArithmeticError):
@@ -105,6 +107,7 @@ def power(base: Value, exponent: Value) -> Value:
         if bits * abs(exponent) > 2 * MAX_BITS:
             raise ValueTooLarge("power")
         return bounded(base**exponent.numerator)
+    # An odd root of a negative number is real: (-8)^(1/3) is -2, where the principal value would be complex.
     if base < 0 and isinstance(exponent, Fraction) and exponent.denominator % 2:
         odd = exponent.numerator % 2 == 1
         size = power(-base, exponent)
@@ -155,6 +158,7 @@ def constant(name: str) -> Value:
 
 def _far_apart(left: Value, right: Value, distance: float) -> bool:
     """Whether two values differ by clearly more than `distance`, as floating-point numbers already tell."""
+    # Nearly all pairs end here, many times faster than by numbers of forty digits.
     try:
         first, second = float(left), float(right)
     except OverflowError:

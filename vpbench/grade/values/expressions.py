@@ -54,21 +54,8 @@ _ALIASES = {
     "\\rbrace": ")",
 }
 _FUNCTIONS = {"sin", "cos", "tan", "ln", "log", "exp", "arcsin", "arccos", "arctan"}
-_GREEK = {
-    "alpha",
-    "beta",
-    "gamma",
-    "delta",
-    "theta",
-    "lambda",
-    "mu",
-    "omega",
-    "phi",
-    "varphi",
-    "rho",
-    "sigma",
-    "tau",
-}
+_GREEK_NAMES = "alpha beta gamma delta theta lambda mu omega phi varphi rho sigma tau"
+_GREEK = frozenset(_GREEK_NAMES.split())
 _MIXED_PLAIN = re.compile(r"(?<![\d./^])(\d{1,9})[ ]+(\d{1,9})[ ]*/[ ]*(\d{1,9})(?![\d.])")
 _MIXED_LATEX = re.compile(r"(?<![\d./^}])(\d{1,9})[ ]*\\[dtc]?frac(?:\{(\d{1,9})\}\{(\d{1,9})\}|(\d)(\d))")
 
@@ -77,12 +64,12 @@ class NotAnExpression(ValueError):
     """The text isn't an expression this parser knows, or is beyond its bounds."""
 
 
-def tokens(text: str) -> list[str]:
+def tokenize(text: str) -> list[str]:
     """The tokens of `text`, aliases resolved. Raises `NotAnExpression` for anything unknown or too long."""
     if len(text) > MAX_CHARACTERS:
         raise NotAnExpression("too long")
     text = _MIXED_LATEX.sub(_mixed, _MIXED_PLAIN.sub(_mixed, text))
-    found: list[str] = []
+    tokens: list[str] = []
     at = 0
     while at < len(text):
         match = _TOKEN.match(text, at)
@@ -93,10 +80,10 @@ def tokens(text: str) -> list[str]:
         if token and token not in _SKIPPED:
             if match.lastgroup == "number" and len(token) > MAX_NUMBER_DIGITS:
                 raise NotAnExpression("too many digits")
-            found.append(_ALIASES.get(token, token))
-    if len(found) > MAX_TOKENS:
+            tokens.append(_ALIASES.get(token, token))
+    if len(tokens) > MAX_TOKENS:
         raise NotAnExpression("too long")
-    return found
+    return tokens
 
 
 def _mixed(match: re.Match[str]) -> str:
@@ -107,9 +94,9 @@ def _mixed(match: re.Match[str]) -> str:
     return match.group()
 
 
-def variables(found: list[str]) -> tuple[str, ...]:
+def variables(tokens: list[str]) -> tuple[str, ...]:
     """The names of the variables among tokens, sorted."""
-    names = {token for token in found if _is_variable(token)}
+    names = {token for token in tokens if _is_variable(token)}
     return tuple(sorted(names))
 
 
@@ -119,14 +106,14 @@ def _is_variable(token: str) -> bool:
     return token[0].isalpha() and token not in _FUNCTIONS and token not in {"pi", "e"}
 
 
-def evaluate(found: list[str], given: Mapping[str, Value]) -> Value:
+def evaluate(tokens: list[str], given: Mapping[str, Value]) -> Value:
     """The value of tokens. Raises `NotAnExpression`, also where a bound is met or the value isn't a real number."""
-    reader = _Reader(found, given)
+    reader = _Reader(tokens, given)
     try:
         value = reader.sum(0)
     except (ArithmeticError, ValueTooLarge, ValueError, OverflowError, TypeError, KeyError) as error:
         raise NotAnExpression(str(error)) from error
-    if reader.at != len(found):
+    if reader.at != len(tokens):
         raise NotAnExpression("something left over")
     return value
 
@@ -134,8 +121,8 @@ def evaluate(found: list[str], given: Mapping[str, Value]) -> Value:
 class _Reader:
     """Recursive descent over tokens; every method takes the nesting depth and returns a value."""
 
-    def __init__(self, found: list[str], given: Mapping[str, Value]) -> None:
-        self.tokens = list(found)
+    def __init__(self, tokens: list[str], given: Mapping[str, Value]) -> None:
+        self.tokens = list(tokens)
         self.given = given
         self.at = 0
         self.degrees = False

@@ -31,6 +31,7 @@ from vpbench.grade.values.relations import (
 Form = tuple[str, tuple[Value, ...]]
 """Kind and values: "number", "set:()" of a tuple, "system:x,y" of named values, "expr:x", "equation:x,y" ..."""
 
+# Positive and above 1, so that roots and logarithms of a variable have values there.
 _POINTS = (Fraction(7, 5), Fraction(19, 8), Fraction(31, 11), Fraction(43, 13))
 _SPREAD = 9973
 _BRACKETED_LIST = re.compile(r"\\?([(\[{])(.+)\\?([)\]}])", re.DOTALL)
@@ -69,8 +70,8 @@ def formula_at_end(sentence: str) -> str | None:
     if len(sentence) > MAX_SENTENCE_CHARACTERS or PROSE.search(sentence) is None:
         return None
     match = _MATH_AT_END.fullmatch(sentence)
-    said = [match[1]] if match else _COPULA.split(sentence)[1:]
-    return said[0] if len(said) == 1 and form_of(said[0]) is not None else None
+    formulas = [match[1]] if match else _COPULA.split(sentence)[1:]
+    return formulas[0] if len(formulas) == 1 and form_of(formulas[0]) is not None else None
 
 
 def _value_or_formula(text: str, plain: str) -> Form | None:
@@ -90,15 +91,15 @@ def _value_or_formula(text: str, plain: str) -> Form | None:
 
 def _system(text: str) -> Form | None:
     """Several named values, "x = 3, y = 4" or "x = 3 or x = 4": names and values, sorted."""
-    found: list[tuple[str, Value]] = []
+    named: list[tuple[str, Value]] = []
     for part in re.split(r"[,;](?!\d{3}(?!\d))|\b(?:and|or)\b", text):
         name, equals, given = part.strip().partition("=")
         value = value_of(given)
         if not equals or "=" in given or not is_name(name.strip()) or value is None:
             return None
-        found.append((name.strip(), value))
-    found.sort(key=lambda pair: (pair[0], real(pair[1])))
-    return f"system:{','.join(name for name, _ in found)}", tuple(value for _, value in found)
+        named.append((name.strip(), value))
+    named.sort(key=lambda pair: (pair[0], real(pair[1])))
+    return f"system:{','.join(name for name, _ in named)}", tuple(value for _, value in named)
 
 
 def full_equation(text: str) -> Form | None:
@@ -114,13 +115,13 @@ def full_equation(text: str) -> Form | None:
 def _chain(sides: list[str]) -> Form | None:
     """Several sides: one formula if they are all equal, else all of them."""
     forms = [_formula(side) for side in sides]
-    known = [form for form in forms if form is not None]
-    if len(known) < len(forms):
+    understood = [form for form in forms if form is not None]
+    if len(understood) < len(forms):
         return None
-    if all(form[0] == known[0][0] and all(map(same, form[1], known[0][1])) for form in known):
-        return known[0]
-    names = ";".join(form[0][5:] for form in known)
-    return f"chain:{names}", tuple(value for form in known for value in form[1])
+    if all(form[0] == understood[0][0] and all(map(same, form[1], understood[0][1])) for form in understood):
+        return understood[0]
+    names = ";".join(form[0][5:] for form in understood)
+    return f"chain:{names}", tuple(value for form in understood for value in form[1])
 
 
 def _inequality(signs: str, sides: list[str]) -> Form | None:
@@ -130,15 +131,15 @@ def _inequality(signs: str, sides: list[str]) -> Form | None:
     if not set(signs) <= set("<≤") or len(signs) > 2 or not all(sides):
         return None
     names: list[str] = []
-    found: list[Value] = []
+    values: list[Value] = []
     for small, large in pairwise(sides):
         form = _formula(f"({large})-({small})")
         scaled = None if form is None else _scaled(form[1], signed=False)
         if form is None or scaled is None:
             return None
         names.append(form[0][5:])
-        found += scaled
-    return f"inequality{signs}:{';'.join(names)}", tuple(found)
+        values += scaled
+    return f"inequality{signs}:{';'.join(names)}", tuple(values)
 
 
 def _scaled(values: tuple[Value, ...], *, signed: bool) -> tuple[Value, ...] | None:
@@ -153,7 +154,7 @@ def _scaled(values: tuple[Value, ...], *, signed: bool) -> tuple[Value, ...] | N
 def _names_in(text: str) -> bool:
     """Whether `text` is a formula with variables, or nothing this parser knows."""
     try:
-        return bool(expressions.variables(expressions.tokens(text)))
+        return bool(expressions.variables(expressions.tokenize(text)))
     except NotAnExpression:
         return True
 
@@ -162,12 +163,12 @@ def _formula(text: str) -> Form | None:
     if PROSE.search(text) or "=" in text:
         return None
     try:
-        found = expressions.tokens(text)
-        names = expressions.variables(found)
-        if not names or (len(found) > 1 and not re.search(r"\d|[-+*/^=\\]", text)):
+        tokens = expressions.tokenize(text)
+        names = expressions.variables(tokens)
+        if not names or (len(tokens) > 1 and not re.search(r"\d|[-+*/^=\\]", text)):
             return None
         points = [{name: _at(name, point) for name in names} for point in _POINTS]
-        return f"expr:{','.join(names)}", tuple(expressions.evaluate(found, given) for given in points)
+        return f"expr:{','.join(names)}", tuple(expressions.evaluate(tokens, given) for given in points)
     except NotAnExpression:
         return None
 
@@ -191,6 +192,6 @@ def class_of(form: Form) -> str:
     return f"{kind} at fixed points {'; '.join(canonical(member) for member in members)}"
 
 
-def equal_forms(mine: Form, gold: Form) -> bool:
+def equal_forms(form: Form, gold: Form) -> bool:
     """Whether two forms are of one kind and have the same values."""
-    return mine[0] == gold[0] and len(mine[1]) == len(gold[1]) and all(map(same, mine[1], gold[1]))
+    return form[0] == gold[0] and len(form[1]) == len(gold[1]) and all(map(same, form[1], gold[1]))

@@ -27,7 +27,7 @@ CLOSING = {
 
 _OTHERS = ("\\pi", "\\tau", "\\frac", "\\sqrt", "\\left", "\\right", "\\choose", "\\\\")
 _COMMANDS = {*FUNCTIONS, *TIMES, *OVER, *CHOOSE_COMMANDS, *CLOSING, *CLOSING.values(), *_OTHERS}
-_LONGEST_FIRST = sorted((each for each in _COMMANDS if each[0] == "\\"), key=len, reverse=True)
+_LONGEST_FIRST = sorted((command for command in _COMMANDS if command[0] == "\\"), key=len, reverse=True)
 _WORDS = (
     r"\\end\{[pb]?matrix\}|\\to|eigen(?:val(?:ue)?|vect(?:or)?)s|eigen|eig|eye|ar?c?(?:sin|cos|tan)h|gcd|lcm|floor|ceil"
     r"|zeros|ones|cols|rows|diagonalize|diag|norm|rank|trace|tr|rref|[hv]stack|orth(?:o(?:gonal(?:ize)?)?)?|nullspace|svd"
@@ -36,7 +36,7 @@ _WORDS = (
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:[0-9]*(?:,[0-9]{3})*\.[0-9]+|[0-9]+(?:,[0-9]{3})*)(?:\\%)?)"
     rf"|(?P<word>{_WORDS})"
-    rf"|(?P<own>{'|'.join(map(re.escape, _LONGEST_FIRST))}|[-+*/(){{}}\[\]^_:.&!'e])"
+    rf"|(?P<literal>{'|'.join(map(re.escape, _LONGEST_FIRST))}|[-+*/(){{}}\[\]^_:.&!'e])"
     r"|(?P<end>\Z))"
 )
 
@@ -52,13 +52,13 @@ class Token:
 
 def token_at(text: str, position: int) -> Token:
     """The token at `position`, blanks passed over. Raises ValueError for a number of too many digits for Python."""
-    found = _TOKEN.match(text, position)
-    if found is None:
+    match = _TOKEN.match(text, position)
+    if match is None:
         return Token(FOREIGN, position)
-    if found["number"] is not None:
-        return Token(NUMBER, found.end(), _value(found["number"]))
-    name = WORD if found["word"] else found["own"] or END
-    return Token(name, found.end())
+    if match["number"] is not None:
+        return Token(NUMBER, match.end(), _value(match["number"]))
+    name = WORD if match["word"] else match["literal"] or END
+    return Token(name, match.end())
 
 
 def _value(text: str) -> int | float:

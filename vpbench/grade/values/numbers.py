@@ -15,28 +15,11 @@ from vpbench.grade.values import expressions
 from vpbench.grade.values.arithmetic import Value, divide
 from vpbench.grade.values.expressions import NotAnExpression
 
-_UNITS = (
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
+_UP_TO_NINETEEN = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+    "seventeen eighteen nineteen"
 )
+_UNITS = _UP_TO_NINETEEN.split()
 _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 NUMBER_WORDS: dict[str, int] = {
     **{word: number for number, word in enumerate(_UNITS)},
@@ -59,30 +42,9 @@ _TRAILING_UNIT = re.compile(
     rf"(?:[\s\-]{{0,3}}(?:/\s{{0,3}})?"
     rf"(?:(?<![A-Za-z\\])(?:{_UNIT_WORD})(?![A-Za-z])|\{{[A-Za-z ]{{2,30}}\}}){_EXPONENT})+[\s.]*$"
 )
-_NOT_A_UNIT = {
-    "sqrt",
-    "pi",
-    "sin",
-    "cos",
-    "tan",
-    "log",
-    "ln",
-    "exp",
-    "or",
-    "and",
-    "to",
-    "x",
-    "not",
-    "frac",
-    "times",
-    "hundred",
-    "thousand",
-    "million",
-    "billion",
-    "trillion",
-    "millions",
-    "billions",
-}
+_WORDS_OF_FORMULAS = "sqrt pi sin cos tan log ln exp frac times x"
+_WORDS_OF_SENTENCES = "or and to not hundred thousand million billion trillion millions billions"
+_NOT_A_UNIT = {*_WORDS_OF_FORMULAS.split(), *_WORDS_OF_SENTENCES.split()}
 _SCIENTIFIC = re.compile(r"(\d(?:\.\d+)?)\s*(?:[eE]([-+]?\d{1,3})\b|x\s*10\s*\^\s*\{?([-+]?\d{1,3})\}?)")
 _REPEATING = re.compile(r"(\d{0,9})\.(\d{0,9})\\(?:overline|bar|dot)\s*\{(\d{1,9})\}")
 _EQUALS = re.compile(r"(?<![<>])=(?![<>])|≈|≒|≃|\\approx\b|\\simeq\b|\\equiv\b|\\Rightarrow\b|⇒")
@@ -124,6 +86,7 @@ def value_of(text: str) -> Value | None:
     if _RANGE.fullmatch(text):
         return None
     sides = [side.strip() for side in _EQUALS.split(text)]
+    # Of "A = 2 * 3 = 6" the last side is the result; one without a value ("6 = area") gives way.
     for side in reversed(sides):
         value = _value_of_side(side)
         if value is not None:
@@ -144,9 +107,9 @@ def _value_of_side(text: str) -> Value | None:
         try:
             ratio = candidate.split(":")
             if len(ratio) == 2:
-                over = [expressions.evaluate(expressions.tokens(part), {}) for part in ratio]
-                return divide(over[0], over[1])
-            return expressions.evaluate(expressions.tokens(candidate), {})
+                sides = [expressions.evaluate(expressions.tokenize(part), {}) for part in ratio]
+                return divide(sides[0], sides[1])
+            return expressions.evaluate(expressions.tokenize(candidate), {})
         except (NotAnExpression, ArithmeticError):
             continue
     return None

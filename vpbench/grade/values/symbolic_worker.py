@@ -1,8 +1,9 @@
-"""The process that compares two formulas with math-verify: reads a JSON pair per line, answers true, false or null.
+"""The process that compares two formulas with math-verify: reads a JSON request per line, answers true, false or null.
 
-Run as a script in isolated mode by `symbolic`, which kills it when it takes too long. It bounds its own memory and
-processor time first, and ends by an alarm where nobody is left to kill it. Only math-verify's LaTeX reader is used; its
-reader for plain expressions would execute code.
+Run as a script in isolated mode by `symbolic`. It answers first whether 1 = 1; if math-verify can't even do that, it
+ends with a traceback. A request is the two LaTeX texts and the seconds of processor time that they may take; SIGPROF
+ends a worker that takes more, also in the midst of a C loop. It bounds its own memory first, and ends by an alarm where
+nobody is left to kill it. Only math-verify's LaTeX reader is used; its reader for plain expressions would execute code.
 null: one of the two wasn't understood.
 """
 
@@ -10,11 +11,12 @@ import json
 import resource
 import signal
 import sys
+import time
 
 MEMORY_BYTES = 2 * 1024**3
-PROCESSOR_SECONDS = 600
-FIRST_REQUEST_SECONDS = 60
-REQUEST_SECONDS = 5
+# Of wall time: longer than `symbolic` waits (START_SECONDS, STALL_SECONDS), for a worker whose master is gone.
+FIRST_REQUEST_SECONDS = 600
+REQUEST_SECONDS = 240
 
 
 def equal(gold: str, answer: str) -> bool | None:
@@ -34,19 +36,28 @@ def equal(gold: str, answer: str) -> bool | None:
 def main() -> None:
     """Answer requests until the input ends."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_SECONDS, PROCESSOR_SECONDS))
-    seconds = FIRST_REQUEST_SECONDS
+    signal.alarm(FIRST_REQUEST_SECONDS)
+    _answer(equal("1", "1"))
     for line in sys.stdin:
-        signal.alarm(seconds)
-        gold, answer = json.loads(line)
+        gold, answer, processor_seconds = json.loads(line)
+        signal.alarm(REQUEST_SECONDS)
+        started = time.process_time()
+        signal.setitimer(signal.ITIMER_PROF, processor_seconds)
         try:
             verdict = equal(gold, answer)
         except (Exception, RecursionError, MemoryError):
             verdict = None
-        signal.alarm(0)
-        seconds = REQUEST_SECONDS
-        sys.stdout.write(json.dumps(verdict) + "\n")
-        sys.stdout.flush()
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        # The timer goes off at ticks of some milliseconds; what it let pass is late all the same.
+        if time.process_time() - started > processor_seconds:
+            signal.raise_signal(signal.SIGPROF)
+        _answer(verdict)
+
+
+def _answer(verdict: bool | None) -> None:
+    signal.alarm(0)
+    sys.stdout.write(json.dumps(verdict) + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

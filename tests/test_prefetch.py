@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from vpbench import Candidate, Critic, DataError, ImageRef, Question, Score
-from vpbench.run.score import score_stage
+from vpbench.run.score import ScoreStage
 from vpbench.scoring import StepCritic
 
 QUESTIONS = {id: Question("task", id, "text") for id in ("a", "b", "c")}
@@ -29,9 +29,8 @@ def no_bar(what: str, total: int) -> Iterator[Any]:
 
 def stage(folder: Path, critic: Critic, ids: Sequence[str] = ("a", "b", "c"), **settings: Any) -> dict[str, Score]:
     questions = {id: QUESTIONS[id] for id in ids}
-    found = score_stage(
-        folder, {"task": "t"}, critic, questions, CANDIDATES, settings.get("max_error_rate", 1.0), no_bar
-    )
+    scoring = ScoreStage(critic, settings.get("max_error_rate", 1.0), no_bar)
+    found = scoring.scores(folder, {"task": "t"}, questions, CANDIDATES)
     return {id: score for (id, _), score in found.items()}
 
 
@@ -91,15 +90,16 @@ def test_a_missing_image_fails_its_own_question(tmp_path: Path) -> None:
     assert critic.prefetched == ["b", "c"]
 
 
-def test_an_error_of_the_program_is_raised_and_what_is_done_is_kept(tmp_path: Path) -> None:
+def test_an_exception_while_prefetching_fails_its_own_question(tmp_path: Path) -> None:
     class Broken(Watched):
         def prefetch(self, question: Question) -> None:
             raise ZeroDivisionError("a mistake")
 
     critic = Broken()
-    with pytest.raises(ZeroDivisionError, match="a mistake"):
-        stage(tmp_path, critic)
+    found = stage(tmp_path, critic)
     assert critic.scored == ["a"]
+    assert found["a"] == Score(1.0)
+    assert str(found["b"].reason).startswith("critic 'watched', question 'b': prefetch raised ZeroDivisionError: a mis")
     again = Watched()
     stage(tmp_path, again)
     assert again.scored == ["b", "c"]
@@ -130,6 +130,6 @@ def test_a_step_critic_reads_each_image_once(tmp_path: Path, monkeypatch: pytest
     scorer = SimpleNamespace(tiles=tiles, score=score)
     monkeypatch.setattr(StepCritic, "_scorer", scorer)
     monkeypatch.setattr(StepCritic, "name", "step", raising=False)
-    score_stage(tmp_path, {"task": "t"}, StepCritic(), questions, CANDIDATES, 0.0, no_bar)
+    ScoreStage(StepCritic(), 0.0, no_bar).scores(tmp_path, {"task": "t"}, questions, CANDIDATES)
     assert sorted(opened) == ["a by main", "b by other", "c by other"]
     assert seen == [(id, "1 images") for id in ("a", "b", "c")]
