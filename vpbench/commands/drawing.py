@@ -13,7 +13,6 @@ import click
 
 from vpbench.base import BaseTask
 from vpbench.errors import ConfigError
-from vpbench.generate import Sampling
 from vpbench.labels.continuation import MonteCarlo
 from vpbench.labels.label import Labelling, label_task
 from vpbench.labels.rules import Rule
@@ -24,21 +23,9 @@ from vpbench.run.candidates import best_of_n_task, plan_drawing
 from vpbench.run.draw import Drawing, sample_notes
 from vpbench.run.judge import needs_judge
 from vpbench.run.policy import Policies, SamplePlan, draw, export_pool, used
-from vpbench.run.request import Request, requests
+from vpbench.run.request import DEFAULT_SAMPLES, Request, drawing_of, requests
 from vpbench.settings import from_options
 from vpbench.terminal import printable
-
-DEFAULT_SAMPLES = 128
-
-
-def drawing_of(options: Mapping[str, Any], default_samples: int) -> Drawing:
-    """What the command line asks to draw. Raises `ConfigError`."""
-    sampling = from_options(Sampling, options)
-    samples = options.get("samples") or default_samples
-    first_greedy = options.get("first_greedy", False)
-    return Drawing(
-        options["policy"], options["policy_args"], samples, sampling, first_greedy, options["seed"], options["prompt"]
-    )
 
 
 def sample_all(tasks: Sequence[str], export: Path | None, dry_run: bool, **options: Any) -> None:
@@ -84,7 +71,7 @@ def _asked(
 ) -> list[tuple[Found[BaseTask], Request]]:
     if export is not None and (len(tasks) > 1 or list(tasks) == ["all"]):
         raise ConfigError("--export writes one task's candidates or labels; give one --task")
-    asked = requests(tasks, replace(from_options(Request, options), drawing=drawing))
+    asked = requests(tasks, replace(from_options(Request, options), drawing=drawing), echo)
     for found, _ in asked:
         best_of_n_task(found)
     return asked

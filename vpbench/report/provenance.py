@@ -7,21 +7,20 @@ import platform
 import sys
 
 from vpbench.report.result import DataOrigin, Provenance
+from vpbench.report.texts import texts_folder
 from vpbench.run.analysis import Analysis
-from vpbench.run.pipeline import Common, Prepared, Scored
+from vpbench.run.pipeline import Prepared, PreparedSteps, Scored
 from vpbench.store import versions
 
 _PACKAGES = ("torch", "transformers", "datasets", "numpy", "math-verify", "pillow", "sentencepiece")
 
 
-def run_provenance(prepared: Common, scored: Scored, analysis: Analysis) -> Provenance:
+def run_provenance(prepared: Prepared | PreparedSteps, scored: Scored, analysis: Analysis) -> Provenance:
     """Everything the result rests on, and the command as it was typed."""
-    from vpbench import __version__
-
     candidates = prepared if isinstance(prepared, Prepared) else None
     return Provenance(
         command=("vpbench", *sys.argv[1:]),
-        versions={"vpbench": __version__, "python": platform.python_version(), **versions(_PACKAGES)},
+        versions={**versions(("vpbench",)), "python": platform.python_version(), **versions(_PACKAGES)},
         hardware={"platform": platform.platform(), "cpus": os.cpu_count(), "accelerator": _accelerator()},
         task_version=prepared.key["task_version"],
         data=DataOrigin(prepared.data_origin, prepared.data_revision, prepared.key["data"]),
@@ -35,6 +34,7 @@ def run_provenance(prepared: Common, scored: Scored, analysis: Analysis) -> Prov
         seed=analysis.seed,
         resamples=analysis.resamples,
         seconds={**prepared.seconds, "score": scored.seconds},
+        texts=texts_folder(prepared),
     )
 
 

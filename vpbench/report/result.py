@@ -144,7 +144,8 @@ class DataOrigin:
 class Provenance:
     """Everything the result rests on. Nothing secret: the environment is not recorded.
 
-    `seconds` are by stage; `pool_sha256`, `drawing` and `judge` are a Best-of-N result's.
+    `texts` is the folder, within the run's, of the questions' and responses' texts (`vpbench.report.texts`). `seconds`
+    are by stage; `pool_sha256`, `drawing` and `judge` are a Best-of-N result's.
     """
 
     command: tuple[str, ...]
@@ -162,6 +163,7 @@ class Provenance:
     seed: int
     resamples: int
     seconds: Mapping[str, float]
+    texts: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

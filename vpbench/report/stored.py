@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vpbench.errors import ConfigError
 from vpbench.report.codec import from_json
 from vpbench.report.result import READABLE_VERSIONS, SCHEMA_VERSION, BestOfNResult, StepResult
 from vpbench.report.units import Units, read_units
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,22 @@ class StoredResult:
             return read_units(self.table("units"))
         except (KeyError, ValueError) as error:
             raise ConfigError(f"{self.folder / 'units.parquet'}: not the units of a result ({error})") from error
+
+    def curves(self) -> pd.DataFrame:
+        """A row per curve (the critic's and the controls') and N: `curve`, `n`, `value`, `low`, `high`.
+
+        Empty for a step result.
+        """
+        import pandas as pd
+
+        curves = self.result.curves if isinstance(self.result, BestOfNResult) else {}
+        rows = [{"curve": name, **asdict(point)} for name, points in curves.items() for point in points]
+        return pd.DataFrame(rows, columns=["curve", "n", "value", "low", "high"])
+
+    def rows(self) -> pd.DataFrame:
+        """A row per candidate: verdict, score, step scores. Raises `ConfigError` for a missing or damaged file."""
+        frame: pd.DataFrame = self.table("rows").to_pandas()
+        return frame
 
     def table(self, name: str) -> Any:
         """The Arrow table `name`.parquet. Raises `ConfigError` if the file is missing or damaged."""

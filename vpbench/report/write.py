@@ -12,6 +12,7 @@ from vpbench.report.codec import as_json
 from vpbench.report.plots import best_of_n_plot, step_plot
 from vpbench.report.result import BestOfNResult, StepResult
 from vpbench.report.summary import summary
+from vpbench.report.texts import write_texts
 from vpbench.report.units import Units, units_table
 from vpbench.run.analysis import Analysis
 from vpbench.run.pipeline import Prepared, PreparedSteps, Scored
@@ -59,6 +60,7 @@ def write_result(
         rows, columns = _step_rows(prepared, scored), _STEP_ROWS
     folder = prepared.request.output / "results" / folder_name(*names, key=key)
     folder.mkdir(parents=True, exist_ok=True)
+    write_texts(prepared)
     write_atomic(folder / "rows.parquet", parquet_bytes(rows, columns))
     if units is not None:
         write_atomic(folder / "units.parquet", table_bytes(units_table(units)))

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-
-import click
+from typing import Any
 
 from vpbench.base import BaseTask, StepTask
 from vpbench.data import task_places
 from vpbench.data.miniature import POOL, nano_folder, nano_model
 from vpbench.errors import ConfigError
 from vpbench.plugins import Found, all_tasks, find_task
+from vpbench.progress import Echo, silent
+from vpbench.prompts import Sampling
 from vpbench.records import GradingMode
 from vpbench.run.draw import Drawing
+from vpbench.settings import from_options
 
+DEFAULT_SAMPLES = 128
 NANO_POLICY = "nano"
 """What `--policy` calls the miniature world's own policy."""
 
@@ -37,18 +40,21 @@ class Request:
     output: Path = Path("runs")
 
 
-def requests(names: Sequence[str], request: Request) -> list[tuple[Found[BaseTask], Request]]:
-    """Each task with its request; with "all", `--data` holds a folder per task. Raises `ConfigError`."""
+def requests(names: Sequence[str], request: Request, echo: Echo = silent) -> list[tuple[Found[BaseTask], Request]]:
+    """Each task with its request; with "all", `--data` holds a folder per task, and `echo` is told which has none.
+
+    Raises `ConfigError`.
+    """
     if request.nano and request.data is not None:
         raise ConfigError(f"--nano brings its own data; leave --data {request.data} out")
     if list(names) != ["all"]:
-        found = {name: find_task(name) for name in names}
-        places = dict.fromkeys(found, request.data)
+        plugins = {name: find_task(name) for name in names}
+        folders = dict.fromkeys(plugins, request.data)
     else:
-        found = {name: each for name, each in sorted(all_tasks().items()) if not issubclass(each.cls, StepTask)}
-        places = task_places(request.data, list(found), click.echo)
-    asked = [(found[name], replace(request, data=place)) for name, place in places.items()]
-    return [(each, _in_nano(each, here) if request.nano else here) for each, here in asked]
+        plugins = {name: task for name, task in sorted(all_tasks().items()) if not issubclass(task.cls, StepTask)}
+        folders = task_places(request.data, list(plugins), echo)
+    asked = [(plugins[name], replace(request, data=folder)) for name, folder in folders.items()]
+    return [(task, _in_nano(task, task_request) if request.nano else task_request) for task, task_request in asked]
 
 
 def check(task: type[BaseTask], request: Request) -> None:
@@ -79,3 +85,9 @@ def _in_nano(found: Found[BaseTask], request: Request) -> Request:
         drawing = replace(drawing, policy=str(nano_model("policy")), prompt="question")
     brought = issubclass(found.cls, StepTask) or request.drawing is not None or request.pool is not None
     return replace(request, data=folder, drawing=drawing, pool=request.pool if brought else folder / POOL)
+
+
+def drawing_of(options: Mapping[str, Any], default_samples: int) -> Drawing:
+    """What options of the command line ask to draw; `policy` is one of them. Raises `ConfigError`."""
+    drawing = from_options(Drawing, {**options, "samples": options.get("samples") or default_samples})
+    return replace(drawing, settings=options.get("policy_args", {}), sampling=from_options(Sampling, options))
