@@ -77,7 +77,7 @@ class VisualProcessBench(StepTask):
         candidate = Candidate(question.id, 0, "\n\n".join(steps), policy=policy, steps=steps)
         return LabelledSolution(question, candidate, labels, source)
 
-    def nano_row(
+    def nano_solution_row(
         self, image: str, text: str, answer: str, steps: Sequence[str], labels: Sequence[int], source: str, policy: str
     ) -> dict[str, Any]:
         """A row whose labels are true."""

@@ -39,12 +39,17 @@ class Server:
 
 def completion(*texts: str, finish: str = "stop", logprobs: dict[str, float] | None = None) -> Answer:
     """A reply with one sample per text; 10 prompt tokens, and a completion token per character."""
-    told = None
+    choice_logprobs = None
     if logprobs is not None:
         top = [{"token": token, "logprob": value} for token, value in logprobs.items()]
-        told = {"content": [{"token": "x", "logprob": 0.0, "top_logprobs": top}]}
+        choice_logprobs = {"content": [{"token": "x", "logprob": 0.0, "top_logprobs": top}]}
     choices = [
-        {"index": k, "finish_reason": finish, "message": {"role": "assistant", "content": text}, "logprobs": told}
+        {
+            "index": k,
+            "finish_reason": finish,
+            "message": {"role": "assistant", "content": text},
+            "logprobs": choice_logprobs,
+        }
         for k, text in enumerate(texts)
     ]
     usage = {"prompt_tokens": 10, "completion_tokens": sum(map(len, texts)), "total_tokens": 0}

@@ -22,19 +22,19 @@ def test_every_flag_has_its_environment_variable() -> None:
 
 def commands(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
     yield name, command
-    for part, each in getattr(command, "commands", {}).items():
-        yield from commands(each, f"{name} {part}")
+    for part, subcommand in getattr(command, "commands", {}).items():
+        yield from commands(subcommand, f"{name} {part}")
 
 
 def test_every_command_and_option_says_what_it_is_for() -> None:
-    found = dict(commands(main, "vpbench"))
-    assert {"vpbench", "vpbench train", "vpbench nano build"} <= set(found)
-    assert [name for name, command in found.items() if not (command.help or "").strip()] == []
-    options = [(name, each) for name, command in found.items() for each in command.params]
+    verbs = dict(commands(main, "vpbench"))
+    assert {"vpbench", "vpbench train", "vpbench nano build"} <= set(verbs)
+    assert [name for name, command in verbs.items() if not (command.help or "").strip()] == []
+    options = [(name, parameter) for name, command in verbs.items() for parameter in command.params]
     silent = [
-        f"{name} {each.opts[0]}"
-        for name, each in options
-        if isinstance(each, click.Option) and not (each.help or "").strip()
+        f"{name} {parameter.opts[0]}"
+        for name, parameter in options
+        if isinstance(parameter, click.Option) and not (parameter.help or "").strip()
     ]
     assert silent == []
 

@@ -39,9 +39,9 @@ def conformance(folder: Path, *rows: dict[str, Any], name: str = "rows.jsonl") -
 def cells(result: Result, *starts: str) -> list[str]:
     """The remaining cells of the only line that starts with these cells."""
     lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in result.output.splitlines()]
-    found = [line[len(starts) :] for line in lines if tuple(line[: len(starts)]) == starts]
-    assert len(found) == 1, result.output
-    return found[0]
+    matches = [line[len(starts) :] for line in lines if tuple(line[: len(starts)]) == starts]
+    assert len(matches) == 1, result.output
+    return matches[0]
 
 
 def agreement(result: Result, *starts: str) -> list[str]:

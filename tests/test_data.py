@@ -6,7 +6,9 @@ import base64
 import json
 import zipfile
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
 from io import BytesIO
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,22 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from vpbench import Candidate, DataError, GradingMode, LabelledSolution, Question, Source, StepTask, Task, Verdict
+from vpbench import (
+    Candidate,
+    DataError,
+    GradingMode,
+    ImageRef,
+    LabelledSolution,
+    Question,
+    Source,
+    StepTask,
+    Task,
+    Verdict,
+)
 from vpbench.data import load_questions, load_solutions
 from vpbench.data.folder import read_folder
 from vpbench.data.hub import read_hub
+from vpbench.data.load import pool_questions
 
 SOURCE = Source("org/set", "test", 2, "MIT", ("pid", "question"), image_columns=("decoded_image",))
 
@@ -45,7 +59,7 @@ ROWS = [{"pid": "a", "question": "A?"}, {"pid": "b", "question": "B?"}]
 
 
 def levels(folder: Path) -> list[int]:
-    return [each.images[0].open().getpixel((0, 0)) for each in load_questions(Toy(), folder).questions.values()]
+    return [question.images[0].open().getpixel((0, 0)) for question in load_questions(Toy(), folder).questions.values()]
 
 
 def inline(tmp_path: Path) -> None:
@@ -85,7 +99,7 @@ def data_urls(tmp_path: Path) -> None:
 def test_every_layout_gives_the_same_questions_and_images(tmp_path: Path, layout: Any) -> None:
     layout(tmp_path)
     loaded = load_questions(Toy(), tmp_path)
-    assert [(id, each.text) for id, each in loaded.questions.items()] == [("a", "A?"), ("b", "B?")]
+    assert [(id, question.text) for id, question in loaded.questions.items()] == [("a", "A?"), ("b", "B?")]
     assert levels(tmp_path) == [7, 9]
 
 
@@ -98,7 +112,7 @@ def test_several_image_columns_skip_the_empty_ones(tmp_path: Path) -> None:
     row = {**ROWS[0], "image_1": None, "image_2": {"bytes": png(5), "path": None}}
     pq.write_table(pa.Table.from_pylist([row], schema), tmp_path / "test.parquet")
     images = load_questions(Two(), tmp_path).questions["a"].images
-    assert [each.open().getpixel((0, 0)) for each in images] == [5]
+    assert [image.open().getpixel((0, 0)) for image in images] == [5]
 
 
 def test_the_fingerprint_follows_the_content(tmp_path: Path) -> None:
@@ -155,12 +169,11 @@ def test_wrong_folders_are_named(tmp_path: Path, files: dict[str, str], message:
         load_questions(Toy(), tmp_path / "none")
 
 
-def test_the_hub_reader_reads_the_hub_s_own_layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "cache"))
-    folder = tmp_path / "set"
-    (folder / "data").mkdir(parents=True)
+def hub_set(folder: Path) -> Source:
+    """A data set with inline images, as the hub holds it."""
     import datasets
 
+    (folder / "data").mkdir(parents=True)
     features = datasets.Features(
         {"pid": datasets.Value("string"), "question": datasets.Value("string"), "decoded_image": datasets.Image()}
     )
@@ -168,8 +181,23 @@ def test_the_hub_reader_reads_the_hub_s_own_layout(tmp_path: Path, monkeypatch: 
         {**row, "decoded_image": {"bytes": png(level), "path": None}} for row, level in zip(ROWS, (7, 9), strict=True)
     ]
     datasets.Dataset.from_list(rows, features).to_parquet(folder / "data" / "test-00000-of-00001.parquet")
-    source = Source(str(folder), "test", 2, "MIT", ("pid", "question"), image_columns=("decoded_image",))
-    table = read_hub(source)
+    return Source(str(folder), "test", 2, "MIT", ("pid", "question"), image_columns=("decoded_image",))
+
+
+def hub_set_with_archive(folder: Path) -> Source:
+    """A data set with images in an archive, which lacks the second one."""
+    folder.mkdir()
+    rows = [{**row, "image": [f"images/{row['pid']}.png"]} for row in ROWS]
+    (folder / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with zipfile.ZipFile(folder / "images.zip", "w") as archive:
+        archive.writestr("images/a.png", png(7))
+    return Source(str(folder), "test", 2, "MIT", ("pid", "question"), image_columns=("image",))
+
+
+def test_the_hub_reader_reads_the_hub_s_own_layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "cache"))
+    folder = tmp_path / "set"
+    table = read_hub(hub_set(folder))
     assert [(row.values["pid"], row.images[0].open().getpixel((0, 0))) for row in table.rows] == [("a", 7), ("b", 9)]
     with pytest.raises(DataError, match="column nothing missing"):
         read_hub(Source(str(folder), "test", 2, "MIT", ("nothing",)))
@@ -184,17 +212,28 @@ def test_the_hub_reader_takes_images_from_an_archive_beside_the_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_HOME", str(tmp_path / "cache"))
-    folder = tmp_path / "set"
-    folder.mkdir()
-    rows = [{**row, "image": [f"images/{row['pid']}.png"]} for row in ROWS]
-    (folder / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    with zipfile.ZipFile(folder / "images.zip", "w") as archive:
-        archive.writestr("images/a.png", png(7))
-    source = Source(str(folder), "test", 2, "MIT", ("pid", "question"), image_columns=("image",))
-    first, second = read_hub(source).rows
+    first, second = read_hub(hub_set_with_archive(tmp_path / "set")).rows
     assert first.images[0].open().getpixel((0, 0)) == 7
     with pytest.raises(DataError, match=r"missing image: .*row 2.*images/b\.png can't be read from .*images\.zip"):
         second.images[0].open()
+
+
+def test_images_of_every_data_source_can_be_opened_in_another_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "cache"))
+    tables = [read_hub(hub_set(tmp_path / "hub")), read_hub(hub_set_with_archive(tmp_path / "archive"))]
+    for layout in (inline, paths, paths_in_parquet, data_urls):
+        folder = tmp_path / layout.__name__
+        folder.mkdir()
+        layout(folder)
+        tables.append(read_folder(SOURCE, folder))
+    first = [table.rows[0].images[0] for table in tables]
+    cell = {"bytes": png(7), "path": None}
+    fields = {"question_id": "a", "question": "?", "answer": "4", "images": [cell]}
+    first += pool_questions(Toy(), {"a": (fields, "pool.jsonl line 1")}, tmp_path).questions["a"].images
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as other:
+        assert list(other.map(ImageRef.read, first)) == [png(7)] * 7
 
 
 def test_several_splits_are_read_in_their_order_and_named_in_the_rows(

@@ -17,7 +17,8 @@ from scipy.stats import binom
 from vpbench import Candidate, DataError, GradingMode, ImageRef, Question, Source, Task, Verdict
 from vpbench.cli import main
 from vpbench.generate.generator import Generator
-from vpbench.labels.continuation import Continuer, MonteCarlo, Solution
+from vpbench.labels.continuation import Continuer, Solution
+from vpbench.labels.labelling import MonteCarlo
 from vpbench.labels.read import read_labelled
 from vpbench.labels.rules import StepEstimate, step_labels
 from vpbench.prompts import Generation, Message, Prompt, Sampling
@@ -226,7 +227,7 @@ class Labeller(Biased):
 
 def test_the_command_labels_writes_and_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     policy = Labeller()
-    monkeypatch.setattr("vpbench.run.policy.load_generator", lambda spec, settings: policy)
+    monkeypatch.setattr("vpbench.run.models.load_generator", lambda spec, settings: policy)
     command = [
         "label",
         "--nano",
@@ -324,7 +325,7 @@ def label(tmp_path: Path, *arguments: str, task: str = "mathvista") -> Any:
 
 
 def use(policy: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vpbench.run.policy.load_generator", lambda spec, settings: policy)
+    monkeypatch.setattr("vpbench.run.models.load_generator", lambda spec, settings: policy)
 
 
 def test_one_continuation_is_as_uncertain_as_one_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

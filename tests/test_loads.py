@@ -22,7 +22,7 @@ from vpbench.plugins import find_critic
 from vpbench.pools.scores import read_scores
 from vpbench.progress import bar
 from vpbench.report.provenance import run_provenance
-from vpbench.run.candidates import Plan
+from vpbench.run.candidates import CandidatePlan
 from vpbench.run.pipeline import prepare
 
 TASKS = ("logicvista", "mathvista", "mathvision")
@@ -45,7 +45,7 @@ class Loading(Critic):
     def score(self, question, candidates):
         if question.task == FAILS_ON:
             return [Score(None, None, "broken") for _ in candidates]
-        return [Score(float(len(each.response))) for each in candidates]
+        return [Score(float(len(candidate.response))) for candidate in candidates]
 """
 
 
@@ -115,14 +115,14 @@ Finished = dict[tuple[str, str], dict[str, Any]]
 @pytest.fixture
 def finished(monkeypatch: pytest.MonkeyPatch) -> Finished:
     """What results would say of how they came about, by task and critic; no statistics are computed."""
-    found: Finished = {}
+    finished: Finished = {}
 
     def finish(prepared: Any, scored: Any, study: Any, echo: Any) -> Path:
-        found[prepared.task.name, scored.critic] = asdict(run_provenance(prepared, scored, study.analysis))
+        finished[prepared.task.name, scored.critic] = asdict(run_provenance(prepared, scored, study.analysis))
         return Path("unwritten")
 
     monkeypatch.setattr("vpbench.api._finish", finish)
-    return found
+    return finished
 
 
 def test_critics_and_policy_are_loaded_once_for_all_tasks(
@@ -133,7 +133,7 @@ def test_critics_and_policy_are_loaded_once_for_all_tasks(
     assert done.exit_code == 0, done.output
     assert (tmp_path / "log").read_text().splitlines() == ["load policy", "load one", "load two"]
     assert set(finished) == {(task, critic) for task in TASKS for critic in ("one", "two")}
-    assert [each["drawing"]["used_in_this_run"] for each in finished.values()] == [{"requests": 6}] * 6
+    assert [provenance["drawing"]["used_in_this_run"] for provenance in finished.values()] == [{"requests": 6}] * 6
 
 
 def test_a_checkpoint_is_read_once_for_all_tasks(
@@ -173,7 +173,7 @@ def test_the_policy_is_let_go_before_grading_and_before_a_critic_is_made_ready(
     critic = critic_file(tmp_path, "looking")
 
     def look(when: str) -> None:
-        kept.append((when, sum(type(each) is CountedPolicy for each in gc.get_objects())))
+        kept.append((when, sum(type(thing) is CountedPolicy for thing in gc.get_objects())))
 
     def grading(*rest: Any) -> Any:
         look("grading")
@@ -211,7 +211,7 @@ def test_each_task_counts_what_the_critic_used_on_it(tmp_path: Path, finished: F
             f"model_args=base_url={server.url},mode=response",
         )
         assert done.exit_code == 0, done.output
-    used = [each["critic_used_in_this_run"]["requests"] for each in finished.values()]
+    used = [provenance["critic_used_in_this_run"]["requests"] for provenance in finished.values()]
     assert sum(used) == len(server.bodies)
     assert min(used) > 0
 
@@ -225,11 +225,11 @@ def test_a_critic_and_the_plans_are_let_go_before_the_next_critic_is_made_ready(
     kept: list[tuple[str, int, int]] = []
 
     def look(critic: Any) -> None:
-        alive = [type(each) for each in gc.get_objects()]
-        kept.append((critic.name, sum(alive.count(each) for each in (first, second)), alive.count(Plan)))
+        alive = [type(thing) for thing in gc.get_objects()]
+        kept.append((critic.name, sum(alive.count(kind) for kind in (first, second)), alive.count(CandidatePlan)))
 
-    for each in (first, second):
-        monkeypatch.setattr(each, "prepare", look)
+    for kind in (first, second):
+        monkeypatch.setattr(kind, "prepare", look)
     done = run(tmp_path, f"{one},{two}")
     assert done.exit_code == (3 if fails_on else 0), done.output
     assert kept == [("one", 2, 0), ("two", 1, 0)]
@@ -261,9 +261,9 @@ def test_what_fails_on_a_task_leaves_the_results_of_those_before_it(
     assert "scoring with bad stopped" in done.output
     assert "broken" in done.output
     before = TASKS[: TASKS.index(fails_on)]
-    found = set(finished)
-    assert {(task, critic) for task in before for critic in ("good", "bad", "last")} <= found
-    assert {task for task, critic in found if critic != "good"} == set(before)
+    results = set(finished)
+    assert {(task, critic) for task in before for critic in ("good", "bad", "last")} <= results
+    assert {task for task, critic in results if critic != "good"} == set(before)
 
 
 def test_every_failure_is_told_with_task_and_critic_and_the_first_ends_the_run(
@@ -272,8 +272,8 @@ def test_every_failure_is_told_with_task_and_critic_and_the_first_ends_the_run(
     critics = [critic_file(tmp_path, "late", TASKS[2]), critic_file(tmp_path, "early", TASKS[1])]
     done = run(tmp_path, ",".join(map(str, critics)), "--critic-args", f"log={tmp_path}/log")
     assert done.exit_code == 3
-    told = done.stderr.splitlines()
-    assert [line.partition(" stopped:")[0] for line in told] == [
+    messages = done.stderr.splitlines()
+    assert [line.partition(" stopped:")[0] for line in messages] == [
         f"task {TASKS[2]}, critic late: scoring with late",
         f"task {TASKS[1]}, critic early: scoring with early",
         "vpbench: scoring with late",

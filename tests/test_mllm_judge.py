@@ -73,8 +73,8 @@ def test_step_verdicts_need_every_step(reply: str, verdicts: tuple[float, ...] |
 def test_yes_or_no_is_a_probability_where_the_first_word_is_one(
     reply: str, logprobs: dict[str, float] | None, value: float | None
 ) -> None:
-    found = yes_probability(reply, logprobs)
-    assert found is None if value is None else found == pytest.approx(value)
+    probability = yes_probability(reply, logprobs)
+    assert probability is None if value is None else probability == pytest.approx(value)
 
 
 def judge(server: Server, **settings: str) -> Critic:
@@ -125,8 +125,8 @@ def test_one_call_per_step_shows_the_solution_up_to_it_and_shared_beginnings_are
 
 
 def test_one_call_per_response_gives_a_probability_and_no_steps() -> None:
-    told = {"Yes": math.log(0.8), "No": math.log(0.2)}
-    with chat_server(lambda *_: completion("Yes", logprobs=told)) as server:
+    first_token = {"Yes": math.log(0.8), "No": math.log(0.2)}
+    with chat_server(lambda *_: completion("Yes", logprobs=first_token)) as server:
         (score,) = judge(server, mode="response").score(QUESTION, [solution("a", "b")])
     assert score.value == pytest.approx(0.8)
     assert score.steps is None
@@ -210,14 +210,14 @@ def run(tmp_path: Path, server: Server, task: str, *more: object, args: str = ""
         100,
         *more,
     ]
-    return CliRunner().invoke(main, [str(each) for each in command], catch_exceptions=False)
+    return CliRunner().invoke(main, [str(argument) for argument in command], catch_exceptions=False)
 
 
 def results(tmp_path: Path) -> list[dict[str, Any]]:
-    found = [json.loads(path.read_text()) for path in sorted((tmp_path / "results").glob("*/result.json"))]
-    for result in found:
+    results = [json.loads(path.read_text()) for path in sorted((tmp_path / "results").glob("*/result.json"))]
+    for result in results:
         jsonschema.validate(result, SCHEMA)
-    return found
+    return results
 
 
 def test_step_detection_end_to_end_asks_for_many_solutions_at_once_and_nothing_twice(tmp_path: Path) -> None:

@@ -15,17 +15,18 @@ from click.testing import CliRunner
 
 from vpbench.ablate import critics, labels, policies, published, workshop
 from vpbench.ablate.figures import direction, figures_of, verdict
-from vpbench.ablate.labels import LabelSet, agreement, known_questions, questions_folder
+from vpbench.ablate.labels import LabelSet, agreement, questions_folder
 from vpbench.ablate.measuring import JudgedSteps, graded_candidates
 from vpbench.ablate.run import ablate
-from vpbench.ablate.table import Table
+from vpbench.ablate.table import AblationTable
 from vpbench.ablate.workshop import BASE, MAX_STEPS, POLICY, STRONG_POLICY, Setting, Sizes, Tuned, Workshop
 from vpbench.base import Critic
 from vpbench.cli import main
 from vpbench.data.miniature import nano_model
 from vpbench.generate.transformers_model import TransformersModel
 from vpbench.models.checkpoint import checkpoint_fingerprint
-from vpbench.nano import conversations, finetune, pictures
+from vpbench.nano import conversations, datasets, finetune, pictures
+from vpbench.nano.datasets import questions_by_id
 from vpbench.records import Candidate, Drawn, Question, Score
 from vpbench.run.request import Request
 from vpbench.stats import Difference, QuestionPool
@@ -37,17 +38,17 @@ KIND = "decimal"
 @pytest.fixture
 def one_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only questions of one kind are labelled, with few continuations and small batches."""
-    (only,) = [{kind: each} for kind, each in conversations.nano_tasks().items() if kind == KIND]
-    for module in (finetune, labels):
+    (only,) = [{kind: task} for kind, task in conversations.nano_tasks().items() if kind == KIND]
+    for module in (datasets, finetune, labels):
         monkeypatch.setattr(module, "nano_tasks", lambda: only)
     monkeypatch.setattr(labels, "DRAWN", {POLICY: 16})
     monkeypatch.setitem(finetune.SIZES, "batch_size", 2)
 
 
-def raw_row(known: dict[tuple[str, str], Drawn], right: Sequence[int], wrong_step: int) -> dict[str, Any]:
+def raw_row(questions: dict[tuple[str, str], Drawn], right: Sequence[int], wrong_step: int) -> dict[str, Any]:
     """The reference solution with one step made wrong; `right` of 16 continuations are right after each step."""
-    ((task, id), drawn) = next(iter(known.items()))
-    steps = [step if place != wrong_step else f"{step}0" for place, step in enumerate(drawn.solution)]
+    ((task, id), drawn) = next(iter(questions.items()))
+    steps = [step if number != wrong_step else f"{step}0" for number, step in enumerate(drawn.solution)]
     counted = [{"step": step, "num_mc_correct": n, "num_mc_total": 16} for step, n in zip(steps, right, strict=True)]
     return {"task": task, "question_id": id, "question": drawn.text, "steps_with_score": counted, "start_mc": 0.25}
 
@@ -64,12 +65,12 @@ def raw_row(known: dict[tuple[str, str], Drawn], right: Sequence[int], wrong_ste
 def test_labels_are_compared_with_the_truth_about_the_steps(
     tmp_path: Path, one_kind: None, rule: Any, threshold: float, expected: tuple[float, ...]
 ) -> None:
-    known = known_questions(1)
-    first, second = raw_row(known, (4, 5, 1, 16), wrong_step=1), raw_row(known, (4, 5, 1, 16), wrong_step=2)
+    questions = questions_by_id(finetune.LABEL_SEED, 1)
+    first, second = raw_row(questions, (4, 5, 1, 16), wrong_step=1), raw_row(questions, (4, 5, 1, 16), wrong_step=2)
     (tmp_path / "rows.jsonl").write_text(json.dumps(first) + "\n" + json.dumps(second) + "\n")
-    found = agreement([tmp_path / "rows.jsonl"], rule, threshold, known)
-    shares = (found.agreed, found.false_correct, found.false_incorrect, found.neutral)
-    assert found.steps == 8
+    quality = agreement([tmp_path / "rows.jsonl"], rule, threshold, questions)
+    shares = (quality.agreed, quality.false_correct, quality.false_incorrect, quality.neutral)
+    assert quality.steps == 8
     assert shares == pytest.approx(expected)
 
 
@@ -80,7 +81,7 @@ def test_label_sets_of_one_policy_rest_on_the_same_continuations(
     generate = TransformersModel.generate
 
     def counted(self: TransformersModel, prompts: Sequence[Any]) -> Iterator[Any]:
-        drawn["continuations"] += sum(each.count for each in prompts if each.messages[-1].role == "assistant")
+        drawn["continuations"] += sum(prompt.count for prompt in prompts if prompt.messages[-1].role == "assistant")
         yield from generate(self, prompts)
 
     monkeypatch.setattr(TransformersModel, "generate", counted)
@@ -94,12 +95,12 @@ def test_label_sets_of_one_policy_rest_on_the_same_continuations(
     assert drawn["continuations"] == once
     for small, large, early in zip(*(path.read_text().splitlines() for path in (few, many, stopped)), strict=True):
         counts = [
-            [(each["num_mc_correct"], each["num_mc_total"]) for each in json.loads(line)["steps_with_score"]]
+            [(step["num_mc_correct"], step["num_mc_total"]) for step in json.loads(line)["steps_with_score"]]
             for line in (small, large, early)
         ]
         assert [total for _, total in counts[0]][:-1] == [4] * (len(counts[0]) - 1)
         assert all(few <= many <= few + 4 for (few, _), (many, _) in zip(*counts[:2], strict=True))
-        stop = next((place for place, (right, _) in enumerate(counts[1]) if not right), len(counts[1]))
+        stop = next((number for number, (right, _) in enumerate(counts[1]) if not right), len(counts[1]))
         assert counts[2] == counts[1][: stop + 1] + [(0, 0)] * (len(counts[1]) - stop - 1)
 
 
@@ -111,8 +112,8 @@ def test_other_questions_pictures_or_rows_have_another_folder(one_kind: None, mo
         patch.setattr(pictures, "CELL", 15)
         assert questions_folder(2) != folder
     (task,) = labels.nano_tasks().values()
-    told = type(task).nano_row
-    monkeypatch.setattr(type(task), "nano_row", lambda *each: {**told(*each), "one column": "more"})
+    nano_row = type(task).nano_row
+    monkeypatch.setattr(type(task), "nano_row", lambda *arguments: {**nano_row(*arguments), "one column": "more"})
     assert questions_folder(2) != folder
 
 
@@ -165,16 +166,16 @@ def test_every_axis_reaches_what_it_is_of(tmp_path: Path, asked: Asked) -> None:
     shop = Workshop(tmp_path, TINY, lambda _: None)
     prm, orm = (finetune.critic_class(name).name for name in ("prm", "orm"))
     advantage = LabelSet(rule="advantage", threshold=0.25)
-    own = [
-        shop.trained(each)
-        for each in (
+    folders = [
+        shop.trained(tuned)
+        for tuned in (
             Tuned(seed=3, labels=advantage),
             Tuned(),
             Tuned(base=POLICY, learning_rate=4e-4, epochs=4),
             Tuned(model="orm"),
         )
     ]
-    assert len(set(own)) == 4
+    assert len(set(folders)) == 4
     plain = {"seed": 0, "label_rule": "value", "mc_threshold": 0.0}
     assert asked.tuned == [
         {"critic": prm, "base": BASE, "seed": 3, "label_rule": "advantage", "mc_threshold": 0.25},
@@ -184,7 +185,7 @@ def test_every_axis_reaches_what_it_is_of(tmp_path: Path, asked: Asked) -> None:
     ]
     shop.candidates()
     shop.candidates(STRONG_POLICY, 1.3)
-    first, second = (each.drawing for each in asked.candidates)
+    first, second = (request.drawing for request in asked.candidates)
     assert first is None
     assert second is not None
     assert (second.policy, second.sampling.temperature) == (str(nano_model(STRONG_POLICY)), 1.3)
@@ -192,21 +193,21 @@ def test_every_axis_reaches_what_it_is_of(tmp_path: Path, asked: Asked) -> None:
     shop.critic(Tuned(seed=3, labels=advantage), 3)
     shop.critic(Tuned(labels=None))
     assert asked.critics == [
-        {"model": str(own[0] / "native"), "max_steps": "3"},
+        {"model": str(folders[0] / "native"), "max_steps": "3"},
         {"model": str(nano_model(BASE)), "max_steps": str(MAX_STEPS)},
     ]
 
 
 def test_figures_are_of_the_setting_they_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     setting = Setting(Tuned(seed=3), aggregate="min", max_steps=3, policy=STRONG_POLICY, temperature=1.3)
-    told: list[Any] = []
+    calls: list[Any] = []
     candidates = SimpleNamespace(
-        scores=lambda critic: [critic], pools=lambda scores, how: told.append((scores, how)) or [], clusters=[]
+        scores=lambda critic: [critic], pools=lambda scores, how: calls.append((scores, how)) or [], clusters=[]
     )
-    monkeypatch.setattr(Workshop, "critic", lambda _, *each: each)
-    monkeypatch.setattr(Workshop, "candidates", lambda _, *each: told.append(each) or candidates)
+    monkeypatch.setattr(Workshop, "critic", lambda _, *arguments: arguments)
+    monkeypatch.setattr(Workshop, "candidates", lambda _, *arguments: calls.append(arguments) or candidates)
     Workshop(tmp_path, TINY, lambda _: None).figures(setting)
-    assert told == [(STRONG_POLICY, 1.3), ([(Tuned(seed=3), 3)], "min")]
+    assert calls == [(STRONG_POLICY, 1.3), ([(Tuned(seed=3), 3)], "min")]
 
 
 @pytest.mark.parametrize(
@@ -249,8 +250,8 @@ def test_a_change_within_the_spread_of_seeds_is_told_so() -> None:
 def test_figures_and_their_differences() -> None:
     correct = [np.array([True, False, False, False]), np.array([True, True, False, False])]
     scores = ([0.9, 0.1, 0.2, 0.3], [0.1, 0.2, 0.9, 0.8])
-    good = [QuestionPool(f"{n}", each, (None,) * 4, each.astype(float)) for n, each in enumerate(correct)]
-    mixed = [QuestionPool(f"{n}", each, (None,) * 4, np.array(scores[n])) for n, each in enumerate(correct)]
+    good = [QuestionPool(f"{n}", right, (None,) * 4, right.astype(float)) for n, right in enumerate(correct)]
+    mixed = [QuestionPool(f"{n}", right, (None,) * 4, np.array(scores[n])) for n, right in enumerate(correct)]
     judged = JudgedSteps([[1, -1], [1, 1]], [[0.9, 0.2], [0.8, 0.4]])
     one = figures_of(good, (1, 4), ["a", "b"], judged)
     two = figures_of(mixed, (1, 4), ["a", "b"], None)
@@ -261,7 +262,7 @@ def test_figures_and_their_differences() -> None:
     assert one.auc == 1.0
     steps, *best = one.minus(two)
     assert steps is None
-    assert [each.value for each in best if each] == [0.0, 0.5]
+    assert [difference.value for difference in best if difference] == [0.0, 0.5]
     assert two.macro_f1 is None
 
 
@@ -274,8 +275,8 @@ class Lengths(Critic):
     asked: list[list[str]] = field(default_factory=list, compare=False)
 
     def score(self, question: Question, candidates: Sequence[Candidate]) -> list[Score]:
-        self.asked.append([each.response for each in candidates])
-        return [Score(float(len(each.response))) for each in candidates]
+        self.asked.append([candidate.response for candidate in candidates])
+        return [Score(float(len(candidate.response))) for candidate in candidates]
 
 
 def test_equal_responses_are_scored_once_and_all_have_their_score(tmp_path: Path) -> None:
@@ -298,7 +299,7 @@ def test_published_changes_are_from_their_own_base_rows() -> None:
 
 def test_a_table_shows_only_columns_that_hold_anything() -> None:
     rows = [("base", 50.0, None, None), ("other", 51.0, Difference(0.01, -0.01, 0.03, 0.2), None)]
-    table = Table("name", "Title", ("row", "best, %", "minus base, points", "paper"), rows, ["A line."])
+    table = AblationTable("name", "Title", ("row", "best, %", "minus base, points", "paper"), rows, ["A line."])
     assert "| row | best, % | minus base, points |\n" in table.markdown()
     assert "| base | 50.0 |  |" in table.markdown()
     assert "| other | 51.0 | +1.0 [-1.0, +3.0] p 0.2000 |" in table.markdown()
@@ -316,8 +317,8 @@ def test_a_curve_that_falls_is_told_to_fall() -> None:
 
     candidates = SimpleNamespace(clusters=[str(number) for number in range(60)])
     shop: Any = SimpleNamespace(candidates=lambda: candidates, sizes=Sizes(ns=(2, 4)))
-    found = {0.7: curves(flat + [0.0, 0.1, 0.3]), 1.0: curves(flat * 0.1 + high)}
-    table = policies._changes(shop, found, (1, 2, 4))
+    by_temperature = {0.7: curves(flat + [0.0, 0.1, 0.3]), 1.0: curves(flat * 0.1 + high)}
+    table = policies._changes(shop, by_temperature, (1, 2, 4))
     assert table.lines[1] == "Over-optimisation, from N = 2 to 4: 0.7: rises; 1: falls."
     assert [row[-2] for row in table.rows] == [4, 2]
     assert table.lines[0] == "The paper's direction here, Best-of-2: 1 (-0.2): doesn't hold."
@@ -331,50 +332,50 @@ def test_a_tiny_run_writes_its_tables_and_makes_nothing_twice(
     experiments = (critics.base, critics.labels)
     done: list[str] = []
     first = ablate(tmp_path, done.append, TINY, experiments)
-    assert sum("training" in each for each in done) == 2
-    text, told = first[0].read_text(), json.loads(first[1].read_text())
+    assert sum("training" in line for line in done) == 2
+    text, data = first[0].read_text(), json.loads(first[1].read_text())
     assert "| early stop |" in text
     assert "step macro-F1: early stop (-0.4)" in text
-    assert [each["name"] for each in told["tables"]] == ["base", "labels", "label_quality"]
-    assert told["sizes"]["ns"] == [2, 4]
-    assert set(told["models"]) >= {POLICY, BASE}
+    assert [table["name"] for table in data["tables"]] == ["base", "labels", "label_quality"]
+    assert data["sizes"]["ns"] == [2, 4]
+    assert set(data["models"]) >= {POLICY, BASE}
     again: list[str] = []
     second = ablate(tmp_path, again.append, TINY, experiments)
-    assert not any("training" in each for each in again)
-    assert (second[0].read_text(), json.loads(second[1].read_text())) == (text, told)
+    assert not any("training" in line for line in again)
+    assert (second[0].read_text(), json.loads(second[1].read_text())) == (text, data)
     for path in tmp_path.glob("training/*/training.json"):
         path.unlink()
     stopped: list[str] = []
     ablate(tmp_path, stopped.append, TINY, (critics.base,))
-    assert sum("training" in each for each in stopped) == 1
-    assert json.loads(first[1].read_text())["tables"] == told["tables"][:1]
+    assert sum("training" in line for line in stopped) == 1
+    assert json.loads(first[1].read_text())["tables"] == data["tables"][:1]
 
 
 def test_finished_tables_stay_until_others_are_finished(tmp_path: Path) -> None:
-    def told(_: Workshop) -> list[Table]:
-        return [Table("new", "New", ("row",), [("one",)])]
+    def finished(_: Workshop) -> list[AblationTable]:
+        return [AblationTable("new", "New", ("row",), [("one",)])]
 
-    def stopped(_: Workshop) -> list[Table]:
+    def stopped(_: Workshop) -> list[AblationTable]:
         raise KeyboardInterrupt
 
     (tmp_path / "ablation.md").write_text("all of it")
     with pytest.raises(KeyboardInterrupt):
-        ablate(tmp_path, lambda _: None, TINY, (told, stopped))
+        ablate(tmp_path, lambda _: None, TINY, (finished, stopped))
     assert (tmp_path / "ablation.md").read_text() == "all of it"
     assert not (tmp_path / "ablation.json").exists()
     assert "## New" in (tmp_path / "ablation.partial.md").read_text()
-    ablate(tmp_path, lambda _: None, TINY, (told,))
+    ablate(tmp_path, lambda _: None, TINY, (finished,))
     assert "## New" in (tmp_path / "ablation.md").read_text()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["ablation.json", "ablation.md"]
 
 
 def test_the_command_says_what_it_does() -> None:
-    said = CliRunner().invoke(main, ["ablate", "nano", "--help"]).output
-    assert "2503.10291" in said
-    assert "--output" in said
+    output = CliRunner().invoke(main, ["ablate", "nano", "--help"]).output
+    assert "2503.10291" in output
+    assert "--output" in output
 
 
 def test_the_documented_tables_are_of_the_shipped_models() -> None:
-    told = (Path(__file__).parent.parent / "docs" / "ablation.md").read_text()
+    page = (Path(__file__).parent.parent / "docs" / "ablation.md").read_text()
     models = {name: checkpoint_fingerprint(nano_model(name))[:12] for name in (POLICY, STRONG_POLICY, BASE)}
-    assert dict(re.findall(r"([a-z-]+) `([0-9a-f]{12})`", told)) == models
+    assert dict(re.findall(r"([a-z-]+) `([0-9a-f]{12})`", page)) == models

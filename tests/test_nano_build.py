@@ -33,9 +33,9 @@ def test_every_task_gets_its_drawn_questions_and_a_pool_that_names_no_folder(dat
     task = nano_tasks()[kind]
     questions = load_questions(task, data / task.name).questions
     drawn = draw_questions(kind, build.QUESTION_SEED, 1)
-    expected = [task.question(task.nano_row(each, number), ()) for number, each in drawn]
-    assert [(each.id, each.text, each.answer) for each in questions.values()] == [
-        (each.id, each.text, each.answer) for each in expected if each
+    expected = [task.question(task.nano_row(question, number), ()) for number, question in drawn]
+    assert [(question.id, question.text, question.answer) for question in questions.values()] == [
+        (question.id, question.text, question.answer) for question in expected if question
     ]
     pool = read_pool(data / task.name / POOL)
     assert list(pool.rows) == list(questions)
@@ -46,16 +46,18 @@ def test_every_task_gets_its_drawn_questions_and_a_pool_that_names_no_folder(dat
 
 
 def test_labelled_solutions_are_sampled_and_end_with_the_truth_about_the_answer(data: Path) -> None:
-    (task,) = [each.cls() for each in all_tasks().values() if each.cls.nano_kind and issubclass(each.cls, StepTask)]
+    (task,) = [
+        plugin.cls() for plugin in all_tasks().values() if plugin.cls.nano_kind and issubclass(plugin.cls, StepTask)
+    ]
     solutions = load_solutions(task, data / task.name).solutions
     assert len(solutions) == 30
-    assert {label for each in solutions for label in each.labels} == {1, -1}
-    plain = [each for each in solutions if "(A)" not in each.question.text]
-    assert {each.labels[-1] for each in plain} == {1, -1}
-    for each in plain:
-        last = (each.candidate.steps or ())[-1]
+    assert {label for solution in solutions for label in solution.labels} == {1, -1}
+    plain = [solution for solution in solutions if "(A)" not in solution.question.text]
+    assert {solution.labels[-1] for solution in plain} == {1, -1}
+    for solution in plain:
+        last = (solution.candidate.steps or ())[-1]
         given = last.removeprefix("Answer: ")
-        assert (each.labels[-1] == 1) == (last.startswith("Answer: ") and given == each.question.answer), last
+        assert (solution.labels[-1] == 1) == (last.startswith("Answer: ") and given == solution.question.answer), last
 
 
 def test_a_folder_that_holds_anything_is_refused_before_any_training(
@@ -68,8 +70,8 @@ def test_a_folder_that_holds_anything_is_refused_before_any_training(
     (tmp_path / "scratch").mkdir()
     for into in (tmp_path, tmp_path / "file"):
         (tmp_path / "file").touch()
-        found = CliRunner().invoke(main, ["nano", "build", "--into", str(into)])
-        assert found.exit_code == 2
-        assert "isn't an empty folder" in found.output
+        done = CliRunner().invoke(main, ["nano", "build", "--into", str(into)])
+        assert done.exit_code == 2
+        assert "isn't an empty folder" in done.output
     with pytest.raises(AssertionError, match="trained"):
-        build.build(tmp_path / "new")
+        build.build(tmp_path / "new", lambda _: None)

@@ -29,9 +29,9 @@ def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("nano")
     tasks = nano_tasks()
     bare = [
-        task.question(task.nano_row(each, 0), ()).text
+        task.question(task.nano_row(question, 0), ()).text
         for kind, task in tasks.items()
-        for each in draw_mixed(random.Random(1), 30, {kind: 1})
+        for question in draw_mixed(random.Random(1), 30, {kind: 1})
     ]
     write_tokenizer(folder, vocabulary(world_texts(bare)))
     ids = read_ids(folder)
@@ -65,8 +65,8 @@ def test_critics_are_trained_on_the_prompts_that_scoring_writes(world, whole):
         turns = ("\n\n".join(steps),) if whole else steps
         prompt = scorer.prompt(mark_images(talk.text(drawn), 1), turns, [1])
         assert list(prompt.ids) == sequence.ids
-        at_readouts = [each for each in sequence.labels if each[0] in prompt.readouts]
-        assert [(place, int(label)) for place, label in zip(prompt.readouts, labels, strict=True)] == at_readouts
+        at_readouts = [label for label in sequence.labels if label[0] in prompt.readouts]
+        assert [(position, int(label)) for position, label in zip(prompt.readouts, labels, strict=True)] == at_readouts
         assert (at_readouts == sequence.labels) == whole
 
 
@@ -85,7 +85,7 @@ def test_dense_labels_and_next_tokens_follow_the_reference(world):
     steps = (drawn.steps[0], drawn.steps[1].replace(" ", " 9"), *drawn.steps[2:], drawn.solution[-1])
     sequence = judged(talk, drawn, 0, steps, step_labels(drawn, steps), whole=False)
     texts = {id: token for token, id in talk.words.ids.items()}
-    said = [(texts[sequence.ids[place]], label) for place, label in sequence.labels]
+    labelled = [(texts[sequence.ids[position]], label) for position, label in sequence.labels]
     written = talk.words.encode(steps[1])
     assert len(written) == 3
     start = next(at for at in range(len(sequence.ids)) if sequence.ids[at : at + 3] == written)
@@ -94,7 +94,7 @@ def test_dense_labels_and_next_tokens_follow_the_reference(world):
     assert (by_place[start + 1], by_place[start + 2]) == (0, 0)
     assert [follow[start - 1], follow[start]] == talk.words.encode(expected(drawn, steps)[1])
     assert start + 1 not in follow
-    assert [label for text, label in said if text == "<|im_start|>assistant\n"] == [1, 0, 1, 1]
+    assert [label for text, label in labelled if text == "<|im_start|>assistant\n"] == [1, 0, 1, 1]
 
 
 def test_the_lean_language_model_is_transformers_own(world):
@@ -102,20 +102,20 @@ def test_the_lean_language_model_is_transformers_own(world):
     lean = LanguageModel(POLICY_LAYERS, native.config.text_config.vocab_size).to(torch.bfloat16)
     lean.load(native.state_dict())
     drawn = draw_mixed(random.Random(6), 4)
-    visual = features(native, [each.picture.pixels for each in drawn])
-    asked = [talk.asked(each) + talk.answered(each.solution) for each in drawn]
+    visual = features(native, [question.picture.pixels for question in drawn])
+    asked = [talk.asked(question) + talk.answered(question.solution) for question in drawn]
     hidden, middle = lean(lean.embed(padded(asked, 0), visual, talk.words.ids["<IMG_CONTEXT>"]), 2)
     assert middle is not None
-    for row, (ids, each) in enumerate(zip(asked, visual, strict=True)):
+    for row, (ids, features_of_row) in enumerate(zip(asked, visual, strict=True)):
         embedded = native.get_input_embeddings()(torch.tensor([ids]))
-        embedded[torch.tensor([ids]) == talk.words.ids["<IMG_CONTEXT>"]] = each
+        embedded[torch.tensor([ids]) == talk.words.ids["<IMG_CONTEXT>"]] = features_of_row
         with torch.no_grad():
             expected_logits = native(inputs_embeds=embedded).logits[0].float()
             double = native.float()(inputs_embeds=embedded.float()).logits[0]
             native.to(torch.bfloat16)
-        found = lean.head(hidden[row, : len(ids)]).float()
+        logits = lean.head(hidden[row, : len(ids)]).float()
         own_error = (expected_logits - double).abs().max()
-        assert (found - double).abs().max() < 2 * own_error
+        assert (logits - double).abs().max() < 2 * own_error
     stored = lean.native()
     assert all(torch.equal(stored[name], native.state_dict()[name]) for name in stored)
 
@@ -133,13 +133,18 @@ def test_added_judging_layers_change_nothing_at_first(world):
 def test_sampled_solutions_belong_to_their_questions_and_are_kept_once(world):
     folder, _, talk = world
     drawn = sample(folder, talk, 5, 12, 4, 1e-4)
-    assert [each.text for each in drawn.drawn] == [each.text for each in draw_mixed(random.Random(5), 12)]
-    assert sorted({place for place, _ in drawn.steps}) == list(range(12))
+    assert [question.text for question in drawn.drawn] == [
+        question.text for question in draw_mixed(random.Random(5), 12)
+    ]
+    assert sorted({number for number, _ in drawn.steps}) == list(range(12))
     assert len(set(drawn.steps)) == len(drawn.steps) < 48
     sampling = Sampling(temperature=0, max_tokens=MAX_TOKENS)
-    said = [Message("user", talk.text(each), (ImageRef("picture", load=each.picture.png),)) for each in drawn.drawn]
-    alone = load_generator(str(folder), {}).generate([Prompt((each,), sampling) for each in said])
-    greedy = {(place, tuple(generation.text.split("\n\n"))) for place, generation in alone}
+    messages = [
+        Message("user", talk.text(question), (ImageRef("picture", load=question.picture.png),))
+        for question in drawn.drawn
+    ]
+    alone = load_generator(str(folder), {}).generate([Prompt((message,), sampling) for message in messages])
+    greedy = {(number, tuple(generation.text.split("\n\n"))) for number, generation in alone}
     assert len(greedy & set(drawn.steps)) >= 9
 
 
@@ -149,15 +154,15 @@ def test_the_flat_optimiser_is_adamw():
         torch.nn.Parameter(torch.randn(5, 3).to(torch.bfloat16)),
         torch.nn.Parameter(torch.randn(4).to(torch.bfloat16)),
     ]
-    theirs = [torch.nn.Parameter(each.detach().float()) for each in ours]
+    theirs = [torch.nn.Parameter(parameter.detach().float()) for parameter in ours]
     flat = FlatAdamW(ours, weight_decay=0.1, clip=1e9)
     adamw = torch.optim.AdamW(theirs, lr=1e-2, betas=(0.9, 0.98), eps=1e-8, weight_decay=0.1)
     for _ in range(20):
-        for mine, other in zip(ours, theirs, strict=True):
-            gradient = torch.randn(mine.shape).to(torch.bfloat16)
-            mine.grad.copy_(gradient)
+        for parameter, other in zip(ours, theirs, strict=True):
+            gradient = torch.randn(parameter.shape).to(torch.bfloat16)
+            parameter.grad.copy_(gradient)
             other.grad = gradient.float()
         flat.step(1e-2)
         adamw.step()
-    for mine, other in zip(ours, theirs, strict=True):
-        assert torch.equal(mine, other.to(torch.bfloat16)) or torch.allclose(mine.float(), other, atol=1e-2)
+    for parameter, other in zip(ours, theirs, strict=True):
+        assert torch.equal(parameter, other.to(torch.bfloat16)) or torch.allclose(parameter.float(), other, atol=1e-2)

@@ -17,7 +17,7 @@ from vpbench.run.request import Request, requests
 from vpbench.scoring import load_step_scorer
 from vpbench.stats import QuestionPool, step_f1
 
-PRM = next(name for name, each in all_critics().items() if each.cls.nano_settings.get("model") == "prm")
+PRM = next(name for name, plugin in all_critics().items() if plugin.cls.nano_settings.get("model") == "prm")
 MEGABYTE = 2**20
 
 
@@ -28,7 +28,7 @@ def test_the_models_are_native_checkpoints_of_a_few_megabytes(name: str, layers:
     folder = nano_model(name)
     assert sum(path.stat().st_size for path in folder.iterdir()) < 6 * MEGABYTE
     with safe_open(folder / "model.safetensors", framework="pt") as file:
-        stored = {str(file.get_tensor(each).dtype) for each in file.keys()}  # noqa: SIM118
+        stored = {str(file.get_tensor(tensor).dtype) for tensor in file.keys()}  # noqa: SIM118
     assert stored == {"torch.bfloat16"}
     scorer = load_step_scorer(str(folder))
     assert scorer.model.config.text_config.num_hidden_layers == layers
@@ -43,7 +43,7 @@ def test_every_task_has_its_questions_and_a_pool_for_each(kind: str) -> None:
     drawn = draw_questions(kind, QUESTION_SEED, QUESTIONS)
     assert len(questions) == len(drawn) >= 60
     assert {id: question.answer for id, question in questions.items()} == {
-        (row := task.question(task.nano_row(each, number), ())).id: row.answer for number, each in drawn
+        (row := task.question(task.nano_row(question, number), ())).id: row.answer for number, question in drawn
     }
     pool = read_pool(folder / POOL)
     assert set(pool.rows) == set(questions)
@@ -52,12 +52,12 @@ def test_every_task_has_its_questions_and_a_pool_for_each(kind: str) -> None:
 
 
 def test_the_reward_model_tells_right_steps_from_wrong_ones() -> None:
-    name = next(name for name, each in all_tasks().items() if each.cls.nano_kind == "solutions")
-    ((found, request),) = requests([name], Request(nano=True))
-    solutions = load_solutions(found.cls(), request.data).solutions[:60]
+    name = next(name for name, plugin in all_tasks().items() if plugin.cls.nano_kind == "solutions")
+    ((plugin, request),) = requests([name], Request(nano=True), print)
+    solutions = load_solutions(plugin.cls(), request.data).solutions[:60]
     (critic,) = build_critics([PRM], {}, nano=True)
-    scores = [critic.score(each.question, [each.candidate])[0].steps or () for each in solutions]
-    assert step_f1([each.labels for each in solutions], scores, 0.5).pooled.macro_f1 > 0.8
+    scores = [critic.score(solution.question, [solution.candidate])[0].steps or () for solution in solutions]
+    assert step_f1([solution.labels for solution in solutions], scores, 0.5).pooled.macro_f1 > 0.8
 
 
 def test_auc_within_questions_counts_equal_responses_once() -> None:

@@ -20,7 +20,7 @@ SIGNS = {"+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a *
 @pytest.mark.parametrize("kind", KINDS)
 def test_reference_solutions_compute_right_and_read_what_the_picture_holds(kind):
     for _, drawn in draw_questions(kind, 1, 60):
-        held = [CONTENTS[each] for each in drawn.picture.content]
+        held = [CONTENTS[index] for index in drawn.picture.content]
         for step in drawn.steps:
             for a, sign, b, result in OPERATION.findall(step):
                 if step.endswith(f"{a}{sign}{b}={result}"):
@@ -43,19 +43,21 @@ def test_a_task_reads_its_rows_back_and_grades_the_reference_solution_right(kind
     task = nano_tasks()[kind]
     write_questions(tmp_path, task, seed=3, count=24)
     read = load_questions(task, tmp_path)
-    drawn = [each for _, each in draw_questions(kind, 3, 24)]
+    drawn = [question for _, question in draw_questions(kind, 3, 24)]
     assert len(read.questions) == len(drawn) >= 24
     by_text = {}
     for question in read.questions.values():
         assert question.images[0].open().size == (SIDE, SIDE)
         by_text.setdefault((question.images[0].read(), question.text_in_image or question.text), question)
-    for each in drawn:
+    for member in drawn:
         question = next(
-            found for (png, text), found in by_text.items() if png == each.picture.png() and text.startswith(each.text)
+            question
+            for (png, text), question in by_text.items()
+            if png == member.picture.png() and text.startswith(member.text)
         )
-        right = task.grade(question, "\n\n".join(each.solution), "robust")
-        assert right.correct, (each, right)
-        other = f"({chr(65 + (ord(each.letter) - 64) % 4)})" if each.options else "97"
+        right = task.grade(question, "\n\n".join(member.solution), "robust")
+        assert right.correct, (member, right)
+        other = f"({chr(65 + (ord(member.letter) - 64) % 4)})" if member.options else "97"
         wrong = "Answer: A, B, C, D" if kind == "labels" else f"Answer: {other}"
         assert not task.grade(question, wrong, "robust").correct
 
@@ -65,7 +67,7 @@ def test_groups_are_whole():
     for number, drawn in draw_questions("groups", 1, 60):
         parts.setdefault(number, []).append(drawn.part)
     roles = {2: ["2steps_1", "2steps_2", "2steps_multi"], 3: ["3steps_1", "3steps_2", "3steps_3", "3steps_multi"]}
-    assert {tuple(each) for each in parts.values()} == {tuple(each) for each in roles.values()}
+    assert {tuple(names) for names in parts.values()} == {tuple(names) for names in roles.values()}
     variants = draw_questions("variants", 1, 30)
     assert [drawn.part for _, drawn in variants] == [str(number) for number in range(1, 11)] * 3
     assert len({drawn.text for number, drawn in variants if number == 1}) == 1
@@ -73,10 +75,10 @@ def test_groups_are_whole():
 
 def test_the_same_seed_draws_the_same_pictures():
     first, again, other = (draw_mixed(random.Random(seed), 14) for seed in (5, 5, 6))
-    assert [(each.solution, each.picture.png()) for each in first] == [
-        (each.solution, each.picture.png()) for each in again
+    assert [(question.solution, question.picture.png()) for question in first] == [
+        (question.solution, question.picture.png()) for question in again
     ]
-    assert [each.solution for each in first] != [each.solution for each in other]
+    assert [question.solution for question in first] != [question.solution for question in other]
 
 
 def test_labels_follow_the_reference_and_the_answer_line_its_answer():
@@ -95,27 +97,31 @@ def test_a_slip_changes_one_sign_of_one_step_and_its_answer_at_most():
     changed = 0
     for drawn in draw_mixed(rng, 300):
         slipped = slip(drawn, rng)
-        differing = [place for place, (a, b) in enumerate(zip(drawn.solution, slipped, strict=True)) if a != b]
+        differing = [number for number, (a, b) in enumerate(zip(drawn.solution, slipped, strict=True)) if a != b]
         assert len(differing) <= 2
         if len(differing) == 2:
             assert differing[1] == len(slipped) - 1
-            said = re.search(r"\([A-D]\)$", slipped[-2]) if drawn.options else re.search(r"[^=]*$", slipped[-2])
-            assert slipped[-1] == f"Answer: {said[0]}"
+            result = re.search(r"\([A-D]\)$", slipped[-2]) if drawn.options else re.search(r"[^=]*$", slipped[-2])
+            assert slipped[-1] == f"Answer: {result[0]}"
         changed += bool(differing)
     assert changed > 280
 
 
 def test_the_step_task_reads_solutions_with_true_labels(tmp_path):
-    task = next(found.cls() for found in all_tasks().values() if found.cls.nano_kind == "solutions")
+    task = next(plugin.cls() for plugin in all_tasks().values() if plugin.cls.nano_kind == "solutions")
     rng = random.Random(2)
     drawn = draw_mixed(rng, 5)
-    solutions = [Labelled(each, each.text, "tables", slip(each, rng), [True, False]) for each in drawn]
+    solutions = [Labelled(solution, solution.text, "tables", slip(solution, rng), [True, False]) for solution in drawn]
     solutions = [
-        Labelled(each.drawn, each.text, each.source, each.steps, step_labels(each.drawn, each.steps))
-        for each in solutions
+        Labelled(
+            solution.drawn, solution.text, solution.source, solution.steps, step_labels(solution.drawn, solution.steps)
+        )
+        for solution in solutions
     ]
     write_solutions(tmp_path, task, solutions, "nano-policy")
     read = load_solutions(task, tmp_path).solutions
-    assert [each.candidate.steps for each in read] == [tuple(each.steps) for each in solutions]
-    assert [each.labels for each in read] == [tuple(1 if right else -1 for right in each.labels) for each in solutions]
+    assert [solution.candidate.steps for solution in read] == [tuple(solution.steps) for solution in solutions]
+    assert [solution.labels for solution in read] == [
+        tuple(1 if right else -1 for right in solution.labels) for solution in solutions
+    ]
     assert read[0].question.images[0].open().size == (SIDE, SIDE)

@@ -38,10 +38,10 @@ def endpoint(server: Server, **settings: Any) -> OpenAIEndpoint:
 
 
 def samples(generator: OpenAIEndpoint, *prompts: Prompt) -> dict[int, list[Generation]]:
-    found: dict[int, list[Generation]] = {}
+    drawn: dict[int, list[Generation]] = {}
     for position, generation in generator.generate(prompts):
-        found.setdefault(position, []).append(generation)
-    return found
+        drawn.setdefault(position, []).append(generation)
+    return drawn
 
 
 def echo(body: dict[str, Any], _: int) -> Answer:
@@ -67,15 +67,15 @@ def test_a_request_carries_the_conversation_and_the_sampling() -> None:
 
 def test_many_prompts_run_at_once_but_no_more_than_allowed() -> None:
     with chat_server(echo, seconds=0.03) as server:
-        found = samples(endpoint(server, concurrency=5), *[prompt(str(k)) for k in range(20)])
-    assert {k: [each.text for each in of] for k, of in found.items()} == {k: [str(k)] for k in range(20)}
+        drawn = samples(endpoint(server, concurrency=5), *[prompt(str(k)) for k in range(20)])
+    assert {k: [sample.text for sample in of] for k, of in drawn.items()} == {k: [str(k)] for k in range(20)}
     assert 2 <= server.most_at_once <= 5
 
 
 def test_samples_come_in_one_request_where_the_server_allows_it() -> None:
     with chat_server(echo) as server:
-        found = samples(endpoint(server), prompt(count=7))
-    assert [each.text for each in found[0]] == ["hello"] * 7
+        drawn = samples(endpoint(server), prompt(count=7))
+    assert [sample.text for sample in drawn[0]] == ["hello"] * 7
     assert [body["n"] for body in server.bodies] == [7]
 
 
@@ -91,9 +91,9 @@ def ignores_n(body: dict[str, Any], number: int) -> Answer:
 def test_else_one_by_one_and_the_server_is_not_asked_for_several_again(rule: Rule, wasted: int) -> None:
     with chat_server(rule) as server:
         generator = endpoint(server, concurrency=1)
-        found = samples(generator, prompt(count=4), prompt(count=3))
-    assert [len(found[k]) for k in (0, 1)] == [4, 3]
-    texts = [each.text for of in found.values() for each in of]
+        drawn = samples(generator, prompt(count=4), prompt(count=3))
+    assert [len(drawn[k]) for k in (0, 1)] == [4, 3]
+    texts = [sample.text for of in drawn.values() for sample in of]
     assert len(set(texts)) == 7
     assert sum("n" in body for body in server.bodies) == 1
     assert len(server.bodies) == 7 + wasted
@@ -149,10 +149,10 @@ def test_a_pause_longer_than_anyone_waits_is_a_failed_row_at_once() -> None:
 )
 def test_what_fails_for_one_prompt_is_its_error_and_the_others_go_on(answer: Answer, reason: str) -> None:
     with chat_server(lambda body, n: answer if "bad" in text_of(body) else echo(body, n)) as server:
-        found = samples(endpoint(server), prompt("a"), prompt("bad", count=2), prompt("b"))
-    assert [found[k][0].text for k in (0, 2)] == ["a", "b"]
-    assert len(found[1]) == 2
-    for failed in found[1]:
+        drawn = samples(endpoint(server), prompt("a"), prompt("bad", count=2), prompt("b"))
+    assert [drawn[k][0].text for k in (0, 2)] == ["a", "b"]
+    assert len(drawn[1]) == 2
+    for failed in drawn[1]:
         assert failed.text == ""
         assert (failed.error or "").startswith(reason)
 
@@ -212,19 +212,19 @@ def test_usage_and_cost_are_summed_over_threads() -> None:
 
 
 def test_log_probabilities_are_asked_for_only_where_wanted_and_left_out_where_refused() -> None:
-    told = {"Yes": -0.1, "No": -2.5}
-    with chat_server(lambda *_: completion("Yes", logprobs=told)) as server:
-        assert samples(endpoint(server), prompt())[0][0].first_token_logprobs == told
+    logprobs = {"Yes": -0.1, "No": -2.5}
+    with chat_server(lambda *_: completion("Yes", logprobs=logprobs)) as server:
+        assert samples(endpoint(server), prompt())[0][0].first_token_logprobs == logprobs
         assert "logprobs" not in server.bodies[0]
-        assert samples(endpoint(server), prompt(first_token_logprobs=True))[0][0].first_token_logprobs == told
+        assert samples(endpoint(server), prompt(first_token_logprobs=True))[0][0].first_token_logprobs == logprobs
         assert server.bodies[1]["logprobs"] is True
 
     def without(body: dict[str, Any], number: int) -> Answer:
         return refusal(400, "logprobs not supported") if "logprobs" in body else echo(body, number)
 
     with chat_server(without) as server:
-        found = samples(endpoint(server, concurrency=1), *[prompt(first_token_logprobs=True)] * 3)
-    assert [of[0].text for of in found.values()] == ["hello"] * 3
+        drawn = samples(endpoint(server, concurrency=1), *[prompt(first_token_logprobs=True)] * 3)
+    assert [of[0].text for of in drawn.values()] == ["hello"] * 3
     assert ["logprobs" in body for body in server.bodies] == [True, False, False, False]
 
 
@@ -236,8 +236,8 @@ def test_the_newer_name_of_the_token_limit_is_used_where_the_server_wants_it() -
         samples(endpoint(server, concurrency=1), prompt(), prompt())
     assert ["max_completion_tokens" in body for body in server.bodies] == [False, True, True]
     with chat_server(newer, seconds=0.01) as server:
-        found = samples(endpoint(server, concurrency=4), *[prompt()] * 8)
-    assert [each.error for of in found.values() for each in of] == [None] * 8
+        drawn = samples(endpoint(server, concurrency=4), *[prompt()] * 8)
+    assert [sample.error for of in drawn.values() for sample in of] == [None] * 8
 
 
 def test_text_that_is_not_unicode_is_sent_all_the_same() -> None:
@@ -270,8 +270,8 @@ def test_images_travel_as_data_urls_before_the_text(format: str, kind: str, same
 def test_a_missing_image_is_the_prompts_error_and_nothing_is_sent() -> None:
     asked = Prompt((Message("user", "what?", (ImageRef("q7"),)),), Sampling(), count=2)
     with chat_server(echo) as server:
-        found = samples(endpoint(server), asked, prompt())
-    assert [(each.error or "")[:17] for each in found[0]] == ["missing image: q7"] * 2
+        drawn = samples(endpoint(server), asked, prompt())
+    assert [(sample.error or "")[:17] for sample in drawn[0]] == ["missing image: q7"] * 2
     assert len(server.bodies) == 1
 
 
@@ -327,7 +327,7 @@ def test_a_missing_package_names_the_install_command(monkeypatch: pytest.MonkeyP
 def test_no_thread_is_left_behind() -> None:
     with chat_server(echo) as server:
         samples(endpoint(server), *[prompt()] * 5)
-    assert "request" not in [each.name for each in threading.enumerate()]
+    assert "request" not in [thread.name for thread in threading.enumerate()]
 
 
 def test_a_policy_behind_an_endpoint_is_sampled_once_and_its_key_is_nowhere(tmp_path: Path) -> None:

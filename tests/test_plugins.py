@@ -29,7 +29,7 @@ class Mine(Critic):
 """
 
 
-def mine(tmp_path: Path, name: str = "mine") -> str:
+def plugin_file(tmp_path: Path, name: str = "mine") -> str:
     path = tmp_path / "mine.py"
     path.write_text(CRITIC.format(name=name))
     return str(path)
@@ -49,11 +49,11 @@ def test_an_unknown_name_lists_near_matches() -> None:
 
 
 def test_a_users_file_works_like_a_built_in(tmp_path: Path) -> None:
-    found = find_critic(mine(tmp_path))
-    assert found.cls.name == "mine"
-    assert critic_settings(found.cls) == {"model": "", "steps": 3, "scale": 1.0, "flag": False, "system": None}
+    plugin = find_critic(plugin_file(tmp_path))
+    assert plugin.cls.name == "mine"
+    assert critic_settings(plugin.cls) == {"model": "", "steps": 3, "scale": 1.0, "flag": False, "system": None}
     given = {"steps": "5", "scale": "0.5", "flag": "true", "system": "none", "model": "m"}
-    critic = make_critic(found.cls, given)
+    critic = make_critic(plugin.cls, given)
     assert [getattr(critic, name) for name in given] == [5, 0.5, True, None, "m"]
 
 
@@ -63,11 +63,11 @@ def test_a_users_file_works_like_a_built_in(tmp_path: Path) -> None:
 )
 def test_wrong_settings_are_named(tmp_path: Path, given: dict[str, str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        make_critic(find_critic(mine(tmp_path)).cls, given)
+        make_critic(find_critic(plugin_file(tmp_path)).cls, given)
 
 
 def test_a_duplicate_name_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    mine(tmp_path, "same")
+    plugin_file(tmp_path, "same")
     (tmp_path / "other.py").write_text(CRITIC.format(name="same"))
     monkeypatch.setattr("vpbench.plugins.builtin_folder", lambda kind: tmp_path)
     with pytest.raises(ConfigError, match=r"two critics are called 'same': .*mine\.py and .*other\.py"):

@@ -30,8 +30,8 @@ def no_bar(what: str, total: int) -> Iterator[Any]:
 def stage(folder: Path, critic: Critic, ids: Sequence[str] = ("a", "b", "c"), **settings: Any) -> dict[str, Score]:
     questions = {id: QUESTIONS[id] for id in ids}
     scoring = ScoreStage(critic, settings.get("max_error_rate", 1.0), no_bar)
-    found = scoring.scores(folder, {"task": "t"}, questions, CANDIDATES)
-    return {id: score for (id, _), score in found.items()}
+    rows = scoring.scores(folder, {"task": "t"}, questions, CANDIDATES)
+    return {id: score for (id, _), score in rows.items()}
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,8 @@ def test_prefetching_runs_beside_scoring(tmp_path: Path) -> None:
 
 def test_a_missing_image_fails_its_own_question(tmp_path: Path) -> None:
     critic = Watched({"b": DataError("missing image: b.png")})
-    found = stage(tmp_path, critic)
-    assert {id: score.reason for id, score in found.items()} == {"a": None, "b": "missing image: b.png", "c": None}
+    scores = stage(tmp_path, critic)
+    assert {id: score.reason for id, score in scores.items()} == {"a": None, "b": "missing image: b.png", "c": None}
     assert critic.prefetched == ["b", "c"]
 
 

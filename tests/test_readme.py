@@ -41,10 +41,10 @@ def test_the_printed_result_is_what_the_demo_prints(tmp_path: Path) -> None:
     done = CliRunner().invoke(
         main, ["run", "--nano", "--task", "mathvista", "--output", str(tmp_path)], catch_exceptions=False
     )
-    said, wanted = (figures(text) for text in (done.output, demo[1]))
-    assert list(said) == list(wanted) == [1, 2, 4, 8, 16, 32, 64, 128]
+    printed, wanted = (figures(text) for text in (done.output, demo[1]))
+    assert list(printed) == list(wanted) == [1, 2, 4, 8, 16, 32, 64, 128]
     for n, values in wanted.items():
-        assert said[n] == pytest.approx(values, abs=0.5)
+        assert printed[n] == pytest.approx(values, abs=0.5)
     assert demo[1].splitlines()[0] in done.output
 
 

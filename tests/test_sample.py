@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 from fake_policy import FakePolicy
-from test_run import CRITIC, line, pool_file, results
+from small_runs import CRITIC, line, pool_file, results
 
 from vpbench.cli import main
 from vpbench.data.miniature import nano_folder

@@ -150,7 +150,7 @@ def test_an_atomic_write_leaves_the_old_file_when_it_fails(tmp_path: Path, monke
     with pytest.raises(OSError, match="disk full"):
         write_atomic(path, b"new")
     assert path.read_bytes() == b"old"
-    assert [each.name for each in tmp_path.iterdir()] == ["x.json"]
+    assert [file.name for file in tmp_path.iterdir()] == ["x.json"]
 
 
 def test_an_unwritable_folder_is_a_clear_error(tmp_path: Path) -> None:

@@ -9,45 +9,59 @@ from typing import Any
 import pytest
 
 from vpbench import Candidate, ConfigError, LabelledSolution, Question, Recipe
-from vpbench.train.batches import plan_batches
+from vpbench.train.batches import BatchPlan, plan_batches
 from vpbench.train.examples import Example, label_weights, taught
 
 _drawn = random.Random(1)
 LENGTHS = [_drawn.randint(20, 400) for _ in range(103)]
 
 
+def planned(
+    size: int,
+    tokens: int,
+    processes: int,
+    *,
+    packing: bool,
+    epochs: int = 1,
+    seed: int = 0,
+    lengths: list[int] = LENGTHS,
+) -> BatchPlan:
+    recipe = Recipe(batch_size=size, batch_tokens=tokens, epochs=epochs, seed=seed, packing=packing)
+    return plan_batches(lengths, recipe, processes)
+
+
 @pytest.mark.parametrize("packing", [True, False])
 @pytest.mark.parametrize("processes", [1, 2, 3])
 def test_every_epoch_has_every_solution_once_and_no_micro_batch_is_too_large(packing: bool, processes: int) -> None:
-    plan = plan_batches(LENGTHS, 10, 900, processes, 2, 5, packing)
+    plan = planned(10, 900, processes, epochs=2, seed=5, packing=packing)
     assert plan.steps == 22 and len(plan.micro) == 22 * plan.per_step and plan.per_step % processes == 0
-    counted = [place for micro in plan.micro if micro.counted for place in micro.solutions]
+    counted = [number for micro in plan.micro if micro.counted for number in micro.solutions]
     assert sorted(counted) == sorted([*range(103), *range(103)])
     assert [micro.step for micro in plan.micro] == sorted(micro.step for micro in plan.micro)
     for micro in plan.micro:
-        own = [LENGTHS[place] for place in micro.solutions]
-        assert len(own) == 1 or (sum(own) if packing else len(own) * max(own)) <= 900
+        lengths = [LENGTHS[number] for number in micro.solutions]
+        assert len(lengths) == 1 or (sum(lengths) if packing else len(lengths) * max(lengths)) <= 900
 
 
 @pytest.mark.parametrize("packing", [True, False])
 def test_the_number_of_processes_and_their_memory_change_no_step(packing: bool) -> None:
     def steps(processes: int, tokens: int) -> list[Counter[int]]:
-        found: dict[int, Counter[int]] = {}
-        for micro in plan_batches(LENGTHS, 10, tokens, processes, 1, 5, packing).micro:
-            found.setdefault(micro.step, Counter()).update(micro.solutions if micro.counted else ())
-        return list(found.values())
+        by_step: dict[int, Counter[int]] = {}
+        for micro in planned(10, tokens, processes, seed=5, packing=packing).micro:
+            by_step.setdefault(micro.step, Counter()).update(micro.solutions if micro.counted else ())
+        return list(by_step.values())
 
     assert steps(1, 9000) == steps(2, 9000) == steps(3, 500)
     assert steps(1, 9000) != steps(1, 9000)[::-1]
 
 
 def test_another_seed_is_another_order() -> None:
-    first, second = (plan_batches(LENGTHS, 10, 9000, 1, 1, seed, True).micro[0].solutions for seed in (0, 1))
+    first, second = (planned(10, 9000, 1, seed=seed, packing=True).micro[0].solutions for seed in (0, 1))
     assert set(first) != set(second)
 
 
 def test_fewer_solutions_than_processes_are_filled_up_without_counting() -> None:
-    plan = plan_batches([50], 10, 9000, 2, 1, 0, True)
+    plan = planned(10, 9000, 2, packing=True, lengths=[50])
     assert [(micro.solutions, micro.counted) for micro in plan.micro] in (
         [((0,), True), ((0,), False)],
         [((0,), False), ((0,), True)],
@@ -56,9 +70,9 @@ def test_fewer_solutions_than_processes_are_filled_up_without_counting() -> None
 
 def test_padded_batches_hold_similar_lengths() -> None:
     def padding(packing: bool) -> int:
-        micro = plan_batches(LENGTHS, 10, 10**6, 1, 1, 0, packing).micro
-        own = [[LENGTHS[place] for place in each.solutions] for each in micro]
-        return sum(len(each) * max(each) - sum(each) for each in own)
+        micro = planned(10, 10**6, 1, packing=packing).micro
+        lengths = [[LENGTHS[number] for number in batch.solutions] for batch in micro]
+        return sum(len(batch) * max(batch) - sum(batch) for batch in lengths)
 
     assert padding(packing=False) < padding(packing=True) / 3
 
@@ -80,8 +94,8 @@ def solution(labels: tuple[int, ...]) -> LabelledSolution:
 def test_which_steps_and_labels_are_taught(
     recipe: Recipe, labels: tuple[int, ...], count: int, expected: tuple[int, ...]
 ) -> None:
-    steps, found = taught(solution(labels), recipe)
-    assert (len(steps), found) == (count, expected)
+    steps, learned = taught(solution(labels), recipe)
+    assert (len(steps), learned) == (count, expected)
     if recipe.unit == "response":
         assert steps == ("step 0\n\nstep 1\n\nstep 2",)
 

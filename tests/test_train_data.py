@@ -27,13 +27,13 @@ def written(folder: Path, row: dict[str, Any]) -> Path:
 
 
 def test_a_row_of_a_step_benchmark_is_a_labelled_solution(tmp_path: Path) -> None:
-    (found,) = read_labelled(written(tmp_path, ROW))
-    assert found.candidate.steps == ("x\n\ny", "z") and found.labels == (1, 0)
-    assert found.question.text == "How many?" and found.question.images[0].path == tmp_path / "a.png"
+    (solution,) = read_labelled(written(tmp_path, ROW))
+    assert solution.candidate.steps == ("x\n\ny", "z") and solution.labels == (1, 0)
+    assert solution.question.text == "How many?" and solution.question.images[0].path == tmp_path / "a.png"
 
 
 @pytest.mark.parametrize(
-    ("response", "said"),
+    ("response", "words"),
     [
         ({"steps": ["x"]}, "process_correctness"),
         ({"steps": ["x"], "process_correctness": [1, 1]}, "1 steps but 2 labels"),
@@ -41,8 +41,8 @@ def test_a_row_of_a_step_benchmark_is_a_labelled_solution(tmp_path: Path) -> Non
         ({"steps": "x", "process_correctness": [1]}, "must be a list"),
     ],
 )
-def test_a_row_that_is_not_one_is_named(tmp_path: Path, response: dict[str, Any], said: str) -> None:
-    with pytest.raises(DataError, match=rf"rows.jsonl line 1.*{said}"):
+def test_a_row_that_is_not_one_is_named(tmp_path: Path, response: dict[str, Any], words: str) -> None:
+    with pytest.raises(DataError, match=rf"rows.jsonl line 1.*{words}"):
         list(read_labelled(written(tmp_path, {**ROW, "response": response})))
 
 

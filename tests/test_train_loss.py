@@ -20,7 +20,7 @@ from vpbench.train.original import original_config, original_tensors
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a tiny base and labelled solutions."""
     folder = tmp_path_factory.mktemp("train-loss")
     write_original(folder / "base", "qwen2")
@@ -36,9 +36,9 @@ def step_loss(model: LabelModel, data: MicroBatches) -> tuple[float, torch.Tenso
     return sum(loss.item() for loss in losses), model.model.lm_head.weight.grad.clone()
 
 
-def test_the_loss_is_that_of_transformers_own_forward_on_the_label_tokens(place: Path) -> None:
-    scorer = load_step_scorer(str(place / "base"), device="cpu")
-    data = batches(scorer, place / "data" / "solutions.jsonl")
+def test_the_loss_is_that_of_transformers_own_forward_on_the_label_tokens(root: Path) -> None:
+    scorer = load_step_scorer(str(root / "base"), device="cpu")
+    data = batches(scorer, root / "data" / "solutions.jsonl")
     model, total, count = label_model(scorer), 0.0, 0
     for example in data.examples:
         ids, readouts = data.encoder.encode(example.question, example.steps, example.labels)
@@ -48,35 +48,35 @@ def test_the_loss_is_that_of_transformers_own_forward_on_the_label_tokens(place:
             assert ids[readout + 1] == scorer.tokenizer.token_id("+" if label > 0 else "-")
             targets[0, readout + 1] = ids[readout + 1]
         with torch.no_grad():
-            own = scorer.model(input_ids=torch.tensor([ids]), pixel_values=pixels, labels=targets)
-        total, count = total + float(own.loss) * len(readouts), count + len(readouts)
+            outputs = scorer.model(input_ids=torch.tensor([ids]), pixel_values=pixels, labels=targets)
+        total, count = total + float(outputs.loss) * len(readouts), count + len(readouts)
     assert step_loss(model, data)[0] == pytest.approx(total / count, rel=1e-5)
 
 
-def test_packing_and_dividing_a_step_change_neither_loss_nor_gradient(place: Path) -> None:
-    scorer = load_step_scorer(str(place / "base"), device="cpu")
-    path, model = place / "data" / "solutions.jsonl", label_model(scorer)
+def test_packing_and_dividing_a_step_change_neither_loss_nor_gradient(root: Path) -> None:
+    scorer = load_step_scorer(str(root / "base"), device="cpu")
+    path, model = root / "data" / "solutions.jsonl", label_model(scorer)
     loss, gradient = step_loss(model, batches(scorer, path))
     for packing, tokens in ((True, 10**6), (True, 1500), (False, 1500)):
         data = batches(scorer, path, packing=packing, tokens=tokens)
-        other, own = step_loss(model, data)
+        other, other_gradient = step_loss(model, data)
         assert len(data) > 1 or tokens == 10**6
         assert other == pytest.approx(loss, rel=1e-5)
-        torch.testing.assert_close(own, gradient, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(other_gradient, gradient, rtol=1e-4, atol=1e-6)
 
 
-def test_weights_of_classes_and_unlabelled_steps_enter_the_loss(place: Path) -> None:
-    scorer = load_step_scorer(str(place / "base"), device="cpu")
-    data = batches(scorer, place / "data" / "solutions.jsonl")
+def test_weights_of_classes_and_unlabelled_steps_enter_the_loss(root: Path) -> None:
+    scorer = load_step_scorer(str(root / "base"), device="cpu")
+    data = batches(scorer, root / "data" / "solutions.jsonl")
     model = label_model(scorer)
-    own = label_losses(model, data)
+    losses = label_losses(model, data)
     wrong = data[0]["targets"] == data.encoder.minus
     weighted = dataclasses.replace(data, weights={1: 0.5, -1: 2.0, 0: 0.0})
-    expected = (own[~wrong].sum() * 0.5 + own[wrong].sum() * 2) / (0.5 * (~wrong).sum() + 2 * wrong.sum())
+    expected = (losses[~wrong].sum() * 0.5 + losses[wrong].sum() * 2) / (0.5 * (~wrong).sum() + 2 * wrong.sum())
     with torch.no_grad():
         assert float(model(**weighted[0])["loss"]) == pytest.approx(float(expected), rel=1e-5)
-        assert float(model(**data[0])["loss"]) == pytest.approx(float(own.mean()), rel=1e-5)
-    neutral = [dataclasses.replace(each, labels=(0, *each.labels[1:])) for each in data.examples]
+        assert float(model(**data[0])["loss"]) == pytest.approx(float(losses.mean()), rel=1e-5)
+    neutral = [dataclasses.replace(example, labels=(0, *example.labels[1:])) for example in data.examples]
     spared = dataclasses.replace(data, examples=neutral)[0]["weights"]
     assert int((spared == 0).sum()) == len(neutral) and float(spared.sum()) == pytest.approx(1)
 
@@ -85,36 +85,37 @@ def label_losses(model: LabelModel, data: MicroBatches) -> torch.Tensor:
     """The cross-entropy of each label on its own: the loss is linear in the weights."""
     inputs = data[0]
     weights = inputs["weights"].requires_grad_()
-    (found,) = torch.autograd.grad(model(**{**inputs, "weights": weights})["loss"], weights)
-    return found
+    (gradients,) = torch.autograd.grad(model(**{**inputs, "weights": weights})["loss"], weights)
+    return gradients
 
 
-def test_history_can_hold_the_placeholder_that_scoring_shows(place: Path) -> None:
-    scorer = load_step_scorer(str(place / "base"), device="cpu")
-    data = batches(scorer, place / "data" / "solutions.jsonl", teach=False)
+def test_history_can_hold_the_placeholder_that_scoring_shows(root: Path) -> None:
+    scorer = load_step_scorer(str(root / "base"), device="cpu")
+    data = batches(scorer, root / "data" / "solutions.jsonl", teach=False)
     example = data.examples[0]
     pixels, counts = scorer.tiles([image.open() for image in example.question.images], 2)
     shown = scorer.prompt(example.question.text, example.steps, counts)
-    alone = dataclasses.replace(data, examples=[example], plan=plan_batches([example.length], 1, 10**6, 1, 1, 0, False))
+    plan = plan_batches([example.length], RECIPE, 1)
+    alone = dataclasses.replace(data, examples=[example], plan=plan)
     assert tuple(alone[0]["input_ids"][0].tolist()) == shown.ids
     assert alone[0]["targets"].tolist() == [10 if label > 0 else 12 for label in example.labels]
 
 
 @pytest.mark.parametrize("rank", [0, 3])
-def test_the_estimate_counts_what_is_trained_and_kept(place: Path, rank: int) -> None:
-    scorer = load_step_scorer(str(place / "base"), device="cpu")
-    data = batches(scorer, place / "data" / "solutions.jsonl")
+def test_the_estimate_counts_what_is_trained_and_kept(root: Path, rank: int) -> None:
+    scorer = load_step_scorer(str(root / "base"), device="cpu")
+    data = batches(scorer, root / "data" / "solutions.jsonl")
     recipe = dataclasses.replace(RECIPE, lora_rank=rank)
-    told, sharded = (estimate(scorer.model, data.examples, data.plan, recipe, shards) for shards in (1, 2))
+    whole, sharded = (estimate(scorer.model, data.examples, data.plan, recipe, shards) for shards in (1, 2))
     set_trained(scorer.model.float(), recipe.freeze_vision)
     model = with_adapters(scorer.model, rank) if rank else scorer.model
-    trained = sum(each.numel() for each in model.parameters() if each.requires_grad)
-    kept = sum(each.numel() for each in model.parameters())
-    assert (told.trained, told.trained + told.frozen) == (trained, kept)
-    assert (told.weights, told.gradients, told.optimiser) == (4 * kept, 4 * trained, 8 * trained)
-    assert sharded.weights == told.weights // 2 and sharded.activations == told.activations
-    assert told.micro_batch_tokens == data[0]["input_ids"].numel()
-    assert told.labels == sum(len(each.labels) for each in data.examples)
+    trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    kept = sum(parameter.numel() for parameter in model.parameters())
+    assert (whole.trained, whole.trained + whole.frozen) == (trained, kept)
+    assert (whole.weights, whole.gradients, whole.optimiser) == (4 * kept, 4 * trained, 8 * trained)
+    assert sharded.weights == whole.weights // 2 and sharded.activations == whole.activations
+    assert whole.micro_batch_tokens == data[0]["input_ids"].numel()
+    assert whole.labels == sum(len(example.labels) for example in data.examples)
 
 
 @pytest.mark.parametrize(("kind", "large"), [("qwen2", False), ("internlm2", False), ("qwen2", True)])

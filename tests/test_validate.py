@@ -31,7 +31,7 @@ LOGICVISTA = {
 
 
 def vpbench(*arguments: object) -> tuple[int, str]:
-    done = CliRunner().invoke(main, [str(each) for each in arguments], catch_exceptions=False)
+    done = CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
     return done.exit_code, done.output
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
 from pathlib import Path
@@ -51,7 +52,8 @@ def batches(
     """The solutions of a file as one step, in micro-batches of at most `tokens`."""
     encoder = Encoder(scorer, recipe.max_tiles, *label_ids(scorer))
     examples, _ = read_examples(encoder, recipe, read_labelled(path), lambda: None)
-    plan = plan_batches([each.length for each in examples], len(examples), tokens, 1, 1, 0, packing)
+    settings = {"batch_size": len(examples), "batch_tokens": tokens, "epochs": 1, "packing": packing}
+    plan = plan_batches([example.length for example in examples], dataclasses.replace(recipe, **settings), 1)
     return MicroBatches(examples, plan, encoder, label_weights(examples, recipe.class_weights), packing, teach)
 
 

@@ -125,7 +125,8 @@ def study(
 ) -> Study:
     """What `run` does with these arguments. Raises TypeError, `ConfigError`."""
     _check(options)
-    given = {**options, "ns": _ns(options.get("n"))}
+    given = dict(options)
+    given["ns"] = _ns(given.pop("n", None))
     given |= {name: Path(options[name]) for name in _PATHS if options.get(name) is not None}
     for name in _SETTINGS:
         given[name] = {setting: str(value) for setting, value in (options.get(name) or {}).items()}

@@ -10,10 +10,23 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from vpbench.measures import Measure
-from vpbench.records import Candidate, Drawn, GradingMode, LabelledSolution, Question, Score, Selection, Verdict
+from vpbench.records import (
+    Candidate,
+    Drawn,
+    GradingMode,
+    ImageRef,
+    LabelledSolution,
+    Question,
+    Score,
+    Selection,
+    Verdict,
+)
+
+if TYPE_CHECKING:
+    from vpbench.measures import Array
 
 Dialogue = Generator[str, str, Verdict | None]
 """A conversation with a judge model: yields prompts, is sent their replies; returns None if it can't read a reply."""
@@ -78,8 +91,8 @@ class Task(BaseTask):
     """Names of measures and categories that the benchmark's own leaderboard shows; the summary shows these."""
 
     @abstractmethod
-    def question(self, row: Mapping[str, Any], images: tuple[Any, ...]) -> Question | None:
-        """The question of one data set row, None for a row that isn't the task's; `images` are its `ImageRef`s.
+    def question(self, row: Mapping[str, Any], images: tuple[ImageRef, ...]) -> Question | None:
+        """The question of one data set row and the images of its image columns, None for a row that isn't the task's.
 
         Raises KeyError for a missing column.
         """
@@ -106,7 +119,7 @@ class Task(BaseTask):
         """
         return None
 
-    def group_value(self, questions: Sequence[Question], correctness: Any) -> Any:
+    def group_value(self, questions: Sequence[Question], correctness: Array) -> Array | None:
         """The metric's value of one group: the questions that share `Question.group`, in the data's order.
 
         `correctness` [len(questions), K] holds each question's expected correctness at K values of N. Candidates of
@@ -115,7 +128,7 @@ class Task(BaseTask):
         """
         return None
 
-    def measures(self, questions: Sequence[Question], correctness: Any) -> Sequence[Measure]:
+    def measures(self, questions: Sequence[Question], correctness: Array) -> Sequence[Measure]:
         """Named figures beside accuracy and its breakdowns, of all questions; `correctness` as in `group_value`."""
         return ()
 
@@ -128,9 +141,10 @@ class Task(BaseTask):
         return question.answer
 
     def nano_row(self, drawn: Drawn, number: int) -> dict[str, Any]:
-        """A drawn question as a row of the data set, its images left out; of a group all have the same `number`.
+        """A drawn question as a row of the data set, without its images.
 
-        Of a source with several splits, `__split__` names the row's.
+        All questions of a group are given the same `number`. Where the source has several splits, the row names its
+        split under `__split__`.
         """
         raise NotImplementedError(f"task {self.name!r} has a nano_kind but no nano_row")
 
@@ -141,14 +155,14 @@ class StepTask(BaseTask):
     metric: ClassVar[str] = "macro_f1"
 
     @abstractmethod
-    def solution(self, row: Mapping[str, Any], images: tuple[Any, ...], index: int) -> LabelledSolution:
+    def solution(self, row: Mapping[str, Any], images: tuple[ImageRef, ...], index: int) -> LabelledSolution:
         """The labelled solution of row number `index`. Raises KeyError for a missing column."""
 
-    def nano_row(
+    def nano_solution_row(
         self, image: str, text: str, answer: str, steps: Sequence[str], labels: Sequence[int], source: str, policy: str
     ) -> dict[str, Any]:
         """A solution of the miniature world as a row of the data set; `image` is a relative path, `source` a task."""
-        raise NotImplementedError(f"task {self.name!r} has no nano_row")
+        raise NotImplementedError(f"task {self.name!r} has a nano_kind but no nano_solution_row")
 
 
 class Critic(ABC):

@@ -224,9 +224,10 @@ def run(**options: Any) -> None:
 @_dry_run
 def sample(**options: Any) -> None:
     """Draw candidates from a policy; the same command continues what was stopped, and adds samples."""
-    from vpbench.commands.drawing import sample_all
+    from vpbench.commands.sample import sample_all
+    from vpbench.terminal import echo
 
-    sample_all(**options)
+    sample_all(**options, echo=echo)
 
 
 @main.command()
@@ -285,9 +286,10 @@ def sample(**options: Any) -> None:
 @_nano
 def label(**options: Any) -> None:
     """Label the steps of a policy's solutions by Monte-Carlo continuation, as raw rows for training."""
-    from vpbench.commands.drawing import label_all
+    from vpbench.commands.label import label_all
+    from vpbench.terminal import echo
 
-    label_all(**options)
+    label_all(**options, echo=echo)
 
 
 _TRAINING = (
@@ -388,7 +390,7 @@ def build_nano(into: Path) -> None:
     """Train the tiny models and draw the questions and candidates from nothing; takes most of an hour on a CPU."""
     from vpbench.nano.build import build
 
-    build(into)
+    build(into, click.echo)
 
 
 @main.group()
@@ -404,6 +406,16 @@ def ablate_nano(output: Path) -> None:
 
     for path in ablate_all(output, click.echo):
         click.echo(f"written to     {path}")
+
+
+@ablate.command(name="gates")
+@click.argument("critics", metavar="[CRITIC]...", nargs=-1)
+@_option("--output", type=_path, default=Path("runs/gates"), show_default=True, help="Folder for verdicts and scores.")
+def ablate_gates(critics: tuple[str, ...], output: Path) -> None:
+    """What has to hold in the miniature world: the first CRITIC beside the others; default: those it has models for."""
+    from vpbench.ablate.gates import gates
+
+    gates(critics, output, click.echo)
 
 
 @main.command()

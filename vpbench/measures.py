@@ -8,9 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vpbench.records import Question
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -24,14 +30,14 @@ class Measure:
     """
 
     name: str
-    values: Any
-    weights: Any
+    values: Array
+    weights: Array
     category: str | None = None
     label: str | None = None
     by: Measure | None = None
 
     @classmethod
-    def accuracy(cls, correctness: Any) -> Measure:
+    def accuracy(cls, correctness: Array) -> Measure:
         """The mean correctness [Q, K] of all questions."""
         import numpy as np
 
@@ -42,19 +48,19 @@ class Measure:
         cls,
         name: str,
         questions: Sequence[Question],
-        correctness: Any,
-        value: Callable[[Sequence[Question], Any], Any],
+        correctness: Array,
+        value: Callable[[Sequence[Question], Array], Array],
     ) -> Measure:
         """The mean over groups of questions of `value(questions, correctness)`, which gives [K] for a group's rows."""
         import numpy as np
 
         groups: dict[str, list[int]] = {}
-        for place, question in enumerate(questions):
-            groups.setdefault(question.group or question.id, []).append(place)
+        for row, question in enumerate(questions):
+            groups.setdefault(question.group or question.id, []).append(row)
         values, weights = np.zeros(correctness.shape), np.zeros(len(correctness))
-        for places in groups.values():
-            values[places[0]] = value([questions[place] for place in places], correctness[places])
-            weights[places[0]] = 1.0
+        for rows in groups.values():
+            values[rows[0]] = value([questions[row] for row in rows], correctness[rows])
+            weights[rows[0]] = 1.0
         return cls(name, values, weights)
 
     def by_category(self, questions: Sequence[Question], category: str) -> list[Measure]:
@@ -64,18 +70,21 @@ class Measure:
         """
         import numpy as np
 
-        labels = [_labels(question.categories.get(category)) for question in questions]
-        if all(each == labels[0] for each in labels):
+        labels_of_rows = [_labels(question.categories.get(category)) for question in questions]
+        if all(labels == labels_of_rows[0] for labels in labels_of_rows):
             return []
-        names = sorted({label for each in labels for label in each}, key=lambda label: (isinstance(label, str), label))
+        # labels of one category may be numbers and texts; numbers come first
+        names = sorted(
+            {label for labels in labels_of_rows for label in labels}, key=lambda label: (isinstance(label, str), label)
+        )
         parts = []
         for name in names:
-            part = self._among(np.array([name in each for each in labels]))
+            part = self._among(np.array([name in labels for labels in labels_of_rows]))
             if part.count:
                 parts.append(dataclasses.replace(part, category=category, label=str(name)))
         return parts
 
-    def _among(self, rows: Any) -> Measure:
+    def _among(self, rows: NDArray[np.bool_]) -> Measure:
         by = None if self.by is None else self.by._among(rows)
         return dataclasses.replace(self, weights=self.weights * rows, by=by)
 
@@ -84,15 +93,15 @@ class Measure:
         """How many questions, or groups, the mean is over."""
         return int((self.weights > 0).sum())
 
-    def figure(self) -> Any:
+    def figure(self) -> Array:
         """The figure [K]; 0 where it is divided by 0, or nothing counts."""
         import numpy as np
 
         mean = self.weights @ self.values / (self.weights.sum() or 1.0)
         if self.by is None:
             return mean
-        below = self.by.figure()
-        return np.divide(mean, below, out=np.zeros_like(mean), where=below > 0)
+        divisor = self.by.figure()
+        return np.divide(mean, divisor, out=np.zeros_like(mean), where=divisor > 0)
 
 
 def _labels(value: Any) -> list[Any]:

@@ -23,7 +23,7 @@ from vpbench.base import BaseTask, Critic
 from vpbench.errors import Boundary, ConfigError
 from vpbench.settings import parse_settings
 
-Plugin = TypeVar("Plugin", BaseTask, Critic)
+PluginT = TypeVar("PluginT", BaseTask, Critic)
 
 _PACKAGE = Path(__file__).resolve().parent
 _DIGEST = "__vpbench_source__"
@@ -31,10 +31,10 @@ _DIGEST = "__vpbench_source__"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Found(Generic[Plugin]):
+class Plugin(Generic[PluginT]):
     """A plugin class and the file it stands in."""
 
-    cls: type[Plugin]
+    cls: type[PluginT]
     path: Path
 
 
@@ -69,7 +69,7 @@ def load_file(path: Path) -> ModuleType:
     return module
 
 
-def _classes(module: ModuleType, base: type[Plugin]) -> Iterator[Found[Plugin]]:
+def _classes(module: ModuleType, base: type[PluginT]) -> Iterator[Plugin[PluginT]]:
     for value in vars(module).values():
         if (
             isinstance(value, type)
@@ -78,52 +78,52 @@ def _classes(module: ModuleType, base: type[Plugin]) -> Iterator[Found[Plugin]]:
             and not inspect.isabstract(value)
             and "name" in vars(value)
         ):
-            yield Found(value, Path(str(module.__file__)))
+            yield Plugin(value, Path(str(module.__file__)))
 
 
-def _all(kind: str, base: type[Plugin]) -> dict[str, Found[Plugin]]:
+def _all(kind: str, base: type[PluginT]) -> dict[str, Plugin[PluginT]]:
     modules = [load_file(path) for path in sorted(builtin_folder(kind).glob("*.py")) if path.stem != "__init__"]
     modules += [point.load() for point in entry_points(group=f"vpbench.{kind}")]
-    found: dict[str, Found[Plugin]] = {}
+    plugins: dict[str, Plugin[PluginT]] = {}
     for module in modules:
         for plugin in _classes(module, base):
             name = plugin.cls.name
-            if name in found:
-                raise ConfigError(f"two {kind} are called {name!r}: {found[name].path} and {plugin.path}; rename one")
-            found[name] = plugin
-    return found
+            if name in plugins:
+                raise ConfigError(f"two {kind} are called {name!r}: {plugins[name].path} and {plugin.path}; rename one")
+            plugins[name] = plugin
+    return plugins
 
 
-def _find(kind: str, base: type[Plugin], wanted: str) -> Found[Plugin]:
+def _find(kind: str, base: type[PluginT], wanted: str) -> Plugin[PluginT]:
     if wanted.endswith(".py"):
-        plugins = list(_classes(load_file(Path(wanted)), base))
-        if len(plugins) != 1:
-            raise ConfigError(f"{wanted}: needs exactly one {base.__name__} class with a `name`, has {len(plugins)}")
-        return plugins[0]
-    known = _all(kind, base)
-    if wanted in known:
-        return known[wanted]
-    near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.4)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(sorted(known))}."
+        classes = list(_classes(load_file(Path(wanted)), base))
+        if len(classes) != 1:
+            raise ConfigError(f"{wanted}: needs exactly one {base.__name__} class with a `name`, has {len(classes)}")
+        return classes[0]
+    plugins = _all(kind, base)
+    if wanted in plugins:
+        return plugins[wanted]
+    near = difflib.get_close_matches(wanted, plugins, n=3, cutoff=0.4)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(sorted(plugins))}."
     raise ConfigError(f"no {kind[:-1]} is called {wanted!r}; {hint} A path to a Python file works too.")
 
 
-def all_tasks() -> dict[str, Found[BaseTask]]:
+def all_tasks() -> dict[str, Plugin[BaseTask]]:
     """Every task found as a file or by entry point, by name. Raises `ConfigError` for a duplicate name."""
     return _all("tasks", BaseTask)
 
 
-def all_critics() -> dict[str, Found[Critic]]:
+def all_critics() -> dict[str, Plugin[Critic]]:
     """Every critic found as a file or by entry point, by name. Raises `ConfigError` for a duplicate name."""
     return _all("critics", Critic)  # type: ignore[type-abstract]
 
 
-def find_task(wanted: str) -> Found[BaseTask]:
+def find_task(wanted: str) -> Plugin[BaseTask]:
     """The task called `wanted`, or in the file `wanted`. Raises `ConfigError` with near matches."""
     return _find("tasks", BaseTask, wanted)
 
 
-def find_critic(wanted: str) -> Found[Critic]:
+def find_critic(wanted: str) -> Plugin[Critic]:
     """The critic called `wanted`, or in the file `wanted`. Raises `ConfigError` with near matches."""
     return _find("critics", Critic, wanted)  # type: ignore[type-abstract]
 

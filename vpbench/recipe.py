@@ -58,9 +58,9 @@ class Recipe:
         for name in ("epochs", "batch_size", "batch_tokens", "max_tiles"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; give at least 1")
-        for name, known in (("unit", Unit), ("history", History), ("label_rule", LabelRule)):
-            if getattr(self, name) not in get_args(known):
-                raise ConfigError(f"{name} {getattr(self, name)!r} is unknown; give {' or '.join(get_args(known))}")
+        for name, allowed in (("unit", Unit), ("history", History), ("label_rule", LabelRule)):
+            if getattr(self, name) not in get_args(allowed):
+                raise ConfigError(f"{name} {getattr(self, name)!r} is unknown; give {' or '.join(get_args(allowed))}")
         if self.unit == "response" and (self.label_rule != "value" or self.until_first_error):
             raise ConfigError(
                 "an outcome reward model learns the outcome: --label-rule advantage and "

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 RowKey = tuple[str, int]
 """(question id, candidate index)"""
 
+CORRECT, NEUTRAL, INCORRECT = 1, 0, -1
+"""The labels of steps."""
+
 GradingMode = Literal["robust", "official"]
 Selection = Literal["best", "vote", "weighted-vote"]
 

@@ -17,11 +17,10 @@ def parse_settings(cls: type[Settings], what: str, given: Mapping[str, str]) -> 
     `what` is what messages call it. Raises `ConfigError` for a value that doesn't fit and for an unknown setting.
     """
     hints = get_type_hints(cls)
-    known = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     values: dict[str, Any] = {}
     for name, text in given.items():
-        if name not in known:
-            raise ConfigError(f"{what}: no setting {name!r}; there are: {', '.join(sorted(known)) or 'none'}")
+        if name not in _names(cls):
+            raise ConfigError(f"{what}: no setting {name!r}; there are: {', '.join(sorted(_names(cls))) or 'none'}")
         try:
             values[name] = _convert(text, hints[name])
         except (KeyError, ValueError) as error:
@@ -32,15 +31,25 @@ def parse_settings(cls: type[Settings], what: str, given: Mapping[str, str]) -> 
 
 def from_options(cls: type[Settings], options: Mapping[str, Any]) -> Settings:
     """The dataclass `cls` made of the command line's options that are called as its fields."""
-    names = [each.name for each in dataclasses.fields(cls)]  # type: ignore[arg-type]
-    return cls(**{name: options[name] for name in names if name in options})
+    return cls(**{name: options[name] for name in _names(cls) if name in options})
+
+
+def check_claimed(options: Mapping[str, Any], *classes: type) -> None:
+    """Raises `TypeError`, as a wrong keyword does, for an option that is a field of none of the dataclasses."""
+    unclaimed = options.keys() - {name for cls in classes for name in _names(cls)}
+    if unclaimed:
+        raise TypeError(f"no {' or '.join(cls.__name__ for cls in classes)} has {', '.join(sorted(unclaimed))}")
+
+
+def _names(cls: type) -> list[str]:
+    return [field.name for field in dataclasses.fields(cls)]
 
 
 def _convert(text: str, hint: Any) -> Any:
     kinds = get_args(hint) or (hint,)
     if type(None) in kinds and text.lower() == "none":
         return None
-    kind = next(each for each in kinds if each is not type(None))
+    kind = next(kind for kind in kinds if kind is not type(None))
     if kind is bool:
         return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
     return {int: int, float: float, str: str}[kind](text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,11 @@ def printable(text: str) -> str:
     return _CONTROL.sub("�", text)
 
 
+def echo(text: str, err: bool = False) -> None:
+    """Print what may hold words of a model or a server, on standard error if `err`."""
+    print(printable(text), file=sys.stderr if err else sys.stdout, flush=True)
+
+
 def table(rows: Sequence[Sequence[Any]], headers: list[str]) -> str:
     """A plain table; numbers are shown as they are given."""
     from tabulate import tabulate
@@ -23,11 +29,10 @@ def table(rows: Sequence[Sequence[Any]], headers: list[str]) -> str:
 
 
 def markdown_table(rows: Sequence[Sequence[Any]], headers: list[str]) -> str:
-    """A table for a Markdown page."""
-    from tabulate import tabulate
-
-    cells = [[printable(str(cell)).replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows]
-    return tabulate(cells, headers, tablefmt="github", disable_numparse=True)
+    """A table for a Markdown page, its cells as short as they are."""
+    lines = [[printable(str(cell)).replace("|", "\\|").replace("\n", " ") for cell in row] for row in [headers, *rows]]
+    head, *body = [f"| {' | '.join(cells)} |" for cells in lines]
+    return "\n".join([head, "|---" * len(headers) + "|", *body])
 
 
 def percent(value: float | None) -> str:

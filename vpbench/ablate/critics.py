@@ -1,4 +1,4 @@
-"""Experiments on the shipped candidates: how critics are trained and used. Each gives its tables."""
+"""Experiments on the shipped candidates: how critics are trained and used. An experiment returns its tables."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from vpbench.ablate import published
 from vpbench.ablate.figures import verdict
 from vpbench.ablate.labels import LabelSet, agreement
 from vpbench.ablate.published import Published
-from vpbench.ablate.rows import BASE_ROW, Row, compared, figure_columns, percent, seed_figures, spread
-from vpbench.ablate.table import Cell, Table, points
+from vpbench.ablate.rows import BASE_ROW, AblationRow, compared, figure_columns, percent, seed_figures, spread
+from vpbench.ablate.table import AblationTable, Cell, points
 from vpbench.ablate.workshop import MAX_STEPS, POLICY, Setting, Tuned, Workshop
 from vpbench.nano import finetune
 from vpbench.scoring.splitting import split_steps
@@ -21,13 +21,13 @@ THRESHOLDS = {"1/16": 1 / 16, "1/8": 1 / 8, "1/4": 1 / 4}
 MERGED = (12, 6, None, 3, 2)
 
 
-def base(shop: Workshop) -> list[Table]:
+def base(shop: Workshop) -> list[AblationTable]:
     """The row that all others are compared with, and what it gains over a random pick."""
     figures = shop.figures()
     paper, n = published.RANDOM.best_change, shop.sizes.ns[0]
     gain = paired_differences(figures.best, figures.random, figures.clusters)[0]
-    told = f"the paper's direction ({paper:+.1f}): {verdict(paper, gain)}"
-    line = f"Best-of-{n} minus a random pick: {points(gain)}; {told}."
+    comparison = f"the paper's direction ({paper:+.1f}): {verdict(paper, gain)}"
+    line = f"Best-of-{n} minus a random pick: {points(gain)}; {comparison}."
     note = (
         "Process reward model tuned on value labels (mc > 0 of 16 continuations, all steps; drawn at temperature 1), "
         f"mean of the step scores, the policy's candidates at temperature 0.7: {len(figures.best)} questions."
@@ -36,9 +36,9 @@ def base(shop: Workshop) -> list[Table]:
     return [replace(table, lines=[line])]
 
 
-def aggregation(shop: Workshop) -> list[Table]:
+def aggregation(shop: Workshop) -> list[AblationTable]:
     """How step scores become one score."""
-    rows: list[Row] = [
+    rows: list[AblationRow] = [
         (how, shop.figures(Setting(aggregate=how)), published.AGGREGATIONS.get(how))
         for how in ("min", "max", "last", "product")
     ]
@@ -56,27 +56,28 @@ def label_sets() -> dict[str, tuple[LabelSet, Published | None]]:
     return {**sets, **{f"{count} continuations": (LabelSet(count), None) for count in (8, 32)}}
 
 
-def labels(shop: Workshop) -> list[Table]:
+def labels(shop: Workshop) -> list[AblationTable]:
     """Value against advantage, early stop, thresholds, continuations: critics, labels and training."""
     sets = label_sets()
-    rows = [(name, shop.figures(Setting(Tuned(each))), paper) for name, (each, paper) in sets.items()]
+    rows = [(name, shop.figures(Setting(Tuned(label_set))), paper) for name, (label_set, paper) in sets.items()]
     note = "Neutral steps (advantage 0) are left out of the loss; the paper teaches a third label for them."
     title = "Labels (base: value, mc > 0, all steps, 16 continuations)"
     return [
         compared(shop, "labels", title, rows, notes=[note], trained=True),
-        _quality(shop, {BASE_ROW: LabelSet(), **{name: each for name, (each, _) in sets.items()}}),
+        _quality(shop, {BASE_ROW: LabelSet(), **{name: label_set for name, (label_set, _) in sets.items()}}),
     ]
 
 
-def _quality(shop: Workshop, sets: Mapping[str, LabelSet]) -> Table:
+def _quality(shop: Workshop, sets: Mapping[str, LabelSet]) -> AblationTable:
     rows: list[tuple[Cell, ...]] = []
-    for name, each in sets.items():
-        found = agreement(shop.label_files(each), each.rule, each.threshold, shop.known)
-        losses = shop.losses(Tuned(each))
+    for name, label_set in sets.items():
+        files = shop.label_files(label_set)
+        quality = agreement(files, label_set.rule, label_set.threshold, shop.label_questions)
+        losses = shop.losses(Tuned(label_set))
         last = losses[-max(2, len(losses) // 4) :]
-        shares = (found.agreed, found.false_correct, found.false_incorrect, found.neutral)
+        shares = (quality.agreed, quality.false_correct, quality.false_incorrect, quality.neutral)
         varied = stdev(last) if len(last) > 1 else None
-        rows.append((name, found.steps, *(100 * share for share in shares), fmean(last), varied))
+        rows.append((name, quality.steps, *(100 * share for share in shares), fmean(last), varied))
     best = max(rows, key=lambda row: row[2] if isinstance(row[2], float) else 0.0)
     columns = (
         "labels",
@@ -90,14 +91,16 @@ def _quality(shop: Workshop, sets: Mapping[str, LabelSet]) -> Table:
     )
     note = "Shares are of the steps labelled + or -. Losses of different labels have different lower bounds."
     line = f"Closest to the truth: {best[0]}, {best[2]:.1f}% of its labels."
-    return Table("label_quality", "Labels against the truth, and the training on them", columns, rows, [line], [note])
+    return AblationTable(
+        "label_quality", "Labels against the truth, and the training on them", columns, rows, [line], [note]
+    )
 
 
-def seeds(shop: Workshop) -> list[Table]:
+def seeds(shop: Workshop) -> list[AblationTable]:
     """The base row's last stage with other seeds, on the same labels: what the order of the batches changes."""
     rows: list[tuple[Cell, ...]] = []
-    for seed, each in enumerate(seed_figures(shop)):
-        rows.append((f"seed {seed}", each.macro_f1, each.auc, *percent(each)))
+    for seed, figures in enumerate(seed_figures(shop)):
+        rows.append((f"seed {seed}", figures.macro_f1, figures.auc, *percent(figures)))
     numbers = [[cell for cell in column if isinstance(cell, float)] for column in list(zip(*rows, strict=True))[1:]]
     for name, figure in (("mean", fmean), ("smallest", min), ("largest", max), ("standard deviation", stdev)):
         rows.append((name, *(figure(column) for column in numbers)))
@@ -108,13 +111,13 @@ def seeds(shop: Workshop) -> list[Table]:
     )
     columns = ("training", *figure_columns(shop))
     title = f"{shop.sizes.seeds} seeds of the last stage, on the same labels (the base row is seed 0)"
-    return [Table("seeds", title, columns, rows, [line])]
+    return [AblationTable("seeds", title, columns, rows, [line])]
 
 
-def outcome_labels(shop: Workshop) -> list[Table]:
-    """Outcome against process labels from one base, and what the base and the Monte-Carlo labels bring each."""
+def outcome_labels(shop: Workshop) -> list[AblationTable]:
+    """Outcome against process labels from one base; the base without Monte-Carlo labels, and these without the base."""
     alone = Tuned(base=POLICY, learning_rate=4e-4, epochs=4)
-    rows: list[Row] = [
+    rows: list[AblationRow] = [
         ("outcome labels, the same base", shop.figures(Setting(Tuned(model="orm"))), published.OUTCOME_LABELS),
         ("no Monte-Carlo labels: the base as it is", shop.figures(Setting(Tuned(labels=None))), None),
         ("Monte-Carlo labels alone, from the policy", shop.figures(Setting(alone)), None),
@@ -128,17 +131,17 @@ def outcome_labels(shop: Workshop) -> list[Table]:
     return [compared(shop, "outcome", title, rows, [note, rates], trained=True)]
 
 
-def merging(shop: Workshop) -> list[Table]:
+def merging(shop: Workshop) -> list[AblationTable]:
     """Solutions merged to fewer steps before they are scored."""
-    texts = [text for own in shop.candidates().texts for text in set(own)]
+    texts = [text for responses in shop.candidates().texts for text in set(responses)]
     lengths = [len(split_steps(text)) for text in texts]
     longest = max(lengths)
-    rows: list[Row] = []
+    rows: list[AblationRow] = []
     shares = []
-    for each in MERGED:
-        limit = longest if each is None else each
+    for max_steps in MERGED:
+        limit = longest if max_steps is None else max_steps
         used = limit if longest > min(limit, MAX_STEPS) else MAX_STEPS
-        name = "no merging" if each is None else f"at most {limit} steps"
+        name = "no merging" if max_steps is None else f"at most {limit} steps"
         rows.append((name, shop.figures(Setting(max_steps=used)), None))
         shares.append(f"{name} {100 * sum(length > limit for length in lengths) / len(lengths):.1f}%")
     notes = [

@@ -1,4 +1,4 @@
-"""What one row of a table measures, how two rows are compared, and what a comparison says of the paper's finding."""
+"""The figures of one row of a table, the comparison of two rows, and the verdict on the paper's finding."""
 
 from __future__ import annotations
 
@@ -71,14 +71,14 @@ def sign(difference: Difference) -> int:
 
 
 def verdict(published: float, here: Difference, spread: float = 0.0) -> str:
-    """Whether a published change has the same direction here; `spread` is what another training seed may change."""
+    """Whether a published change has the same direction here; `spread` is what another seed changes at most."""
     if not sign(here):
         return "can't be told"
     return ("holds" if sign(here) == np.sign(published) else "doesn't hold") + _remark(here, spread)
 
 
 def direction(here: Difference, spread: float = 0.0) -> str:
-    """In words, for a change that nothing is published of."""
+    """The direction in words, for a change that the paper doesn't report."""
     if here.low == here.high == 0:
         return "no change"
     if not sign(here):

@@ -1,4 +1,4 @@
-"""Label sets: what the labels of one training run are made of, and how far they agree with the truth.
+"""Label sets: how the labels of one training run are made, and how far they agree with the truth.
 
 All sets of one policy rest on the same solutions and the same continuations. The larger number is drawn first and the
 smaller ones are its beginning; rule and threshold are applied when a file is read.
@@ -12,14 +12,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vpbench.labels.continuation import MonteCarlo
+from vpbench.labels.labelling import MonteCarlo
 from vpbench.labels.read import read_labelled
-from vpbench.labels.rules import CORRECT, INCORRECT, NEUTRAL, Rule
 from vpbench.nano.conversations import nano_tasks
 from vpbench.nano.datasets import draw_questions
 from vpbench.nano.finetune import LABEL_SEED
 from vpbench.nano.truth import step_labels
-from vpbench.records import Drawn
+from vpbench.recipe import LabelRule
+from vpbench.records import CORRECT, INCORRECT, NEUTRAL, Drawn
 from vpbench.store import folder_name
 
 DRAWN = {"policy": 32, "strong-policy": 16}
@@ -32,7 +32,7 @@ class LabelSet:
 
     continuations: int = 16
     early_stop: bool = False
-    rule: Rule = "value"
+    rule: LabelRule = "value"
     threshold: float = 0.0
     policy: str = "policy"
 
@@ -53,35 +53,28 @@ class Agreement:
     neutral: float
 
 
-def known_questions(per_kind: int) -> dict[tuple[str, str], Drawn]:
-    """The questions that `finetune.write_label_questions` writes, by task and id."""
-    known = {}
+def questions_folder(per_kind: int) -> str:
+    """A name for what `finetune.write_label_questions` writes; any other question or row gives another one."""
+    contents = []
     for kind, task in nano_tasks().items():
         for number, drawn in draw_questions(kind, LABEL_SEED, per_kind):
-            question = task.question(task.nano_row(drawn, number), ())
-            assert question is not None
-            known[task.name, question.id] = drawn
-    return known
+            content = [drawn.text, drawn.facts, drawn.solution, drawn.options, drawn.part]
+            picture = hashlib.sha256(drawn.picture.pixels).hexdigest()
+            contents.append([task.name, task.nano_row(drawn, number), content, picture])
+    return folder_name("questions", key={"drawn": contents})
 
 
-def questions_folder(per_kind: int) -> str:
-    """A name for what `finetune.write_label_questions` writes, another one where anything drawn or any row differs."""
-    told = []
-    for kind, task in nano_tasks().items():
-        for number, each in draw_questions(kind, LABEL_SEED, per_kind):
-            drawn = [each.text, each.facts, each.solution, each.options, each.part]
-            picture = hashlib.sha256(each.picture.pixels).hexdigest()
-            told.append([task.name, task.nano_row(each, number), drawn, picture])
-    return folder_name("questions", key={"drawn": told})
-
-
-def agreement(files: Sequence[Path], rule: Rule, threshold: float, known: Mapping[tuple[str, str], Drawn]) -> Agreement:
-    """Compare the labels that the rule makes of the raw rows in `files` with the truth about the steps."""
+def agreement(
+    files: Sequence[Path], rule: LabelRule, threshold: float, questions: Mapping[tuple[str, str], Drawn]
+) -> Agreement:
+    """Compare the labels that the rule makes of the raw rows in `files` with the truth about the steps; `questions` are
+    those of the rows, by task and id."""
     counts: Counter[tuple[int, bool]] = Counter()
     for path in files:
-        for each in read_labelled(path, rule, threshold):
-            truth = step_labels(known[each.question.task, each.question.id], each.candidate.steps or ())
-            counts.update(zip(each.labels, truth, strict=True))
+        for solution in read_labelled(path, rule, threshold):
+            drawn = questions[solution.question.task, solution.question.id]
+            truth = step_labels(drawn, solution.candidate.steps or ())
+            counts.update(zip(solution.labels, truth, strict=True))
     neutral = counts[NEUTRAL, True] + counts[NEUTRAL, False]
     labelled = counts.total() - neutral
     return Agreement(

@@ -1,7 +1,7 @@
 """Which shipped questions the models have met: equal in text, options and every cell, if not in every pixel.
 
-Seeds differ, but of some kinds there aren't many questions to draw. What the policy was asked in fine-tuning and what
-the critics learned judging from is drawn again here and compared.
+Seeds differ, but some kinds have few different questions. Those of the policy's fine-tuning and of the critics'
+training are drawn again here and compared.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ from collections.abc import Iterator
 
 from vpbench.nano import finetune
 from vpbench.nano.build import QUESTION_SEED, QUESTIONS, SOLUTION_SEED, SOLUTIONS
-from vpbench.nano.conversations import nano_tasks
-from vpbench.nano.datasets import draw_questions
+from vpbench.nano.datasets import draw_questions, questions_by_id
 from vpbench.nano.families import KINDS, draw_mixed
-from vpbench.nano.recipe import FINE_TUNING_SEED, HOT_SEED, SAMPLED_SEED, SLIPS_SEED, Recipe
+from vpbench.nano.recipe import FINE_TUNING_SEED, HOT_SEED, SAMPLED_SEED, SLIPS_SEED, WorldRecipe
 from vpbench.nano.tuning import BATCH, BUFFER, by_length
 from vpbench.records import Drawn
 
@@ -22,13 +21,13 @@ Content = tuple[object, ...]
 
 
 def content(drawn: Drawn) -> Content:
-    """All of a question but how its picture's cells are painted."""
+    """All of a question but fonts, tints and other details of its picture."""
     return drawn.kind, drawn.text, drawn.options, tuple(drawn.picture.content), tuple(drawn.picture.key)
 
 
-def learned_from(recipe: Recipe) -> Iterator[Drawn]:
+def learned_from(recipe: WorldRecipe) -> Iterator[Drawn]:
     """Every question asked in fine-tuning, and every one whose solutions the critics learned from."""
-    number, asking = next((at, each) for at, each in enumerate(recipe.rounds) if not each.describe)
+    number, asking = next((number, part) for number, part in enumerate(recipe.rounds) if not part.describe)
     rng = random.Random(recipe.seed + FINE_TUNING_SEED + number)
     for _ in range(-(-asking.steps // BUFFER)):
         yield from draw_mixed(rng, BATCH * BUFFER, asking.shares)
@@ -44,13 +43,9 @@ def learned_from(recipe: Recipe) -> Iterator[Drawn]:
             yield drawn
 
 
-def met(recipe: Recipe) -> tuple[set[tuple[str, str]], list[bool]]:
+def met(recipe: WorldRecipe) -> tuple[set[tuple[str, str]], list[bool]]:
     """The shipped questions that were met, as (task, id), and for each labelled solution whether its question was."""
-    known = {content(drawn) for drawn in learned_from(recipe)}
-    questions = set()
-    for kind, task in nano_tasks().items():
-        for number, drawn in draw_questions(kind, QUESTION_SEED, QUESTIONS):
-            question = task.question(task.nano_row(drawn, number), ())
-            if question is not None and content(drawn) in known:
-                questions.add((task.name, question.id))
-    return questions, [content(each) in known for each in draw_mixed(random.Random(SOLUTION_SEED), SOLUTIONS)]
+    learned = {content(drawn) for drawn in learned_from(recipe)}
+    shipped = questions_by_id(QUESTION_SEED, QUESTIONS)
+    questions = {name for name, drawn in shipped.items() if content(drawn) in learned}
+    return questions, [content(drawn) in learned for drawn in draw_mixed(random.Random(SOLUTION_SEED), SOLUTIONS)]

@@ -1,4 +1,4 @@
-"""Experiments on other candidates: the policy's temperature, and another policy. Each gives its tables."""
+"""Experiments on other candidates: the policy's temperature, and another policy. An experiment returns its tables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vpbench.ablate import published
 from vpbench.ablate.figures import direction, sign, verdict
 from vpbench.ablate.labels import LabelSet
 from vpbench.ablate.rows import percent, spread
-from vpbench.ablate.table import Cell, Table
+from vpbench.ablate.table import AblationTable, Cell
 from vpbench.ablate.workshop import POLICY, STRONG_POLICY, TEMPERATURE, Setting, Tuned, Workshop
 from vpbench.generate import Sampling
 from vpbench.stats import Curves, curves, paired_differences
@@ -20,54 +20,56 @@ OVER_N = {1: "rises", -1: "falls", 0: "can't be told"}
 TEMPERATURES = (0.3, 0.7, 1.0, 1.3)
 
 
-def temperature(shop: Workshop) -> list[Table]:
+def temperature(shop: Workshop) -> list[AblationTable]:
     """Candidates drawn at other temperatures: curves of the base critic and of the controls, and whether they fall."""
     last = shop.sizes.ns[-1]
     ns = tuple(2**k for k in range(last.bit_length()) if 2**k <= last)
-    found: dict[float, Mapping[str, Array]] = {}
-    for each in TEMPERATURES:
-        candidates = shop.candidates(POLICY, each)
+    by_temperature: dict[float, Mapping[str, Array]] = {}
+    for t in TEMPERATURES:
+        candidates = shop.candidates(POLICY, t)
         pools = candidates.pools(candidates.scores(shop.critic(Tuned())))
-        found[each] = _curves(curves(pools, "best", "expected", ns))
+        by_temperature[t] = _curves(curves(pools, "best", "expected", ns))
     rows: list[tuple[Cell, ...]] = [
-        (f"{each:g}", name, *(100 * float(value) for value in curve.mean(axis=0)))
-        for each, own in found.items()
-        for name, curve in own.items()
+        (f"{t:g}", name, *(100 * float(value) for value in curve.mean(axis=0)))
+        for t, picks in by_temperature.items()
+        for name, curve in picks.items()
     ]
     columns = ("temperature", "pick", *(f"N = {n}, %" for n in ns))
     note = f"All drawn from the likeliest tokens of total probability {Sampling().top_p:g}, as the shipped ones are."
-    shown = Table("temperature", "Temperature of the policy (base: 0.7): accuracy by N", columns, rows, notes=[note])
-    return [shown, _changes(shop, found, ns)]
+    shown = AblationTable(
+        "temperature", "Temperature of the policy (base: 0.7): accuracy by N", columns, rows, notes=[note]
+    )
+    return [shown, _changes(shop, by_temperature, ns)]
 
 
-def _curves(each: Curves) -> dict[str, Array]:
-    assert each.critic is not None
+def _curves(shown: Curves) -> dict[str, Array]:
+    assert shown.critic is not None
     return {
-        "process reward model": each.critic,
-        "majority vote": each.vote,
-        "random": each.random,
-        "oracle": each.oracle,
+        "process reward model": shown.critic,
+        "majority vote": shown.vote,
+        "random": shown.random,
+        "oracle": shown.oracle,
     }
 
 
-def _changes(shop: Workshop, found: Mapping[float, Mapping[str, Array]], ns: tuple[int, ...]) -> Table:
-    clusters = shop.candidates().clusters
+def _changes(shop: Workshop, by_temperature: Mapping[float, Mapping[str, Array]], ns: tuple[int, ...]) -> AblationTable:
+    clusters, base_picks = shop.candidates().clusters, by_temperature[TEMPERATURE]
     few, many = (ns.index(n) for n in shop.sizes.ns)
     rows: list[tuple[Cell, ...]] = []
-    told, falls = [], []
-    for each, own in found.items():
-        critic, vote = own["process reward model"], own["majority vote"]
+    directions, falls = [], []
+    for t, picks in by_temperature.items():
+        critic, vote = picks["process reward model"], picks["majority vote"]
         peak = int(np.argmax(critic.mean(axis=0)))
-        (at_few,) = paired_differences(critic[:, [few]], found[TEMPERATURE]["process reward model"][:, [few]], clusters)
+        (at_few,) = paired_differences(critic[:, [few]], base_picks["process reward model"][:, [few]], clusters)
         over_vote = paired_differences(critic[:, [few, many]], vote[:, [few, many]], clusters)
         (rise,) = paired_differences(critic[:, [many]], critic[:, [few]], clusters)
-        paper = published.TEMPERATURES.get(each)
+        paper = published.TEMPERATURES.get(t)
         rows.append(
-            (f"{each:g}", at_few if paper else None, paper.best_change if paper else None, *over_vote, ns[peak], rise)
+            (f"{t:g}", at_few if paper else None, paper.best_change if paper else None, *over_vote, ns[peak], rise)
         )
         if paper:
-            told.append(f"{each:g} ({paper.best_change:+.1f}): {verdict(paper.best_change, at_few)}")
-        falls.append(f"{each:g}: {OVER_N[sign(rise)]}")
+            directions.append(f"{t:g} ({paper.best_change:+.1f}): {verdict(paper.best_change, at_few)}")
+        falls.append(f"{t:g}: {OVER_N[sign(rise)]}")
     one, two = shop.sizes.ns
     columns = (
         "temperature",
@@ -79,10 +81,10 @@ def _changes(shop: Workshop, found: Mapping[float, Mapping[str, Array]], ns: tup
         f"N = {two} minus N = {one}, points",
     )
     lines = [
-        f"The paper's direction here, Best-of-{one}: {'; '.join(told)}.",
+        f"The paper's direction here, Best-of-{one}: {'; '.join(directions)}.",
         f"Over-optimisation, from N = {one} to {two}: {'; '.join(falls)}.",
     ]
-    return Table(
+    return AblationTable(
         "temperature_changes",
         "Temperature of the policy: changes of the critic's curve",
         columns,
@@ -92,21 +94,21 @@ def _changes(shop: Workshop, found: Mapping[float, Mapping[str, Array]], ns: tup
     )
 
 
-def transfer(shop: Workshop) -> list[Table]:
+def transfer(shop: Workshop) -> list[AblationTable]:
     """Labels of one policy, candidates of another: critics of two policies, each on the candidates of both."""
     sets = {"policy": LabelSet(), "strong policy": LabelSet(policy=STRONG_POLICY)}
     rows: list[tuple[Cell, ...]] = []
     lines = []
     for name, policy in (("policy", POLICY), ("strong policy", STRONG_POLICY)):
-        figures = {own: shop.figures(Setting(Tuned(each), policy=policy)) for own, each in sets.items()}
-        for own, each in figures.items():
-            gains = paired_differences(each.best, each.random, each.clusters)
-            lost = paired_differences(each.best, figures[name].best, each.clusters) if own != name else ()
-            rows.append((own, name, *percent(each), *gains, *(lost or (None, None))))
+        by_source = {source: shop.figures(Setting(Tuned(labels), policy=policy)) for source, labels in sets.items()}
+        for source, figures in by_source.items():
+            gains = paired_differences(figures.best, figures.random, figures.clusters)
+            lost = paired_differences(figures.best, by_source[name].best, figures.clusters) if source != name else ()
+            rows.append((source, name, *percent(figures), *gains, *(lost or (None, None))))
             if lost:
                 paper = published.OTHER_POLICY.best_change
                 lines.append(
-                    f"Labels of {own}, candidates of {name}, Best-of-{shop.sizes.ns[0]}: the gain over one response "
+                    f"Labels of {source}, candidates of {name}, Best-of-{shop.sizes.ns[0]}: the gain over one response "
                     f"(paper {paper:+.1f}): {verdict(paper, gains[0])}; against labels of {name} itself: "
                     f"{direction(lost[0], spread(shop)[0])}."
                 )
@@ -125,4 +127,4 @@ def transfer(shop: Workshop) -> list[Table]:
         "The paper's figure is of its own critic on a stronger policy of another family (Table 2), against that "
         "policy's single response; here both policies are states of one training."
     )
-    return [Table("transfer", "Labels of one policy, candidates of another", columns, rows, lines, [note])]
+    return [AblationTable("transfer", "Labels of one policy, candidates of another", columns, rows, lines, [note])]

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from vpbench.ablate import critics, policies
 from vpbench.ablate.published import SOURCE
-from vpbench.ablate.table import Table
+from vpbench.ablate.table import AblationTable
 from vpbench.ablate.workshop import BASE, POLICY, STRONG_POLICY, Sizes, Workshop
 from vpbench.data.miniature import nano_model
 from vpbench.models.checkpoint import checkpoint_fingerprint
 from vpbench.store import write_atomic
 
-EXPERIMENTS: tuple[Callable[[Workshop], list[Table]], ...] = (
+EXPERIMENTS: tuple[Callable[[Workshop], list[AblationTable]], ...] = (
     critics.base,
     critics.aggregation,
     critics.seeds,
@@ -47,7 +47,7 @@ def ablate(
     output: Path,
     echo: Callable[[str], None],
     sizes: Sizes = ALL,
-    experiments: Sequence[Callable[[Workshop], list[Table]]] = EXPERIMENTS,
+    experiments: Sequence[Callable[[Workshop], list[AblationTable]]] = EXPERIMENTS,
 ) -> list[Path]:
     """Do the experiments and write `ablation.md` and `ablation.json` into `output`; their paths.
 
@@ -57,16 +57,16 @@ def ablate(
 
     torch.set_num_threads(1)
     shop = Workshop(output, sizes, echo)
-    tables: list[Table] = []
+    tables: list[AblationTable] = []
     models = {name: checkpoint_fingerprint(nano_model(name)) for name in (POLICY, STRONG_POLICY, BASE)}
-    told = ", ".join(f"{name} `{fingerprint[:12]}`" for name, fingerprint in models.items())
-    introduction = f"{INTRODUCTION}\n\nModels: {told}."
+    fingerprints = ", ".join(f"{name} `{fingerprint[:12]}`" for name, fingerprint in models.items())
+    introduction = f"{INTRODUCTION}\n\nModels: {fingerprints}."
     paths, partial = [output / "ablation.md", output / "ablation.json"], output / "ablation.partial.md"
     output.mkdir(parents=True, exist_ok=True)
     for experiment in experiments:
         tables += experiment(shop)
-        write_atomic(partial, ("\n\n".join([introduction, *(each.markdown() for each in tables)]) + "\n").encode())
-    data = {"models": models, "sizes": asdict(sizes), "tables": [each.data() for each in tables]}
+        write_atomic(partial, ("\n\n".join([introduction, *(table.markdown() for table in tables)]) + "\n").encode())
+    data = {"models": models, "sizes": asdict(sizes), "tables": [table.data() for table in tables]}
     write_atomic(paths[1], (json.dumps(data, indent=1) + "\n").encode())
     partial.replace(paths[0])
     return paths

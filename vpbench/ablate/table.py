@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from vpbench.stats import Difference
+from vpbench.terminal import markdown_table
 
 Cell = str | int | float | Difference | None
 
 
 @dataclass(frozen=True)
-class Table:
-    """Rows of cells under `columns`; `lines` are what was computed from them, `notes` how to read them."""
+class AblationTable:
+    """Rows of cells under `columns`; `lines` are computed from them, `notes` say how to read them."""
 
     name: str
     title: str
@@ -28,11 +29,10 @@ class Table:
 
     def markdown(self) -> str:
         """Heading, notes, the columns that hold anything, and computed lines."""
-        shown = [place for place in range(len(self.columns)) if any(row[place] is not None for row in self.rows)]
-        head = [f"| {' | '.join(self.columns[place] for place in shown)} |", "|---" * len(shown) + "|"]
-        body = [f"| {' | '.join(_told(self.columns[at], row[at]) for at in shown)} |" for row in self.rows]
-        parts = [f"## {self.title}", *self.notes, "\n".join([*head, *body]), *(f"**{line}**" for line in self.lines)]
-        return "\n\n".join(parts)
+        shown = [number for number in range(len(self.columns)) if any(row[number] is not None for row in self.rows)]
+        rows = [[_text(self.columns[number], row[number]) for number in shown] for row in self.rows]
+        table = markdown_table(rows, [self.columns[number] for number in shown])
+        return "\n\n".join([f"## {self.title}", *self.notes, table, *(f"**{line}**" for line in self.lines)])
 
     def data(self) -> dict[str, Any]:
         """The same as JSON values, numbers in full."""
@@ -46,12 +46,13 @@ class Table:
         }
 
 
-def points(each: Difference) -> str:
+def points(difference: Difference) -> str:
     """A difference in points, with interval and p-value."""
-    return f"{100 * each.value:+.1f} [{100 * each.low:+.1f}, {100 * each.high:+.1f}] p {each.p_value:.4f}"
+    value, low, high = (100 * share for share in (difference.value, difference.low, difference.high))
+    return f"{value:+.1f} [{low:+.1f}, {high:+.1f}] p {difference.p_value:.4f}"
 
 
-def _told(column: str, cell: Cell) -> str:
+def _text(column: str, cell: Cell) -> str:
     if isinstance(cell, Difference):
         return points(cell)
     if not isinstance(cell, float):

@@ -1,6 +1,7 @@
-"""What the experiments share: label files, tuned critics, candidates and figures, each made once and found again.
+"""What the experiments share: label files, tuned critics, candidates and figures, each made once and then read.
 
-Everything lies under one output folder, named by what it was made of, so that another model or label makes it anew.
+Everything lies under one output folder, in folders named by all that determines their content, so that another model
+or label has a folder of its own.
 """
 
 from __future__ import annotations
@@ -9,28 +10,29 @@ import contextlib
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from vpbench.ablate.figures import Figures, figures_of
-from vpbench.ablate.labels import LabelSet, known_questions, questions_folder
+from vpbench.ablate.labels import LabelSet, questions_folder
 from vpbench.ablate.measuring import Candidates, graded_candidates, judged_steps
 from vpbench.base import Critic
 from vpbench.data.miniature import nano_model
 from vpbench.generate import Sampling
-from vpbench.labels.label import Labelling
+from vpbench.labels.labelling import Labelling
 from vpbench.nano import finetune
 from vpbench.nano.build import CANDIDATE_SEED
+from vpbench.nano.datasets import questions_by_id
 from vpbench.progress import bar
 from vpbench.records import Drawn
-from vpbench.run.draw import Drawing
 from vpbench.run.pipeline import build_critics
+from vpbench.run.policy import Drawing
 from vpbench.run.request import Request
 from vpbench.store import folder_name
-from vpbench.train.resume import run_settings
 from vpbench.train.run import recipe_of
+from vpbench.train.settings import run_identity
 
 POLICY, STRONG_POLICY, BASE = "policy", "strong-policy", "pretrained-prm"
 """Models of the miniature world; every process reward model is tuned from `BASE`."""
@@ -64,10 +66,10 @@ class Tuned:
 
     def changes(self) -> dict[str, Any]:
         """What differs from the recipe in the sizes of `finetune.SIZES`."""
-        told: dict[str, Any] = {"seed": self.seed, "learning_rate": self.learning_rate, "epochs": self.epochs}
+        settings: dict[str, Any] = {"seed": self.seed, "learning_rate": self.learning_rate, "epochs": self.epochs}
         if self.model == "prm" and self.labels is not None:
-            told |= {"label_rule": self.labels.rule, "mc_threshold": self.labels.threshold}
-        return {name: value for name, value in told.items() if value is not None}
+            settings |= {"label_rule": self.labels.rule, "mc_threshold": self.labels.threshold}
+        return {name: value for name, value in settings.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Workshop:
-    """Makes what an experiment asks for, or finds it; `echo` is told what is being done."""
+    """Makes what experiments need, once; `echo` prints what is being made."""
 
     output: Path
     sizes: Sizes
@@ -91,9 +93,9 @@ class Workshop:
     _made: dict[Any, Any] = field(default_factory=dict)
 
     @cached_property
-    def known(self) -> dict[tuple[str, str], Drawn]:
+    def label_questions(self) -> dict[tuple[str, str], Drawn]:
         """The questions to be labelled, by task and id."""
-        return known_questions(self.sizes.labelled)
+        return questions_by_id(finetune.LABEL_SEED, self.sizes.labelled)
 
     @cached_property
     def _questions(self) -> Path:
@@ -102,7 +104,7 @@ class Workshop:
         return folder
 
     def label_files(self, labels: LabelSet) -> Sequence[Path]:
-        """Raw rows, a file for each task; what rule and threshold make of them is the reader's."""
+        """Raw rows, a file for each task; rule and threshold are applied when they are read."""
         files: Sequence[Path] = ()
         for monte_carlo in labels.draws():
             key = (labels.policy, monte_carlo)
@@ -120,8 +122,8 @@ class Workshop:
         critic, base, files = finetune.critic_class(tuned.model), nano_model(tuned.base), self.label_files(tuned.labels)
         changes = tuned.changes()
         recipe = replace(recipe_of(critic), **{**finetune.SIZES, **changes})
-        key = run_settings(critic.name, base, str(base), files, recipe, 1)
-        folder = self.output / "training" / folder_name(critic.name, key=key)
+        identity = run_identity(critic.name, base, str(base), files, recipe, processes=1)
+        folder = self.output / "training" / folder_name(critic.name, key=asdict(identity))
         if not (folder / "training.json").exists():
             self.echo(f"training       {tuned.model} from {tuned.base}, seed {tuned.seed}, {tuned.labels}")
             shutil.rmtree(folder, ignore_errors=True)
@@ -131,7 +133,7 @@ class Workshop:
                 contextlib.redirect_stdout(log),
                 contextlib.redirect_stderr(log),
             ):
-                finetune.tune(critic, base, files, folder, bar, print, **changes)
+                finetune.tune(critic, base, files, folder, bar, partial(print, file=log), **changes)
         return folder
 
     def losses(self, tuned: Tuned) -> list[float]:
@@ -149,8 +151,8 @@ class Workshop:
                 sampling, model = Sampling(temperature=temperature), str(nano_model(policy))
                 drawing = Drawing(model, {}, self.sizes.ns[-1], sampling, seed=CANDIDATE_SEED, prompt="question")
             self._made[key] = graded_candidates(replace(self._request, drawing=drawing))
-        found: Candidates = self._made[key]
-        return found
+        candidates: Candidates = self._made[key]
+        return candidates
 
     def critic(self, tuned: Tuned, max_steps: int = MAX_STEPS) -> Critic:
         """The critic of a checkpoint."""
@@ -161,16 +163,17 @@ class Workshop:
         return build_critics([finetune.critic_class(tuned.model).name], settings, nano=True)[0]
 
     def figures(self, setting: Setting = Setting()) -> Figures:
-        """What a critic reaches: Best-of-N, and where it scores steps these, which only the checkpoint changes."""
+        """Best-of-N; with process labels also step figures, which depend on the checkpoint alone."""
         if setting not in self._made:
             critic = self.critic(setting.tuned, setting.max_steps)
             candidates = self.candidates(setting.policy, setting.temperature)
             pools = candidates.pools(candidates.scores(critic), setting.aggregate)
+            # Steps are scored once for a checkpoint: how it is used changes none of their scores.
             steps = setting.tuned.model == "prm" and setting == Setting(setting.tuned)
             judged = judged_steps(critic, self._request) if steps else None
             self._made[setting] = figures_of(pools, self.sizes.ns, candidates.clusters, judged)
-        found: Figures = self._made[setting]
-        return found
+        figures: Figures = self._made[setting]
+        return figures
 
     @property
     def _request(self) -> Request:

@@ -36,7 +36,7 @@ def measure_conformance(folder: Path, echo: Callable[[str], None]) -> None:
 
     Raises `ConfigError` if the folder has no row to grade, `DataError` for a file that can't be read.
     """
-    tasks = [found.cls() for found in all_tasks().values() if issubclass(found.cls, Task)]
+    tasks = [plugin.cls() for plugin in all_tasks().values() if issubclass(plugin.cls, Task)]
     graders = {name: grader for task in tasks for name, grader in {task.name: task, **task.other_rules()}.items()}
     graded = False
     for path in sorted([*folder.glob("*.jsonl"), *folder.glob("*.jsonl.gz")]):

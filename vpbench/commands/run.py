@@ -10,14 +10,14 @@ from typing import Any
 
 from vpbench import api
 from vpbench.base import StepTask
-from vpbench.commands.drawing import drawing_lines, echo
 from vpbench.models.checkpoint import without_fetching
 from vpbench.progress import bar
 from vpbench.run.candidates import plan, plan_drawing
 from vpbench.run.judge import rows_to_judge
+from vpbench.run.models import Models
 from vpbench.run.pipeline import build_critics, prepare_steps
-from vpbench.run.policy import Policies
 from vpbench.run.study import Asked, Study
+from vpbench.terminal import echo
 
 _warn = functools.partial(echo, err=True)
 
@@ -27,26 +27,26 @@ def run_all(tasks: Sequence[str], critics: Sequence[str], dry_run: bool, **optio
     options["n"] = options.pop("ns")
     if not dry_run:
         return len(api.run(tasks, critics, progress=bar, echo=echo, warn=_warn, **options))
-    study, policies = api.study(tasks, critics, options, echo), Policies()
+    study, models = api.study(tasks, critics, options, echo), Models()
     for asked in study.tasks:
         with without_fetching():
-            echo(_plan(asked, study, policies))
+            echo(_plan(asked, study, models))
     return 0
 
 
-def _plan(asked: Asked, study: Study, policies: Policies) -> str:
-    found, request = asked
-    lines = [f"task      {found.cls.name} (version {found.cls.version})"]
-    if issubclass(found.cls, StepTask):
-        prepared = prepare_steps(found, request)
+def _plan(asked: Asked, study: Study, models: Models) -> str:
+    plugin, request = asked
+    lines = [f"task      {plugin.cls.name} (version {plugin.cls.version})"]
+    if issubclass(plugin.cls, StepTask):
+        prepared = prepare_steps(plugin, request)
         steps = sum(len(solution.labels) for solution in prepared.solutions)
         lines += [f"data      {prepared.data_origin}: {len(prepared.solutions)} solutions, {steps} steps"]
         notes = prepared.notes
-    elif (drawing := plan_drawing(found, request, policies)) is not None:
-        lines += drawing_lines(drawing)
+    elif (drawing := plan_drawing(plugin, request, models)) is not None:
+        lines += drawing.describe()
         notes = []
     else:
-        planned = plan(found, request, bar)
+        planned = plan(plugin, request, bar, models)
         sizes = [len(candidates) for candidates in planned.rows.values()]
         lines += [
             f"data      {planned.questions.origin}: {len(sizes)} questions with candidates",

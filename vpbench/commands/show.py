@@ -16,13 +16,13 @@ def plugin_table() -> str:
     tasks = [
         [
             name,
-            "step detection" if issubclass(each.cls, StepTask) else "best-of-n",
-            each.cls.source.rows,
-            each.cls.title,
+            "step detection" if issubclass(plugin.cls, StepTask) else "best-of-n",
+            plugin.cls.source.rows,
+            plugin.cls.title,
         ]
-        for name, each in sorted(all_tasks().items())
+        for name, plugin in sorted(all_tasks().items())
     ]
-    critics = [[name, each.cls.selection, each.cls.title] for name, each in sorted(all_critics().items())]
+    critics = [[name, plugin.cls.selection, plugin.cls.title] for name, plugin in sorted(all_critics().items())]
     first = table(tasks, ["task", "kind", "rows", ""])
     return f"{first}\n\n{table(critics, ['critic', 'selection', ''])}"
 
@@ -47,24 +47,24 @@ def _is_critic(path: str) -> bool:
 
 
 def _critic_sheet(name: str) -> str:
-    found = find_critic(name)
-    settings = [[setting, default] for setting, default in critic_settings(found.cls).items()]
+    plugin = find_critic(name)
+    settings = [[setting, default] for setting, default in critic_settings(plugin.cls).items()]
     facts: list[list[Any]] = [
-        ["selection", found.cls.selection],
-        ["needs images", "yes" if found.cls.needs_images else "no"],
-        ["step threshold", f"{found.cls.step_threshold:g}"],
-        ["file", found.path],
+        ["selection", plugin.cls.selection],
+        ["needs images", "yes" if plugin.cls.needs_images else "no"],
+        ["step threshold", f"{plugin.cls.step_threshold:g}"],
+        ["file", plugin.path],
     ]
-    shown = [f"{found.cls.name}: {found.cls.title}", _module_text(found.cls), table(facts, ["", ""])]
+    shown = [f"{plugin.cls.name}: {plugin.cls.title}", _module_text(plugin.cls), table(facts, ["", ""])]
     if settings:
         shown.append(table(settings, ["setting", "default"]))
     return "\n\n".join(shown)
 
 
 def _task_sheet(name: str) -> str:
-    found = find_task(name)
-    source = found.cls.source
-    metric = found.cls.metric if issubclass(found.cls, Task | StepTask) else ""
+    plugin = find_task(name)
+    source = plugin.cls.source
+    metric = plugin.cls.metric if issubclass(plugin.cls, Task | StepTask) else ""
     facts: list[list[Any]] = [
         ["hub id", source.hub_id],
         ["split", source.split],
@@ -72,12 +72,12 @@ def _task_sheet(name: str) -> str:
         ["rows", source.rows],
         ["licence", source.licence],
         ["metric", metric],
-        ["version", found.cls.version],
-        ["file", found.path],
+        ["version", plugin.cls.version],
+        ["file", plugin.path],
     ]
-    shown = [f"{found.cls.name}: {found.cls.title}", _module_text(found.cls), table(facts, ["", ""])]
-    if found.cls.references:
-        rows = [[r.policy, r.critic, r.n, f"{r.value:.1f}", r.where, r.note] for r in found.cls.references]
+    shown = [f"{plugin.cls.name}: {plugin.cls.title}", _module_text(plugin.cls), table(facts, ["", ""])]
+    if plugin.cls.references:
+        rows = [[r.policy, r.critic, r.n, f"{r.value:.1f}", r.where, r.note] for r in plugin.cls.references]
         shown.append(table(rows, ["policy", "critic", "N", "%", "published in", "note"]))
     return "\n\n".join(shown)
 

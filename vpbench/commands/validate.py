@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from vpbench.base import StepTask, Task
-from vpbench.data import load_questions, load_solutions, task_places
+from vpbench.data import load_questions, load_solutions, task_folders
 from vpbench.plugins import all_tasks, find_task
 from vpbench.records import GradingMode
 from vpbench.terminal import printable
@@ -14,8 +14,8 @@ from vpbench.terminal import printable
 
 def validate_tasks(wanted: str, data: Path | None, mode: GradingMode, echo: Callable[[str], None]) -> bool:
     """Validate the task called `wanted`, or all; whether every gold answer is accepted. Raises `ConfigError`."""
-    places = task_places(data, sorted(all_tasks()), echo) if wanted == "all" else {wanted: data}
-    accepted = [_validate(name, place, mode, echo) for name, place in places.items()]
+    folders = task_folders(data, sorted(all_tasks()), echo) if wanted == "all" else {wanted: data}
+    accepted = [_validate(name, folder, mode, echo) for name, folder in folders.items()]
     return all(accepted)
 
 
@@ -23,7 +23,7 @@ def _validate(name: str, data: Path | None, mode: GradingMode, echo: Callable[[s
     task = find_task(name).cls()
     if isinstance(task, StepTask):
         solutions = load_solutions(task, data).solutions
-        steps = sum(len(each.labels) for each in solutions)
+        steps = sum(len(solution.labels) for solution in solutions)
         echo(f"{task.name}: {len(solutions)} solutions, {steps} labelled steps, all well-formed")
         return True
     assert isinstance(task, Task)

@@ -17,7 +17,17 @@ from pathlib import Path
 from typing import Any
 
 from vpbench.base import Source
-from vpbench.data.table import Row, Table, by_split, check_columns, image_ref, image_refs, path_column, split_names
+from vpbench.data.table import (
+    Row,
+    Table,
+    by_split,
+    check_columns,
+    image_content,
+    image_ref,
+    image_refs,
+    path_column,
+    split_names,
+)
 from vpbench.errors import DataError
 from vpbench.records import ImageRef
 
@@ -54,13 +64,13 @@ def _files(source: Source, folder: Path, only_file: bool) -> list[Path]:
         return [folder]
     if not folder.is_dir():
         raise DataError(f"--data {folder}: no such folder; give the folder that holds the files of {source.hub_id}")
-    places = (folder, folder / "data", *(folder / config for config in source.configs))
-    found = sorted(path for place in places for path in place.glob("*") if path.suffix in _SUFFIXES)
+    folders = (folder, folder / "data", *(folder / config for config in source.configs))
+    files = sorted(path for parent in folders for path in parent.glob("*") if path.suffix in _SUFFIXES)
     pattern = re.compile(rf"{re.escape(source.split)}(-\d+-of-\d+.*)?")
-    named = [path for path in found if pattern.fullmatch(path.stem)]
-    chosen = named or (found if only_file and len(found) == 1 else [])
+    named = [path for path in files if pattern.fullmatch(path.stem)]
+    chosen = named or (files if only_file and len(files) == 1 else [])
     if not chosen:
-        have = ", ".join(path.name for path in found) or "none"
+        have = ", ".join(path.name for path in files) or "none"
         raise DataError(
             f"--data {folder}: no file of split {source.split!r} (expected {source.split}.parquet, .jsonl or .json, or "
             f"{source.split}-00000-of-....parquet); data files there: {have}"
@@ -98,8 +108,9 @@ def _parquet(source: Source, path: Path, root: Path) -> Iterator[Row]:
                 if name in inline:
                     if several and not present[name][offset].as_py():
                         continue
-                    load = functools.partial(_inline, path, group, name, offset, row, root, where)
-                    images.append(ImageRef(f"{where}, column {name}", load=load))
+                    label, beside = f"{where}, column {name}", row.get(path_column(name))
+                    load = functools.partial(_inline, path, group, name, offset, beside, root, label)
+                    images.append(ImageRef(label, load=load))
                 elif not (several and row.get(name) is None):
                     images += _images(row, name, where, root)
             yield Row(row, tuple(images), where)
@@ -142,12 +153,10 @@ def _images(row: dict[str, Any], column: str, where: str, root: Path) -> tuple[I
     return image_refs(cell, f"{where}, column {column}", root)
 
 
-def _inline(path: Path, group: int, column: str, offset: int, row: dict[str, Any], root: Path, where: str) -> bytes:
+def _inline(path: Path, group: int, column: str, offset: int, beside: Any, root: Path, name: str) -> bytes:
+    """The encoded image in a Parquet file; `beside` is the cell that holds its path where it isn't inline after all."""
     cell = _cells(path, group, column)[offset].as_py()
-    name = f"{where}, column {column}"
-    if cell is None or (isinstance(cell, dict) and not cell.get("bytes") and not cell.get("path")):
-        cell = row.get(path_column(column))
-    return image_ref(cell, name, root).read()
+    return image_ref(cell if image_content(cell) else beside, name, root).read()
 
 
 @functools.lru_cache(maxsize=2)

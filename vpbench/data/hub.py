@@ -7,13 +7,23 @@ on without a network. Images of sets that ship them beside the rows, in one `ima
 from __future__ import annotations
 
 import functools
+import posixpath
 import re
 import zipfile
 from pathlib import Path
 from typing import Any
 
 from vpbench.base import Source
-from vpbench.data.table import Row, Table, by_split, check_columns, image_refs
+from vpbench.data.table import (
+    DATA_URL,
+    Row,
+    Table,
+    by_split,
+    check_columns,
+    image_content,
+    image_ref,
+    single_cells,
+)
 from vpbench.errors import DataError
 from vpbench.records import ImageRef
 
@@ -27,6 +37,35 @@ def read_hub(source: Source) -> Table:
 
 
 def _read_split(source: Source) -> Table:
+    import datasets
+
+    data, commit = _dataset(source)
+    check_columns(source, data.column_names, source.hub_id)
+    inline = [column for column in source.image_columns if isinstance(data.features[column], datasets.Image)]
+    several = len(source.image_columns) > 1
+    texts = data.remove_columns(inline)
+    rows = []
+    for number, values in enumerate(texts):
+        where = f"{source.hub_id} ({source.split}) row {number + 1}"
+        images: list[ImageRef] = []
+        cells = data[number] if several and inline else {}
+        for column in source.image_columns:
+            name = f"{where}, column {column}"
+            if column not in inline:
+                images += [_beside(source, cell, label) for cell, label in single_cells(values[column], name)]
+            elif not several or cells[column] is not None:
+                load = functools.partial(_inline, source, data._fingerprint, number, column, name)
+                images.append(ImageRef(name, load=load))
+        rows.append(Row(values, tuple(images), where))
+    revision = commit or source.revision
+    return Table(rows, f"{source.hub_id}@{revision}:{data._fingerprint}", source.hub_id, revision)
+
+
+# Kept for the images, which are read when they are opened: a reference names its row instead of holding the data set,
+# so that another process can open it too. Data sets are mapped into memory, not read.
+@functools.cache
+def _dataset(source: Source) -> tuple[Any, str | None]:
+    """The rows of one split, images undecoded, and its commit on the hub if `datasets` has recorded it."""
     import datasets
 
     try:
@@ -46,35 +85,22 @@ def _read_split(source: Source) -> Table:
     for column, feature in data.features.items():
         if isinstance(feature, datasets.Image):
             data = data.cast_column(column, datasets.Image(decode=False))
-    check_columns(source, data.column_names, source.hub_id)
-    inline = [column for column in source.image_columns if isinstance(data.features[column], datasets.Image)]
-    several = len(source.image_columns) > 1
-    texts = data.remove_columns(inline)
-    rows = []
-    for number, values in enumerate(texts):
-        where = f"{source.hub_id} ({source.split}) row {number + 1}"
-        images: list[ImageRef] = []
-        cells = data[number] if several and inline else {}
-        for column in source.image_columns:
-            name = f"{where}, column {column}"
-            if column not in inline:
-                images += [_beside(source, ref) for ref in image_refs(values[column], name, Path("/"))]
-            elif not several or cells[column] is not None:
-                images.append(ImageRef(name, load=functools.partial(_inline, data, number, column, name)))
-        rows.append(Row(values, tuple(images), where))
-    revision = _commit(parts[0]) or source.revision
-    return Table(rows, f"{source.hub_id}@{revision}:{data._fingerprint}", source.hub_id, revision)
+    return data, _commit(parts[0])
 
 
-def _inline(data: Any, number: int, column: str, name: str) -> bytes:
-    return image_refs(data[number][column], name, None)[0].read()
+def _inline(source: Source, fingerprint: str, number: int, column: str, name: str) -> bytes:
+    data, _ = _dataset(source)
+    if data._fingerprint != fingerprint:
+        raise DataError(f"missing image: {name}: {source.hub_id} has changed since its rows were read; run again")
+    return image_ref(data[number][column], name, None).read()
 
 
-def _beside(source: Source, ref: ImageRef) -> ImageRef:
-    if ref.path is None:
-        return ref
-    member = str(ref.path.relative_to("/"))
-    return ImageRef(ref.name, load=functools.partial(_unzip, source.hub_id, source.revision, member, ref.name))
+def _beside(source: Source, cell: Any, name: str) -> ImageRef:
+    content = image_content(cell)
+    if not isinstance(content, str) or content.startswith(DATA_URL):
+        return image_ref(cell, name, None)
+    member = posixpath.normpath(content)
+    return ImageRef(name, load=functools.partial(_unzip, source.hub_id, source.revision, member, name))
 
 
 def _unzip(hub_id: str, revision: str | None, member: str, name: str) -> bytes:

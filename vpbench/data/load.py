@@ -72,15 +72,15 @@ def load_solutions(task: StepTask, data: Path | None) -> SolutionSet:
 
 
 def pool_questions(task: Task, fields: Mapping[str, tuple[Mapping[str, Any], str]], root: Path) -> QuestionSet:
-    """The questions that a pool's lines carry: id to (fields, place of the line); image paths are relative to `root`.
+    """The questions that a pool's lines carry: id to (fields, where the line is); image paths are relative to `root`.
 
     Raises `DataError` for a line that lacks what the task needs.
     """
     questions = {id: question_from_fields(task, row, where, root) for id, (row, where) in fields.items()}
     content = json.dumps([list(row.items()) for row, _ in fields.values()], sort_keys=True, default=str)
     digest = hashlib.sha256(content.encode()).hexdigest()
-    places = {id: where for id, (_, where) in fields.items()}
-    return QuestionSet(questions, places, digest, "the pool's own question fields", None)
+    lines = {id: where for id, (_, where) in fields.items()}
+    return QuestionSet(questions, lines, digest, "the pool's own question fields", None)
 
 
 def question_from_fields(task: Task, fields: Mapping[str, Any], where: str, root: Path) -> Question:
@@ -92,7 +92,7 @@ def question_from_fields(task: Task, fields: Mapping[str, Any], where: str, root
     if missing:
         raise DataError(f"{where}: no {missing[0]!r}, so the question can't be built from the pool; give --data DIR")
     choices = _choices(fields.get("choices"))
-    lines = [str(fields["question"]), *(f"({chr(ord('A') + place)}) {text}" for place, text in enumerate(choices))]
+    lines = [str(fields["question"]), *(f"({chr(ord('A') + index)}) {text}" for index, text in enumerate(choices))]
     images: tuple[ImageRef, ...] = ()
     if task.source.image_columns or fields.get("images"):
         images = image_refs(fields.get("images"), f"{where}, images", root)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -38,6 +39,7 @@ class Table:
     revision: str | None
 
 
+DATA_URL = "data:image/"
 SPLIT = "__split__"
 """The key under which a row of a source with several splits says which of them it is from."""
 
@@ -75,30 +77,41 @@ def check_columns(source: Source, have: list[str], where: str) -> None:
 def image_ref(cell: Any, name: str, root: Path | None) -> ImageRef:
     """The image in one cell: encoded bytes, `{bytes, path}` (the hub's Image feature), a data URL or a relative path.
 
-    An empty cell gives a reference that raises `DataError` when it is opened.
+    An empty cell gives a reference that raises `DataError` when it is opened, and so does a path without a `root`.
     """
-    if isinstance(cell, Mapping):
-        cell = cell["bytes"] if cell.get("bytes") else cell.get("path")
-    if isinstance(cell, bytes):
-        data = cell
-        return ImageRef(name, load=lambda: data)
-    if isinstance(cell, str) and cell.startswith("data:image/"):
-        return ImageRef(name, load=lambda: _data_url(cell, name))
-    if isinstance(cell, str) and cell and root is not None:
-        path = (root / cell).resolve()
+    content = image_content(cell)
+    # What a reference loads by are values and functions of a module, so that it can be sent to another process.
+    if isinstance(content, bytes):
+        return ImageRef(name, load=functools.partial(bytes, content))
+    if content is not None and content.startswith(DATA_URL):
+        return ImageRef(name, load=functools.partial(_decoded, content, name))
+    if content is not None and root is not None:
+        path = (root / content).resolve()
         if not path.is_relative_to(root.resolve()):
             raise DataError(
-                f"bad image path: {name}: path {cell!r} leaves the data folder {root}; image paths must stay inside it"
+                f"bad image path: {name}: path {content!r} leaves the data folder {root}; image paths must stay inside "
+                "it"
             )
         return ImageRef(name, path=path)
     return ImageRef(name)
 
 
+def image_content(cell: Any) -> bytes | str | None:
+    """What a cell says of its image: the encoded bytes, else its path or data URL, None where it is empty."""
+    if isinstance(cell, Mapping):
+        cell = cell["bytes"] if cell.get("bytes") else cell.get("path")
+    return (cell or None) if isinstance(cell, bytes | str) else None
+
+
 def image_refs(cell: Any, name: str, root: Path | None) -> tuple[ImageRef, ...]:
     """The images in one cell, which may hold one image or a list of them."""
+    return tuple(image_ref(single, label, root) for single, label in single_cells(cell, name))
+
+
+def single_cells(cell: Any, name: str) -> list[tuple[Any, str]]:
+    """A cell of one image or of a list of them as cells of one image, each with what messages call it."""
     cells = cell if isinstance(cell, list) else [cell]
-    names = [name] if len(cells) == 1 else [f"{name}[{i}]" for i in range(len(cells))]
-    return tuple(image_ref(each, label, root) for each, label in zip(cells, names, strict=True))
+    return [(single, name if len(cells) == 1 else f"{name}[{i}]") for i, single in enumerate(cells)]
 
 
 def path_column(column: str) -> str:
@@ -106,7 +119,7 @@ def path_column(column: str) -> str:
     return column.removeprefix("decoded_")
 
 
-def _data_url(url: str, name: str) -> bytes:
+def _decoded(url: str, name: str) -> bytes:
     try:
         return base64.b64decode(url.split(",", 1)[1], validate=True)
     except (IndexError, binascii.Error) as error:

@@ -98,8 +98,8 @@ class ChatClient:
     def _retriable(self, error: APIStatusError) -> str:
         """Why the server failed, if the request may be sent again. Raises `ConfigError`, `RequestFailed`."""
         status = error.status_code
-        told = error.body.get("message") if isinstance(error.body, dict) else None
-        message = self._short(told or error.message)
+        explanation = error.body.get("message") if isinstance(error.body, dict) else None
+        message = self._short(explanation or error.message)
         hopeless = _HOPELESS.get(status, "has no quota left for the key in {key}")
         if status in _HOPELESS or error.code == "insufficient_quota":
             raise ConfigError(f"{self._base_url} {hopeless.format(key=self._key_name)} ({status}: {message})")

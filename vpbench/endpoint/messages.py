@@ -8,10 +8,13 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vpbench.prompts import Generation, Message
 from vpbench.records import ImageRef
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 _SENDABLE = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg"}
 
@@ -24,7 +27,7 @@ def message_body(message: Message) -> dict[str, Any]:
     text = message.text.encode("utf-8", "replace").decode()
     if not message.images:
         return {"role": message.role, "content": text}
-    images = [{"type": "image_url", "image_url": {"url": data_url(each)}} for each in message.images]
+    images = [{"type": "image_url", "image_url": {"url": data_url(image)}} for image in message.images]
     return {"role": message.role, "content": [*images, {"type": "text", "text": text}]}
 
 
@@ -32,19 +35,26 @@ def data_url(image: ImageRef) -> str:
     """PNG and JPEG as they are; other formats, which servers needn't know, as PNG. Raises `DataError`."""
     data = image.read()
     kind = next((kind for magic, kind in _SENDABLE.items() if data.startswith(magic)), None)
-    if kind is None:
-        buffer = BytesIO()
-        image.open().convert("RGB").save(buffer, "PNG")
-        kind, data = "png", buffer.getvalue()
+    return png_url(image.open()) if kind is None else _data_url(kind, data)
+
+
+def png_url(image: Image) -> str:
+    """A decoded image as PNG, in RGB."""
+    buffer = BytesIO()
+    image.convert("RGB").save(buffer, "PNG")
+    return _data_url("png", buffer.getvalue())
+
+
+def _data_url(kind: str, data: bytes) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
 def token_counts(reply: Mapping[str, Any]) -> dict[str, int]:
-    """What the reply says of `prompt_tokens` and `completion_tokens`, all its samples together."""
-    told = reply.get("usage")
-    if not isinstance(told, Mapping):
+    """The reply's `prompt_tokens` and `completion_tokens`, all its samples together."""
+    usage = reply.get("usage")
+    if not isinstance(usage, Mapping):
         return {}
-    counts = {name: told.get(name) for name in ("prompt_tokens", "completion_tokens")}
+    counts = {name: usage.get(name) for name in ("prompt_tokens", "completion_tokens")}
     return {name: count for name, count in counts.items() if isinstance(count, int)}
 
 
@@ -54,7 +64,7 @@ def generations(reply: Mapping[str, Any], completion_tokens: int | None) -> list
     if not isinstance(choices, list):
         return []
     tokens = completion_tokens if len(choices) == 1 else None
-    return [_generation(each, tokens) for each in choices if isinstance(each, Mapping)]
+    return [_generation(choice, tokens) for choice in choices if isinstance(choice, Mapping)]
 
 
 def _generation(choice: Mapping[str, Any], tokens: int | None) -> Generation:
@@ -63,12 +73,12 @@ def _generation(choice: Mapping[str, Any], tokens: int | None) -> Generation:
     text = message.get("content")
     if reason == "content_filter" or not (isinstance(text, str) or reason == "length"):
         return Generation("", error=f"no text in the reply: {message.get('refusal') or reason}")
-    known = reason if reason in ("stop", "length") else None
-    return Generation(text or "", known, tokens, _first_token_logprobs(choice.get("logprobs")))
+    finish_reason = reason if reason in ("stop", "length") else None
+    return Generation(text or "", finish_reason, tokens, _first_token_logprobs(choice.get("logprobs")))
 
 
-def _first_token_logprobs(told: Any) -> dict[str, float] | None:
+def _first_token_logprobs(logprobs: Any) -> dict[str, float] | None:
     try:
-        return {str(each["token"]): float(each["logprob"]) for each in told["content"][0]["top_logprobs"]}
+        return {str(token["token"]): float(token["logprob"]) for token in logprobs["content"][0]["top_logprobs"]}
     except (TypeError, KeyError, IndexError, ValueError):
         return None

@@ -120,10 +120,11 @@ class OpenAIEndpoint(Generator):
     def _samples(self, prompt: Prompt, first: int, count: int, stop: threading.Event) -> list[Generation]:
         """At least one and at most `count` samples, the first of which is number `first` of the prompt."""
         try:
-            messages = [message_body(each) for each in prompt.messages]
+            messages = [message_body(message) for message in prompt.messages]
         except DataError as error:
             return [Generation("", error=str(error))] * count
         logprobs = prompt.first_token_logprobs and not self._learned.no_logprobs
+        # A server may refuse several samples or log-probabilities: ask for less, and remember what it can't do.
         simpler = [(count, logprobs), (count, False), (1, logprobs), (1, False)]
         failure: RequestFailed | None = None
         for number, with_logprobs in dict.fromkeys(simpler):

@@ -1,9 +1,9 @@
 """Monte-Carlo estimates: from the end of every step the policy continues, and the outcomes are counted.
 
 Each distinct prefix of a question is continued once, whatever number of solutions share it. As for candidates, no draw
-is made twice, and the order in which continuations come back says nothing about their number. The last step needs no
-continuation, the solution's own verdict tells. Continuations are rows of a durable store, so a run that was stopped
-continues where it was; a continuation that failed is a row with its reason, and is tried again by the next run.
+is made twice. The last step needs no continuation: its outcome is the solution's verdict. Continuations are rows of a
+durable store, so a run that was stopped continues where it was; a continuation that failed is a row with its reason,
+and is tried again by the next run.
 """
 
 from __future__ import annotations
@@ -16,36 +16,13 @@ from dataclasses import dataclass, field
 
 from vpbench.base import Task
 from vpbench.generate.generator import Generator
+from vpbench.labels.labelling import MonteCarlo
 from vpbench.labels.rules import StepEstimate
 from vpbench.prompts import Message, Prompt, Sampling
 from vpbench.records import Candidate, GradingMode, Question, RowKey
 from vpbench.store import RowStore
 
 STEP_SEPARATOR = "\n\n"
-
-
-@dataclass(frozen=True, slots=True)
-class MonteCarlo:
-    """How to estimate: `continuations` per prefix.
-
-    `early_stop`: after a step worth 0 no later step is continued (they count as worth 0, with no continuation).
-    `early_exit`: a prefix is continued in growing rounds only until one is right, which leaves the labels of the rule
-    mc > 0 as they are and biases mc itself upwards.
-    """
-
-    continuations: int = 16
-    early_stop: bool = False
-    early_exit: bool = False
-    seed: int = 0
-
-    def rounds(self) -> list[int]:
-        """How many continuations each round brings a prefix up to."""
-        if not self.early_exit:
-            return [self.continuations]
-        targets = [1]
-        while targets[-1] < self.continuations:
-            targets.append(min(2 * targets[-1], self.continuations))
-        return targets
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +48,19 @@ class Continuer:
     generator: Generator
     conversations: Mapping[str, tuple[Message, ...]]
     sampling: Sampling
-    plan: MonteCarlo
+    monte_carlo: MonteCarlo
     store: RowStore
     graded: dict[RowKey, bool] = field(default_factory=dict)
 
     def estimate(self, solutions: Sequence[Solution]) -> list[tuple[StepEstimate, ...] | None]:
         """Estimates of every step of every solution, in order; None where a prefix has no outcome at all."""
-        if self.plan.early_stop:
-            for step in range(max((len(each.steps) for each in solutions), default=0) - 1):
-                self._continue([each for each in solutions if not self._stopped(each, step)], [step])
+        to_continue = range(max((len(solution.steps) for solution in solutions), default=0) - 1)
+        if self.monte_carlo.early_stop:
+            for step in to_continue:
+                self._continue([solution for solution in solutions if not self._stopped(solution, step)], [step])
         else:
-            self._continue(solutions, range(max((len(each.steps) for each in solutions), default=0) - 1))
-        return [self._estimates(each) for each in solutions]
+            self._continue(solutions, to_continue)
+        return [self._estimates(solution) for solution in solutions]
 
     def failure(self) -> str:
         """Why a continuation that failed did so."""
@@ -93,12 +71,12 @@ class Continuer:
 
     def _continue(self, solutions: Sequence[Solution], steps: Sequence[int]) -> None:
         prefixes = {
-            (each.question.id, each.prefix(step)): each.question
-            for each in solutions
+            (solution.question.id, solution.prefix(step)): solution.question
+            for solution in solutions
             for step in steps
-            if step < len(each.steps) - 1
+            if step < len(solution.steps) - 1
         }
-        for target in self.plan.rounds():
+        for target in self.monte_carlo.rounds():
             owed = [
                 (question, prefix, missing)
                 for (_, prefix), question in prefixes.items()
@@ -108,7 +86,7 @@ class Continuer:
 
     def _missing(self, question: Question, prefix: str, target: int) -> list[int]:
         missing = [number for number in range(target) if _key(question.id, prefix, number) not in self.store.rows]
-        if self.plan.early_exit and any(self._outcomes(question, prefix, target)):
+        if self.monte_carlo.early_exit and any(self._outcomes(question, prefix, target)):
             return []
         return missing
 
@@ -118,18 +96,19 @@ class Continuer:
         prompts = [self._prompt(question, prefix, missing) for question, prefix, missing in owed]
         left = [list(missing) for _, _, missing in owed]
         for prompt, missing in zip(prompts, left, strict=True):
+            # Short continuations come back first; fewer continuations must not mean shorter ones.
             random.Random(prompt.seed).shuffle(missing)
-        for place, generation in self.generator.generate(prompts):
-            if not left[place]:
+        for position, generation in self.generator.generate(prompts):
+            if not left[position]:
                 continue
-            question, prefix, _ = owed[place]
+            question, prefix, _ = owed[position]
             row = {"text": generation.text, "error": generation.error}
-            self.store.append(_key(question.id, prefix, left[place].pop()), row)
+            self.store.append(_key(question.id, prefix, left[position].pop()), row)
             self.store.flush()
 
     def _prompt(self, question: Question, prefix: str, missing: Sequence[int]) -> Prompt:
         turn = Message("assistant", prefix)
-        text = json.dumps([self.plan.seed, question.id, missing, prefix])
+        text = json.dumps([self.monte_carlo.seed, question.id, missing, prefix])
         seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
         return Prompt((*self.conversations[question.id], turn), self.sampling, len(missing), seed)
 
@@ -146,20 +125,20 @@ class Continuer:
         return outcomes
 
     def _estimate(self, solution: Solution, step: int) -> StepEstimate:
-        outcomes = self._outcomes(solution.question, solution.prefix(step), self.plan.continuations)
+        outcomes = self._outcomes(solution.question, solution.prefix(step), self.monte_carlo.continuations)
         return StepEstimate(sum(outcomes), len(outcomes))
 
     def _estimates(self, solution: Solution) -> tuple[StepEstimate, ...] | None:
         estimates: list[StepEstimate] = []
         for step in range(len(solution.steps) - 1):
-            if self.plan.early_stop and estimates and estimates[-1].mc == 0:
+            if self.monte_carlo.early_stop and estimates and estimates[-1].mc == 0:
                 estimates.append(StepEstimate(0, 0))
                 continue
             estimate = self._estimate(solution, step)
             if not estimate.total:
                 return None
             estimates.append(estimate)
-        stopped = self.plan.early_stop and estimates and estimates[-1].mc == 0
+        stopped = self.monte_carlo.early_stop and estimates and estimates[-1].mc == 0
         return (*estimates, StepEstimate(0, 0) if stopped else StepEstimate(int(solution.correct), 1))
 
 

@@ -13,15 +13,16 @@ from typing import Any
 
 from vpbench.data.table import image_refs
 from vpbench.errors import DataError
-from vpbench.labels.rules import CORRECT, INCORRECT, NEUTRAL, Rule, StepEstimate, step_labels
+from vpbench.labels.rules import StepEstimate, step_labels
 from vpbench.pools.formats import json_lines, read_bytes
-from vpbench.records import Candidate, ImageRef, LabelledSolution, Question
+from vpbench.recipe import LabelRule
+from vpbench.records import CORRECT, INCORRECT, NEUTRAL, Candidate, ImageRef, LabelledSolution, Question
 
 _QUESTION_HEAD, _SOLUTION_HEAD = "### Question:\n", "\n\n### Solution Process:\n"
 _TURN_LABELS = {"+": CORRECT, "=": NEUTRAL, "-": INCORRECT}
 
 
-def read_labelled(path: Path, rule: Rule = "value", threshold: float = 0.0) -> Iterator[LabelledSolution]:
+def read_labelled(path: Path, rule: LabelRule = "value", threshold: float = 0.0) -> Iterator[LabelledSolution]:
     """The labelled solutions of a JSONL file (optionally .gz), in order; image paths are relative to its folder.
 
     `rule` and `threshold` turn the estimates of raw rows into labels (`step_labels`); the other formats hold labels.
@@ -50,18 +51,20 @@ def read_labelled(path: Path, rule: Rule = "value", threshold: float = 0.0) -> I
         yield LabelledSolution(question, candidate, labels, path.name)
 
 
-def _raw(row: Mapping[str, Any], where: str, rule: Rule, threshold: float) -> tuple[str, list[str], tuple[int, ...]]:
+def _raw(
+    row: Mapping[str, Any], where: str, rule: LabelRule, threshold: float
+) -> tuple[str, list[str], tuple[int, ...]]:
     steps, estimates = [], []
-    for place, each in enumerate(_list(row, "steps_with_score", where)):
+    for number, step in enumerate(_list(row, "steps_with_score", where)):
         try:
-            correct, total = int(each["num_mc_correct"]), int(each["num_mc_total"])
-            steps.append(str(each["step"]))
+            correct, total = int(step["num_mc_correct"]), int(step["num_mc_total"])
+            steps.append(str(step["step"]))
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(
-                f"{where}, step {place}: needs `step`, `num_mc_correct`, `num_mc_total` ({error})"
+                f"{where}, step {number}: needs `step`, `num_mc_correct`, `num_mc_total` ({error})"
             ) from error
         if not 0 <= correct <= total:
-            raise DataError(f"{where}, step {place}: {correct} right of {total} continuations can't be")
+            raise DataError(f"{where}, step {number}: {correct} right of {total} continuations can't be")
         estimates.append(StepEstimate(correct, total))
     return _text(row, "question", where), steps, step_labels(estimates, rule, threshold, _start(row, where))
 
@@ -75,22 +78,22 @@ def _start(row: Mapping[str, Any], where: str) -> float:
 
 def _conversation(row: Mapping[str, Any], where: str) -> tuple[str, list[str], tuple[int, ...]]:
     turns = _list(row, "conversations", where)
-    if not all(isinstance(each, Mapping) for each in turns):
+    if not all(isinstance(turn, Mapping) for turn in turns):
         raise DataError(f"{where}: `conversations` must be a list of objects with `from` and `value`")
-    turns = [each for each in turns if each.get("from") != "system"]
+    turns = [turn for turn in turns if turn.get("from") != "system"]
     users, answers = turns[::2], turns[1::2]
-    speakers = [each.get("from") for each in turns]
+    speakers = [turn.get("from") for turn in turns]
     if speakers != ["human", "gpt"] * (len(turns) // 2):
         raise DataError(f"{where}: turns must go human, gpt, human, gpt, ... after the system's")
-    labels = [_TURN_LABELS.get(str(each.get("value")).strip()) for each in answers]
+    labels = [_TURN_LABELS.get(str(answer.get("value")).strip()) for answer in answers]
     if None in labels:
-        place = labels.index(None)
-        raise DataError(f"{where}: answer {place} is {answers[place].get('value')!r}, expected + or -")
+        number = labels.index(None)
+        raise DataError(f"{where}: answer {number} is {answers[number].get('value')!r}, expected + or -")
     first = str(users[0].get("value")) if users else ""
     head, sign, step = first.partition(_SOLUTION_HEAD)
     if not sign:
         raise DataError(f"{where}: the first human turn lacks {_SOLUTION_HEAD.strip()!r} between question and step")
-    steps = [step, *(str(each.get("value", "")) for each in users[1:])]
+    steps = [step, *(str(turn.get("value", "")) for turn in users[1:])]
     return head.removeprefix(_QUESTION_HEAD), steps, tuple(label for label in labels if label is not None)
 
 

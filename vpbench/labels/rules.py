@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-Rule = Literal["value", "advantage"]
-CORRECT, NEUTRAL, INCORRECT = 1, 0, -1
+from vpbench.recipe import LabelRule
+from vpbench.records import CORRECT, INCORRECT, NEUTRAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +40,15 @@ class StepEstimate:
 
 
 def step_labels(
-    estimates: Sequence[StepEstimate], rule: Rule = "value", threshold: float = 0.0, start: float = 0.0
+    estimates: Sequence[StepEstimate], rule: LabelRule = "value", threshold: float = 0.0, start: float = 0.0
 ) -> tuple[int, ...]:
     """One label per step: 1 correct, 0 neutral (`advantage` only), -1 incorrect.
 
     `value`: correct where mc > `threshold`, strictly. `advantage`: sign of mc - mc of the step before; `start` is what
     the first step is compared with, the policy's accuracy on the bare question.
     """
-    values = [each.mc for each in estimates]
+    values = [estimate.mc for estimate in estimates]
     if rule == "value":
         return tuple(CORRECT if value > threshold else INCORRECT for value in values)
     changes = [after - before for before, after in zip([start, *values], values, strict=False)]
-    return tuple((change > 0) - (change < 0) for change in changes)
+    return tuple(CORRECT if change > 0 else INCORRECT if change < 0 else NEUTRAL for change in changes)

@@ -14,27 +14,22 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from vpbench.labels.continuation import MonteCarlo, Solution
-from vpbench.labels.rules import Rule, StepEstimate, step_labels
+from vpbench.labels.continuation import Solution
+from vpbench.labels.labelling import Labelling
+from vpbench.labels.rules import StepEstimate, step_labels
 from vpbench.records import ImageRef
 from vpbench.store import write_atomic
 
 
 def raw_row(
-    solution: Solution,
-    estimates: Sequence[StepEstimate],
-    plan: MonteCarlo,
-    rule: Rule,
-    threshold: float,
-    start_mc: float,
-    images: Path,
+    solution: Solution, estimates: Sequence[StepEstimate], labelling: Labelling, start_mc: float, images: Path
 ) -> dict[str, Any]:
     """One row; the images are saved in the folder `images`. Raises `DataError` for an image that can't be read.
 
     `start_mc` is the policy's accuracy on the question, which the advantage of the first step is measured against.
     """
-    question, candidate = solution.question, solution.candidate
-    labels = step_labels(estimates, rule, threshold, start_mc)
+    question, candidate, monte_carlo = solution.question, solution.candidate, labelling.monte_carlo
+    labels = step_labels(estimates, labelling.rule, labelling.threshold, start_mc)
     saved = [_save(image, images) for image in question.images]
     return {
         "task": question.task,
@@ -46,15 +41,15 @@ def raw_row(
         "answer": question.answer,
         "response": candidate.response,
         "steps_with_score": [
-            _step(text, estimate, label, drawn=place < len(labels) and estimate.total > 0)
-            for place, (text, estimate, label) in enumerate(zip(solution.steps, estimates, labels, strict=True), 1)
+            _step(text, estimate, label, drawn=number < len(labels) and estimate.total > 0)
+            for number, (text, estimate, label) in enumerate(zip(solution.steps, estimates, labels, strict=True), 1)
         ],
-        "num_mc_sequences": plan.continuations,
+        "num_mc_sequences": monte_carlo.continuations,
         "start_mc": start_mc,
-        "label_rule": rule,
-        "mc_threshold": threshold,
-        "early_stop": plan.early_stop,
-        "mc_biased_by_early_exit": plan.early_exit,
+        "label_rule": labelling.rule,
+        "mc_threshold": labelling.threshold,
+        "early_stop": monte_carlo.early_stop,
+        "mc_biased_by_early_exit": monte_carlo.early_exit,
     }
 
 

@@ -2,6 +2,6 @@
 
 What ships are questions, candidates that a tiny policy drew, labelled solutions, and five checkpoints: the policy, a
 stronger one, a process reward model before and after its Monte-Carlo labels, and an outcome reward model.
-`vpbench.nano.recipe` says how they were trained, `vpbench.ablate.gates` what they can do. Everything takes the way that
+`vpbench.nano.recipe` says how they were trained, `vpbench ablate gates` what they can do. Everything takes the way that
 real data and models take; figures are real measurements, of this world only.
 """

@@ -1,9 +1,9 @@
-"""Between solving and judging: the base gets used to the critics' conversation.
+"""Between solving and judging: the base is trained on the critics' conversation as language.
 
-It reads the solutions that are judged later, in the critics' layout, as language: at every place where a step is still
-on the reference it has to tell the reference's next token, whatever went wrong in earlier steps. What it expects there
-is what the judging layers compare with what is written; so it also has to keep in mind which token it stands on (a
-linear head that is thrown away afterwards tells).
+It reads the solutions that are judged later, in the critics' layout. Wherever a step still agrees with the reference it
+learns to predict the reference's next token, whatever went wrong in earlier steps; the judging layers will compare that
+prediction with the token written there. It also learns to keep the present token, which a linear head reads from its
+states; the head is discarded afterwards.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ def adapt(
 ) -> None:
     """Train the base in place for `steps` batches."""
     torch.manual_seed(seed)
-    own = torch.nn.Linear(WIDTH, model.head.weight.shape[0]).to(torch.bfloat16)
-    optimiser, data = FlatAdamW([*model.parameters(), *own.parameters()]), batches(sequences, visual, seed)
+    reader = torch.nn.Linear(WIDTH, model.head.weight.shape[0]).to(torch.bfloat16)
+    optimiser, data = FlatAdamW([*model.parameters(), *reader.parameters()]), batches(sequences, visual, seed)
     for step in range(steps):
         batch, seen = next(data)
-        ids = padded([each.ids for each in batch], talk.words.ids["<pad>"])
+        ids = padded([sequence.ids for sequence in batch], talk.words.ids["<pad>"])
         hidden, _ = model(model.embed(ids, seen, talk.words.ids["<IMG_CONTEXT>"]))
-        rows, places, values = flat([each.following for each in batch])
-        following = functional.cross_entropy(model.head(hidden[rows, places]).float(), values)
-        here = functional.cross_entropy(own(hidden[rows, places + 1]).float(), ids[rows, places + 1])
+        rows, positions, values = flat([sequence.following for sequence in batch])
+        following = functional.cross_entropy(model.head(hidden[rows, positions]).float(), values)
+        here = functional.cross_entropy(reader(hidden[rows, positions + 1]).float(), ids[rows, positions + 1])
         (following + here).backward()
         optimiser.step(cosine(RATE, step, steps, WARM_UP_STEPS))
         if step % 50 == 49:

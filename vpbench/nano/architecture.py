@@ -72,12 +72,12 @@ def empty_model(layers: int, ids: Mapping[str, int], seed: int) -> Any:
 
 
 def pixel_values(pixels: Any) -> Any:
-    """What the model takes for pictures uint8 (count, 64, 64, 3), the same values that scoring computes."""
+    """The model's input for pictures uint8 (count, 64, 64, 3), by the code that scoring uses."""
     from PIL import Image
 
     from vpbench.models.tiles import pixel_values as of_tiles
 
-    return of_tiles([Image.fromarray(each) for each in pixels])
+    return of_tiles([Image.fromarray(picture) for picture in pixels])
 
 
 def save(folder: Path, weights: Mapping[str, Any], layers: int, ids: Mapping[str, int]) -> None:

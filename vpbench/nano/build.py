@@ -6,11 +6,10 @@ drawn from the policy by the sample stage as any policy's are. One thread, as su
 
 from __future__ import annotations
 
-import gzip
-import json
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from vpbench.base import StepTask, Task
@@ -20,12 +19,13 @@ from vpbench.nano.conversations import Conversations, nano_tasks
 from vpbench.nano.datasets import Labelled, write_questions, write_solutions
 from vpbench.nano.language import Words, read_ids
 from vpbench.plugins import all_tasks
+from vpbench.pools.write import export_pool
 
 QUESTIONS, CANDIDATES, SOLUTIONS = 64, 128, 420
 QUESTION_SEED, SOLUTION_SEED, CANDIDATE_SEED = 9101, 9102, 9103
 
 
-def build(folder: Path) -> None:
+def build(folder: Path, echo: Callable[[str], None]) -> None:
     """Train the models into `folder`/models, and write questions, solutions and candidates into `folder`/data.
 
     Raises `ConfigError` where `folder` holds anything.
@@ -36,19 +36,23 @@ def build(folder: Path) -> None:
         )
     import torch
 
-    from vpbench.nano.recipe import Recipe, build_models
+    from vpbench.nano.recipe import WorldRecipe, build_models
 
     torch.set_num_threads(1)
-    log = _log(time.perf_counter())
-    build_models(folder / "models", folder / "scratch", Recipe(), log)
+    started = time.perf_counter()
+
+    def log(text: str) -> None:
+        echo(f"{time.perf_counter() - started:6.0f} s  {text}")
+
+    build_models(folder / "models", folder / "scratch", WorldRecipe(), log)
     write_data(folder / "data", folder / "models" / "policy")
     log(f"written to {folder}")
 
 
 def write_data(data: Path, policy: Path) -> None:
     """Questions, labelled solutions and candidates, from the policy in its checkpoint folder."""
-    for found in all_tasks().values():
-        task = found.cls()
+    for plugin in all_tasks().values():
+        task = plugin.cls()
         if task.nano_kind and isinstance(task, Task):
             write_questions(data / task.name, task, QUESTION_SEED, QUESTIONS)
             write_pool(data / task.name, task, policy)
@@ -59,15 +63,15 @@ def write_data(data: Path, policy: Path) -> None:
 def write_pool(folder: Path, task: Task, policy: Path) -> None:
     """Candidates of a task's questions in `folder`, by the sample stage."""
     from vpbench.progress import bar
-    from vpbench.run.draw import Drawing
-    from vpbench.run.policy import draw, export_pool, plan_sample
+    from vpbench.run.draw import draw
+    from vpbench.run.models import Models
+    from vpbench.run.policy import Drawing, plan_sample
 
     drawing = Drawing(str(policy), samples=CANDIDATES, seed=CANDIDATE_SEED, prompt="question")
     with tempfile.TemporaryDirectory() as scratch:
-        plan = plan_sample(task, folder, None, drawing, Path(scratch))
-        export_pool(plan, draw(plan, 0.0, bar), folder / POOL)
-    told = gzip.decompress((folder / POOL).read_bytes()).replace(json.dumps(str(policy)).encode(), b'"nano"')
-    (folder / POOL).write_bytes(gzip.compress(told, mtime=0))
+        plan = plan_sample(task, folder, None, drawing, Path(scratch), Models())
+        candidates = [replace(candidate, policy="nano") for candidate in draw(plan, 0.0, bar)]
+    export_pool(folder / POOL, plan.prompts, candidates)
 
 
 def labelled_solutions(policy: Path) -> list[Labelled]:
@@ -76,12 +80,8 @@ def labelled_solutions(policy: Path) -> list[Labelled]:
     from vpbench.nano.truth import step_labels
 
     talk = Conversations(Words(read_ids(policy)), nano_tasks())
-    drawn = sample(policy, talk, SOLUTION_SEED, SOLUTIONS, 1, 1.0)
+    sampled = sample(policy, talk, SOLUTION_SEED, SOLUTIONS, 1, 1.0)
     return [
-        Labelled(own, talk.text(own), talk.tasks[own.kind].name, steps, step_labels(own, steps))
-        for own, steps in ((drawn.drawn[place], steps) for place, steps in drawn.steps)
+        Labelled(question, talk.text(question), talk.tasks[question.kind].name, steps, step_labels(question, steps))
+        for question, steps in ((sampled.drawn[number], steps) for number, steps in sampled.steps)
     ]
-
-
-def _log(started: float) -> Callable[[str], None]:
-    return lambda text: print(f"{time.perf_counter() - started:6.0f} s  {text}", flush=True)

@@ -1,10 +1,10 @@
-"""Judging layers that can compare from the start: what the base expected at a place with what is written there.
+"""Judging layers that can compare from the start: the token that the base predicted with the token written there.
 
 Learning to compare two tokens from labels alone takes tens of thousands of solutions. So `set_up` gives the first
-judging layer what it needs: two heads look at the token before and carry over what the base's head says there of the
-commonest tokens, along directions of their own; gated units multiply each such value by whether the token here is that
-one (a linear probe, fitted on some solutions). A match speaks for `+`. Once tokens are judged well, `gather` lets two
-heads of the second layer look for nearby tokens that are judged wrong. All the rest is left to learn.
+judging layer its weights: two heads attend to the token before and copy the base's logits of the commonest tokens,
+each along a direction that the states don't use; gated units multiply each logit by whether the present token is that
+one (a linear probe, fitted on some solutions). A match raises the logit of `+`. Once tokens are judged well, `gather`
+makes two heads of the second layer attend to nearby tokens that are judged wrong. All the rest is learned.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ RIDGE, CARRY, GATE, MATCH, SPEAKS = 1e-3, 2.0, 2.0, 4.0, 4.0
 def set_up(critic: LanguageModel, talk: Conversations, batch: tuple[Sequence[Any], Any]) -> None:
     """Set the first judging layer of `critic` in place; `batch` holds `Judged` solutions and their visual tokens."""
     sequences, visual = batch
-    ids = padded([each.ids for each in sequences], talk.words.ids["<pad>"])
-    counted = Counter(token for each in sequences for _, token in each.following)
+    ids = padded([sequence.ids for sequence in sequences], talk.words.ids["<pad>"])
+    counted = Counter(token for sequence in sequences for _, token in sequence.following)
     tokens = torch.tensor([token for token, _ in counted.most_common(TOKENS)])
     layer, carried = critic.layers[POLICY_LAYERS], len(tokens)
     with torch.no_grad():
         states = _states(critic, critic.embed(ids, visual, talk.words.ids["<IMG_CONTEXT>"]), POLICY_LAYERS)
         states = states.flatten(0, 1).float()
-        own = _probe(states, ids.flatten(), tokens)
-        directions = _apart_from(own, states)
+        probes = _probe(states, ids.flatten(), tokens)
+        directions = _apart_from(probes, states)
         value = 2 * WIDTH
         for head in range(CARRYING_HEADS):
             _look_at_previous_token(layer.qkv, head)
         layer.qkv.weight[value : value + carried] = critic.head.weight[tokens] * critic.norm
         layer.out.weight[:, :carried] = (CARRY * directions.T).to(torch.bfloat16)
         layer.up.weight[:carried] = (GATE * directions).to(torch.bfloat16)
-        layer.up.weight[MLP : MLP + carried] = (MATCH * own).to(torch.bfloat16)
+        layer.up.weight[MLP : MLP + carried] = (MATCH * probes).to(torch.bfloat16)
         label = critic.head.weight[talk.words.ids["+"]] - critic.head.weight[talk.words.ids["-"]]
         layer.down.weight[:, :carried] = (SPEAKS * label / label.norm())[:, None]
 
@@ -55,13 +55,13 @@ def set_up(critic: LanguageModel, talk: Conversations, batch: tuple[Sequence[Any
 def gather(critic: LanguageModel, talk: Conversations, batch: tuple[Sequence[Any], Any]) -> None:
     """Set two heads of the second judging layer in place; `batch` as for `set_up`, with labels on tokens."""
     sequences, visual = batch
-    ids = padded([each.ids for each in sequences], talk.words.ids["<pad>"])
+    ids = padded([sequence.ids for sequence in sequences], talk.words.ids["<pad>"])
     last = critic.layers[POLICY_LAYERS + 1]
     with torch.no_grad():
         states = _states(critic, critic.embed(ids, visual, talk.words.ids["<IMG_CONTEXT>"]), POLICY_LAYERS + 1)
-        rows, places, values = flat([each.labels for each in sequences])
-        on_steps = ids[rows, places] != talk.words.ids[ASSISTANT_ROLE]
-        judged = _direction(states[rows, places][on_steps].float(), values[on_steps])
+        rows, positions, values = flat([sequence.labels for sequence in sequences])
+        on_steps = ids[rows, positions] != talk.words.ids[ASSISTANT_ROLE]
+        judged = _direction(states[rows, positions][on_steps].float(), values[on_steps])
         label = critic.head.weight[talk.words.ids["+"]] - critic.head.weight[talk.words.ids["-"]]
         for head, nearness in enumerate(NEARNESS):
             query, key, value = (part * WIDTH + head * HEAD for part in range(3))
@@ -78,7 +78,7 @@ def gather(critic: LanguageModel, talk: Conversations, batch: tuple[Sequence[Any
 
 
 def _direction(states: Any, labels: Any) -> Any:
-    """The direction (160,) along which `states` (places, 160) tell their labels best, by logistic regression."""
+    """The direction (160,) that separates `states` (positions, 160) by their labels, from logistic regression."""
     from sklearn.linear_model import LogisticRegression
 
     fitted = LogisticRegression(max_iter=300, C=0.01).fit(states.numpy(), labels.numpy())
@@ -86,7 +86,7 @@ def _direction(states: Any, labels: Any) -> Any:
 
 
 def _states(critic: LanguageModel, embedded: Any, layers: int) -> Any:
-    """What the first `layers` layers give, normed without weights, (batch, length, 160)."""
+    """Output of the first `layers` layers, normed without weights: (batch, length, 160)."""
     length = embedded.shape[1]
     x = embedded
     for layer in critic.layers[:layers]:
@@ -101,13 +101,13 @@ def _probe(states: Any, ids: Any, tokens: Any) -> Any:
     return torch.linalg.solve(square, states.T @ (target - target.mean(0))).T
 
 
-def _apart_from(own: Any, states: Any) -> Any:
-    """As many orthonormal directions as `own` has rows, orthogonal to all of these, where `states` vary least."""
-    basis, _ = torch.linalg.qr(own.T)
+def _apart_from(probes: Any, states: Any) -> Any:
+    """As many orthonormal directions as `probes` has rows, orthogonal to these, along which `states` vary least."""
+    basis, _ = torch.linalg.qr(probes.T)
     apart = torch.eye(WIDTH) - basis @ basis.T
     varying = apart @ torch.cov(states.T) @ apart + 1e3 * basis @ basis.T
     _, vectors = torch.linalg.eigh(varying)
-    return vectors[:, : len(own)].T
+    return vectors[:, : len(probes)].T
 
 
 def _look_at_previous_token(qkv: Any, head: int) -> None:

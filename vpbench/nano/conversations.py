@@ -14,13 +14,20 @@ from vpbench.models.conversation import ASSISTANT_ROLE, IMAGE_MARKER, SEPARATOR,
 from vpbench.nano.architecture import VISUAL_TOKENS
 from vpbench.nano.language import Words
 from vpbench.plugins import all_tasks
-from vpbench.records import Drawn
+from vpbench.records import Drawn, Question
 
 
 def nano_tasks() -> dict[str, Task]:
     """The tasks that have a counterpart in the miniature world, by the kind of question they take."""
-    tasks = (found.cls() for found in all_tasks().values() if found.cls.nano_kind)
+    tasks = (plugin.cls() for plugin in all_tasks().values() if plugin.cls.nano_kind)
     return {str(task.nano_kind): task for task in tasks if isinstance(task, Task)}
+
+
+def as_question(task: Task, drawn: Drawn, number: int = 0) -> Question:
+    """A drawn question as its task reads it from a row, without the picture; `number` is its group's."""
+    question = task.question(task.nano_row(drawn, number), ())
+    assert question is not None
+    return question
 
 
 @dataclass(frozen=True)
@@ -32,10 +39,7 @@ class Conversations:
 
     def text(self, drawn: Drawn) -> str:
         """The question as its task asks it."""
-        task = self.tasks[drawn.kind]
-        question = task.question(task.nano_row(drawn, 0), ())
-        assert question is not None
-        return question.text
+        return as_question(self.tasks[drawn.kind], drawn).text
 
     def shown(self) -> list[int]:
         """A prompt that is a picture and nothing else."""

@@ -1,7 +1,8 @@
 """Data sets of drawn questions, in the form in which each benchmark's own files come.
 
 Questions go through `Task.nano_row` into Parquet files named by split, pictures inline; labelled solutions go through
-`StepTask.nano_row` into JSONL with the pictures beside it. The readers of `vpbench.data` can't tell the difference.
+`StepTask.nano_solution_row` into JSONL with the pictures beside it. The readers of `vpbench.data` read them as they
+read a benchmark's files.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from vpbench.base import StepTask, Task
+from vpbench.nano.conversations import as_question, nano_tasks
 from vpbench.nano.families import KINDS
-from vpbench.records import Drawn
+from vpbench.records import CORRECT, INCORRECT, Drawn
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,17 @@ def draw_questions(kind: str, seed: int, count: int) -> list[tuple[int, Drawn]]:
     number = 0
     while len(drawn) < count:
         number += 1
-        drawn += [(number, each) for each in KINDS[kind](rng)]
+        drawn += [(number, member) for member in KINDS[kind](rng)]
     return drawn
+
+
+def questions_by_id(seed: int, count: int) -> dict[tuple[str, str], Drawn]:
+    """What `write_questions` writes for every task, by task and question id."""
+    return {
+        (task.name, as_question(task, drawn, number).id): drawn
+        for kind, task in nano_tasks().items()
+        for number, drawn in draw_questions(kind, seed, count)
+    }
 
 
 def write_questions(folder: Path, task: Task, seed: int, count: int) -> None:
@@ -62,10 +73,12 @@ def write_solutions(folder: Path, task: StepTask, solutions: Sequence[Labelled],
     """Write labelled solutions and their pictures."""
     (folder / "images").mkdir(parents=True, exist_ok=True)
     lines = []
-    for number, each in enumerate(solutions):
-        image = f"images/{number:03d}.png"
-        (folder / image).write_bytes(each.drawn.picture.png())
-        signs = [1 if right else -1 for right in each.labels]
-        row = task.nano_row(image, each.text, each.drawn.answer, each.steps, signs, each.source, policy)
+    for number, solution in enumerate(solutions):
+        image, drawn = f"images/{number:03d}.png", solution.drawn
+        (folder / image).write_bytes(drawn.picture.png())
+        labels = [CORRECT if right else INCORRECT for right in solution.labels]
+        row = task.nano_solution_row(
+            image, solution.text, drawn.answer, solution.steps, labels, solution.source, policy
+        )
         lines.append(json.dumps(row) + "\n")
     (folder / f"{task.source.split}.jsonl").write_text("".join(lines), encoding="utf-8")

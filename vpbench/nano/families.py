@@ -1,8 +1,8 @@
 """Questions of the miniature world, each with its picture and the one reference solution.
 
 There are seven kinds, one for each form of answer that benchmarks have. A solution's steps are short statements, one
-fact or one operation each, the last step gives the answer; a step that somebody else writes is right if it states what
-the reference states in its place. Nothing here knows benchmarks: a task turns a `Drawn` into a row of its own.
+fact or one operation each, the last step gives the answer; another solution's step is right if it equals the
+reference's step of the same number. Nothing here knows benchmarks: a task turns a `Drawn` into a row of its data set.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _numbers(rng: random.Random, colours: Sequence[str], low: int = 1, high: int
     return picture, values
 
 
-def _said(values: Mapping[str, int]) -> tuple[str, ...]:
+def _facts(values: Mapping[str, int]) -> tuple[str, ...]:
     return tuple(f"{colour} {value}" for colour, value in values.items())
 
 
@@ -67,7 +67,7 @@ def bars(rng: random.Random) -> list[Drawn]:
         answer = str(heights[one] - heights[two])
         last = f"{heights[one]}-{heights[two]}={answer}"
     steps = (f"{one} {heights[one]}", f"{two} {heights[two]}", last)
-    return [Drawn("decimal", text, picture, _said(heights), steps, answer)]
+    return [Drawn("decimal", text, picture, _facts(heights), steps, answer)]
 
 
 def table(rng: random.Random) -> list[Drawn]:
@@ -144,7 +144,7 @@ def variants(rng: random.Random, count: int = 10) -> list[Drawn]:
             f"{two} {values[two]}",
             f"{product}{sign}{values[two]}={result}",
         )
-        drawn.append(Drawn("variants", text, picture, _said(values), steps, str(result), part=str(number)))
+        drawn.append(Drawn("variants", text, picture, _facts(values), steps, str(result), part=str(number)))
     return drawn
 
 
@@ -173,7 +173,7 @@ def chain(rng: random.Random) -> list[Drawn]:
         whole += f", plus the {four} number"
     parts.append((f"{group}_multi", whole + "?", [*add, *take, *(put if long else [])], end))
     return [
-        _to_choose(rng, "groups", text, picture, _said(values), steps, value, part)
+        _to_choose(rng, "groups", text, picture, _facts(values), steps, value, part)
         for part, text, steps, value in parts
     ]
 
@@ -213,6 +213,6 @@ KINDS: Mapping[str, Callable[[random.Random], list[Drawn]]] = {
 def draw_mixed(rng: random.Random, count: int, shares: Mapping[str, int] | None = None) -> list[Drawn]:
     """`count` questions, kinds in the given shares (default: equal); of a group one member."""
     kinds = list(KINDS) if shares is None else [kind for kind, share in shares.items() for _ in range(share)]
-    chosen = [kinds[place % len(kinds)] for place in range(count)]
+    chosen = [kinds[number % len(kinds)] for number in range(count)]
     rng.shuffle(chosen)
     return [variants(rng, 1)[0] if kind == "variants" else rng.choice(KINDS[kind](rng)) for kind in chosen]

@@ -1,7 +1,7 @@
-"""The last stage of the miniature critics, which goes the way of any critic: Monte-Carlo labels, then its own recipe.
+"""The last stage of the miniature critics, as for any critic: Monte-Carlo labels, then the critic's own recipe.
 
-The policy's solutions of fresh questions are labelled as `vpbench label` does it, and the critic class whose recipe is
-asked for is trained as `vpbench train` does it; only the sizes are those of tiny models.
+The policy's solutions of fresh questions are labelled by the code of `vpbench label`, and the critic is trained by the
+code of `vpbench train`; only the sizes are those of tiny models.
 """
 
 from __future__ import annotations
@@ -15,16 +15,18 @@ from typing import Any
 
 from vpbench.base import Critic
 from vpbench.generate import Sampling
-from vpbench.labels.label import Labelling, label_task
+from vpbench.labels.label import label_task
+from vpbench.labels.labelling import Labelling
 from vpbench.nano.conversations import nano_tasks
 from vpbench.nano.datasets import write_questions
 from vpbench.nano.solutions import MAX_TOKENS
 from vpbench.plugins import all_critics
 from vpbench.progress import Progress
 from vpbench.recipe import Recipe
-from vpbench.run.draw import Drawing
-from vpbench.run.policy import Policies, plan_sample
-from vpbench.train.run import TrainingRun, recipe_of, train_critic
+from vpbench.run.models import Models
+from vpbench.run.policy import Drawing, plan_sample
+from vpbench.train.run import recipe_of, train_critic
+from vpbench.train.settings import TrainingRun
 
 LABEL_SEED, QUESTIONS_PER_KIND, SOLUTIONS_PER_QUESTION = 8101, 210, 4
 SIZES: dict[str, Any] = {
@@ -40,8 +42,8 @@ SIZES: dict[str, Any] = {
 
 def critic_class(model: str) -> type[Critic]:
     """The critic that is trained into the miniature model of this name, "prm" or "orm"."""
-    classes = (found.cls for found in all_critics().values() if hasattr(found.cls, "recipe"))
-    return next(each for each in classes if each.nano_settings.get("model") == model)
+    classes = (plugin.cls for plugin in all_critics().values() if hasattr(plugin.cls, "recipe"))
+    return next(cls for cls in classes if cls.nano_settings.get("model") == model)
 
 
 def write_label_questions(folder: Path, seed: int = LABEL_SEED, per_kind: int = QUESTIONS_PER_KIND) -> None:
@@ -65,10 +67,10 @@ def label(
     """
     sampling = Sampling(temperature=1.0, top_p=1.0, max_tokens=MAX_TOKENS)
     drawing = Drawing(str(policy), {}, SOLUTIONS_PER_QUESTION, sampling, seed=LABEL_SEED, prompt="question")
-    files, policies = [], Policies()
+    files, models = [], Models()
     for task in nano_tasks().values():
-        planned = plan_sample(task, questions / task.name, None, drawing, output, policies)
-        files.append(label_task(task, planned, labelling, 0.0, output, progress, echo))
+        planned = plan_sample(task, questions / task.name, None, drawing, output, models)
+        files.append(label_task(planned, labelling, 0.0, progress, echo))
     return files
 
 

@@ -42,13 +42,13 @@ def vocabulary(texts: Iterable[str]) -> list[str]:
 
 
 def world_texts(questions: Iterable[str], count: int = 500) -> list[str]:
-    """What there is to say: the given texts, and questions, options and solutions of `count` drawn of each kind."""
+    """Texts that hold every word of the world: `questions`, and all parts of `count` drawn questions of each kind."""
     rng = random.Random(0)
-    drawn = [each for _ in range(count) for draw in KINDS.values() for each in draw(rng)]
+    drawn = [question for _ in range(count) for draw in KINDS.values() for question in draw(rng)]
     texts = [*questions, SYSTEM_MESSAGE, "### Question:\n", "\n\n### Solution Process:\n", "Answer: ", "\n\n"]
     texts += [f"\n({letter}) {digit}" for letter in "ABCD" for digit in range(10)]
     texts += [f"\n({letter}) ({letter})({letter}) " for letter in "ABCD"]
-    return texts + [text for each in drawn for text in (each.text, *each.solution)]
+    return texts + [text for question in drawn for text in (question.text, *question.solution)]
 
 
 def write_tokenizer(folder: Path, tokens: Sequence[str]) -> None:

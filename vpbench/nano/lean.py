@@ -99,12 +99,12 @@ class LanguageModel(nn.Module):  # type: ignore[misc]
             "head.weight": ["lm_head.weight"],
         }
         for number in range(len(self.layers)):
-            own, native = f"layers.{number}.", f"{PREFIX}layers.{number}."
-            names[own + "before"] = [native + "input_layernorm.weight"]
-            names[own + "after"] = [native + "post_attention_layernorm.weight"]
+            layer, native = f"layers.{number}.", f"{PREFIX}layers.{number}."
+            names[layer + "before"] = [native + "input_layernorm.weight"]
+            names[layer + "after"] = [native + "post_attention_layernorm.weight"]
             for kind in ("weight", "bias"):
-                names[own + f"qkv.{kind}"] = [f"{native}self_attn.{each}_proj.{kind}" for each in "qkv"]
-            names[own + "out.weight"] = [native + "self_attn.o_proj.weight"]
-            names[own + "up.weight"] = [native + f"mlp.{each}_proj.weight" for each in ("gate", "up")]
-            names[own + "down.weight"] = [native + "mlp.down_proj.weight"]
+                names[layer + f"qkv.{kind}"] = [f"{native}self_attn.{part}_proj.{kind}" for part in "qkv"]
+            names[layer + "out.weight"] = [native + "self_attn.o_proj.weight"]
+            names[layer + "up.weight"] = [native + f"mlp.{part}_proj.weight" for part in ("gate", "up")]
+            names[layer + "down.weight"] = [native + "mlp.down_proj.weight"]
         return names

@@ -18,17 +18,17 @@ class FlatAdamW:
     def __init__(self, parameters: Iterable[Any], weight_decay: float = 0.02, clip: float = 1.0) -> None:
         import torch
 
-        own = list(parameters)
+        tensors = list(parameters)
         self._decay, self._clip, self._steps = weight_decay, clip, 0
-        self.weights = torch.cat([each.detach().flatten() for each in own])
+        self.weights = torch.cat([tensor.detach().flatten() for tensor in tensors])
         self.gradients = torch.zeros_like(self.weights)
         self._master = self.weights.float()
         self._mean, self._square = torch.zeros_like(self._master), torch.zeros_like(self._master)
         start = 0
-        for each in own:
-            end = start + each.numel()
-            each.data = self.weights[start:end].view_as(each)
-            each.grad = self.gradients[start:end].view_as(each)
+        for tensor in tensors:
+            end = start + tensor.numel()
+            tensor.data = self.weights[start:end].view_as(tensor)
+            tensor.grad = self.gradients[start:end].view_as(tensor)
             start = end
 
     def step(self, rate: float) -> None:

@@ -21,11 +21,10 @@ from typing import Any
 
 import torch
 
-from vpbench.labels.continuation import MonteCarlo
-from vpbench.labels.label import Labelling
+from vpbench.labels.labelling import Labelling, MonteCarlo
 from vpbench.nano import adapting, architecture, comparing, finetune, solutions, tuning, verification, vision
 from vpbench.nano.architecture import CRITIC_LAYERS, POLICY_LAYERS
-from vpbench.nano.conversations import Conversations, nano_tasks
+from vpbench.nano.conversations import Conversations, as_question, nano_tasks
 from vpbench.nano.families import KINDS, draw_mixed
 from vpbench.nano.language import Words, read_ids, vocabulary, world_texts, write_tokenizer
 from vpbench.nano.lean import LanguageModel
@@ -41,7 +40,7 @@ SHARES = {**EQUAL, "options": 2, "groups": 2}
 """Finding the result among the options is the last thing to be learned, so these come more often."""
 ROUNDS = (Round(800, 1000, EQUAL, describe=True), Round(1100, 2000, SHARES))
 FINE_TUNING_SEED, SAMPLED_SEED, HOT_SEED, SLIPS_SEED = 51, 100, 60_001, 70_001
-"""Beside a recipe's own seed, what the questions are drawn from that are solved or judged."""
+"""Added to a recipe's seed: the seeds of the questions that are solved or judged in its stages."""
 PROBED = 400
 """Solutions that the judging layers are set up with."""
 DECAY = 0.2
@@ -50,8 +49,8 @@ LABELLING = Labelling(MonteCarlo(continuations=16, early_exit=True))
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How much of everything. The policy is the language model after `policy_steps` of the last round."""
+class WorldRecipe:
+    """Amounts of training and data. The policy is the language model after `policy_steps` of the last round."""
 
     vision_steps: int = 1500
     rounds: tuple[Round, ...] = ROUNDS
@@ -66,8 +65,8 @@ class Recipe:
     seed: int = 0
 
 
-def build_models(folder: Path, scratch: Path, recipe: Recipe, log: Log) -> None:
-    """Train everything and write the checkpoint folders; `scratch` keeps what is made on the way.
+def build_models(folder: Path, scratch: Path, recipe: WorldRecipe, log: Log) -> None:
+    """Train everything and write the checkpoint folders; `scratch` keeps intermediate data.
 
     `policy`, `strong-policy`; `pretrained-prm`, `pretrained-orm` before the Monte-Carlo labels, `prm` and `orm` after.
     """
@@ -75,7 +74,7 @@ def build_models(folder: Path, scratch: Path, recipe: Recipe, log: Log) -> None:
     train_critics(folder, scratch, recipe, log)
 
 
-def train_policies(folder: Path, recipe: Recipe, log: Log) -> None:
+def train_policies(folder: Path, recipe: WorldRecipe, log: Log) -> None:
     """Stages 1 and 2."""
     talk = Conversations(_words(folder / "policy"), nano_tasks())
     native = architecture.empty_model(POLICY_LAYERS, talk.words.ids, recipe.seed + 11)
@@ -88,43 +87,46 @@ def train_policies(folder: Path, recipe: Recipe, log: Log) -> None:
         _save(folder / name, native, model, POLICY_LAYERS, talk)
 
 
-def train_critics(folder: Path, scratch: Path, recipe: Recipe, log: Log) -> None:
-    """Stages 3 and 4, from the policies in `folder`; the labels, which stage 3 doesn't wait for, on another core."""
+def train_critics(folder: Path, scratch: Path, recipe: WorldRecipe, log: Log) -> None:
+    """Stages 3 and 4, from the policies in `folder`; stage 4's labels are made on another core during stage 3."""
     with ProcessPoolExecutor(1, get_context("spawn"), torch.set_num_threads, (1,)) as other_core:
         labelled = other_core.submit(_label, folder / "policy", scratch, recipe)
         _pretrain(folder, recipe, log)
-        files = labelled.result()
+        files, messages = labelled.result()
+    for message in messages:
+        log(message)
     for name in ("prm", "orm"):
         critic = finetune.critic_class(name)
         base, output = folder / f"pretrained-{name}", scratch / "training" / name
         finetune.keep(finetune.tune(critic, base, files, output, bar, log, seed=recipe.seed), folder / name)
 
 
-def _label(policy: Path, scratch: Path, recipe: Recipe) -> list[Path]:
+def _label(policy: Path, scratch: Path, recipe: WorldRecipe) -> tuple[list[Path], list[str]]:
+    """The label files, and what the labelling reports: another process can't call the recipe's log."""
+    messages: list[str] = []
     finetune.write_label_questions(scratch / "questions", recipe.seed + finetune.LABEL_SEED, recipe.labelled_per_kind)
-    return finetune.label(scratch / "questions", policy, LABELLING, scratch, bar, print)
+    files = finetune.label(scratch / "questions", policy, LABELLING, scratch, bar, messages.append)
+    return files, messages
 
 
-def _pretrain(folder: Path, recipe: Recipe, log: Log) -> None:
-    """Teach the stronger policy the critics' conversation, then judging; write both critics.
-
-    Pictures are seen through the model as scoring loads it.
-    """
+def _pretrain(folder: Path, recipe: WorldRecipe, log: Log) -> None:
+    """Teach the stronger policy the critics' conversation, then judging; write both critics."""
+    # The model as scoring loads it, so that critics learn on the visual tokens that they will see.
     native = load_step_scorer(str(folder / "strong-policy"), device="cpu").model.to(torch.bfloat16).eval()
     talk = Conversations(Words(read_ids(folder / "strong-policy")), nano_tasks())
     base = LanguageModel(POLICY_LAYERS, native.config.text_config.vocab_size).to(torch.bfloat16)
     base.load(native.state_dict())
-    known = reference_solutions(folder / "policy", talk, recipe, log)
-    visual = vision.features(native, [each.picture.pixels for each in known.drawn])
-    by_step = with_reference_labels(talk, known, whole=False)
+    solved = reference_solutions(folder / "policy", talk, recipe, log)
+    visual = vision.features(native, [drawn.picture.pixels for drawn in solved.drawn])
+    by_step = with_reference_labels(talk, solved, whole=False)
     adapting.adapt(base, talk, by_step, visual, recipe.seed + 55, recipe.adapting_steps, log)
     start = verification.with_judging_layers(base, recipe.seed + 61)
     some = by_step[:: len(by_step) // PROBED][:PROBED]
-    probed = (some, visual[[each.question for each in some]])
+    probed = (some, visual[[sequence.question for sequence in some]])
     comparing.set_up(start, talk, probed)
     for name in ("prm", "orm"):
         critic = copy.deepcopy(start)
-        sequences = by_step if name == "prm" else with_reference_labels(talk, known, whole=True)
+        sequences = by_step if name == "prm" else with_reference_labels(talk, solved, whole=True)
         seed = recipe.seed + 70
         verification.train(critic, talk, sequences, visual, seed, recipe.starting_sequences, 0, log)
         if name == "prm":
@@ -133,41 +135,39 @@ def _pretrain(folder: Path, recipe: Recipe, log: Log) -> None:
         _save(folder / f"pretrained-{name}", native, critic, CRITIC_LAYERS, talk)
 
 
-def reference_solutions(policy: Path, talk: Conversations, recipe: Recipe, log: Log) -> Solutions:
+def reference_solutions(policy: Path, talk: Conversations, recipe: WorldRecipe, log: Log) -> Solutions:
     """Solutions for the pre-training: at temperature 1, at 1.4, and slipped references."""
     seed = recipe.seed
-    known = solutions.joined(
+    solved = solutions.joined(
         [
             solutions.sample(policy, talk, seed + SAMPLED_SEED, recipe.questions, 2, 1.0),
             solutions.sample(policy, talk, seed + HOT_SEED, recipe.hot_questions, 2, 1.4),
             solutions.slipped(seed + SLIPS_SEED, recipe.slips),
         ]
     )
-    log(f"{len(known.steps)} solutions to learn judging from")
-    return known
+    log(f"{len(solved.steps)} solutions to learn judging from")
+    return solved
 
 
-def with_reference_labels(talk: Conversations, known: Solutions, *, whole: bool) -> list[Judged]:
+def with_reference_labels(talk: Conversations, solved: Solutions, *, whole: bool) -> list[Judged]:
     """Sequences with true labels: of every step and token, or with `whole` of the outcome alone."""
     return [
         judged(
             talk,
-            known.drawn[place],
-            place,
+            solved.drawn[number],
+            number,
             steps,
-            [outcome(known.drawn[place], steps)] if whole else step_labels(known.drawn[place], steps),
+            [outcome(solved.drawn[number], steps)] if whole else step_labels(solved.drawn[number], steps),
             whole=whole,
         )
-        for place, steps in known.steps
+        for number, steps in solved.steps
     ]
 
 
 def _words(folder: Path) -> Words:
     rng = random.Random(5)
     texts = [
-        task.question(task.nano_row(each, 0), ()).text  # type: ignore[union-attr]
-        for kind, task in nano_tasks().items()
-        for each in draw_mixed(rng, 50, {kind: 1})
+        as_question(task, drawn).text for kind, task in nano_tasks().items() for drawn in draw_mixed(rng, 50, {kind: 1})
     ]
     write_tokenizer(folder, vocabulary(world_texts(texts)))
     return Words(read_ids(folder))

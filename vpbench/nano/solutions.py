@@ -1,4 +1,4 @@
-"""Solutions to learn judging from: what a policy says, and reference solutions with a slip.
+"""Solutions to learn judging from: a policy's, and reference solutions with a slip.
 
 Most are drawn at temperature 1, some at 1.4 and some slipped on purpose, so that critics meet the rare mistakes that a
 large N brings out. Equal solutions of one question are kept once.
@@ -23,7 +23,7 @@ MAX_TOKENS = 64
 
 @dataclass(frozen=True)
 class Solutions:
-    """Questions, and solutions as (place of the question, steps)."""
+    """Questions, and solutions as (number of the question in `drawn`, steps)."""
 
     drawn: Sequence[Drawn]
     steps: Sequence[tuple[int, tuple[str, ...]]]
@@ -33,18 +33,22 @@ def sample(policy: Path, talk: Conversations, seed: int, questions: int, samples
     """Distinct solutions among `samples` to each of `questions` fresh questions, from the policy in a folder."""
     drawn = draw_mixed(random.Random(seed), questions)
     sampling = Sampling(temperature=temperature, top_p=1.0, max_tokens=MAX_TOKENS)
-    texts = [talk.text(each) for each in drawn]
-    order = sorted(range(questions), key=lambda place: len(talk.words.encode(texts[place])))
+    texts = [talk.text(question) for question in drawn]
+    order = sorted(range(questions), key=lambda number: len(talk.words.encode(texts[number])))
     prompts = [
-        Prompt((Message("user", texts[place], (_image(drawn[place]),)),), sampling, samples, seed + place)
-        for place in order
+        Prompt((Message("user", texts[number], (_image(drawn[number]),)),), sampling, samples, seed + number)
+        for number in order
     ]
-    found: list[list[str]] = [[] for _ in drawn]
+    responses: list[list[str]] = [[] for _ in drawn]
     for position, generation in load_generator(str(policy), {}).generate(prompts):
         if generation.error is not None:
             raise ConfigError(f"{policy}: {generation.error}")
-        found[order[position]].append(generation.text)
-    steps = [(place, tuple(text.split("\n\n"))) for place, own in enumerate(found) for text in dict.fromkeys(own)]
+        responses[order[position]].append(generation.text)
+    steps = [
+        (number, tuple(text.split("\n\n")))
+        for number, question_responses in enumerate(responses)
+        for text in dict.fromkeys(question_responses)
+    ]
     return Solutions(drawn, steps)
 
 
@@ -52,7 +56,7 @@ def slipped(seed: int, questions: int) -> Solutions:
     """One slipped reference solution to each of `questions` fresh questions."""
     rng = random.Random(seed)
     drawn = draw_mixed(rng, questions)
-    return Solutions(drawn, [(place, slip(each, rng)) for place, each in enumerate(drawn)])
+    return Solutions(drawn, [(number, slip(question, rng)) for number, question in enumerate(drawn)])
 
 
 def joined(parts: Sequence[Solutions]) -> Solutions:
@@ -60,7 +64,7 @@ def joined(parts: Sequence[Solutions]) -> Solutions:
     drawn: list[Drawn] = []
     steps: list[tuple[int, tuple[str, ...]]] = []
     for part in parts:
-        steps += [(place + len(drawn), own) for place, own in part.steps]
+        steps += [(number + len(drawn), solution) for number, solution in part.steps]
         drawn += part.drawn
     return Solutions(drawn, steps)
 

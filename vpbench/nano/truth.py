@@ -1,8 +1,8 @@
-"""True labels of solutions, and the slips that solutions can have.
+"""True labels of solutions, and mistakes made on purpose.
 
-A step is right if it says what the reference says in its place; the answer line, wherever it stands, if it gives the
-right answer. `slip` makes rare mistakes on purpose: one token of a reference solution is changed, as a policy does once
-in a hundred samples, so that critics see such solutions, too.
+A step is right if it equals the reference's step of the same number; the answer line, wherever it stands, if it gives
+the right answer. `slip` changes one token of a reference solution, a mistake that a policy makes once in a hundred
+samples, so that critics see such solutions, too.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ LAST_STEP, AFTER_EQUALS = 0.4, 0.75
 
 
 def expected(drawn: Drawn, steps: Sequence[str]) -> list[str]:
-    """For each step what the reference says in its place ("" beyond its end)."""
+    """For each step the reference's step of the same number ("" beyond its end)."""
     reference = drawn.solution
     return [
-        reference[-1] if step.startswith(ANSWER) else reference[place] if place < len(reference) - 1 else ""
-        for place, step in enumerate(steps)
+        reference[-1] if step.startswith(ANSWER) else reference[number] if number < len(reference) - 1 else ""
+        for number, step in enumerate(steps)
     ]
 
 
@@ -39,11 +39,11 @@ def slip(drawn: Drawn, rng: random.Random) -> tuple[str, ...]:
     """The reference solution with one sign of one step changed; the answer follows where the last step changed it."""
     steps = list(drawn.solution)
     last = len(steps) - 2
-    place = last if rng.random() < LAST_STEP else rng.randrange(len(steps))
-    step = steps[place]
+    number = last if rng.random() < LAST_STEP else rng.randrange(len(steps))
+    step = steps[number]
     digits = [at for at, sign in enumerate(step) if sign.isdigit()]
     results = [at for at in digits if at > step.find("=") >= 0]
-    lettered = place == len(steps) - 1 or (drawn.options and place == last)
+    lettered = number == len(steps) - 1 or (drawn.options and number == last)
     letters = [
         at
         for at, sign in enumerate(step.removeprefix(ANSWER), len(step) - len(step.removeprefix(ANSWER)))
@@ -59,9 +59,9 @@ def slip(drawn: Drawn, rng: random.Random) -> tuple[str, ...]:
         value = int(step[at])
         near = [value - 1, value + 1, value - 2, value + 2, rng.randrange(10)]
         new = str(rng.choice([other for other in near if 0 <= other <= 9 and other != value] or [(value + 1) % 10]))
-    steps[place] = step[:at] + new + step[at + 1 :]
-    if place == last and drawn.options:
+    steps[number] = step[:at] + new + step[at + 1 :]
+    if number == last and drawn.options:
         steps[-1] = f"{ANSWER}({new})"
-    elif place == last and "=" in step and at > step.rfind("="):
-        steps[-1] = ANSWER + steps[place].rpartition("=")[2]
+    elif number == last and "=" in step and at > step.rfind("="):
+        steps[-1] = ANSWER + steps[number].rpartition("=")[2]
     return tuple(steps)

@@ -1,9 +1,9 @@
 """Supervised fine-tuning of the language model: first it describes pictures, then it answers questions.
 
 Pictures and questions are drawn afresh for every batch, the frozen vision tower turns them into visual tokens, and the
-language model learns to continue the prompt. Descriptions ask for one look-up after the other, and so teach to look
-things up, which few tokens of a solution do. A policy is an early state of this training, a base for
-critics a later one: how long it ran is what decides how hard the world is.
+language model learns to continue the prompt. Every token of a description has to be looked up in the picture, few of a
+solution, so descriptions teach that first. A policy is an early state of this training, a base for critics a later one:
+its length decides how hard the world is.
 """
 
 from __future__ import annotations
@@ -40,17 +40,19 @@ def batches(
     rng = random.Random(seed)
     while True:
         drawn = draw_mixed(rng, BATCH * BUFFER, shares)
-        asked = [talk.shown() if describe else talk.asked(each) for each in drawn]
-        said = [rng.sample(each.facts, len(each.facts)) if describe else each.solution for each in drawn]
-        whole = [prompt + talk.answered(steps) for prompt, steps in zip(asked, said, strict=True)]
-        visual = features(native, [each.picture.pixels for each in drawn])
-        for places in by_length([len(ids) for ids in whole], rng):
-            yield [whole[i] for i in places], [len(asked[i]) for i in places], visual[places]
+        asked = [talk.shown() if describe else talk.asked(question) for question in drawn]
+        answers = [
+            rng.sample(question.facts, len(question.facts)) if describe else question.solution for question in drawn
+        ]
+        whole = [prompt + talk.answered(steps) for prompt, steps in zip(asked, answers, strict=True)]
+        visual = features(native, [question.picture.pixels for question in drawn])
+        for group in by_length([len(ids) for ids in whole], rng):
+            yield [whole[i] for i in group], [len(asked[i]) for i in group], visual[group]
 
 
 def by_length(lengths: Sequence[int], rng: random.Random) -> list[list[int]]:
-    """Places in batches of similar length, the batches in random order."""
-    order = sorted(range(len(lengths)), key=lambda place: (lengths[place], rng.random()))
+    """Indices in batches of similar length, the batches in random order."""
+    order = sorted(range(len(lengths)), key=lambda number: (lengths[number], rng.random()))
     groups = [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
     rng.shuffle(groups)
     return groups
@@ -68,10 +70,14 @@ def solution_loss(model: LanguageModel, talk: Conversations, batch: tuple[list[l
     ids = padded(sequences, talk.words.ids["<pad>"])
     hidden, _ = model(model.embed(ids, visual, talk.words.ids["<IMG_CONTEXT>"]))
     rows = [
-        row for row, (each, start) in enumerate(zip(sequences, starts, strict=True)) for _ in range(start, len(each))
+        row
+        for row, (sequence, start) in enumerate(zip(sequences, starts, strict=True))
+        for _ in range(start, len(sequence))
     ]
-    places = [place for each, start in zip(sequences, starts, strict=True) for place in range(start, len(each))]
-    at = torch.tensor(places)
+    positions = [
+        position for sequence, start in zip(sequences, starts, strict=True) for position in range(start, len(sequence))
+    ]
+    at = torch.tensor(positions)
     logits = model.head(hidden[rows, at - 1])
     return functional.cross_entropy(logits.float(), ids[rows, at])
 
@@ -109,17 +115,17 @@ def fine_tune(
 
     Returns the model as it was after `early` steps of the last round.
     """
-    for number, each in enumerate(rounds):
+    for number, stage in enumerate(rounds):
         optimiser, data = (
             FlatAdamW(model.parameters()),
-            batches(native, talk, seed + number, each.shares, each.describe),
+            batches(native, talk, seed + number, stage.shares, stage.describe),
         )
-        for step in range(each.steps):
+        for step in range(stage.steps):
             if number == len(rounds) - 1 and step == early:
                 kept = copy.deepcopy(model)
             loss = solution_loss(model, talk, next(data))
             loss.backward()
-            optimiser.step(cosine(RATE, step, each.planned, WARM_UP_STEPS))
+            optimiser.step(cosine(RATE, step, stage.planned, WARM_UP_STEPS))
             if step % 50 == 49:
-                log(f"fine-tuning, round {number + 1}, {step + 1}/{each.steps}: {loss.item():.4f} nats a token")
+                log(f"fine-tuning, round {number + 1}, {step + 1}/{stage.steps}: {loss.item():.4f} nats a token")
     return kept

@@ -2,10 +2,10 @@
 
 The critic is the base with two more layers that start as identity. Each sequence is a solution in the critics' own
 conversation, and one forward serves three losses: the label where critics are read (and, for a process reward model, on
-every token of a step: is it still on the reference?); the next token of the reference, read after the base's layers,
-so that these go on predicting what is true while the two upper layers compare it with what is written; and a small one
-that makes the plain softmax answer with a label, too. Labels come from reference solutions: this is the part of the
-critics' training that a large model has from elsewhere. Fine-tuning on Monte-Carlo labels follows it.
+every token of a step: does it still agree with the reference?); the next token of the reference, read after the base's
+layers, so that these go on predicting the reference while the two upper layers compare it with the text; and a small
+one that puts the probability of the whole vocabulary on the two labels. Labels come from reference solutions, in place
+of the abilities that a large model has from its pre-training. Fine-tuning on Monte-Carlo labels follows.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ from vpbench.records import Drawn
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One solution to learn from: token ids, (place, label 0 or 1), (place, id of the token that is true there).
+    """One solution to learn from: token ids, (position, label 0 or 1), (position, id of the reference's next token).
 
-    `question` is the place of its picture's visual tokens.
+    `question` is the index of its picture's visual tokens.
     """
 
     ids: list[int]
@@ -59,30 +59,30 @@ def judged(
 ) -> Judged:
     """A training sequence. `labels`: one per step, or with `whole` (outcome) one for the response as a single step.
 
-    Without `whole`, every token after a step's first carries whether the step is still on the reference up to there.
+    Without `whole`, every token after a step's first is labelled too: does the step agree with the reference up to it?
     """
     encode = talk.words.encode
     start = f"### Question:\n{mark_images(talk.text(drawn), 1)}\n\n### Solution Process:\n"
     ids = encode(SYSTEM_ROLE + SYSTEM_MESSAGE + SEPARATOR + USER_ROLE + place_images(start, [1], VISUAL_TOKENS))
     label_turn = encode(SEPARATOR + ASSISTANT_ROLE)
-    found: list[tuple[int, int]] = []
+    token_labels: list[tuple[int, int]] = []
     following: list[tuple[int, int]] = []
     for number, (step, wanted) in enumerate(zip(steps, expected(drawn, steps), strict=True)):
         if number:
             ids += encode("\n\n" if whole else USER_ROLE)
         on_track, true = True, encode(wanted)
-        for place, token in enumerate(encode(step)):
-            if on_track and place < len(true):
-                following.append((len(ids) - 1, true[place]))
-            on_track = on_track and place < len(true) and token == true[place]
-            if place and not whole:
-                found.append((len(ids), int(on_track)))
+        for position, token in enumerate(encode(step)):
+            if on_track and position < len(true):
+                following.append((len(ids) - 1, true[position]))
+            on_track = on_track and position < len(true) and token == true[position]
+            if position and not whole:
+                token_labels.append((len(ids), int(on_track)))
             ids.append(token)
         if not whole or number == len(steps) - 1:
             ids += label_turn
-            found.append((len(ids) - 1, int(labels[0] if whole else labels[number])))
+            token_labels.append((len(ids) - 1, int(labels[0] if whole else labels[number])))
             ids += encode(LABEL_PLACEHOLDER + SEPARATOR)
-    return Judged(ids, found, following, question)
+    return Judged(ids, token_labels, following, question)
 
 
 def with_judging_layers(base: LanguageModel, seed: int) -> LanguageModel:
@@ -90,11 +90,11 @@ def with_judging_layers(base: LanguageModel, seed: int) -> LanguageModel:
     torch.manual_seed(seed)
     critic = LanguageModel(CRITIC_LAYERS, base.head.weight.shape[0])
     critic.to(torch.bfloat16)
-    known = base.state_dict()
+    base_weights = base.state_dict()
     with torch.no_grad():
         for name, parameter in critic.named_parameters():
-            if name in known:
-                parameter.copy_(known[name])
+            if name in base_weights:
+                parameter.copy_(base_weights[name])
             elif name.endswith(("out.weight", "down.weight", "bias")):
                 parameter.zero_()
             elif parameter.dim() == 2:
@@ -104,7 +104,7 @@ def with_judging_layers(base: LanguageModel, seed: int) -> LanguageModel:
 
 RATE, JUDGING_RATE = 2e-4, 2e-3
 NEXT_WEIGHT, WORD_WEIGHT = 1.0, 0.1
-"""What the losses of the next reference token and of the plain softmax weigh beside the labels' own."""
+"""Weights of the losses of the next reference token and of the plain softmax; the labels' loss weighs 1."""
 
 
 def train(
@@ -124,8 +124,8 @@ def train(
     """
     judging = list(model.layers[POLICY_LAYERS:].parameters())
     upper = FlatAdamW(judging)
-    known = {id(each) for each in judging}
-    lower = FlatAdamW(each for each in model.parameters() if id(each) not in known)
+    judging_ids = {id(parameter) for parameter in judging}
+    lower = FlatAdamW(parameter for parameter in model.parameters() if id(parameter) not in judging_ids)
     data = batches(sequences, visual, seed)
     steps = count // BATCH
     falling_steps = int(steps * decay)
@@ -137,38 +137,38 @@ def train(
         lower.step(RATE * share)
         upper.step(JUDGING_RATE * share)
         if step % 50 == 49:
-            told = ", ".join(f"{name} {value:.3f}" for name, value in parts.items())
-            log(f"judging {step + 1}/{steps}: {told}")
+            shown = ", ".join(f"{name} {value:.3f}" for name, value in parts.items())
+            log(f"judging {step + 1}/{steps}: {shown}")
 
 
 def batches(sequences: Sequence[Judged], visual: Any, seed: int) -> Iterator[tuple[list[Judged], Any]]:
     """Endless passes over the sequences in batches of similar length, each with its visual tokens."""
     rng = random.Random(seed)
     while True:
-        for places in by_length([len(each.ids) for each in sequences], rng):
-            batch = [sequences[place] for place in places]
-            yield batch, visual[[each.question for each in batch]]
+        for group in by_length([len(sequence.ids) for sequence in sequences], rng):
+            batch = [sequences[number] for number in group]
+            yield batch, visual[[sequence.question for sequence in batch]]
 
 
 def losses(model: LanguageModel, talk: Conversations, batch: tuple[list[Judged], Any]) -> tuple[Any, dict[str, float]]:
-    """The weighted sum of the three losses, and each of them."""
+    """The weighted sum of the three losses, and the losses by name."""
     sequences, visual = batch
-    ids = padded([each.ids for each in sequences], talk.words.ids["<pad>"])
+    ids = padded([sequence.ids for sequence in sequences], talk.words.ids["<pad>"])
     hidden, middle = model(model.embed(ids, visual, talk.words.ids["<IMG_CONTEXT>"]), POLICY_LAYERS)
-    rows, places, values = flat([each.labels for each in sequences])
-    logits = model.head(hidden[rows, places]).float()
+    rows, positions, values = flat([sequence.labels for sequence in sequences])
+    logits = model.head(hidden[rows, positions]).float()
     signs = [talk.words.ids["-"], talk.words.ids["+"]]
     label = functional.cross_entropy(logits[:, signs], values)
     word = (logits.logsumexp(-1) - logits[:, signs].logsumexp(-1)).mean()
-    rows, places, values = flat([each.following for each in sequences])
-    following = functional.cross_entropy(model.head(middle[rows, places]).float(), values)
+    rows, positions, values = flat([sequence.following for sequence in sequences])
+    following = functional.cross_entropy(model.head(middle[rows, positions]).float(), values)
     parts = {"label": label, "word": word, "next": following}
     total = label + WORD_WEIGHT * word + NEXT_WEIGHT * following
     return total, {name: float(value.detach()) for name, value in parts.items()}
 
 
 def flat(pairs: Sequence[Sequence[tuple[int, int]]]) -> tuple[Any, Any, Any]:
-    """Rows, places and values of all pairs (place, value) of a batch."""
-    rows = torch.tensor([row for row, each in enumerate(pairs) for _ in each])
-    places, values = (torch.tensor([pair[at] for each in pairs for pair in each]) for at in (0, 1))
-    return rows, places, values
+    """Rows, positions and values of all pairs (position, value) of a batch."""
+    rows = torch.tensor([row for row, row_pairs in enumerate(pairs) for _ in row_pairs])
+    positions, values = (torch.tensor([pair[at] for row_pairs in pairs for pair in row_pairs]) for at in (0, 1))
+    return rows, positions, values

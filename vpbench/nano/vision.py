@@ -1,7 +1,7 @@
-"""Warm-up of the vision tower: each visual token has to tell what is in its cell, its colour, and its place.
+"""Warm-up of the vision tower: linear heads read content, colour and position of a cell from its visual token.
 
 Trained end to end, a model of this size learns the language first and ignores the picture. So vision tower and
-projector are trained alone, with three linear heads on the projected tokens that are thrown away afterwards; then the
+projector are trained alone, with these heads on the projected tokens, which are discarded afterwards; then the
 projector's last layer is scaled so that visual tokens have length 2 (as text embeddings roughly have), and both are
 frozen for good. All later training works on cached features.
 """
@@ -20,7 +20,7 @@ from vpbench.records import Drawn
 
 BATCH, RATE, WARM_UP_STEPS = 64, 2e-3, 100
 SHARES = {**dict.fromkeys(KINDS, 1), "decimal": 4}
-"""Bars are the one thing that a cell alone doesn't tell, so they come more often."""
+"""A bar's height can't be read from one cell, so bars come more often."""
 TOKEN_LENGTH = 2.0
 
 
@@ -51,8 +51,8 @@ def warm_up(model: Any, seed: int, steps: int, log: Callable[[str], None]) -> No
         vision.eval()
         held_out = draw_mixed(rng, 512)
         _, right = _losses(model, heads, held_out)
-        log("vision held out: content, colour, place " + " ".join(f"{share:.4f}" for share in right))
-        length = features(model, [each.picture.pixels for each in held_out]).float().norm(dim=-1).mean()
+        log("vision held out: content, colour, position " + " ".join(f"{share:.4f}" for share in right))
+        length = features(model, [drawn.picture.pixels for drawn in held_out]).float().norm(dim=-1).mean()
         last = model.model.multi_modal_projector.linear_2
         for parameter in (last.weight, last.bias):
             parameter.mul_(TOKEN_LENGTH / length)
@@ -84,15 +84,15 @@ def features(model: Any, pixels: Sequence[Any], batch: int = 256) -> Any:
 
 
 def _losses(model: Any, heads: Any, batch: Sequence[Drawn]) -> tuple[list[Any], list[float]]:
-    """Cross-entropy of content, colour and place over all cells, and the share of cells told right."""
+    """Cross-entropy of content, colour and position over all cells, and the share of cells that are right."""
     import numpy as np
     import torch
 
-    pixels = pixel_values(np.stack([each.picture.pixels for each in batch])).to(torch.bfloat16)
+    pixels = pixel_values(np.stack([drawn.picture.pixels for drawn in batch])).to(torch.bfloat16)
     tokens = model.model.get_image_features(pixels, return_dict=True).pooler_output.reshape(-1, WIDTH)
     targets = (
-        torch.tensor([each.picture.content for each in batch]).flatten(),
-        torch.tensor([each.picture.key for each in batch]).flatten(),
+        torch.tensor([drawn.picture.content for drawn in batch]).flatten(),
+        torch.tensor([drawn.picture.key for drawn in batch]).flatten(),
         torch.arange(VISUAL_TOKENS).repeat(len(batch)),
     )
     logits = [head(tokens).float() for head in heads]

@@ -80,7 +80,7 @@ def _line(where: str, row: dict[str, Any]) -> Line:
     if "candidates" not in row:
         return Line(where, str(row["question_id"]), [row], question, False)
     candidates = row["candidates"]
-    if not isinstance(candidates, list) or not all(isinstance(each, dict) for each in candidates):
+    if not isinstance(candidates, list) or not all(isinstance(candidate, dict) for candidate in candidates):
         raise DataError(f"{where}: `candidates` must be a list of objects with a `response`")
     return Line(where, str(row["question_id"]), candidates, question, True)
 

@@ -48,23 +48,23 @@ def read_pool(path: Path) -> Pool:
     fields: dict[str, tuple[Mapping[str, Any], str]] = {}
     for line in lines:
         id = str(line.question_id)
-        known = rows.setdefault(id, {})
+        indexed = rows.setdefault(id, {})
         if line.question is not None and id not in fields:
             fields[id] = (line.question, line.where)
         for position, candidate in enumerate(line.candidates):
             where = f"{line.where}, candidate {position}" if line.grouped else line.where
-            row = _row(id, len(known), candidate, where)
-            if row.candidate.index in known:
-                other = known[row.candidate.index].where
+            row = _row(id, len(indexed), candidate, where)
+            if row.candidate.index in indexed:
+                other = indexed[row.candidate.index].where
                 raise DataError(
                     f"{where}: question {id!r} already has a candidate with index {row.candidate.index} at {other}; "
                     "give every candidate of a question its own index, or leave `index` out"
                 )
-            known[row.candidate.index] = row
+            indexed[row.candidate.index] = row
     if not rows:
         raise DataError(f"{path}: no candidates; expected one JSON object per line")
     stem = path.name.removesuffix(".gz").rsplit(".", 1)[0]
-    ordered = {id: [known[index] for index in sorted(known)] for id, known in rows.items()}
+    ordered = {id: [indexed[index] for index in sorted(indexed)] for id, indexed in rows.items()}
     return Pool(stem, {"file": str(path.resolve())}, hashlib.sha256(data).hexdigest(), ordered, fields)
 
 

@@ -30,7 +30,7 @@ def read_scores(path: Path) -> GivenScores:
     """Read a score file. Raises `DataError` naming file, line and remedy."""
     data = read_bytes(path)
     scores: dict[RowKey, Score] = {}
-    places: dict[RowKey, str] = {}
+    lines: dict[RowKey, str] = {}
     counts: dict[str, int] = {}
     for line, row in json_lines(path, data):
         if row.get("question_id") is None:
@@ -46,8 +46,8 @@ def read_scores(path: Path) -> GivenScores:
             if score is None:
                 raise DataError(f"{where}: neither `step_scores` nor `score`; a file of scores needs one for every row")
             if key in scores:
-                raise DataError(f"{where}: question {id!r} candidate {key[1]} already has a score at {places[key]}")
-            scores[key], places[key] = score, where
+                raise DataError(f"{where}: question {id!r} candidate {key[1]} already has a score at {lines[key]}")
+            scores[key], lines[key] = score, where
     stem = path.name.removesuffix(".gz").rsplit(".", 1)[0]
     return GivenScores(stem, hashlib.sha256(data).hexdigest(), scores)
 

@@ -1,24 +1,34 @@
-"""How many rows of a stage may fail before it stops."""
+"""How many rows of a stage may fail before it stops: the share that `--max-error-rate` gives."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, field
 
 from vpbench.errors import TooManyFailures
 
 
+@dataclass
 class Allowance:
-    """Counts the failed rows of a stage that has `total`; more than the share `rate` of them stop it."""
+    """Counts the failures of one stage; `stage` and `rows` are what messages call the stage and its rows.
 
-    def __init__(self, stage: str, total: int, rate: float) -> None:
-        self._stage, self._total, self._rate = stage, total, rate
-        self._failures = 0
-        self._first = ""
+    `rate` is the share of `total` that may fail, in 0..1.
+    """
 
-    def count(self, failure: str) -> None:
-        """Count one failed row; `failure` names it and says why. Raises `TooManyFailures`; what is done is kept."""
-        self._failures += 1
-        self._first = self._first or failure
-        if self._failures > self._rate * self._total:
+    stage: str
+    rows: str
+    total: int
+    rate: float
+    _failures: list[str] = field(default_factory=list, init=False)
+
+    def count(self, *failures: str) -> None:
+        """Add failures, each saying which row failed and why.
+
+        Raises `TooManyFailures` once there are more than allowed; what the stage has stored by then is kept.
+        """
+        self._failures += failures
+        if len(self._failures) > self.rate * self.total:
             raise TooManyFailures(
-                f"{self._stage} stopped: {self._failures} of {self._total} rows failed, more than "
-                f"--max-error-rate {self._rate:g} allows; what is done is kept. The first: {self._first}"
+                f"{self.stage} stopped: {len(self._failures)} of {self.total} {self.rows} failed, more than "
+                f"--max-error-rate {self.rate:g} allows; what is done is kept, the same command goes on. The first: "
+                f"{self._failures[0]}"
             )

@@ -12,15 +12,17 @@ from vpbench.data import QuestionSet, load_questions
 from vpbench.data.load import pool_questions
 from vpbench.errors import ConfigError, DataError
 from vpbench.generate import Pool, PoolRow, read_pool
-from vpbench.plugins import Found
+from vpbench.plugins import Plugin
 from vpbench.progress import Progress
-from vpbench.run.draw import sample_notes, sampled_pool
-from vpbench.run.policy import Policies, SamplePlan, draw, drawing_facts, plan_sample
+from vpbench.records import Question
+from vpbench.run.draw import draw, sample_notes, sampled_pool
+from vpbench.run.models import Models
+from vpbench.run.policy import SamplePlan, plan_sample
 from vpbench.run.request import Request
 
 
 @dataclass(frozen=True)
-class Plan:
+class CandidatePlan:
     """Which candidates of which questions; `total` is the number of questions the task has.
 
     `drawing` says how the candidates were drawn, if they were; `seconds` are by stage.
@@ -35,29 +37,34 @@ class Plan:
     seconds: dict[str, float]
     drawing: dict[str, Any] | None = None
 
+    @property
+    def used_questions(self) -> dict[str, Question]:
+        """The questions that have candidates here, by id."""
+        return {id: self.questions.questions[id] for id in self.rows}
 
-def best_of_n_task(found: Found[BaseTask]) -> Task:
+
+def best_of_n_task(plugin: Plugin[BaseTask]) -> Task:
     """The task, which has to be one that takes candidates. Raises `ConfigError`."""
-    task = found.cls()
+    task = plugin.cls()
     if not isinstance(task, Task):
         raise ConfigError(f"task {task.name!r} is a step-detection task; it has no pools")
     return task
 
 
-def plan_drawing(found: Found[BaseTask], request: Request, policies: Policies | None = None) -> SamplePlan | None:
+def plan_drawing(plugin: Plugin[BaseTask], request: Request, models: Models) -> SamplePlan | None:
     """What a run that draws its candidates draws; None for one that is given them. Raises as `plan_sample` does."""
     if request.drawing is None:
         return None
-    return plan_sample(best_of_n_task(found), request.data, request.limit, request.drawing, request.output, policies)
+    return plan_sample(best_of_n_task(plugin), request.data, request.limit, request.drawing, request.output, models)
 
 
-def plan(found: Found[BaseTask], request: Request, progress: Progress, policies: Policies | None = None) -> Plan:
+def plan(plugin: Plugin[BaseTask], request: Request, progress: Progress, models: Models) -> CandidatePlan:
     """Put questions and candidates together, drawing what is to be drawn. Raises `DataError`, `ConfigError`."""
-    task = best_of_n_task(found)
+    task = best_of_n_task(plugin)
     started = time.perf_counter()
-    drawing = plan_drawing(found, request, policies)
+    drawing = plan_drawing(plugin, request, models)
     if drawing is not None:
-        return _drawn(task, drawing, request, progress, time.perf_counter() - started)
+        return _drawn(drawing, request, progress, time.perf_counter() - started)
     assert request.pool is not None, "`request.check` is for this"
     pool = read_pool(request.pool)
     if request.data is None and pool.question_fields.keys() >= pool.rows.keys():
@@ -69,26 +76,19 @@ def plan(found: Found[BaseTask], request: Request, progress: Progress, policies:
         rows = {id: rows[id] for id in list(rows)[: request.limit]}
     total = len(questions.questions) if request.nano else task.source.rows
     notes += size_notes(task.source, len(rows), total, request.nano) + _empty_notes(rows)
-    return Plan(task, questions, pool, rows, total, notes, {"load": time.perf_counter() - started})
+    return CandidatePlan(task, questions, pool, rows, total, notes, {"load": time.perf_counter() - started})
 
 
-def _drawn(task: Task, planned: SamplePlan, request: Request, progress: Progress, load_s: float) -> Plan:
+def _drawn(planned: SamplePlan, request: Request, progress: Progress, load_s: float) -> CandidatePlan:
     started = time.perf_counter()
-    drawn = draw(planned, request.max_error_rate, progress)
-    pool = sampled_pool(planned.key, planned.drawing, drawn)
-    total = len(planned.questions.questions) if request.nano else task.source.rows
-    notes = size_notes(task.source, len(pool.rows), total, request.nano) + sample_notes(drawn)
+    task, questions = planned.task, planned.questions
+    candidates = draw(planned, request.max_error_rate, progress)
+    pool = sampled_pool(planned, candidates)
+    total = len(questions.questions) if request.nano else task.source.rows
+    notes = size_notes(task.source, len(pool.rows), total, request.nano)
+    notes += sample_notes(candidates) + _empty_notes(pool.rows)
     seconds = {"load": load_s, "draw": time.perf_counter() - started}
-    return Plan(
-        task,
-        planned.questions,
-        pool,
-        pool.rows,
-        total,
-        notes + _empty_notes(pool.rows),
-        seconds,
-        drawing_facts(planned),
-    )
+    return CandidatePlan(task, questions, pool, pool.rows, total, notes, seconds, planned.facts())
 
 
 def _match(questions: QuestionSet, pool: Pool, task: Task, nano: bool) -> tuple[dict[str, list[PoolRow]], list[str]]:

@@ -18,8 +18,8 @@ from vpbench.progress import Progress
 from vpbench.records import COMPARISON_FAILED, TIMEOUT, GradingMode, Question, Reason, RowKey, Verdict
 from vpbench.run.allowance import Allowance
 from vpbench.run.checks import checked_verdict
-from vpbench.run.judge import FAILED, UNREADABLE, JudgeStage
-from vpbench.store import RowStore, content_hash
+from vpbench.run.judge import FAILED, UNREADABLE, End, JudgeStage
+from vpbench.store import VERDICTS, RowStore, content_hash
 
 GRADER_FAILED = "grader failed"
 """The kind of reason of a row whose grader raised."""
@@ -50,7 +50,7 @@ class GradeStage:
         Raises `TooManyFailures` once the graders of more rows than allowed raise; what is done is kept.
         """
         wanted = {row.candidate.key: row for id in questions for row in rows[id]}
-        allowance = Allowance(f"grading {self.task.name}", len(wanted), self.max_error_rate)
+        allowance = Allowance(f"grading {self.task.name}", "rows", len(wanted), self.max_error_rate)
         failed: dict[RowKey, Verdict] = {}
         dialogues: dict[RowKey, Dialogue] = {}
         with RowStore(folder, "verdicts", key) as store, self.progress(f"grading {self.task.name}", len(wanted)) as bar:
@@ -76,7 +76,7 @@ class GradeStage:
                     failed[row_key] = Verdict(None, None, False, verdict)
                     if Reason(verdict).kind == GRADER_FAILED:
                         allowance.count(f"question {row_key[0]!r} candidate {row_key[1]}: {verdict}")
-            return {row_key: failed.get(row_key) or _verdict(store.rows[row_key]) for row_key in wanted}
+            return {row_key: failed.get(row_key) or VERDICTS.from_row(store.rows[row_key]) for row_key in wanted}
 
     def _by_rule_or_dialogue(self, question: Question, row: PoolRow) -> Verdict | Dialogue:
         dialogue = None
@@ -104,17 +104,21 @@ class GradeStage:
             return
         with self.progress(f"judging {self.task.name}", len(dialogues)) as bar:
             for row_key, end in self.judge.hold(dialogues):
-                row = rows[row_key]
-                if isinstance(end, PluginError):
-                    yield row_key, f"{GRADER_FAILED}: {end}"
-                elif isinstance(end, str):
-                    yield row_key, f"{FAILED}: {end}"
-                elif end is not None:
-                    yield row_key, checked_verdict(end, _plugin(self.task, row))
-                else:
-                    verdict = self._by_rule(questions[row_key[0]], row)
-                    yield row_key, replace(verdict, reason=f"{UNREADABLE}: {verdict.reason}")
+                try:
+                    yield row_key, self._after_dialogue(end, questions[row_key[0]], rows[row_key])
+                except PluginError as error:
+                    yield row_key, f"{GRADER_FAILED}: {error}"
                 bar.update(1)
+
+    def _after_dialogue(self, end: End, question: Question, row: PoolRow) -> Verdict | str:
+        if isinstance(end, PluginError):
+            raise end
+        if isinstance(end, str):
+            return f"{FAILED}: {end}"
+        if end is not None:
+            return checked_verdict(end, _plugin(self.task, row))
+        verdict = self._by_rule(question, row)
+        return replace(verdict, reason=f"{UNREADABLE}: {verdict.reason}")
 
 
 def given_verdicts(rows: Mapping[str, Sequence[PoolRow]], ids: Sequence[str]) -> dict[RowKey, Verdict]:
@@ -137,8 +141,7 @@ def _content(row: PoolRow) -> str:
 
 
 def _keep(store: RowStore, row: PoolRow, verdict: Verdict) -> None:
-    values = {name: getattr(verdict, name) for name in ("extracted", "answer_class", "correct", "reason")}
-    store.append(row.candidate.key, {**values, "content": _content(row)})
+    store.append(row.candidate.key, {**VERDICTS.to_row(verdict), "content": _content(row)})
 
 
 def _owed(stored: Mapping[str, Any] | None, row: PoolRow) -> bool:
@@ -147,7 +150,3 @@ def _owed(stored: Mapping[str, Any] | None, row: PoolRow) -> bool:
         return True
     # Where the judge's reply can't be read the rule's reason stands after the judge's.
     return stored["reason"].rpartition(": ")[2] in {TIMEOUT, COMPARISON_FAILED}
-
-
-def _verdict(row: Mapping[str, Any]) -> Verdict:
-    return Verdict(row["extracted"], row["answer_class"], row["correct"], row["reason"])

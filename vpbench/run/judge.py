@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vpbench.base import Dialogue, Task
-from vpbench.errors import Boundary, PluginError, TooManyFailures
-from vpbench.generate import Generation, Generator, Message, PoolRow, Prompt, Sampling, load_generator, used_since
+from vpbench.errors import Boundary, PluginError
+from vpbench.generate import Generation, Generator, Message, PoolRow, Prompt, Sampling, used_since
 from vpbench.records import Question, Reason, RowKey, Verdict
+from vpbench.run.allowance import Allowance
 from vpbench.store import RowStore, folder_name
 
 ROWS_AT_ONCE = 4096
@@ -30,13 +30,12 @@ FAILED = "judge failed"
 UNREADABLE = "judge's reply can't be read"
 
 
-@dataclass
+@dataclass(frozen=True)
 class Judge:
     """A generator that answers graders' prompts, greedily; `spec` is what the user calls it."""
 
     spec: str
     generator: Generator
-    _ready: bool = field(default=False, init=False)
 
     def identity(self) -> dict[str, Any]:
         """What determines its replies."""
@@ -44,36 +43,19 @@ class Judge:
 
     def replies(self, prompts: Sequence[str]) -> Iterator[tuple[int, Generation]]:
         """One reply per prompt, with the prompt's position, as they come. Raises `ConfigError`."""
-        if not self._ready:
-            self.generator.prepare()
-            self._ready = True
+        self.generator.prepare()
         return self.generator.generate([Prompt((Message("user", text),), SAMPLING) for text in prompts])
-
-
-@lru_cache(maxsize=1)
-def _loaded(spec: str, settings: tuple[tuple[str, str], ...]) -> Judge:
-    return Judge(spec, load_generator(spec, dict(settings)))
-
-
-def load_judge(spec: str, settings: Mapping[str, str]) -> Judge:
-    """The judge that `spec` names (BACKEND:MODEL), the same one as long as it is asked for. Raises `ConfigError`."""
-    return _loaded(spec, tuple(sorted(settings.items())))
-
-
-def forget_judge() -> None:
-    """Let go of the judge that was loaded last, and of what it holds in memory."""
-    _loaded.cache_clear()
 
 
 @dataclass(frozen=True)
 class JudgeStage:
-    """A judge at work on one task's candidates of one pool; `max_failures` are the rows that may go without reply."""
+    """A judge at work on one task's candidates of one pool; `allowance` counts the rows that got no reply."""
 
     judge: Judge
     output: Path
     task: str
     pool: str
-    max_failures: float
+    allowance: Allowance
 
     def hold(self, dialogues: Mapping[RowKey, Dialogue]) -> Iterator[tuple[RowKey, End]]:
         """How each conversation ends, as it ends; None is an unreadable reply.
@@ -82,18 +64,14 @@ class JudgeStage:
         """
         key = {"task": self.task, "pool": self.pool, "judge": self.judge.identity()}
         folder = self.output / "judge" / folder_name(self.task, self.pool, self.judge.spec, key=key)
-        rows, failed = list(dialogues), 0
+        rows = list(dialogues)
         with RowStore(folder, "replies", key) as store:
             for start in range(0, len(rows), ROWS_AT_ONCE):
                 for row, end in self._rounds(
                     {row: dialogues[row] for row in rows[start : start + ROWS_AT_ONCE]}, store
                 ):
-                    failed += isinstance(end, str)
-                    if failed > self.max_failures:
-                        raise TooManyFailures(
-                            f"grading with judge {self.judge.spec} stopped: {failed} rows got no reply, more than "
-                            f"--max-error-rate allows; what is done is kept. The last: {end}"
-                        )
+                    if isinstance(end, str):
+                        self.allowance.count(f"question {row[0]!r} candidate {row[1]}: {end}")
                     yield row, end
 
     def _rounds(self, dialogues: Mapping[RowKey, Dialogue], store: RowStore) -> Iterator[tuple[RowKey, End]]:
@@ -114,15 +92,19 @@ class JudgeStage:
         self, dialogue: Dialogue, reply: str | None, row: RowKey, asked: dict[str, list[RowKey]]
     ) -> Iterator[tuple[RowKey, End]]:
         """Go on with a conversation up to its next prompt, which joins `asked`, or to its end, which is yielded."""
+        where = f"task {self.task!r}, question {row[0]!r} candidate {row[1]}: judge"
         try:
-            with Boundary(f"task {self.task!r}, question {row[0]!r} candidate {row[1]}: judge"):
+            with Boundary(where):
                 prompt = next(dialogue) if reply is None else dialogue.send(reply)
         except StopIteration as end:
             yield row, end.value
         except PluginError as error:
             yield row, error
         else:
-            asked.setdefault(prompt, []).append(row)
+            if isinstance(prompt, str):
+                asked.setdefault(prompt, []).append(row)
+            else:
+                yield row, PluginError(f"{where} yielded a {type(prompt).__name__}, expected a prompt")
 
     def _answers(self, prompts: Sequence[str], store: RowStore) -> Iterator[tuple[str, str | Generation]]:
         """Every prompt with its reply, kept or new; where there is none, with the generation that failed."""

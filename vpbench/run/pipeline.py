@@ -18,13 +18,15 @@ from vpbench.data import load_solutions
 from vpbench.data.miniature import nano_settings
 from vpbench.errors import Boundary, ConfigError, DataError
 from vpbench.generate import Pool, PoolRow, used_since
-from vpbench.plugins import Found, critic_settings, find_critic, make_critic, plugin_code
+from vpbench.plugins import Plugin, critic_settings, find_critic, make_critic, plugin_code
 from vpbench.pools.scores import GivenScores
 from vpbench.progress import Progress
 from vpbench.records import Candidate, LabelledSolution, Question, RowKey, Score, Selection, Verdict
-from vpbench.run.candidates import Plan, plan, size_notes
+from vpbench.run.allowance import Allowance
+from vpbench.run.candidates import CandidatePlan, plan, size_notes
 from vpbench.run.grade import GradeStage, given_verdicts
-from vpbench.run.judge import JudgeStage, judge_facts, judge_notes, load_judge, rows_to_judge
+from vpbench.run.judge import Judge, JudgeStage, judge_facts, judge_notes, rows_to_judge
+from vpbench.run.models import Models
 from vpbench.run.request import Request
 from vpbench.run.score import ScoreStage
 from vpbench.store import folder_name
@@ -134,15 +136,21 @@ class Scored:
     usage: Mapping[str, float] = field(default_factory=dict)
 
 
-def prepare(found: Found[BaseTask], request: Request, progress: Progress, planned: Plan | None = None) -> Prepared:
+def prepare(
+    found: Plugin[BaseTask],
+    request: Request,
+    progress: Progress,
+    planned: CandidatePlan | None = None,
+    models: Models | None = None,
+) -> Prepared:
     """Load questions and candidates, where they aren't `planned`, and grade them. Raises `DataError`, `ConfigError`."""
-    planned = planned or plan(found, request, progress)
+    models = models or Models()
+    planned = planned or plan(found, request, progress, models)
     started = time.perf_counter()
     task, pool, rows = planned.task, planned.pool, planned.rows
     about = {"task": task.name, "task_version": task.version, "data": planned.questions.fingerprint}
     key = {**about, "pool": dict(pool.key)}
-    questions = {id: planned.questions.questions[id] for id in rows}
-    verdicts, judge, notes = _verdicts(found, planned, questions, key, request, progress)
+    verdicts, judge, notes = _verdicts(found, planned, key, request, progress, models)
     seconds = {**planned.seconds, "grade": time.perf_counter() - started}
     origin, revision = _origin(planned.questions.origin, request), planned.questions.revision
     return Prepared(
@@ -155,7 +163,7 @@ def prepare(found: Found[BaseTask], request: Request, progress: Progress, planne
         seconds,
         task,
         pool,
-        questions,
+        planned.used_questions,
         rows,
         verdicts,
         judge,
@@ -164,25 +172,26 @@ def prepare(found: Found[BaseTask], request: Request, progress: Progress, planne
 
 
 def _verdicts(
-    found: Found[BaseTask],
-    planned: Plan,
-    questions: Mapping[str, Question],
+    found: Plugin[BaseTask],
+    planned: CandidatePlan,
     key: Mapping[str, Any],
     request: Request,
     progress: Progress,
+    models: Models,
 ) -> tuple[dict[RowKey, Verdict], dict[str, Any] | None, list[str]]:
     """The verdicts, the facts of the judge if it had a part in them, and notes on its part."""
-    task, pool, rows = planned.task, planned.pool, planned.rows
+    task, pool, rows, questions = planned.task, planned.pool, planned.rows, planned.used_questions
     if request.trust_verdicts:
         return given_verdicts(rows, list(questions)), None, []
     asked = rows_to_judge(task, questions, rows) if request.grading == "official" else []
     grade_key = {**key, "grading": request.grading, "grader_code": grader_code(found)}
     judge = stage = None
     if request.judge is not None and asked:
-        judge = load_judge(request.judge, request.judge_args)
+        judge = Judge(request.judge, models.generator(request.judge, request.judge_args))
         grade_key["judge"] = judge.identity()
-        allowed = request.max_error_rate * sum(map(len, rows.values()))
-        stage = JudgeStage(judge, request.output, task.name, pool.name, allowed)
+        total = sum(map(len, rows.values()))
+        allowance = Allowance(f"grading with judge {judge.spec}", "rows", total, request.max_error_rate)
+        stage = JudgeStage(judge, request.output, task.name, pool.name, allowance)
     folder = request.output / "verdicts" / folder_name(task.name, pool.name, request.grading, key=grade_key)
     before = judge.generator.usage() if judge else {}
     grading = GradeStage(task, request.grading, progress, request.max_error_rate, stage)
@@ -191,7 +200,7 @@ def _verdicts(
     return verdicts, facts, judge_notes(asked, verdicts, judge)
 
 
-def prepare_steps(found: Found[BaseTask], request: Request) -> PreparedSteps:
+def prepare_steps(found: Plugin[BaseTask], request: Request) -> PreparedSteps:
     """Load a step task's solutions. Raises `DataError`."""
     started = time.perf_counter()
     task = found.cls()
@@ -299,7 +308,7 @@ def _origin(place: str, request: Request) -> str:
     return "the miniature world" if request.nano else place
 
 
-def grader_code(found: Found[BaseTask]) -> str:
+def grader_code(found: Plugin[BaseTask]) -> str:
     """What identifies the code that grades for a task: its own file and every file of `vpbench.grade`."""
     import vpbench.grade
 

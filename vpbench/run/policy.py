@@ -1,11 +1,11 @@
-"""Candidates of a task from a policy: what is to be drawn, and the drawing of it."""
+"""What is to be drawn from a policy: how many candidates of which questions, sampled how, and where they are kept."""
 
 from __future__ import annotations
 
-import gzip
+import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,108 +13,122 @@ from typing import Any
 from vpbench.base import Task
 from vpbench.data import QuestionSet, load_questions
 from vpbench.errors import ConfigError
-from vpbench.generate import Generator, Message, load_generator, used_since
-from vpbench.progress import Progress
-from vpbench.records import RowKey
-from vpbench.run.draw import Drawing, candidates_key, sample_stage
-from vpbench.store import folder_name, write_atomic
+from vpbench.generate import Generator, Message, Sampling, used_since
+from vpbench.models.checkpoint import NotFetched
+from vpbench.prompts import PromptStyle
+from vpbench.run.models import Models
+from vpbench.store import folder_name
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How candidates are drawn; field names are the command line's. `policy` is "BACKEND:MODEL".
+
+    With `first_greedy`, candidate 0 of every question is the greedy response, the others are sampled.
+    """
+
+    policy: str
+    policy_args: Mapping[str, str] = field(default_factory=dict)
+    samples: int = 128
+    sampling: Sampling = Sampling()
+    first_greedy: bool = False
+    seed: int = 0
+    prompt: PromptStyle = "chain-of-thought"
+
+    def __post_init__(self) -> None:
+        if self.sampling.temperature == 0 and self.samples > 1:
+            raise ConfigError("--temperature 0 draws the same response every time; give --samples 1 as well")
+
+    @property
+    def name(self) -> str:
+        """The policy's short name."""
+        return self.policy.rstrip("/").rpartition("/")[2].rpartition(":")[2]
 
 
 @dataclass(frozen=True)
 class SamplePlan:
-    """What to draw: `conversations` are those of the questions to be asked, by id; `prompts` are of all questions.
+    """What to draw for a task: `prompts` are those of all its questions by id, `asked` the questions to be asked.
 
-    `about` names task and data. `used_before` is what the generator had used when this was planned.
+    `used_before` is what the generator had used when this was planned.
     """
 
+    task: Task
     drawing: Drawing
     questions: QuestionSet
-    conversations: dict[str, tuple[Message, ...]]
+    prompts: Mapping[str, str]
+    asked: tuple[str, ...]
     generator: Generator
-    about: Mapping[str, Any]
-    prompts: Sequence[str]
     output: Path
     used_before: Mapping[str, float]
 
     @cached_property
+    def conversations(self) -> dict[str, tuple[Message, ...]]:
+        """What the policy is asked, by question."""
+        questions = self.questions.questions
+        return {id: (Message("user", self.prompts[id], questions[id].images),) for id in self.asked}
+
+    @cached_property
     def key(self) -> Mapping[str, Any]:
-        """All that determines the candidates. Raises `ConfigError` for a policy that can't be had."""
-        return candidates_key(self.about, self.generator, self.drawing, self.prompts)
+        """All that determines the candidates. Raises `ConfigError` for a policy that can't be had.
+
+        The number of samples isn't part of it, so that more are added to those that are there.
+        """
+        drawing, sampling = self.drawing, self.drawing.sampling
+        return {
+            "task": self.task.name,
+            "task_version": self.task.version,
+            "data": self.questions.fingerprint,
+            "policy": self.generator.identity(),
+            "prompt": drawing.prompt,
+            "prompts": hashlib.sha256(json.dumps(list(self.prompts.values())).encode()).hexdigest(),
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "max_tokens": sampling.max_tokens,
+            "first_greedy": drawing.first_greedy,
+            "seed": drawing.seed,
+        }
 
     @cached_property
     def folder(self) -> Path:
         """Where the candidates are kept. Raises as `key` does."""
-        return self.output / "candidates" / folder_name(self.about["task"], self.drawing.name, key=self.key)
+        return self.output / "candidates" / folder_name(self.task.name, self.drawing.name, key=self.key)
 
+    def used(self) -> dict[str, float]:
+        """What the policy has used since this was planned."""
+        return used_since(self.used_before, self.generator.usage())
 
-class Policies:
-    """The policies of one command, each loaded once for all its tasks, and kept in memory as long as this is."""
+    def facts(self) -> dict[str, Any]:
+        """What a result says of how its candidates were drawn, and what that used in this run."""
+        names = ("policy", "prompt", "temperature", "top_p", "max_tokens", "first_greedy", "seed")
+        facts = {name: self.key[name] for name in names}
+        return {**facts, "samples": self.drawing.samples, "used_in_this_run": self.used()}
 
-    def __init__(self) -> None:
-        self._loaded: dict[Any, Generator] = {}
-
-    def generator(self, drawing: Drawing) -> Generator:
-        """The policy that is drawn from, with its settings. Raises `ConfigError` as `load_generator` does."""
-        key = (drawing.policy, *sorted(drawing.settings.items()))
-        if key not in self._loaded:
-            self._loaded[key] = load_generator(drawing.policy, drawing.settings)
-        return self._loaded[key]
+    def describe(self) -> list[str]:
+        """What is to be drawn, in lines for people; of a policy that a dry run doesn't fetch, where it comes from."""
+        drawing, sampling = self.drawing, self.drawing.sampling
+        first = "candidate 0 greedy, " if drawing.first_greedy else ""
+        try:
+            policy, rows = f"{drawing.policy} {json.dumps(self.generator.identity())}", [f"rows      {self.folder}"]
+        except NotFetched as error:
+            policy, rows = str(error), []
+        return [
+            f"data      {self.questions.origin}: {len(self.asked)} questions",
+            f"policy    {policy}",
+            f"sampling  {drawing.samples} candidates per question, {first}temperature {sampling.temperature:g}, top-p "
+            f"{sampling.top_p:g}, at most {sampling.max_tokens} tokens, prompt {drawing.prompt}, seed {drawing.seed}",
+            *rows,
+        ]
 
 
 def plan_sample(
-    task: Task, data: Path | None, limit: int | None, drawing: Drawing, output: Path, policies: Policies | None = None
+    task: Task, data: Path | None, limit: int | None, drawing: Drawing, output: Path, models: Models
 ) -> SamplePlan:
     """Load the questions and find the policy's backend. Raises `DataError`, `ConfigError`."""
     questions = load_questions(task, data)
-    texts = {
+    prompts = {
         id: question.text if drawing.prompt == "question" else task.prompt(question)
         for id, question in questions.questions.items()
     }
-    generator = (policies or Policies()).generator(drawing)
-    about = {"task": task.name, "task_version": task.version, "data": questions.fingerprint}
-    conversations: dict[str, tuple[Message, ...]] = {
-        id: (Message("user", text, questions.questions[id].images),) for id, text in list(texts.items())[:limit]
-    }
-    prompts, used_before = list(texts.values()), dict(generator.usage())
-    return SamplePlan(drawing, questions, conversations, generator, about, prompts, output, used_before)
-
-
-def draw(plan: SamplePlan, max_error_rate: float, progress: Progress) -> dict[RowKey, dict[str, Any]]:
-    """The planned candidates, drawing those that are owed. Raises `TooManyFailures`, `ConfigError`."""
-    return sample_stage(
-        plan.folder, plan.key, plan.generator, plan.conversations, plan.drawing, max_error_rate, progress
-    )
-
-
-def used(plan: SamplePlan) -> dict[str, float]:
-    """What the policy has used since this was planned."""
-    return used_since(plan.used_before, plan.generator.usage())
-
-
-def drawing_facts(plan: SamplePlan) -> dict[str, Any]:
-    """What a result says of how its candidates were drawn, and what that used in this run."""
-    names = ("policy", "prompt", "temperature", "top_p", "max_tokens", "first_greedy", "seed")
-    told = {name: plan.key[name] for name in names}
-    return {**told, "samples": plan.drawing.samples, "used_in_this_run": used(plan)}
-
-
-def export_pool(plan: SamplePlan, rows: Mapping[RowKey, Mapping[str, Any]], path: Path) -> None:
-    """Write drawn candidates as JSONL (.gz: compressed), one question per line with its prompt, for `--pool`.
-
-    Candidates that could not be drawn are left out. Raises `ConfigError` if the file can't be written.
-    """
-    candidates: dict[str, list[dict[str, Any]]] = {id: [] for id in plan.conversations}
-    for (id, index), row in rows.items():
-        if row["error"] is None:
-            told = {name: row[name] for name in ("response", "finish_reason", "tokens")}
-            candidates[id].append({"index": index, "policy": plan.drawing.policy, **told})
-    lines = [
-        json.dumps({"question_id": id, "prompt": plan.conversations[id][0].text, "candidates": each}) + "\n"
-        for id, each in candidates.items()
-        if each
-    ]
-    data = "".join(lines).encode()
-    try:
-        write_atomic(path, gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
-    except OSError as error:
-        raise ConfigError(f"{path}: can't be written ({error.strerror}); choose another file by --export") from error
+    generator = models.generator(drawing.policy, drawing.policy_args)
+    asked = tuple(prompts)[:limit]
+    return SamplePlan(task, drawing, questions, prompts, asked, generator, output, dict(generator.usage()))

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from vpbench.base import BaseTask, StepTask
-from vpbench.data import task_places
+from vpbench.data import task_folders
 from vpbench.data.miniature import POOL, nano_folder, nano_model
 from vpbench.errors import ConfigError
-from vpbench.plugins import Found, all_tasks, find_task
-from vpbench.progress import Echo, silent
+from vpbench.plugins import Plugin, all_tasks, find_task
+from vpbench.progress import Echo
 from vpbench.prompts import Sampling
 from vpbench.records import GradingMode
-from vpbench.run.draw import Drawing
+from vpbench.run.policy import Drawing
 from vpbench.settings import from_options
 
 DEFAULT_SAMPLES = 128
@@ -40,10 +40,15 @@ class Request:
     output: Path = Path("runs")
 
 
-def requests(names: Sequence[str], request: Request, echo: Echo = silent) -> list[tuple[Found[BaseTask], Request]]:
-    """Each task with its request; with "all", `--data` holds a folder per task, and `echo` is told which has none.
+def drawing_of(options: Mapping[str, Any], samples: int) -> Drawing:
+    """How the command line asks to draw, `samples` candidates per question. Raises `ConfigError`."""
+    return from_options(Drawing, {**options, "samples": samples, "sampling": from_options(Sampling, options)})
 
-    Raises `ConfigError`.
+
+def requests(names: Sequence[str], request: Request, echo: Echo) -> list[tuple[Plugin[BaseTask], Request]]:
+    """Each task with its request; with "all", `--data` holds a folder per task. Raises `ConfigError`.
+
+    `echo` is told which tasks are left out.
     """
     if request.nano and request.data is not None:
         raise ConfigError(f"--nano brings its own data; leave --data {request.data} out")
@@ -52,7 +57,7 @@ def requests(names: Sequence[str], request: Request, echo: Echo = silent) -> lis
         folders = dict.fromkeys(plugins, request.data)
     else:
         plugins = {name: task for name, task in sorted(all_tasks().items()) if not issubclass(task.cls, StepTask)}
-        folders = task_places(request.data, list(plugins), echo)
+        folders = task_folders(request.data, list(plugins), echo)
     asked = [(plugins[name], replace(request, data=folder)) for name, folder in folders.items()]
     return [(task, _in_nano(task, task_request) if request.nano else task_request) for task, task_request in asked]
 
@@ -78,16 +83,10 @@ def check(task: type[BaseTask], request: Request) -> None:
         )
 
 
-def _in_nano(found: Found[BaseTask], request: Request) -> Request:
+def _in_nano(found: Plugin[BaseTask], request: Request) -> Request:
     """The miniature world's data, its candidates where nothing else brings any, and its policy where that is asked."""
     folder, drawing = nano_folder(found.cls.name), request.drawing
     if drawing is not None and drawing.policy == NANO_POLICY:
         drawing = replace(drawing, policy=str(nano_model("policy")), prompt="question")
     brought = issubclass(found.cls, StepTask) or request.drawing is not None or request.pool is not None
     return replace(request, data=folder, drawing=drawing, pool=request.pool if brought else folder / POOL)
-
-
-def drawing_of(options: Mapping[str, Any], default_samples: int) -> Drawing:
-    """What options of the command line ask to draw; `policy` is one of them. Raises `ConfigError`."""
-    drawing = from_options(Drawing, {**options, "samples": options.get("samples") or default_samples})
-    return replace(drawing, settings=options.get("policy_args", {}), sampling=from_options(Sampling, options))

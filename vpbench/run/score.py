@@ -8,7 +8,7 @@ response that is final.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from vpbench.run.allowance import Allowance
 from vpbench.run.checks import checked_scores
 from vpbench.run.executor import Executor, LocalExecutor
 from vpbench.run.prefetch import Prefetch
-from vpbench.store import RowStore, content_hash
+from vpbench.store import SCORES, RowStore, content_hash
 
 Item = tuple[Question, Sequence[Candidate]]
 
@@ -52,7 +52,7 @@ class ScoreStage:
         Raises `TooManyFailures`, and `CriticError` for what concerns the critic as a whole; what is done is kept.
         """
         keys = [candidate.key for id in questions for candidate in candidates[id]]
-        allowance = Allowance(f"scoring with {self.critic.name}", len(keys), self.max_error_rate)
+        allowance = Allowance(f"scoring with {self.critic.name}", "rows", len(keys), self.max_error_rate)
         title = f"scoring {key['task']} ({self.critic.name})"
         with RowStore(folder, "scores", key) as store, self.progress(title, len(keys)) as bar:
             items = [
@@ -72,7 +72,7 @@ class ScoreStage:
                 rows = items[position][1]
                 for candidate, score in zip(rows, scores, strict=True):
                     content = content_hash(candidate.response, candidate.steps)
-                    store.append(candidate.key, {**asdict(score), "content": content})
+                    store.append(candidate.key, {**SCORES.to_row(score), "content": content})
                 store.flush()
                 bar.update(len(rows))
                 uncounted += [candidate.key for candidate in rows]
@@ -81,7 +81,7 @@ class ScoreStage:
                     _count(uncounted, store, allowance)
                     uncounted.clear()
             _count(uncounted, store, allowance)
-            return {row_key: _score(store.rows[row_key]) for row_key in keys}
+            return {row_key: SCORES.from_row(store.rows[row_key]) for row_key in keys}
 
     def _tell_reused(self, items: Sequence[Item], folder: Path) -> None:
         done = sum(not rows for _, rows in items)
@@ -156,8 +156,3 @@ def _count(row_keys: Sequence[RowKey], store: RowStore, allowance: Allowance) ->
 def _owed(candidate: Candidate, row: Mapping[str, Any] | None) -> bool:
     """Whether there is no score of this very response, or one that failed for a reason that may be gone."""
     return row is None or row["retry"] or row.get("content") != content_hash(candidate.response, candidate.steps)
-
-
-def _score(row: Mapping[str, Any]) -> Score:
-    steps = row["steps"]
-    return Score(row["value"], None if steps is None else tuple(steps), row["reason"])

@@ -16,12 +16,13 @@ from typing import Any, TypeVar
 
 from vpbench.base import BaseTask, StepTask
 from vpbench.errors import ConfigError, VpbenchError
-from vpbench.plugins import Found, all_critics
+from vpbench.plugins import Plugin, all_critics
 from vpbench.pools.scores import read_scores
 from vpbench.progress import Echo, Progress
+from vpbench.prompts import Sampling
 from vpbench.run.analysis import Analysis
-from vpbench.run.candidates import Plan, plan
-from vpbench.run.judge import forget_judge
+from vpbench.run.candidates import CandidatePlan, plan
+from vpbench.run.models import Models
 from vpbench.run.pipeline import (
     Prepared,
     PreparedSteps,
@@ -33,14 +34,31 @@ from vpbench.run.pipeline import (
     score,
     use_scores,
 )
-from vpbench.run.policy import Policies
+from vpbench.run.policy import Drawing
 from vpbench.run.request import DEFAULT_SAMPLES, Request, check, drawing_of, requests
-from vpbench.settings import from_options
+from vpbench.settings import check_claimed, from_options
 
-Asked = tuple[Found[BaseTask], Request]
+Asked = tuple[Plugin[BaseTask], Request]
 Scorer = Callable[[Prepared | PreparedSteps], Scored]
 Work = TypeVar("Work")
 Done = TypeVar("Done")
+
+
+@dataclasses.dataclass(frozen=True)
+class CriticOptions:
+    """Which critic scores, or which file the scores come from; field names are the command line's."""
+
+    critic_model: str | None = None
+    critic_args: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    released_tokenization: bool = False
+    scores: Path | None = None
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The critics' settings, as text."""
+        model = {} if self.critic_model is None else {"model": self.critic_model}
+        released = {"released_tokenization": "true"} if self.released_tokenization else {}
+        return {**self.critic_args, **model, **released}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,34 +74,32 @@ class Study:
 
 
 def study_of(tasks: Sequence[str], critics: Sequence[str], options: Mapping[str, Any], echo: Echo) -> Study:
-    """The study that options of the command line ask for. Raises `ConfigError` for one that can't be carried out."""
+    """The study that options of the command line ask for; `echo` is told which tasks are left out.
+
+    Raises TypeError for an unknown option, `ConfigError` for what can't be carried out.
+    """
     from vpbench.stats import aggregate
 
-    analysis = from_options(Analysis, options)
+    check_claimed(options, Analysis, Request, Drawing, Sampling, CriticOptions)
+    analysis, scoring = from_options(Analysis, options), from_options(CriticOptions, options)
     aggregate((1.0,), analysis.aggregate)  # a name that doesn't exist is told before the work, not after it
     request = _request(options, analysis)
-    settings = dict(options.get("critic_args", {}))
-    if options.get("critic_model") is not None:
-        settings["model"] = options["critic_model"]
-    if options.get("released_tokenization"):
-        settings["released_tokenization"] = "true"
-    scores = options.get("scores")
-    if scores is not None and len(critics) > 1:
+    if scoring.scores is not None and len(critics) > 1:
         raise ConfigError("--scores is one critic's file; give at most one --critic to name it")
     asked = requests(tasks, request, echo)
-    for found, task_request in asked:
-        check(found.cls, task_request)
+    for plugin, task_request in asked:
+        check(plugin.cls, task_request)
     critics = tuple(all_critics()) if list(critics) == ["all"] else tuple(critics)
-    if not critics and scores is None:
+    if not critics and scoring.scores is None:
         critics = _nano_critics() if request.nano else ()
         if not critics:
             raise ConfigError("no critic: give --critic NAME (see `vpbench list`) or --scores FILE")
-    return Study(tuple(asked), critics, settings, scores, request.nano, analysis)
+    return Study(tuple(asked), critics, scoring.settings, scoring.scores, request.nano, analysis)
 
 
 def _nano_critics() -> tuple[str, ...]:
     """The critics that the miniature process reward model is for."""
-    return tuple(name for name, found in all_critics().items() if found.cls.nano_settings.get("model") == "prm")
+    return tuple(name for name, plugin in all_critics().items() if plugin.cls.nano_settings.get("model") == "prm")
 
 
 def _request(options: Mapping[str, Any], analysis: Analysis) -> Request:
@@ -91,7 +107,7 @@ def _request(options: Mapping[str, Any], analysis: Analysis) -> Request:
     if options.get("policy") is None:
         return request
     largest_n = max(analysis.ns or (DEFAULT_SAMPLES,))
-    drawing = drawing_of(options, largest_n)
+    drawing = drawing_of(options, options.get("samples") or largest_n)
     if analysis.ns and drawing.samples < largest_n:
         raise ConfigError(f"--n {largest_n} needs as many candidates per question; raise --samples {drawing.samples}")
     return dataclasses.replace(request, drawing=drawing)
@@ -110,15 +126,17 @@ def run_study(
     as it happens, and the first is raised at the end, with the others in its notes.
     """
     scorers = _scorers(study, progress, echo)
-    names = [found.cls.name for found, _ in study.tasks]
+    names = [plugin.cls.name for plugin, _ in study.tasks]
     failures: list[VpbenchError] = []
-    plans = _as_far_as_possible(
-        functools.partial(_candidates, Policies(), progress), study.tasks, names, failures, warn
-    )
+    models = Models()
+    plans = _as_far_as_possible(functools.partial(_candidates, models, progress), study.tasks, names, failures, warn)
+    models.forget()
     tasks = zip(study.tasks, plans, strict=False)
-    prepared = _as_far_as_possible(functools.partial(_prepare, study.analysis, progress), tasks, names, failures, warn)
+    prepared = _as_far_as_possible(
+        functools.partial(_prepare, models, study.analysis, progress), tasks, names, failures, warn
+    )
     del plans, tasks
-    forget_judge()
+    models.forget()
     results: list[Done] = []
     while scorers:  # no critic is kept, its checkpoint would stay in memory
         critic, scorer = scorers.pop(0)
@@ -152,16 +170,18 @@ def _as_far_as_possible(
     return done
 
 
-def _candidates(policies: Policies, progress: Progress, asked: Asked) -> Plan | None:
-    found, request = asked
-    return None if issubclass(found.cls, StepTask) else plan(found, request, progress, policies)
+def _candidates(models: Models, progress: Progress, asked: Asked) -> CandidatePlan | None:
+    plugin, request = asked
+    return None if issubclass(plugin.cls, StepTask) else plan(plugin, request, progress, models)
 
 
-def _prepare(analysis: Analysis, progress: Progress, task: tuple[Asked, Plan | None]) -> Prepared | PreparedSteps:
-    (found, request), planned = task
+def _prepare(
+    models: Models, analysis: Analysis, progress: Progress, task: tuple[Asked, CandidatePlan | None]
+) -> Prepared | PreparedSteps:
+    (plugin, request), planned = task
     if planned is None:
-        return prepare_steps(found, request)
-    prepared = prepare(found, request, progress, planned)
+        return prepare_steps(plugin, request)
+    prepared = prepare(plugin, request, progress, planned, models)
     _check_ns(prepared, analysis)
     return prepared
 

@@ -9,16 +9,15 @@ checkpoint's own where an image needs no resizing.
 
 from __future__ import annotations
 
-import base64
 import os
 import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from vpbench.endpoint.client import ChatClient, RequestFailed
+from vpbench.endpoint.messages import png_url
 from vpbench.endpoint.threads import RequestThreads
 from vpbench.errors import CriticError
 from vpbench.models.checkpoint import checkpoint_folder, read_json
@@ -75,7 +74,7 @@ class ServerStepScorer(StepScorer):
         """The images to send, or None without images; and how many tiles the server will cut of each."""
         grids = [tile_grid(*image.size, max_tiles, self.image_size) for image in images]
         counts = [columns * rows + (columns * rows > 1) for columns, rows in grids]
-        return (SentImages(tuple(map(_data_url, images)), sum(counts)) if images else None), counts
+        return (SentImages(tuple(map(png_url, images)), sum(counts)) if images else None), counts
 
     def prompt(self, question: str, steps: Sequence[str], tiles_per_image: Sequence[int]) -> StepPrompt:
         """See `StepScorer.prompt`. Raises `CriticError` as well for what a chat can't carry."""
@@ -191,9 +190,3 @@ def load_server_step_scorer(
         served=served or model,
         image_text=IMAGE_MARKER if original else IMAGE_CONTEXT,
     )
-
-
-def _data_url(image: Image) -> str:
-    buffer = BytesIO()
-    image.convert("RGB").save(buffer, "PNG")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

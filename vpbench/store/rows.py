@@ -20,22 +20,17 @@ from typing import Any
 
 from vpbench.errors import ConfigError, DataError
 from vpbench.records import RowKey
+from vpbench.store.codec import CANDIDATES, SCORES, VERDICTS
 from vpbench.store.files import write_atomic
 from vpbench.store.tables import parquet_bytes
 
 SEAL_ROWS = 50_000
 _SCHEMAS = {
-    "candidates": {"response": "string", "finish_reason": "string", "tokens": "integer", "error": "string"},
-    "verdicts": {
-        "extracted": "string",
-        "answer_class": "string",
-        "correct": "bool",
-        "reason": "string",
-        "content": "string",
-    },
+    "candidates": CANDIDATES.columns,
+    "verdicts": {**VERDICTS.columns, "content": "string"},
     "continuations": {"text": "string", "error": "string"},
     "replies": {"text": "string"},
-    "scores": {"value": "double", "steps": "list", "reason": "string", "retry": "bool", "content": "string"},
+    "scores": {**SCORES.columns, "content": "string"},
 }
 
 
@@ -107,8 +102,10 @@ class RowStore:
         number = 1 + max((int(path.stem[5:]) for path in self._folder.glob("part-*.parquet")), default=-1)
         data = parquet_bytes(self._unsealed, _SCHEMAS[self._kind])
         digest = hashlib.sha256(data).hexdigest()
+        # The checksum first: a kill in between leaves one without a part, which nobody reads.
         write_atomic(self._folder / f"part-{number:05d}.sha256", f"{digest}\n".encode())
         write_atomic(self._folder / f"part-{number:05d}.parquet", data)
+        # Only now: rows that are in both are the same rows, rows in neither would be lost.
         self._journal.truncate(0)
         os.fsync(self._journal.fileno())
         self._unsealed = {}

@@ -1,4 +1,4 @@
-"""Which versions of which packages made what is kept."""
+"""Versions of the packages that made what is kept, to be kept beside it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:
-    """The version of each of the packages that is installed."""
+    """The version of each package; one that isn't installed is left out."""
     installed = {}
     for package in packages:
         try:

@@ -1,7 +1,7 @@
 """Which solutions a step learns from, and how they lie in memory.
 
-A plan is made beforehand from lengths and a seed alone: every optimiser step gets its solutions, and they are divided
-into equally many micro-batches for every process. So how many processes there are changes nothing but rounding, the
+The plan is made beforehand from lengths and a seed alone: it gives every optimiser step its solutions, divided into
+equally many micro-batches for every process. So how many processes there are changes nothing but rounding, the
 number of steps is known before a weight is loaded, and a resumed run goes on where it was. A micro-batch is either one
 row of solutions packed one after another, or rows of similar length padded on the right.
 """
@@ -15,6 +15,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+from vpbench.recipe import Recipe
 from vpbench.train.examples import Encoder, Example, identity
 
 WINDOW = 16
@@ -23,7 +24,8 @@ WINDOW = 16
 
 @dataclass(frozen=True, slots=True)
 class MicroBatch:
-    """Places of the solutions that run at once, and the step they belong to; one that isn't `counted` only fills up."""
+    """Numbers of the solutions that run at once, and the step they belong to; one that isn't `counted` only gives a
+    process work while others have theirs."""
 
     step: int
     solutions: tuple[int, ...]
@@ -31,7 +33,7 @@ class MicroBatch:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class BatchPlan:
     """All micro-batches in order, `per_step` of them for each of the `steps` optimiser steps."""
 
     steps: int
@@ -39,20 +41,17 @@ class Plan:
     micro: tuple[MicroBatch, ...]
 
 
-def plan_batches(
-    lengths: Sequence[int], batch_size: int, batch_tokens: int, processes: int, epochs: int, seed: int, packing: bool
-) -> Plan:
-    """Divide solutions of these lengths (tokens). No micro-batch has more than `batch_tokens` tokens, padding
-    included, unless it is a single solution."""
-    rng = random.Random(seed)
-    steps = [batch for _ in range(epochs) for batch in _epoch(lengths, batch_size, rng, packing)]
-    fewest = max(sum(lengths[place] for place in step) for step in steps) // batch_tokens + 1
-    parts = -(-min(fewest, batch_size) // processes) * processes
+def plan_batches(lengths: Sequence[int], recipe: Recipe, processes: int) -> BatchPlan:
+    """Divide solutions of these lengths (tokens); of the recipe the epochs, the sizes of batches, the seed and packing
+    count. No micro-batch has more than `batch_tokens` tokens, padding included, unless it is a single solution."""
+    packing, rng = bool(recipe.packing), random.Random(recipe.seed)
+    steps = [batch for _ in range(recipe.epochs) for batch in _epoch(lengths, recipe.batch_size, rng, packing)]
+    fewest = max(sum(lengths[number] for number in step) for step in steps) // recipe.batch_tokens + 1
+    parts = -(-min(fewest, recipe.batch_size) // processes) * processes
     while True:
         divided = [divide(step, lengths, parts, packing) for step in steps]
-        if all(
-            len(part) < 2 or used_tokens(part, lengths, packing) <= batch_tokens for step in divided for part in step
-        ):
+        several = (part for step in divided for part in step if len(part) > 1)
+        if all(used_tokens(part, lengths, packing) <= recipe.batch_tokens for part in several):
             break
         parts += processes
     micro = tuple(
@@ -60,7 +59,7 @@ def plan_batches(
         for number, step in enumerate(divided)
         for part in step
     )
-    return Plan(len(steps), parts, micro)
+    return BatchPlan(len(steps), parts, micro)
 
 
 def _epoch(lengths: Sequence[int], size: int, rng: random.Random, packing: bool) -> list[list[int]]:
@@ -68,9 +67,9 @@ def _epoch(lengths: Sequence[int], size: int, rng: random.Random, packing: bool)
     rng.shuffle(order)
     window = size if packing else WINDOW * size
     sorted_within = [
-        place
+        number
         for start in range(0, len(order), window)
-        for place in sorted(order[start : start + window], key=lengths.__getitem__)
+        for number in sorted(order[start : start + window], key=lengths.__getitem__)
     ]
     batches = [sorted_within[start : start + size] for start in range(0, len(order), size)]
     rng.shuffle(batches)
@@ -82,19 +81,19 @@ def divide(step: Sequence[int], lengths: Sequence[int], parts: int, packing: boo
     if not packing:
         bounds = [len(step) * part // parts for part in range(parts + 1)]
         return [list(step[start:end]) for start, end in zip(bounds, bounds[1:], strict=False)]
-    found: list[list[int]] = [[] for _ in range(parts)]
+    divided: list[list[int]] = [[] for _ in range(parts)]
     filled = [0] * parts
-    for place in sorted(step, key=lengths.__getitem__, reverse=True):
+    for number in sorted(step, key=lengths.__getitem__, reverse=True):
         emptiest = filled.index(min(filled))
-        found[emptiest].append(place)
-        filled[emptiest] += lengths[place]
-    return found
+        divided[emptiest].append(number)
+        filled[emptiest] += lengths[number]
+    return divided
 
 
 def used_tokens(part: Sequence[int], lengths: Sequence[int], packing: bool) -> int:
     """Tokens of a micro-batch, padding included."""
-    own = [lengths[place] for place in part]
-    return sum(own) if packing else len(own) * max(own)
+    counts = [lengths[number] for number in part]
+    return sum(counts) if packing else len(counts) * max(counts)
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,7 @@ class MicroBatches:
     """
 
     examples: Sequence[Example]
-    plan: Plan
+    plan: BatchPlan
     encoder: Encoder
     weights: Mapping[int, float]
     packing: bool
@@ -120,29 +119,32 @@ class MicroBatches:
         import torch
 
         micro = self.plan.micro[number]
-        own = [self.examples[place] for place in micro.solutions]
-        encoded = [self.encoder.encode(each.question, each.steps, each.labels if self.teach else ()) for each in own]
+        examples = [self.examples[number] for number in micro.solutions]
+        encoded = [
+            self.encoder.encode(example.question, example.steps, example.labels if self.teach else ())
+            for example in examples
+        ]
         sequences = [ids for ids, _ in encoded]
         width = 0 if self.packing else max(map(len, sequences))
         starts = accumulate((width or len(ids) for ids in sequences), initial=0)
-        places = [start + place for start, (_, readouts) in zip(starts, encoded, strict=False) for place in readouts]
-        labels = [label for each in own for label in each.labels]
+        shifted = zip(starts, (readouts for _, readouts in encoded), strict=False)
+        labels = [label for example in examples for label in example.labels]
         scale = micro.counted / self._step_weight(micro.step)
         arguments = {
             **_rows(sequences, width),
-            "places": torch.tensor(places),
-            "targets": torch.tensor([self.encoder.minus if label < 0 else self.encoder.plus for label in labels]),
+            "readouts": torch.tensor([start + readout for start, readouts in shifted for readout in readouts]),
+            "targets": torch.tensor([self.encoder.label_id(label) for label in labels]),
             "weights": torch.tensor([self.weights[label] * scale for label in labels]),
         }
-        return {**arguments, **self._pictures(own)}
+        return {**arguments, **self._pictures(examples)}
 
     def _step_weight(self, step: int) -> float:
         first = step * self.plan.per_step
-        counted = (each for each in self.plan.micro[first : first + self.plan.per_step] if each.counted)
-        labels = (label for each in counted for place in each.solutions for label in self.examples[place].labels)
+        counted = (micro for micro in self.plan.micro[first : first + self.plan.per_step] if micro.counted)
+        labels = (label for micro in counted for number in micro.solutions for label in self.examples[number].labels)
         return sum(self.weights[label] for label in labels)
 
-    def _pictures(self, own: Sequence[Example]) -> dict[str, Any]:
+    def _pictures(self, examples: Sequence[Example]) -> dict[str, Any]:
         """Tiles of the different questions, each once, and for every solution in turn which tiles it shows."""
         import torch
 
@@ -151,7 +153,7 @@ class MicroBatches:
         at: dict[tuple[Path | str, ...], range] = {}
         order: list[int] = []
         count = 0
-        for images in (each.question.images for each in own if each.question.images):
+        for images in (example.question.images for example in examples if example.question.images):
             shown = tuple(map(identity, images))
             if shown not in at:
                 tiles, counts = scorer.tiles([image.open() for image in images], self.encoder.max_tiles)
@@ -171,7 +173,7 @@ def _rows(sequences: Sequence[Sequence[int]], width: int) -> dict[str, Any]:
 
     if width:
         return {"input_ids": torch.tensor([[*ids, *[0] * (width - len(ids))] for ids in sequences])}
-    positions = [place for ids in sequences for place in range(len(ids))]
+    positions = [position for ids in sequences for position in range(len(ids))]
     return {
         "input_ids": torch.tensor([[token for ids in sequences for token in ids]]),
         "position_ids": torch.tensor([positions]),

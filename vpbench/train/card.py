@@ -2,51 +2,50 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from vpbench.errors import DataError
 from vpbench.recipe import Recipe
-
-PACKAGES = ("vpbench", "torch", "transformers", "accelerate", "peft")
-"""Whose versions a card names."""
-
-
-def file_record(path: Path) -> dict[str, str]:
-    """Name and SHA-256 of a file. Raises `DataError` if it can't be read."""
-    try:
-        with path.open("rb") as file:
-            return {"file": path.name, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
-    except OSError as error:
-        raise DataError(
-            f"{path}: can't be read ({error.strerror}); --data takes files of labelled solutions"
-        ) from error
+from vpbench.terminal import markdown_table
+from vpbench.train.settings import RunIdentity
 
 
-def card(critic: str, title: str, settings: Mapping[str, Any], outcome: Mapping[str, Any], recipe: Recipe) -> str:
-    """The README.md. `settings` is what identifies the run, `outcome` what it counted and measured."""
-    labels = outcome["labels"]
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run counted and measured: `labels` by sign, `left_out` by reason, the last `metrics`, `versions` of what
+    trained, and the Trainer's log. Field names are keys of `training.json`."""
+
+    solutions: int
+    labels: Mapping[str, int]
+    left_out: Mapping[str, int]
+    steps: int
+    metrics: Mapping[str, float]
+    versions: Mapping[str, str]
+    log: list[dict[str, Any]]
+
+
+def card(title: str, identity: RunIdentity, outcome: Outcome) -> str:
+    """The README.md of a critic with this title."""
+    recipe, labels = identity.recipe, outcome.labels
     sections = [
-        f"---\nlibrary_name: transformers\nbase_model: {settings['base']}\ntags: [vpbench, {critic}]\n---\n",
-        f"# {title}, trained from {settings['base']}\n",
+        f"---\nlibrary_name: transformers\nbase_model: {identity.base}\ntags: [vpbench, {identity.critic}]\n---\n",
+        f"# {title}, trained from {identity.base}\n",
         "Step scores and Best-of-N with this checkpoint:\n",
-        f"    vpbench run --critic {critic} --critic-model FOLDER --task TASK --pool FILE\n",
+        f"    vpbench run --critic {identity.critic} --critic-model FOLDER --task TASK --pool FILE\n",
         "## Data\n",
-        _table(("file", "SHA-256"), [(each["file"], each["sha256"]) for each in settings["data"]]),
-        f"{outcome['solutions']} solutions with {sum(labels.values())} labels: {labels['+']} `+`, {labels['-']} `-`. "
-        f"{_left_out(outcome['left_out'])}\n",
+        markdown_table([(file.file, file.sha256) for file in identity.data], ["file", "SHA-256"]) + "\n",
+        f"{outcome.solutions} solutions with {sum(labels.values())} labels: {labels['+']} `+`, {labels['-']} `-`. "
+        f"{_left_out(outcome.left_out)}\n",
         _rule(recipe),
         "## Recipe\n",
-        _table(("setting", "value"), [(name, str(value)) for name, value in dataclasses.asdict(recipe).items()]),
-        f"AdamW with betas {recipe.BETAS[0]} and {recipe.BETAS[1]}, cosine to 0, {outcome['steps']} steps on "
-        f"{settings['processes']} process(es). Fingerprint of the base: `{settings['base_fingerprint']}`.\n",
+        markdown_table(list(asdict(recipe).items()), ["setting", "value"]) + "\n",
+        f"AdamW with betas {recipe.BETAS[0]} and {recipe.BETAS[1]}, cosine to 0, {outcome.steps} steps on "
+        f"{identity.processes} process(es). Fingerprint of the base: `{identity.base_fingerprint}`.\n",
         "## Measured\n",
-        _table(("metric", "value"), [(name, f"{value:.4f}") for name, value in outcome["metrics"].items()]),
+        markdown_table([(name, f"{value:.4f}") for name, value in outcome.metrics.items()], ["metric", "value"]) + "\n",
         "## Versions\n",
-        _table(("package", "version"), list(outcome["versions"].items())),
+        markdown_table(list(outcome.versions.items()), ["package", "version"]) + "\n",
     ]
     return "\n".join(sections)
 
@@ -63,8 +62,3 @@ def _left_out(counts: Mapping[str, int]) -> str:
     if not counts:
         return "None was left out."
     return "Left out: " + ", ".join(f"{count} ({reason})" for reason, count in counts.items()) + "."
-
-
-def _table(head: tuple[str, str], rows: Sequence[tuple[str, str]]) -> str:
-    lines = [f"| {head[0]} | {head[1]} |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)]
-    return "\n".join(lines) + "\n"

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vpbench.recipe import Recipe
-from vpbench.train.batches import Plan, used_tokens
+from vpbench.train.batches import BatchPlan, used_tokens
 from vpbench.train.examples import Example
 
 GIB = 2**30
@@ -47,28 +47,28 @@ class Estimate:
             "optimiser": self.optimiser,
             "activations": self.activations,
         }
-        told = ", ".join(f"{what} {size / GIB:.3g}" for what, size in parts.items())
+        shares = ", ".join(f"{what} {size / GIB:.3g}" for what, size in parts.items())
         return [
             f"steps          {self.steps} of {recipe.batch_size} solutions, {recipe.epochs} epoch(s), each in "
             f"{per_step} micro-batches of at most {self.micro_batch_tokens} tokens on {processes} process(es)",
             f"tokens         {self.tokens:,} with images, {self.labels:,} of them labels",
             f"parameters     {self.trained:,} trained, {self.frozen:,} frozen",
             f"compute        {self.flops / 1e15:.4g} PFLOP",
-            f"memory         {total / GIB:.3g} GiB per process: {told} GiB",
+            f"memory         {total / GIB:.3g} GiB per process: {shares} GiB",
         ]
 
 
-def estimate(model: Any, examples: Sequence[Example], plan: Plan, recipe: Recipe, shards: int) -> Estimate:
+def estimate(model: Any, examples: Sequence[Example], plan: BatchPlan, recipe: Recipe, shards: int) -> Estimate:
     """`model` is native, its parameters may have no memory; the recipe says whether rows are packed, None being no.
     `shards` processes share what FSDP divides (1: none)."""
     counts = _parameters(model, recipe)
-    lengths = [each.length for each in examples]
-    used = [place for each in plan.micro if each.counted for place in each.solutions]
-    tokens = sum(lengths[place] for place in used)
-    largest = max(used_tokens(each.solutions, lengths, bool(recipe.packing)) for each in plan.micro)
-    labels = [sum(map(bool, examples[place].labels)) for place in range(len(examples))]
-    most_labels = max(sum(labels[place] for place in each.solutions) for each in plan.micro)
-    patches = sum(examples[place].image_tokens for place in used) * model.config.downsample_ratio**-2
+    lengths = [example.length for example in examples]
+    used = [number for micro in plan.micro if micro.counted for number in micro.solutions]
+    tokens = sum(lengths[number] for number in used)
+    largest = max(used_tokens(micro.solutions, lengths, bool(recipe.packing)) for micro in plan.micro)
+    labels = [sum(map(bool, examples[number].labels)) for number in range(len(examples))]
+    most_labels = max(sum(labels[number] for number in micro.solutions) for micro in plan.micro)
+    patches = sum(examples[number].image_tokens for number in used) * model.config.downsample_ratio**-2
     passes = (4 if recipe.lora_rank else 6) + 2 * recipe.gradient_checkpointing
     flops = passes * counts["language"] * tokens
     flops += (2 if recipe.freeze_vision else passes) * counts["vision"] * patches
@@ -76,7 +76,7 @@ def estimate(model: Any, examples: Sequence[Example], plan: Plan, recipe: Recipe
     return Estimate(
         steps=plan.steps,
         tokens=tokens,
-        labels=sum(labels[place] for place in used),
+        labels=sum(labels[number] for number in used),
         flops=flops,
         micro_batch_tokens=largest,
         trained=trained,
@@ -91,8 +91,8 @@ def estimate(model: Any, examples: Sequence[Example], plan: Plan, recipe: Recipe
 def _parameters(model: Any, recipe: Recipe) -> dict[str, int]:
     """Parameters of the language model with its head but without embeddings, of the vision tower, trained, frozen."""
     text = model.config.text_config
-    everything = sum(each.numel() for each in model.parameters())
-    vision = sum(each.numel() for each in model.model.vision_tower.parameters())
+    everything = sum(parameter.numel() for parameter in model.parameters())
+    vision = sum(parameter.numel() for parameter in model.model.vision_tower.parameters())
     embeddings = model.get_input_embeddings().weight.numel() + model.get_output_embeddings().weight.numel()
     trained = everything - vision * recipe.freeze_vision
     if recipe.lora_rank:

@@ -1,4 +1,4 @@
-"""Labelled solutions -> what the critic is shown, and what it should say.
+"""Labelled solutions -> the critic's prompt, and the labels that it should give.
 
 The token ids are those that scoring makes of the same question and steps (`StepScorer.prompt`); all that training
 changes is the label in an assistant turn. A solution that can't be shown (too long, nothing labelled) is left out and
@@ -18,14 +18,14 @@ from vpbench.errors import CriticError, DataError
 from vpbench.models.conversation import ASSISTANT_ROLE, IMAGE_MARKER, LABEL_TURN, SEPARATOR
 from vpbench.models.tiles import tile_count
 from vpbench.recipe import Recipe
-from vpbench.records import ImageRef, LabelledSolution, Question
+from vpbench.records import CORRECT, INCORRECT, NEUTRAL, ImageRef, LabelledSolution, Question, Reason
 from vpbench.scoring.step_scorer import StepScorer
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One solution: `labels` are 1, -1, or 0 for a step without loss; `length` counts its tokens, `image_tokens` those
-    of images among them."""
+    """One solution: `labels` are CORRECT, INCORRECT, or NEUTRAL for a step without loss; `length` counts its tokens,
+    `image_tokens` those of images among them."""
 
     question: Question
     steps: tuple[str, ...]
@@ -39,8 +39,8 @@ def taught(solution: LabelledSolution, recipe: Recipe) -> tuple[tuple[str, ...],
     steps = solution.candidate.steps or ()
     if recipe.unit == "response":
         return (solution.candidate.response,), solution.labels[-1:]
-    if recipe.until_first_error and -1 in solution.labels:
-        end = solution.labels.index(-1) + 1
+    if recipe.until_first_error and INCORRECT in solution.labels:
+        end = solution.labels.index(INCORRECT) + 1
         return steps[:end], solution.labels[:end]
     return steps, solution.labels
 
@@ -50,9 +50,9 @@ def label_ids(scorer: StepScorer) -> tuple[int, int]:
     encode = scorer.tokenizer.encode
     plus, minus = (scorer.tokenizer.token_id(sign) for sign in "+-")
     turn = encode(LABEL_TURN, with_special=False)
-    place = len(encode(ASSISTANT_ROLE, with_special=False))
+    start = len(encode(ASSISTANT_ROLE, with_special=False))
     other = encode(f"{ASSISTANT_ROLE}-{SEPARATOR}", with_special=False)
-    if plus is None or minus is None or turn[place] != plus or other != [*turn[:place], minus, *turn[place + 1 :]]:
+    if plus is None or minus is None or turn[start] != plus or other != [*turn[:start], minus, *turn[start + 1 :]]:
         raise CriticError(
             "the base's tokenizer doesn't write `+` and `-` as single tokens of an assistant turn; "
             "train from another base"
@@ -70,6 +70,10 @@ class Encoder:
     minus: int
     _tiles: dict[Path | str, int] = field(default_factory=dict, init=False)
 
+    def label_id(self, label: int) -> int:
+        """The token of a label; a neutral step, which carries no loss, holds `+` as in scoring."""
+        return self.minus if label == INCORRECT else self.plus
+
     def tiles(self, question: Question) -> list[int]:
         """How many tiles each image of a question becomes, from the images' headers. Raises `DataError`."""
         for image in question.images:
@@ -80,15 +84,15 @@ class Encoder:
     def encode(
         self, question: Question, steps: Sequence[str], history: Sequence[int] = ()
     ) -> tuple[list[int], tuple[int, ...]]:
-        """Token ids, and the places whose logits predict the labels.
+        """Token ids, and the positions whose logits predict the labels.
 
-        `history`: labels to write into the assistant turns, which hold `+` where it is empty or not -1. Raises
-        `CriticError` for a solution that can't be shown.
+        `history`: labels to write into the assistant turns; where it is empty these hold `+`. Raises `CriticError` for
+        a solution that can't be shown.
         """
         prompt = self.scorer.prompt(question.text, steps, self.tiles(question))
         ids = list(prompt.ids)
-        for place, label in zip(prompt.readouts, history, strict=False):
-            ids[place + 1] = self.minus if label < 0 else self.plus
+        for readout, label in zip(prompt.readouts, history, strict=False):
+            ids[readout + 1] = self.label_id(label)
         return ids, prompt.readouts
 
 
@@ -106,18 +110,18 @@ def read_examples(
         question, (steps, labels) = solution.question, taught(solution, recipe)
         if IMAGE_MARKER in question.text and not question.images:
             raise DataError(f"{question.id}: the question holds {IMAGE_MARKER}, the row names no image; add `image`")
-        if not any(labels):
+        if all(label == NEUTRAL for label in labels):
             left_out["no label"] += 1
             continue
         try:
             ids, _ = encoder.encode(question, steps)
         except CriticError as error:
-            left_out[str(error).split(":")[0]] += 1
+            left_out[Reason(error).kind] += 1
             continue
         examples.append(Example(question, steps, labels, len(ids), ids.count(encoder.scorer.image_token_id)))
     if not examples:
-        told = ", ".join(f"{count} {reason}" for reason, count in left_out.items()) or "the files hold no rows"
-        raise DataError(f"nothing to train on: {told}; give files of labelled solutions by --data")
+        counts = ", ".join(f"{count} {reason}" for reason, count in left_out.items()) or "the files hold no rows"
+        raise DataError(f"nothing to train on: {counts}; give files of labelled solutions by --data")
     if not any(example.question.images for example in examples):
         raise DataError("no row names an image, and this critic sees images; add `image` (a path relative to the file)")
     return examples, left_out
@@ -128,20 +132,21 @@ def label_weights(examples: Sequence[Example], class_weights: bool) -> dict[int,
 
     Class c of n_c among n labels weighs n / (2 n_c), the "balanced" heuristic of King and Zeng (2001).
     """
-    counts = Counter(label for example in examples for label in example.labels if label)
+    counts = Counter(label for example in examples for label in example.labels if label != NEUTRAL)
     if not class_weights:
-        return {1: 1.0, -1: 1.0, 0: 0.0}
+        return {CORRECT: 1.0, INCORRECT: 1.0, NEUTRAL: 0.0}
     total = sum(counts.values())
-    return {0: 0.0, **{label: total / (2 * counts[label]) for label in (1, -1) if counts[label]}}
+    weights = {label: total / (2 * counts[label]) for label in (CORRECT, INCORRECT) if counts[label]}
+    return {NEUTRAL: 0.0, **weights}
 
 
 def identity(image: ImageRef) -> Path | str:
-    """What two rows have in common that show the same image file."""
+    """Equal for rows that show the same image file."""
     return image.path or image.name
 
 
 def _size(image: ImageRef) -> tuple[int, int]:
-    """Width and height in pixels; what is wrong with an image is told by opening it."""
+    """Width and height in pixels; the error of an image that can't be read comes from `ImageRef.open`."""
     from PIL import Image
 
     data = image.read()

@@ -31,15 +31,15 @@ def export(
 ) -> list[Path]:
     """Write `weights` (native names) as `native` and `original` under `output`; the folders written.
 
-    `base` is the folder trained from. A model that the released layout has no
-    place for is written in the native one alone, and `echo` tells.
+    `base` is the folder trained from. A model that the released layout can't hold is written in the native one alone,
+    and `echo` says so.
     """
     stored = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
     dtype = str(weights["lm_head.weight"].dtype).removeprefix("torch.")
-    own = read_json(base / "config.json")
+    base_config = read_json(base / "config.json")
     written = (
-        own
-        if own["model_type"] == NATIVE
+        base_config
+        if base_config["model_type"] == NATIVE
         else {
             **json.loads(model_config.to_json_string(use_diff=False)),
             "system_message": system_message,
@@ -51,8 +51,8 @@ def export(
     try:
         fused = original_tensors(stored, model_config.text_config)
         written = (
-            own
-            if own["model_type"] == ORIGINAL
+            base_config
+            if base_config["model_type"] == ORIGINAL
             else {
                 **original_config(model_config),
                 "system_message": system_message,

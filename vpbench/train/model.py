@@ -29,7 +29,7 @@ class LabelModel(nn.Module):  # type: ignore[misc]
     def forward(
         self,
         input_ids: Any,
-        places: Any,
+        readouts: Any,
         targets: Any,
         weights: Any,
         pixels: Any,
@@ -38,16 +38,17 @@ class LabelModel(nn.Module):  # type: ignore[misc]
     ) -> dict[str, Any]:
         """Loss, and logits of `+` and `-` [labels, 2] in float32.
 
-        `input_ids` [rows, width]; `places` [labels] in the flattened rows, read for the `targets` [labels] (token ids),
-        whose cross-entropies are summed with `weights`. `tile_order` says which of `pixels` [tiles, 3, side, side] the
-        image tokens stand for, in order. `position_ids` [1, width] restart with every solution of a packed row.
+        `input_ids` [rows, width]; `readouts` [labels] are positions in the flattened rows, where the `targets` [labels]
+        (token ids) are predicted; their cross-entropies are summed with `weights`. `tile_order` says which of `pixels`
+        [tiles, 3, side, side] the image tokens stand for, in order. `position_ids` [1, width] restart with every
+        solution of a packed row.
         """
         embedded = self.model.get_input_embeddings()(input_ids)
         features = self.model.get_image_features(pixels, return_dict=True).pooler_output
         shown = (input_ids == self.image_token_id)[..., None].expand_as(embedded)
         embedded = embedded.masked_scatter(shown, features[tile_order].to(embedded.dtype))
         decoded = self.model.get_decoder()(inputs_embeds=embedded, position_ids=position_ids, use_cache=False)
-        read = decoded.last_hidden_state.flatten(0, 1)[places]
+        read = decoded.last_hidden_state.flatten(0, 1)[readouts]
         logits = self.model.get_output_embeddings()(read).float()
         loss = nn.functional.cross_entropy(logits, targets, reduction="none") @ weights
         return {"loss": loss, "logits": logits[:, self.labels]}
@@ -60,7 +61,7 @@ def set_trained(model: Any, freeze_vision: bool) -> None:
 
 
 def set_attention(model: Any, recipe: Recipe) -> None:
-    """The fastest attention of the language model that is there for bfloat16; float32 keeps torch's fused one.
+    """Set the fastest attention that is installed for bfloat16; float32 keeps torch's fused one.
 
     On a GPU flash attention, if it is installed, which skips what packed solutions don't see of each other; on a CPU
     plain matrix products, since the backward pass of torch's fused kernel takes several times as long (measured).

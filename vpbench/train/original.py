@@ -98,7 +98,7 @@ def _join_wqkv(query: Any, key: Any, value: Any, text_config: Any) -> Any:
     import torch
 
     heads = text_config.num_key_value_heads
-    parts = [each.view(heads, -1, each.shape[-1]) for each in (query, key, value)]
+    parts = [projection.view(heads, -1, projection.shape[-1]) for projection in (query, key, value)]
     return torch.cat(parts, dim=1).reshape(-1, query.shape[-1])
 
 

@@ -1,6 +1,6 @@
 """A training run, read top to bottom: base and data in, checkpoint folders and a model card out.
 
-Every process of a `torchrun` does the same up to the training itself; the first one alone writes and tells.
+Every process of a `torchrun` does the same up to the training itself; the first one alone writes and reports.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,31 +20,20 @@ from vpbench.labels.read import read_labelled
 from vpbench.models.checkpoint import checkpoint_folder
 from vpbench.progress import Progress
 from vpbench.recipe import Recipe
-from vpbench.records import LabelledSolution
+from vpbench.records import CORRECT, INCORRECT, LabelledSolution
 from vpbench.scoring.load import load_step_scorer
 from vpbench.scoring.step_scorer import StepScorer
 from vpbench.store import versions, write_atomic
 from vpbench.train.batches import MicroBatches, plan_batches
-from vpbench.train.card import PACKAGES, card
+from vpbench.train.card import Outcome, card
 from vpbench.train.estimate import estimate
 from vpbench.train.examples import Encoder, Example, label_ids, label_weights, read_examples
-from vpbench.train.resume import keep_settings, last_checkpoint, refuse_another_run, run_settings
+from vpbench.train.resume import keep_identity, last_checkpoint, refuse_another_run
+from vpbench.train.settings import RunIdentity, TrainingRun, run_identity
 
 Echo = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingRun:
-    """What to train on, where to, and how a run is watched. `eval_every` and `save_every` count optimiser steps."""
-
-    model: str
-    data: tuple[Path, ...]
-    output: Path
-    eval_data: Path | None = None
-    eval_every: int | None = None
-    save_every: int | None = None
-    resume: bool = False
-    fsdp: bool = False
+PACKAGES = ("vpbench", "torch", "transformers", "accelerate", "peft")
+"""Whose versions the model card names."""
 
 
 def recipe_of(critic: type[Critic]) -> Recipe:
@@ -68,48 +56,38 @@ def train_critic(
     if run.fsdp and not dry_run:
         _check_accelerator()
     first = int(os.environ.get("RANK", "0")) == 0
-    tell: Echo = echo if first else lambda _: None
     base, recipe = checkpoint_folder(run.model, weights=not dry_run), _resolved(recipe)
-    settings = {} if dry_run else run_settings(critic.name, base, run.model, run.data, recipe, _processes())
-    if first and not dry_run:
-        refuse_another_run(run.output, settings, run.resume)
+    # A dry run has no identity: it reads no weights, and so knows no fingerprint.
+    identity = None if dry_run else run_identity(critic.name, base, run.model, run.data, recipe, _processes())
+    if identity is not None and first:
+        refuse_another_run(run.output, identity, run.resume)
     scorer = load_step_scorer(str(base), device="cpu", weights=not dry_run)
     if scorer.model.config.tie_word_embeddings:
         raise CriticError(f"{base}: head and embeddings are one tensor, which can't be trained; use another base")
     encoder = Encoder(scorer, recipe.max_tiles, *label_ids(scorer))
     examples, left_out = _read(encoder, recipe, run.data, progress)
-    lengths = [each.length for each in examples]
-    plan = plan_batches(
-        lengths, recipe.batch_size, recipe.batch_tokens, _processes(), recipe.epochs, recipe.seed, bool(recipe.packing)
-    )
-    told = estimate(scorer.model, examples, plan, recipe, _processes() if run.fsdp else 1)
-    labels = _label_counts(examples)
-    tell(
-        f"solutions      {len(examples)}, {labels['+']} labels + and {labels['-']} -"
-        + "".join(f"; {count} left out: {reason}" for reason, count in left_out.items())
-    )
-    for line in told.lines(recipe, _processes(), plan.per_step):
-        tell(line)
-    if dry_run:
+    plan = plan_batches([example.length for example in examples], recipe, _processes())
+    packing, weights = bool(recipe.packing), label_weights(examples, recipe.class_weights)
+    data = MicroBatches(examples, plan, encoder, weights, packing, teach=recipe.history == "labels")
+    if first:
+        _announce(data, left_out, recipe, _processes() if run.fsdp else 1, echo)
+    if identity is None:
         return []
     if first:
-        keep_settings(run.output, settings)
-    weights = label_weights(examples, recipe.class_weights)
-    data = MicroBatches(examples, plan, encoder, weights, bool(recipe.packing), teach=recipe.history == "labels")
+        keep_identity(run.output, identity)
     watched = _watched(encoder, recipe, run, progress)
     trained, log = _train(scorer, data, watched, run, recipe)
     if not first:
         return []
-    outcome = {
-        "solutions": len(examples),
-        "labels": labels,
-        "left_out": dict(left_out),
-        "steps": plan.steps,
-        "metrics": _last(log),
-        "versions": versions(PACKAGES),
-        "log": log,
-    }
-    return _write(critic, base, scorer, trained, run, recipe, settings, outcome, tell)
+    labels, metrics = _label_counts(examples), _last(log)
+    outcome = Outcome(len(examples), labels, dict(left_out), plan.steps, metrics, versions(PACKAGES), log)
+    from vpbench.train.export import export
+
+    folders = export(base, scorer.model.config, scorer.system_message, trained, run.output, echo)
+    _write_records(run.output, folders, card(critic.title, identity, outcome), identity, outcome)
+    for folder in folders:
+        echo(f"written        {folder}")
+    return folders
 
 
 def _check(run: TrainingRun, recipe: Recipe) -> None:
@@ -121,8 +99,9 @@ def _check(run: TrainingRun, recipe: Recipe) -> None:
 
 
 def _check_accelerator() -> None:
-    """Without one, every process would keep the whole model, and nothing would tell."""
     import torch
+
+    # The Trainer would not refuse: every process would silently keep the whole model.
 
     if not torch.accelerator.is_available():
         raise ConfigError("--fsdp divides the model over GPUs, and there is none here; leave it out")
@@ -150,8 +129,20 @@ def _resolved(recipe: Recipe) -> Recipe:
 
 
 def _label_counts(examples: Sequence[Example]) -> dict[str, int]:
-    counts = Counter(label for each in examples for label in each.labels)
-    return {"+": counts[1], "-": counts[-1]}
+    counts = Counter(label for example in examples for label in example.labels)
+    return {"+": counts[CORRECT], "-": counts[INCORRECT]}
+
+
+def _announce(data: MicroBatches, left_out: Mapping[str, int], recipe: Recipe, shards: int, echo: Echo) -> None:
+    """Say what will be learned from, and what it takes."""
+    labels = _label_counts(data.examples)
+    echo(
+        f"solutions      {len(data.examples)}, {labels['+']} labels + and {labels['-']} -"
+        + "".join(f"; {count} left out: {reason}" for reason, count in left_out.items())
+    )
+    estimated = estimate(data.encoder.scorer.model, data.examples, data.plan, recipe, shards)
+    for line in estimated.lines(recipe, _processes(), data.plan.per_step):
+        echo(line)
 
 
 def _watched(encoder: Encoder, recipe: Recipe, run: TrainingRun, progress: Progress) -> MicroBatches | None:
@@ -160,16 +151,10 @@ def _watched(encoder: Encoder, recipe: Recipe, run: TrainingRun, progress: Progr
         return None
     all_steps = dataclasses.replace(recipe, until_first_error=False)
     examples, _ = _read(encoder, all_steps, [run.eval_data], progress)
-    plan = plan_batches(
-        [each.length for each in examples],
-        len(examples),
-        recipe.batch_tokens,
-        _processes(),
-        1,
-        recipe.seed,
-        bool(recipe.packing),
-    )
-    return MicroBatches(examples, plan, encoder, {1: 1.0, -1: 1.0, 0: 0.0}, bool(recipe.packing), teach=False)
+    once = dataclasses.replace(recipe, batch_size=len(examples), epochs=1)
+    plan = plan_batches([example.length for example in examples], once, _processes())
+    weights = label_weights(examples, class_weights=False)
+    return MicroBatches(examples, plan, encoder, weights, bool(recipe.packing), teach=False)
 
 
 def _train(
@@ -190,18 +175,16 @@ def _train(
         model.gradient_checkpointing_enable({"use_reentrant": False})
     adapted = with_adapters(model, recipe.lora_rank) if recipe.lora_rank else None
     layer = type(model.get_decoder().layers[0]).__name__ if run.fsdp else None
-    plan, folder = data.plan, run.output / "checkpoints"
-    eval_every = (run.eval_every or max(1, plan.steps // 10)) if watched is not None else None
-    args = training_arguments(recipe, folder, plan, _processes(), eval_every, run.save_every, layer)
+    args = training_arguments(recipe, data.plan, run, _processes(), layer)
     wrapped = LabelModel(model, scorer.image_token_id, (data.encoder.plus, data.encoder.minus))
     trainer = LabelTrainer(wrapped, args, data, watched, recipe.threshold)
-    start = last_checkpoint(folder) if run.resume else None
+    start = last_checkpoint(Path(args.output_dir)) if run.resume else None
     trainer.train(resume_from_checkpoint=str(start) if start else None)
     if adapted is not None:
         weights = adapted.merge_and_unload().state_dict()
     else:
         gathered = trainer.accelerator.get_state_dict(trainer.model_wrapped)
-        weights = {name.removeprefix("model."): each for name, each in gathered.items()} if gathered else {}
+        weights = {name.removeprefix("model."): tensor for name, tensor in gathered.items()} if gathered else {}
     kept = {name: weights[name].to(dtype) for name, dtype in stored.items() if name in weights}
     return kept, trainer.state.log_history
 
@@ -212,24 +195,9 @@ def _last(log: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: value for name, value in values.items() if name == "loss" or name.startswith("eval_")}
 
 
-def _write(
-    critic: type[Critic],
-    base: Path,
-    scorer: StepScorer,
-    weights: dict[str, Any],
-    run: TrainingRun,
-    recipe: Recipe,
-    settings: dict[str, Any],
-    outcome: dict[str, Any],
-    tell: Echo,
-) -> list[Path]:
-    from vpbench.train.export import export
-
-    folders = export(base, scorer.model.config, scorer.system_message, weights, run.output, tell)
-    text = card(critic.name, critic.title, settings, outcome, recipe)
+def _write_records(output: Path, folders: Sequence[Path], readme: str, identity: RunIdentity, outcome: Outcome) -> None:
+    """The model card into each checkpoint folder, and `training.json` beside them; the latter says a run is done."""
     for folder in folders:
-        (folder / "README.md").write_text(text, encoding="utf-8")
-        tell(f"written        {folder}")
-    record = json.dumps({**settings, **outcome}, indent=2) + "\n"
-    write_atomic(run.output / "training.json", record.encode())
-    return folders
+        (folder / "README.md").write_text(readme, encoding="utf-8")
+    record = {**dataclasses.asdict(identity), **dataclasses.asdict(outcome)}
+    write_atomic(output / "training.json", (json.dumps(record, indent=2) + "\n").encode())

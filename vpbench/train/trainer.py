@@ -1,6 +1,6 @@
-"""transformers' Trainer over planned micro-batches, with evaluation as scoring sees it.
+"""transformers' Trainer over planned micro-batches, with evaluation on the prompts that scoring writes.
 
-The Trainer does what it does for everybody: optimiser, schedule, mixed precision, several processes, FSDP, checkpoints,
+The Trainer does what it always does: optimiser, schedule, mixed precision, several processes, FSDP, checkpoints,
 logs. Ours are only the order of the data; the loss, normalised over the labels of the whole optimiser step; and the
 evaluation: solutions with `+` in every assistant turn, scored by the trainer's own forward, macro-F1 pooled over all
 labelled steps.
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,8 +18,9 @@ from transformers import Trainer, TrainingArguments
 from vpbench.errors import ConfigError
 from vpbench.recipe import Recipe
 from vpbench.stats import step_f1
-from vpbench.train.batches import MicroBatches, Plan
+from vpbench.train.batches import BatchPlan, MicroBatches
 from vpbench.train.model import LabelModel
+from vpbench.train.settings import TrainingRun
 
 LOGGED_STEPS = 500
 """About so many times the loss is written down."""
@@ -54,7 +54,7 @@ class LabelTrainer(Trainer):  # type: ignore[misc]
         """Log and return F1 of correct and incorrect steps and their mean, pooled over all labelled steps."""
         data: MicroBatches = self.eval_dataset
         scores = self.score(data)
-        pooled = step_f1([each.labels for each in data.examples], scores, self.threshold).pooled
+        pooled = step_f1([example.labels for example in data.examples], scores, self.threshold).pooled
         metrics = {
             "eval_macro_f1_pooled": pooled.macro_f1,
             "eval_f1_correct": pooled.f1_correct,
@@ -74,11 +74,11 @@ class LabelTrainer(Trainer):  # type: ignore[misc]
         for number in range(self.args.process_index, len(data), self.args.world_size):
             inputs = self._prepare_inputs(data[number])
             with torch.no_grad(), self.compute_loss_context_manager():
-                found = self.model_wrapped(**inputs)["logits"].float().softmax(-1)[:, 0]
+                step_scores = self.model_wrapped(**inputs)["logits"].float().softmax(-1)[:, 0]
             micro = data.plan.micro[number]
             if micro.counted:
-                slots = [slot for place in micro.solutions for slot in range(starts[place], starts[place + 1])]
-                scores[slots] = found
+                slots = [slot for number in micro.solutions for slot in range(starts[number], starts[number + 1])]
+                scores[slots] = step_scores
         self.model_wrapped.train()
         flat = self.accelerator.reduce(scores, "sum").tolist()
         return [flat[start:end] for start, end in zip(starts, starts[1:], strict=False)]
@@ -89,19 +89,14 @@ def _only(items: list[Any]) -> Any:
 
 
 def training_arguments(
-    recipe: Recipe,
-    output: Path,
-    plan: Plan,
-    processes: int,
-    eval_every: int | None,
-    save_every: int | None,
-    fsdp_layer: str | None,
+    recipe: Recipe, plan: BatchPlan, run: TrainingRun, processes: int, fsdp_layer: str | None
 ) -> Any:
-    """The Trainer's settings. `output` is its own folder; `fsdp_layer` the class of the layers that FSDP shards one by
-    one, None for no FSDP.
+    """The Trainer's settings; its folder is `checkpoints` in the run's. `fsdp_layer` is the class of the layers that
+    FSDP shards one by one, None for no FSDP.
 
     Raises `ConfigError` where several GPUs are visible to one process.
     """
+    eval_every = None if run.eval_data is None else run.eval_every or max(1, plan.steps // 10)
     gpu = torch.cuda.is_available()
     if gpu and processes == 1 and torch.cuda.device_count() > 1:
         count = torch.cuda.device_count()
@@ -117,7 +112,7 @@ def training_arguments(
         }
         fsdp = {"fsdp": True, "fsdp_config": settings}
     return TrainingArguments(
-        output_dir=str(output),
+        output_dir=str(run.output / "checkpoints"),
         use_cpu=not gpu,
         seed=recipe.seed,
         data_seed=recipe.seed,
@@ -134,8 +129,8 @@ def training_arguments(
         bf16=recipe.bf16,
         eval_strategy="steps" if eval_every else "no",
         eval_steps=eval_every,
-        save_strategy="steps" if save_every else "no",
-        save_steps=save_every or 500,
+        save_strategy="steps" if run.save_every else "no",
+        save_steps=run.save_every or 500,
         save_total_limit=2,
         logging_steps=max(1, plan.steps // LOGGED_STEPS),
         remove_unused_columns=False,

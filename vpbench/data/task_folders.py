@@ -8,17 +8,17 @@ from pathlib import Path
 from vpbench.errors import ConfigError
 
 
-def task_places(root: Path | None, names: Sequence[str], echo: Callable[[str], None]) -> dict[str, Path | None]:
+def task_folders(root: Path | None, names: Sequence[str], echo: Callable[[str], None]) -> dict[str, Path | None]:
     """The folder of each task under `root`, None for the hub without it.
 
     Tasks that have none are named to `echo` and left out. Raises `ConfigError` if no task has one.
     """
     if root is None:
         return dict.fromkeys(names)
-    places: dict[str, Path | None] = {name: root / name for name in names if (root / name).is_dir()}
-    if not places:
+    folders: dict[str, Path | None] = {name: root / name for name in names if (root / name).is_dir()}
+    if not folders:
         raise ConfigError(f"--data {root}: with `all` it holds a folder per task; none of {', '.join(names)} is there")
     for name in names:
-        if name not in places:
+        if name not in folders:
             echo(f"{name}: left out, there is no folder {root / name}")
-    return places
+    return folders
