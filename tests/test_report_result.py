@@ -49,6 +49,10 @@ DAMAGE: list[tuple[str, Any, str]] = [
     ("curves", lambda content: content.update(questions=True), "key 'questions' is True, expected a value of type int"),
     ("curves", lambda content: content["measures"][0].update(label=4), "'measures[0].label' is 4"),
     ("curves", lambda content: content.update(provenance=None), "key 'provenance' is None, expected an object"),
+    ("curves", lambda content: content["curves"].pop("vote"), "key 'curves.vote' hasn't a point for every N"),
+    ("curves", lambda content: content["curves"]["critic"].clear(), "key 'curves.critic' hasn't a point for every N"),
+    ("curves", lambda content: content["gains"]["over_vote"].pop(), "key 'gains.over_vote' hasn't a point"),
+    ("curves", lambda content: content["measures"][1]["points"].pop(), "key 'measures[1].points' hasn't a point"),
     ("steps", lambda content: content.pop("step_f1"), "key 'step_f1' is missing"),
     ("steps", lambda content: content["step_f1"].update(pooled="high"), "key 'step_f1.pooled' is 'high'"),
     ("steps", lambda content: content["step_f1"]["by_source"].update(x={}), "'step_f1.by_source.x.f1_correct' is miss"),
@@ -76,20 +80,21 @@ def test_what_is_no_json_object_is_no_result(tmp_path: Path, text: str) -> None:
         read_result(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("kind", "file"), [("curves", "units.parquet"), ("steps", "rows.parquet"), ("curves", "rows.parquet")]
-)
-def test_a_parquet_file_that_is_missing_or_damaged_is_named(
-    folders: dict[str, Path], tmp_path: Path, kind: str, file: str
+OTHER = b"another table"
+
+
+@pytest.mark.parametrize("data", [None, b"", b"PAR1 and nothing else", OTHER])
+@pytest.mark.parametrize(("kind", "file"), [("curves", "units.parquet"), ("steps", "rows.parquet")])
+def test_a_parquet_file_that_is_missing_damaged_or_another_is_named(
+    folders: dict[str, Path], tmp_path: Path, kind: str, file: str, data: bytes | None
 ) -> None:
     (tmp_path / "result.json").write_bytes((folders[kind] / "result.json").read_bytes())
-    for data in (None, b"", b"PAR1 and nothing else", (folders["steps"] / "rows.parquet").read_bytes()):
-        if data is not None:
-            (tmp_path / file).write_bytes(data)
-        if file == "rows.parquet" and kind == "curves":
-            if data is None or len(data) < 100:
-                with pytest.raises(vpbench.ConfigError, match="rows.parquet"):
-                    _ = vpbench.load_results(tmp_path).candidates
-        elif data is None or len(data) < 100 or kind == "curves":
-            with pytest.raises(vpbench.ConfigError, match=file):
-                vpbench.compare(tmp_path, tmp_path)
+    if data == OTHER:
+        data = (folders["curves"] / ("rows.parquet" if file == "units.parquet" else "units.parquet")).read_bytes()
+    if data is not None:
+        (tmp_path / file).write_bytes(data)
+    with pytest.raises(vpbench.ConfigError, match=f"{tmp_path / file}: (missing or damaged|no column)"):
+        vpbench.compare(tmp_path, tmp_path)
+    if file == "rows.parquet":
+        with pytest.raises(vpbench.ConfigError, match=file):
+            _ = vpbench.load_results(tmp_path).candidates

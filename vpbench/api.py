@@ -30,7 +30,10 @@ from vpbench.run.study import Study, run_study, study_of
 
 
 class RunOptions(TypedDict, total=False):
-    """The options of `vpbench run`, with its names and defaults; `vpbench run --help` says what each is."""
+    """The options of `vpbench run`, with its names and defaults, which None stands for too.
+
+    `vpbench run --help` says what they are.
+    """
 
     critic_model: str | None
     critic_args: Mapping[str, object]
@@ -124,12 +127,14 @@ def study(
     echo: Echo,
 ) -> Study:
     """What `run` does with these arguments. Raises TypeError, `ConfigError`."""
-    _check(options)
-    given = dict(options)
-    given["ns"] = _ns(given.pop("n", None))
-    given |= {name: Path(options[name]) for name in _PATHS if options.get(name) is not None}
-    for name in _SETTINGS:
-        given[name] = {setting: str(value) for setting, value in (options.get(name) or {}).items()}
+    given = {name: value for name, value in options.items() if value is not None}
+    _check(given)
+    if "n" in given:
+        given["ns"] = _ns(given.pop("n"))
+    given |= {name: Path(given[name]) for name in _PATHS if name in given}
+    given |= {
+        name: {setting: str(value) for setting, value in given[name].items()} for name in _SETTINGS if name in given
+    }
     return study_of(_names(task), _names(critic), given, echo)
 
 
@@ -152,9 +157,7 @@ def _names(given: str | Path | Sequence[str | Path]) -> list[str]:
     return [str(given)] if isinstance(given, Path) else [str(name) for name in given]
 
 
-def _ns(given: int | Iterable[int] | None) -> tuple[int, ...] | None:
-    if given is None:
-        return None
+def _ns(given: int | Iterable[int]) -> tuple[int, ...]:
     ns = tuple(sorted({given} if isinstance(given, int) else set(given)))
     if not ns or ns[0] < 1:
         raise ConfigError(f"n: {given!r}; give whole numbers from 1, such as [1, 2, 4, 8]")
@@ -167,8 +170,6 @@ def _check(options: Mapping[str, Any]) -> None:
     for name, value in options.items():
         if name not in hints:
             raise TypeError(f"vpbench.run has no option {name!r}{_meant(name, hints)}")
-        if value is None:
-            continue
         choices = _choices(hints[name])
         if choices and value not in choices:
             raise ConfigError(f"{name}: {value!r} is none of {', '.join(choices)}{_meant(value, choices)}")
@@ -184,6 +185,6 @@ def _choices(hint: Any) -> tuple[str, ...]:
     return get_args(literals[0]) if literals else ()
 
 
-def _meant(name: object, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.5)
+def _meant(name: object, names: Iterable[str]) -> str:
+    near = difflib.get_close_matches(str(name), list(names), n=1, cutoff=0.5)
     return f"; did you mean {near[0]!r}?" if near else ""

@@ -6,7 +6,7 @@ from collections import Counter
 
 from vpbench.records import Reason
 from vpbench.report.provenance import run_provenance
-from vpbench.report.result import BestOfNResult, Gain, Point
+from vpbench.report.result import GAINS, BestOfNResult, Gain, Point
 from vpbench.report.scored_rows import remarks, score_errors, steps_per_response
 from vpbench.report.units import CURVES, Units, fraction, units_of
 from vpbench.run.analysis import Analysis
@@ -52,7 +52,7 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
         aggregate=analysis.aggregate,
         units=len(units.names),
         curves={name: _curve(units, name, analysis) for name in CURVES},
-        gains={f"over_{control}": _gains(units, control, analysis) for control in ("random", "vote")},
+        gains={name: _gains(units, name.removeprefix("over_"), analysis) for name in GAINS},
         measures=named_measures(prepared.task, questions, curves, analysis.resamples, analysis.seed),
         drawing_standard_error=tuple(float(error) for error in curves.drawing_standard_error),
         errors=_errors(prepared, scored),

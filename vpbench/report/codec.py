@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import functools
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from vpbench.errors import ConfigError
-from vpbench.report.result import BestOfNResult, Result, StepResult
+from vpbench.report.result import GAINS, BestOfNResult, Gain, MeasurePoint, Point, Result, StepResult
+from vpbench.report.units import CURVES
 
 _LAST = ("errors", "notes", "steps_per_response", "diagnosis", "provenance")
 """The keys that follow those of the kind of result, in order."""
@@ -28,9 +29,25 @@ def as_json(result: Result) -> dict[str, Any]:
 
 def from_json(content: Mapping[str, Any], where: object) -> BestOfNResult | StepResult:
     """The result of a file's content. Raises `ConfigError` naming the file, `where`, and the key that is wrong."""
-    kind = BestOfNResult if "curves" in content else StepResult
-    decoded: BestOfNResult | StepResult = _record(kind, content, str(where), "")
-    return decoded
+    if "curves" not in content:
+        steps: StepResult = _record(StepResult, content, str(where), "")
+        return steps
+    result: BestOfNResult = _record(BestOfNResult, content, str(where), "")
+    _check_ns(result, where)
+    return result
+
+
+def _check_ns(result: BestOfNResult, where: object) -> None:
+    """Raises `ConfigError` unless every curve, gain and measure has a point for every N, as readers rely on."""
+    points: dict[str, Sequence[Point | Gain | MeasurePoint]] = {
+        **{f"curves.{name}": result.curves.get(name, ()) for name in CURVES},
+        **{f"gains.{name}": result.gains.get(name, ()) for name in GAINS},
+        **{f"measures[{number}].points": measure.points for number, measure in enumerate(result.measures)},
+    }
+    ns = [point.n for point in points["curves.critic"]]
+    for key, given in points.items():
+        if not ns or [point.n for point in given] != ns:
+            raise ConfigError(f"{where}: key {key!r} hasn't a point for every N; run it again")
 
 
 @functools.cache

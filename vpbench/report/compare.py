@@ -125,4 +125,6 @@ def _step_difference(one: StoredResult, two: StoredResult, thresholds: tuple[flo
 
 
 def _step_rows(stored: StoredResult) -> dict[str, dict[str, Any]]:
-    return {row["question_id"]: row for row in stored.table("rows").to_pylist()}
+    return {
+        row["question_id"]: row for row in stored.table("rows", ("question_id", "group", "labels", "steps")).to_pylist()
+    }

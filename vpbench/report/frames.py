@@ -116,7 +116,7 @@ def _gain(control: str, gain: Gain | None = None) -> dict[str, float | None]:
 
 
 def _candidates(stored: StoredResult, name: str) -> pd.DataFrame:
-    rows: pd.DataFrame = stored.table("rows").to_pandas().rename(columns={"value": "score"})
+    rows: pd.DataFrame = stored.rows().rename(columns={"value": "score"})
     folder = stored_texts(stored)
     if folder is not None:
         questions, responses = read_texts(folder)

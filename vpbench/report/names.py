@@ -12,10 +12,10 @@ def names(results: Sequence[Result]) -> list[str]:
     """Each result's critic, with the settings by which it differs from the same critic's other results."""
     settings = [_settings(result) for result in results]
     called = []
-    for result, own in zip(results, settings, strict=True):
+    for result, values in zip(results, settings, strict=True):
         others = [other for rival, other in zip(results, settings, strict=True) if rival.critic == result.critic]
-        differing = [name for name in own if any(other.get(name, own[name]) != own[name] for other in others)]
-        parts = ", ".join(f"{name} {own[name]}" for name in differing)
+        differing = [name for name in values if any(other.get(name, values[name]) != values[name] for other in others)]
+        parts = ", ".join(f"{name} {values[name]}" for name in differing)
         called.append(f"{result.critic} ({parts})" if parts else result.critic)
     return called
 

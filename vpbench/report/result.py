@@ -17,6 +17,8 @@ from vpbench.stats.steps import StepF1
 SCHEMA_VERSION = 2
 READABLE_VERSIONS = (1, 2)
 """Version 1 has no `measures`."""
+GAINS = ("over_random", "over_vote")
+"""The keys of `gains`."""
 
 
 @dataclass(frozen=True, slots=True)

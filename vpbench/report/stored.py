@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from vpbench.errors import ConfigError
 from vpbench.report.codec import from_json
 from vpbench.report.result import READABLE_VERSIONS, SCHEMA_VERSION, BestOfNResult, StepResult
-from vpbench.report.units import Units, read_units
+from vpbench.report.units import CURVES, Units, read_units
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,8 +29,8 @@ class StoredResult:
     def units(self) -> Units:
         """The units of a Best-of-N result. Raises `ConfigError` if the file is missing or damaged."""
         try:
-            return read_units(self.table("units"))
-        except (KeyError, ValueError) as error:
+            return read_units(self.table("units", ("unit", "cluster", "n", *CURVES)))
+        except ValueError as error:
             raise ConfigError(f"{self.folder / 'units.parquet'}: not the units of a result ({error})") from error
 
     def curves(self) -> pd.DataFrame:
@@ -45,22 +46,26 @@ class StoredResult:
 
     def rows(self) -> pd.DataFrame:
         """A row per candidate: verdict, score, step scores. Raises `ConfigError` for a missing or damaged file."""
-        frame: pd.DataFrame = self.table("rows").to_pandas()
+        frame: pd.DataFrame = self.table("rows", ("question_id", "index", "policy")).to_pandas()
         return frame
 
-    def table(self, name: str) -> Any:
-        """The Arrow table `name`.parquet. Raises `ConfigError` if the file is missing or damaged."""
-        return read_table(self.folder / f"{name}.parquet")
+    def table(self, name: str, columns: Collection[str]) -> Any:
+        """The Arrow table `name`.parquet. Raises `ConfigError` as `read_table` does."""
+        return read_table(self.folder / f"{name}.parquet", columns)
 
 
-def read_table(path: Path) -> Any:
-    """A Parquet file as an Arrow table. Raises `ConfigError` if it is missing or damaged."""
+def read_table(path: Path, columns: Collection[str]) -> Any:
+    """A Parquet file as an Arrow table. Raises `ConfigError` if it is missing or damaged, or lacks a column."""
     import pyarrow.parquet as pq
 
     try:
-        return pq.read_table(path)
+        table = pq.read_table(path)
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: missing or damaged ({error}); run the result again") from error
+    for column in columns:
+        if column not in table.column_names:
+            raise ConfigError(f"{path}: no column {column!r}; run the result again")
+    return table
 
 
 def read_result(path: Path) -> StoredResult:

@@ -18,7 +18,10 @@ from vpbench.store import folder_name, table_bytes, write_atomic
 if TYPE_CHECKING:
     import pandas as pd
 
-_FILES = ("questions.parquet", "candidates.parquet")
+_FILES = {
+    "questions.parquet": ("question_id", "question", "choices", "gold"),
+    "candidates.parquet": ("question_id", "index", "response", "step_texts"),
+}
 
 
 def texts_folder(prepared: Prepared | PreparedSteps) -> str:
@@ -52,7 +55,7 @@ def stored_texts(stored: StoredResult) -> Path | None:
 
 def read_texts(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The frames of questions and candidates. Raises `ConfigError` for a missing or damaged file."""
-    questions, candidates = (read_table(folder / name).to_pandas() for name in _FILES)
+    questions, candidates = (read_table(folder / name, columns).to_pandas() for name, columns in _FILES.items())
     return questions, candidates
 
 
