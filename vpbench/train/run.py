@@ -102,7 +102,6 @@ def _check_accelerator() -> None:
     import torch
 
     # The Trainer would not refuse: every process would silently keep the whole model.
-
     if not torch.accelerator.is_available():
         raise ConfigError("--fsdp divides the model over GPUs, and there is none here; leave it out")
 
