@@ -274,9 +274,8 @@ def test_every_failure_is_told_with_task_and_critic_and_the_first_ends_the_run(
     assert done.exit_code == 3
     messages = done.stderr.splitlines()
     assert [line.partition(" stopped:")[0] for line in messages] == [
-        f"task {TASKS[2]}, critic late: scoring with late",
-        f"task {TASKS[1]}, critic early: scoring with early",
-        "vpbench: scoring with late",
+        f"vpbench: task {TASKS[2]}, critic late: scoring with late",
+        f"vpbench: task {TASKS[1]}, critic early: scoring with early",
     ]
 
 
@@ -286,7 +285,7 @@ def test_what_fails_before_any_critic_is_told_with_its_task(
     monkeypatch.setattr("vpbench.run.study._check_ns", _refuse_the_last())
     done = run(tmp_path, "self-consistency")
     assert done.exit_code == 2
-    assert done.stderr.splitlines() == [f"task {TASKS[2]}: not this one", "vpbench: not this one"]
+    assert done.stderr.splitlines() == [f"vpbench: task {TASKS[2]}: not this one"]
     assert len(finished) == len(TASKS) - 1
 
 

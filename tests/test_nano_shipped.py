@@ -12,7 +12,7 @@ from vpbench.nano.build import CANDIDATES, QUESTION_SEED, QUESTIONS
 from vpbench.nano.conversations import nano_tasks
 from vpbench.nano.datasets import draw_questions
 from vpbench.plugins import all_critics, all_tasks
-from vpbench.run.pipeline import build_critics
+from vpbench.run.critics import build_critics
 from vpbench.run.request import Request, requests
 from vpbench.scoring import load_step_scorer
 from vpbench.stats import QuestionPool, step_f1

@@ -25,7 +25,7 @@ from vpbench.report.stored import StoredResult
 from vpbench.report.summary import summary
 from vpbench.report.units import Units
 from vpbench.report.write import write_result
-from vpbench.run.pipeline import Prepared, PreparedSteps, Scored
+from vpbench.run.prepared import Prepared, PreparedSteps, Scored
 from vpbench.run.study import Study, run_study, study_of
 
 

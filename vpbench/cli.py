@@ -86,7 +86,8 @@ class _Group(click.Group):
             from vpbench.terminal import printable
 
             logging.getLogger("vpbench").debug("", exc_info=error)
-            click.echo(f"vpbench: {printable(str(error))}", err=True)
+            if not error.warned:
+                click.echo(f"vpbench: {printable(str(error))}", err=True)
             ctx.exit(error.exit_code)
 
 

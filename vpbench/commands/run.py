@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -13,13 +12,16 @@ from vpbench.base import StepTask
 from vpbench.models.checkpoint import without_fetching
 from vpbench.progress import bar
 from vpbench.run.candidates import plan, plan_drawing
+from vpbench.run.critics import build_critics
 from vpbench.run.judge import rows_to_judge
 from vpbench.run.models import Models
-from vpbench.run.pipeline import build_critics, prepare_steps
+from vpbench.run.pipeline import prepare_steps
 from vpbench.run.study import Asked, Study
 from vpbench.terminal import echo
 
-_warn = functools.partial(echo, err=True)
+
+def _warn(text: str) -> None:
+    echo(f"vpbench: {text}", err=True)
 
 
 def run_all(tasks: Sequence[str], critics: Sequence[str], dry_run: bool, **options: Any) -> int:

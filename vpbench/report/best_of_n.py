@@ -10,7 +10,7 @@ from vpbench.report.result import GAINS, BestOfNResult, Gain, Point
 from vpbench.report.scored_rows import remarks, score_errors, steps_per_response
 from vpbench.report.units import CURVES, Units, fraction, units_of
 from vpbench.run.analysis import Analysis
-from vpbench.run.pipeline import Prepared, Scored
+from vpbench.run.prepared import Prepared, Scored
 
 
 def default_ns(pool_size: int) -> tuple[int, ...]:
@@ -37,7 +37,7 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
     result = BestOfNResult(
         task=prepared.task.name,
         critic=scored.critic,
-        policy=prepared.pool.name,
+        policy=prepared.origin,
         questions=len(pools),
         questions_in_task=prepared.total,
         complete=len(pools) == prepared.total,

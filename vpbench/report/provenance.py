@@ -9,15 +9,14 @@ import sys
 from vpbench.report.result import DataOrigin, Provenance
 from vpbench.report.texts import texts_folder
 from vpbench.run.analysis import Analysis
-from vpbench.run.pipeline import Prepared, PreparedSteps, Scored
+from vpbench.run.prepared import Common, Scored
 from vpbench.store import versions
 
 _PACKAGES = ("torch", "transformers", "datasets", "numpy", "math-verify", "pillow", "sentencepiece")
 
 
-def run_provenance(prepared: Prepared | PreparedSteps, scored: Scored, analysis: Analysis) -> Provenance:
+def run_provenance(prepared: Common, scored: Scored, analysis: Analysis) -> Provenance:
     """Everything the result rests on, and the command as it was typed."""
-    candidates = prepared if isinstance(prepared, Prepared) else None
     return Provenance(
         command=("vpbench", *sys.argv[1:]),
         versions={**versions(("vpbench",)), "python": platform.python_version(), **versions(_PACKAGES)},
@@ -25,9 +24,9 @@ def run_provenance(prepared: Prepared | PreparedSteps, scored: Scored, analysis:
         task_version=prepared.key["task_version"],
         data=DataOrigin(prepared.data_origin, prepared.data_revision, prepared.key["data"]),
         pool=prepared.key.get("pool"),
-        pool_sha256=candidates.pool.sha256 if candidates else None,
-        drawing=candidates.drawing if candidates else None,
-        judge=candidates.judge if candidates else None,
+        pool_sha256=prepared.pool_sha256,
+        drawing=prepared.drawing,
+        judge=prepared.judge,
         critic_settings=scored.settings,
         critic_used_in_this_run=dict(scored.usage),
         critic_revision=scored.revision,

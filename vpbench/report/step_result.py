@@ -9,7 +9,7 @@ from vpbench.report.provenance import run_provenance
 from vpbench.report.result import HeldOutThreshold, PooledF1, StepReport, StepResult
 from vpbench.report.scored_rows import remarks, score_errors, steps_per_response
 from vpbench.run.analysis import Analysis
-from vpbench.run.pipeline import PreparedSteps, Scored
+from vpbench.run.prepared import PreparedSteps, Scored
 
 FOLDS = 5
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from vpbench.records import Candidate, Question
 from vpbench.report.stored import StoredResult, read_table
-from vpbench.run.pipeline import Prepared, PreparedSteps
+from vpbench.run.prepared import Common
 from vpbench.store import folder_name, table_bytes, write_atomic
 
 if TYPE_CHECKING:
@@ -24,23 +24,20 @@ _FILES = {
 }
 
 
-def texts_folder(prepared: Prepared | PreparedSteps) -> str:
+def texts_folder(prepared: Common) -> str:
     """The folder of the texts, relative to the run's."""
-    key = {**prepared.key, "questions": sorted(question.id for question in _questions(prepared))}
-    names = [prepared.task.name]
-    if isinstance(prepared, Prepared):
-        names.append(prepared.pool.name)
-        key["sha256"] = prepared.pool.sha256
-    return f"texts/{folder_name(*names, key=key)}"
+    key = {**prepared.key, "questions": sorted(prepared.questions), "sha256": prepared.pool_sha256}
+    return f"texts/{folder_name(prepared.task.name, prepared.origin, key=key)}"
 
 
-def write_texts(prepared: Prepared | PreparedSteps) -> None:
+def write_texts(prepared: Common) -> None:
     """Write the texts under the run's folder, where they aren't there yet."""
     folder = prepared.request.output / texts_folder(prepared)
     if all((folder / name).is_file() for name in _FILES):
         return
     folder.mkdir(parents=True, exist_ok=True)
-    tables = (_question_table(_questions(prepared)), _candidate_table(_candidates(prepared)))
+    candidates = [candidate for candidates in prepared.candidates.values() for candidate in candidates]
+    tables = (_question_table(prepared.questions.values()), _candidate_table(candidates))
     for name, table in zip(_FILES, tables, strict=True):
         write_atomic(folder / name, table_bytes(table))
 
@@ -57,18 +54,6 @@ def read_texts(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The frames of questions and candidates. Raises `ConfigError` for a missing or damaged file."""
     questions, candidates = (read_table(folder / name, columns).to_pandas() for name, columns in _FILES.items())
     return questions, candidates
-
-
-def _questions(prepared: Prepared | PreparedSteps) -> Collection[Question]:
-    if isinstance(prepared, Prepared):
-        return prepared.questions.values()
-    return [solution.question for solution in prepared.solutions]
-
-
-def _candidates(prepared: Prepared | PreparedSteps) -> list[Candidate]:
-    if isinstance(prepared, Prepared):
-        return [row.candidate for rows in prepared.rows.values() for row in rows]
-    return [solution.candidate for solution in prepared.solutions]
 
 
 def _question_table(questions: Collection[Question]) -> Any:

@@ -15,7 +15,7 @@ from vpbench.report.summary import summary
 from vpbench.report.texts import write_texts
 from vpbench.report.units import Units, units_table
 from vpbench.run.analysis import Analysis
-from vpbench.run.pipeline import Prepared, PreparedSteps, Scored
+from vpbench.run.prepared import Prepared, PreparedSteps, Scored
 from vpbench.store import folder_name, parquet_bytes, table_bytes, write_atomic
 
 _ROWS = {
@@ -51,10 +51,10 @@ def write_result(
     names = [prepared.task.name, scored.critic]
     if isinstance(prepared, Prepared):
         assert isinstance(result, BestOfNResult)
-        key |= {"grading": result.grading, "questions": sorted(prepared.questions), "sha256": prepared.pool.sha256}
+        key |= {"grading": result.grading, "questions": sorted(prepared.questions), "sha256": prepared.pool_sha256}
         if prepared.judge is not None:
             key["judge"] = prepared.judge["identity"]
-        names = [prepared.task.name, prepared.pool.name, scored.critic, result.selection, result.grading]
+        names = [prepared.task.name, prepared.origin, scored.critic, result.selection, result.grading]
         rows, columns = _rows(prepared, scored), _ROWS
     else:
         rows, columns = _step_rows(prepared, scored), _STEP_ROWS

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,29 +18,20 @@ from vpbench.base import BaseTask, StepTask
 from vpbench.errors import ConfigError, VpbenchError
 from vpbench.plugins import Plugin, all_critics
 from vpbench.pools.scores import read_scores
-from vpbench.progress import Echo, Progress
+from vpbench.progress import Echo, Progress, silent
 from vpbench.prompts import Sampling
 from vpbench.run.analysis import Analysis
 from vpbench.run.candidates import CandidatePlan, plan
+from vpbench.run.critics import build_critics, critic_key
 from vpbench.run.models import Models
-from vpbench.run.pipeline import (
-    Prepared,
-    PreparedSteps,
-    Scored,
-    build_critics,
-    critic_key,
-    prepare,
-    prepare_steps,
-    score,
-    use_scores,
-)
+from vpbench.run.pipeline import prepare, prepare_steps, score, use_scores
 from vpbench.run.policy import Drawing
+from vpbench.run.prepared import Prepared, PreparedSteps, Scored
 from vpbench.run.request import DEFAULT_SAMPLES, Request, check, drawing_of, requests
 from vpbench.settings import check_claimed, from_options
 
 Asked = tuple[Plugin[BaseTask], Request]
 Scorer = Callable[[Prepared | PreparedSteps], Scored]
-Work = TypeVar("Work")
 Done = TypeVar("Done")
 
 
@@ -113,6 +104,31 @@ def _request(options: Mapping[str, Any], analysis: Analysis) -> Request:
     return dataclasses.replace(request, drawing=drawing)
 
 
+class Failures:
+    """What went wrong in a study: each failure is passed to `warn` as it happens, the first is raised at the end."""
+
+    def __init__(self, warn: Echo) -> None:
+        self._warn = warn
+        self._failures: list[VpbenchError] = []
+
+    def add(self, where: str, error: VpbenchError) -> None:
+        """Add a failure, without the frames it is from, which would keep a policy or critic in memory."""
+        self._warn(f"{where}: {error}")
+        failure = type(error)(*error.args)
+        failure.add_note(where)
+        failure.warned = self._warn is not silent
+        self._failures.append(failure)
+
+    def raise_first(self) -> None:
+        """Raise the first failure, with the others in its notes, if there is any."""
+        if not self._failures:
+            return
+        first, *others = self._failures
+        for failure in others:
+            first.add_note(f"{'; '.join(failure.__notes__)}: {failure}")
+        raise first
+
+
 def run_study(
     study: Study,
     finish: Callable[[Prepared | PreparedSteps, Scored], Done],
@@ -122,74 +138,55 @@ def run_study(
 ) -> list[Done]:
     """What `finish` makes of every critic's scores on every task.
 
-    What fails on a task leaves that one and those after it; the others are finished. `warn` is told of every failure
-    as it happens, and the first is raised at the end, with the others in its notes.
+    What fails on a task leaves that one and those after it; the others are finished. Raises the first failure.
     """
     scorers = _scorers(study, progress, echo)
-    names = [plugin.cls.name for plugin, _ in study.tasks]
-    failures: list[VpbenchError] = []
-    models = Models()
-    plans = _as_far_as_possible(functools.partial(_candidates, models, progress), study.tasks, names, failures, warn)
-    models.forget()
-    tasks = zip(study.tasks, plans, strict=False)
-    prepared = _as_far_as_possible(
-        functools.partial(_prepare, models, study.analysis, progress), tasks, names, failures, warn
-    )
-    del plans, tasks
-    models.forget()
+    failures = Failures(warn)
+    prepared = _prepared(study, progress, failures)
     results: list[Done] = []
-    while scorers:  # no critic is kept, its checkpoint would stay in memory
+    # A critic is let go of once it is done, since its checkpoint would stay in memory beside the next one.
+    while scorers:
         critic, scorer = scorers.pop(0)
-        do = functools.partial(_finished, finish, scorer)
-        done = _as_far_as_possible(do, prepared, [f"{name}, critic {critic}" for name in names], failures, warn)
-        results, prepared = results + done, prepared[: len(done)]
-    if failures:
-        for failure in failures[1:]:
-            failures[0].add_note(f"{'; '.join(failure.__notes__)}: {failure}")
-        raise failures[0]
+        for number, task in enumerate(prepared):
+            try:
+                results.append(finish(task, scorer(task)))
+            except VpbenchError as error:
+                failures.add(f"task {task.task.name}, critic {critic}", error)
+                prepared = prepared[:number]
+                break
+    failures.raise_first()
     return results
 
 
-def _as_far_as_possible(
-    do: Callable[[Work], Done], tasks: Iterable[Work], names: Sequence[str], failures: list[VpbenchError], warn: Echo
-) -> list[Done]:
-    """What `do` makes of the tasks up to the first it fails on; that failure is told and joins `failures`.
+def _prepared(study: Study, progress: Progress, failures: Failures) -> list[Prepared | PreparedSteps]:
+    """The tasks with their graded candidates or labelled solutions, up to the first that fails.
 
-    It joins them without the frames it is from, which would keep a policy or critic in memory.
+    All candidates are drawn before any is graded, so that policy and judge are never in memory together.
     """
-    done: list[Done] = []
-    for task in tasks:
+    models = Models()
+    plans: list[CandidatePlan | None] = []
+    for plugin, request in study.tasks:
         try:
-            done.append(do(task))
+            step_task = issubclass(plugin.cls, StepTask)
+            plans.append(None if step_task else plan(plugin, request, progress, models))
         except VpbenchError as error:
-            where = f"task {names[len(done)]}"
-            warn(f"{where}: {error}")
-            failures.append(type(error)(*error.args))
-            failures[-1].add_note(where)
+            failures.add(f"task {plugin.cls.name}", error)
             break
-    return done
-
-
-def _candidates(models: Models, progress: Progress, asked: Asked) -> CandidatePlan | None:
-    plugin, request = asked
-    return None if issubclass(plugin.cls, StepTask) else plan(plugin, request, progress, models)
-
-
-def _prepare(
-    models: Models, analysis: Analysis, progress: Progress, task: tuple[Asked, CandidatePlan | None]
-) -> Prepared | PreparedSteps:
-    (plugin, request), planned = task
-    if planned is None:
-        return prepare_steps(plugin, request)
-    prepared = prepare(plugin, request, progress, planned, models)
-    _check_ns(prepared, analysis)
+    models.forget()
+    prepared: list[Prepared | PreparedSteps] = []
+    for (plugin, request), planned in zip(study.tasks, plans, strict=False):
+        try:
+            if planned is None:
+                prepared.append(prepare_steps(plugin, request))
+            else:
+                task = prepare(plugin, request, progress, planned, models)
+                _check_ns(task, study.analysis)
+                prepared.append(task)
+        except VpbenchError as error:
+            failures.add(f"task {plugin.cls.name}", error)
+            break
+    models.forget()
     return prepared
-
-
-def _finished(
-    finish: Callable[[Prepared | PreparedSteps, Scored], Done], scorer: Scorer, prepared: Prepared | PreparedSteps
-) -> Done:
-    return finish(prepared, scorer(prepared))
 
 
 def _scorers(study: Study, progress: Progress, echo: Echo) -> list[tuple[str, Scorer]]:
