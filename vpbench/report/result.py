@@ -7,7 +7,7 @@ bootstrap over questions.
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vpbench.records import Reason
 from vpbench.report.provenance import provenance
@@ -15,6 +15,9 @@ from vpbench.report.scored_rows import remarks, steps_per_response
 from vpbench.report.units import CURVES, Units, fraction, units_of
 from vpbench.run.analysis import Analysis
 from vpbench.run.pipeline import Common, Prepared, Scored
+
+if TYPE_CHECKING:
+    from vpbench.stats import Headline
 
 SCHEMA_VERSION = 2
 READABLE_VERSIONS = (1, 2)
@@ -37,7 +40,8 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
     pools = prepared.pools(scored.scores, analysis.aggregate)
     pool_size = min(pool.size for pool in pools)
     selection = analysis.selection or scored.selection
-    curves = stats.curves(pools, selection, analysis.estimator, analysis.ns or default_ns(pool_size), analysis.seed)
+    ns = analysis.ns or default_ns(pool_size)
+    curves = stats.curves(pools, selection, analysis.estimator, ns, analysis.seed, analysis.link)
     assert curves.critic is not None
     questions = list(prepared.questions.values())
     units = units_of(prepared.task, questions, curves)
@@ -60,6 +64,7 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
         "selection": selection,
         "estimator": analysis.estimator,
         "aggregate": analysis.aggregate,
+        **({"link": analysis.link} if analysis.link else {}),
         "units": len(units.names),
         "curves": {name: _curve(units, name, analysis) for name in CURVES},
         "gains": {f"over_{control}": _gains(units, control, analysis) for control in ("random", "vote")},
@@ -70,17 +75,25 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
         **({} if counts is None else {"steps_per_response": counts}),
         "diagnosis": stats.diagnose(
             pools,
+            _headline(units, analysis),
             selection,
-            threshold=scored.step_threshold if any(score.steps for score in scored.scores.values()) else None,
+            threshold=scored.step_threshold,
             aggregation=analysis.aggregate,
             lengths=[[len(row.candidate.response) for row in rows] for rows in prepared.rows.values()],
             step_counts=[[len(score.steps or ()) for score in question] for question in scores],
             step_scores=[[score.steps or () for score in question] for question in scores],
-            seed=analysis.seed,
+            distinct=[len({row.candidate.response for row in rows}) for rows in prepared.rows.values()],
         ),
         "provenance": run_provenance(prepared, scored, analysis),
     }
     return result, units
+
+
+def _headline(units: Units, analysis: Analysis) -> Headline:
+    from vpbench.stats import Headline
+
+    compared = {name: units.values[name] for name in ("critic", "random", "vote", "oracle")}
+    return Headline(units.ns, **compared, clusters=units.clusters, resamples=analysis.resamples, seed=analysis.seed)
 
 
 def _curve(units: Units, name: str, analysis: Analysis) -> list[dict[str, Any]]:

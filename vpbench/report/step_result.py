@@ -20,6 +20,7 @@ def step_result(prepared: PreparedSteps, scored: Scored, analysis: Analysis) -> 
 
     labels = [each.labels for each in prepared.solutions]
     values = [step_scores(scored.scores[each.candidate.key].steps, len(each.labels)) for each in prepared.solutions]
+    groups = [solution.question.group or solution.question.id for solution in prepared.solutions]
     threshold = scored.step_threshold if analysis.threshold is None else analysis.threshold
     counts = steps_per_response(scored.scores.values())
     return {
@@ -34,11 +35,11 @@ def step_result(prepared: PreparedSteps, scored: Scored, analysis: Analysis) -> 
         "pool_size": 1,
         "metric": prepared.task.metric,
         "nano": prepared.request.nano,
-        "step_f1": _step_f1(prepared, labels, values, threshold, analysis),
+        "step_f1": _step_f1(prepared, labels, values, threshold, groups, analysis),
         "errors": score_errors(scored),
         "notes": [*prepared.notes, *remarks(scored.scores.values())],
         **({} if counts is None else {"steps_per_response": counts}),
-        "diagnosis": diagnose_steps(labels, values, threshold),
+        "diagnosis": diagnose_steps(labels, values, threshold, groups),
         "provenance": run_provenance(prepared, scored, analysis),
     }
 
@@ -53,12 +54,12 @@ def _step_f1(
     labels: list[tuple[int, ...]],
     values: list[list[float | None]],
     threshold: float,
+    groups: list[str],
     analysis: Analysis,
 ) -> dict[str, Any]:
     from vpbench import stats
 
     sources = [each.source for each in prepared.solutions]
-    groups = [each.question.group or each.question.id for each in prepared.solutions]
     lengths = [len(each.candidate.response) for each in prepared.solutions]
     found = stats.step_f1(labels, values, threshold, sources)
     low, high = stats.macro_f1_interval(
@@ -66,7 +67,9 @@ def _step_f1(
     )
     report = asdict(found)
     report["pooled"] |= {"low": low, "high": high}
-    report["ranking"] = asdict(stats.step_ranking(labels, values))
+    area = stats.step_auroc(labels, values, groups)
+    ends = {"auroc_low": area and area.low, "auroc_high": area and area.high}
+    report["ranking"] = {**asdict(stats.step_ranking(labels, values)), **ends}
     reliability = stats.step_reliability(labels, values)
     report["reliability"] = None if reliability is None else asdict(reliability)
     report["first_error"] = asdict(stats.first_error_accuracy(labels, values, threshold))
@@ -74,9 +77,16 @@ def _step_f1(
     report["by_response_length"] = [asdict(each) for each in stats.f1_by_length(labels, values, threshold, lengths)]
     if len(set(groups)) >= FOLDS:
         fitted = stats.cross_fitted_threshold(labels, values, sources, groups, folds=FOLDS, seed=analysis.seed)
+        low, high = stats.macro_f1_interval(
+            labels, values, fitted.by_solution, groups, resamples=analysis.resamples, seed=analysis.seed
+        )
         report["held_out_threshold"] = {
             "folds": FOLDS,
             "thresholds": list(fitted.thresholds),
-            "pooled": asdict(fitted.detection.pooled),
+            "pooled": {**asdict(fitted.detection.pooled), "low": low, "high": high},
         }
+    texts = [solution.candidate.steps or () for solution in prepared.solutions]
+    split = all(len(steps) == len(row) for steps, row in zip(texts, labels, strict=True))
+    controls = stats.step_controls(labels, texts if split else None, groups, analysis.resamples, analysis.seed)
+    report["controls"] = [asdict(control) for control in controls]
     return report
