@@ -87,6 +87,6 @@ def _step_f1(
         }
     texts = [solution.candidate.steps or () for solution in prepared.solutions]
     split = all(len(steps) == len(row) for steps, row in zip(texts, labels, strict=True))
-    controls = stats.step_controls(labels, texts if split else None, groups, analysis.resamples, analysis.seed)
+    controls = stats.measure_step_controls(labels, texts if split else None, groups, analysis.resamples, analysis.seed)
     report["controls"] = [asdict(control) for control in controls]
     return report

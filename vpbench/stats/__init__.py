@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from vpbench.stats.pool_curves import Curves as Curves
     from vpbench.stats.pool_curves import QuestionPool as QuestionPool
     from vpbench.stats.pool_curves import curves as curves
+    from vpbench.stats.pool_sizes import full_questions as full_questions
     from vpbench.stats.prefix import prefix_best as prefix_best
     from vpbench.stats.prefix import prefix_oracle as prefix_oracle
     from vpbench.stats.prefix import prefix_picks as prefix_picks
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from vpbench.stats.step_breakdown import first_error_accuracy as first_error_accuracy
     from vpbench.stats.step_controls import StepControl as StepControl
     from vpbench.stats.step_controls import coin_macro_f1 as coin_macro_f1
-    from vpbench.stats.step_controls import step_controls as step_controls
+    from vpbench.stats.step_controls import measure_step_controls as measure_step_controls
     from vpbench.stats.step_intervals import macro_f1_difference as macro_f1_difference
     from vpbench.stats.step_intervals import macro_f1_interval as macro_f1_interval
     from vpbench.stats.step_threshold import CrossFitted as CrossFitted
@@ -68,13 +69,14 @@ _HOME = {
     "bootstrap": ("Difference", "bootstrap_intervals", "holm", "paired_difference", "paired_differences"),
     "calibration": ("Ranking", "Reliability", "ReliabilityBin", "step_ranking", "step_reliability"),
     "pool_curves": ("Curves", "QuestionPool", "curves"),
+    "pool_sizes": ("full_questions",),
     "diagnosis": ("diagnose",),
     "diagnosis.gains": ("outcome_above_process",),
     "diagnosis.headline": ("Headline",),
     "diagnosis.steps": ("diagnose_steps",),
     "prefix": ("prefix_best", "prefix_oracle", "prefix_picks", "prefix_random", "prefix_vote", "prefix_weighted_vote"),
     "step_breakdown": ("BinF1", "FirstErrorAccuracy", "f1_by_length", "f1_by_position", "first_error_accuracy"),
-    "step_controls": ("StepControl", "coin_macro_f1", "step_controls"),
+    "step_controls": ("StepControl", "coin_macro_f1", "measure_step_controls"),
     "step_intervals": ("macro_f1_difference", "macro_f1_interval"),
     "step_threshold": ("CrossFitted", "cross_fitted_threshold"),
     "steps": ("StepDetection", "StepF1", "step_f1"),
