@@ -74,7 +74,6 @@ def test_nothing_is_made_of_nothing() -> None:
         for control in measure_step_controls(*texts_at_random(seed), resamples=100)[2:]:
             assert control.auroc is not None and abs(control.auroc.value - 0.5) < 0.07
             assert control.macro_f1 < 0.55
-            assert control.auroc.low is not None and control.auroc.low < 0.5
 
 
 def test_each_control_finds_what_was_planted_for_it() -> None:

@@ -14,8 +14,8 @@ ShortPools = Literal["refuse", "leave-out"]
 def full_questions(sizes: Mapping[str, int], short_pools: ShortPools = "refuse", n: int | None = None) -> list[str]:
     """The questions with enough candidates, in order; `sizes` holds the number of candidates by question id.
 
-    Enough is the largest N asked for (`n`), or without one the size that most questions have, the larger if two are
-    as common. Raises `ConfigError` for a question with fewer, unless such are to be left out, and where none has enough.
+    Enough is the largest N asked for (`n`), or without one the size that most questions have, the larger if two are as
+    common. Raises `ConfigError` for a question with fewer, unless such are to be left out, and where none has enough.
     """
     _, common = max(((count, size) for size, count in Counter(sizes.values()).items()), default=(0, 0))
     enough = n or max(common, 1)
