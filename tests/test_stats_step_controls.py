@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from shared_data import shared_rows
 
 from vpbench.errors import DataError
 from vpbench.stats import (
@@ -194,3 +195,20 @@ def test_held_out_figures_of_two_critics_are_compared_on_the_same_solutions() ->
     again = cross_fitted_threshold(labels, scaled, clusters=questions)
     same = macro_f1_difference(labels, (scores, scaled), (fits[0].by_solution, again.by_solution), questions, 500)
     assert (same.value, same.low, same.high) == (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "position", "words"),
+    [("processbench", (0.641, 0.761), (0.616, 0.712)), ("mr_ben", (0.540, 0.585), (0.549, 0.612))],
+)
+def test_what_published_step_sets_give_away(
+    name: str, position: tuple[float, float], words: tuple[float, float]
+) -> None:
+    """The figures of docs/results.md."""
+    rows = shared_rows(f"steps/{name}.jsonl.gz", "labels")
+    labels, steps, questions = ([row[field] for row in rows] for field in ("labels", "steps", "question"))
+    for control, expected in zip(
+        measure_step_controls(labels, steps, questions, resamples=100)[2:], (position, words), strict=True
+    ):
+        assert control.auroc is not None
+        assert (control.macro_f1, control.auroc.value) == pytest.approx(expected, abs=0.005)
