@@ -162,8 +162,8 @@ def test_always_positive_is_said_of_step_scores_whatever_the_aggregation(aggrega
     (statement,) = [statement for statement in blind if statement.startswith("always-positive")]
     assert f"in 100.0% of the {wrong} wrong candidates every step scores above 0.5" in statement
     for more in ({"threshold": None}, {"threshold": 0.9}, {"threshold": 0.5, "step_scores": None}):
-        told = statements_on(pools, **{"aggregation": aggregation, "step_scores": steps, **more})
-        assert not any(statement.startswith("always-positive") for statement in told)
+        statements = statements_on(pools, **{"aggregation": aggregation, "step_scores": steps, **more})
+        assert not any(statement.startswith("always-positive") for statement in statements)
 
 
 def test_step_scores_have_to_match() -> None:
@@ -266,7 +266,7 @@ def planted(curve: Sequence[float], control: Sequence[float], seed: int = 0, uni
 FLAT = (0.5,) * 5
 
 
-def told(headline: Headline, selection: Selection = "best") -> list[str]:
+def curve_statements(headline: Headline, selection: Selection = "best") -> list[str]:
     """What is said of these figures, the pool giving no reason to say anything."""
     return diagnose(healthy(questions=60), headline, selection)
 
@@ -286,9 +286,9 @@ def heads(statements: list[str]) -> list[str]:
     ],
 )
 def test_statements_on_the_curve(curve: tuple[float, ...], expected: list[str]) -> None:
-    assert heads(told(planted(curve, FLAT))) == expected
+    assert heads(curve_statements(planted(curve, FLAT))) == expected
     not_chosen_by_scores = [head for head in expected if head != "falls with n"]
-    assert heads(told(planted(curve, FLAT), "vote")) == not_chosen_by_scores
+    assert heads(curve_statements(planted(curve, FLAT), "vote")) == not_chosen_by_scores
 
 
 def test_the_statements_are_about_the_reported_units_n_and_resamples() -> None:
@@ -296,23 +296,26 @@ def test_the_statements_are_about_the_reported_units_n_and_resamples() -> None:
     worst = headline.differences(headline.critic, headline.random)[4]
     assert (
         f"{100 * worst.value:+.1f} points ({100 * worst.low:+.1f} to {100 * worst.high:+.1f}) at n = 16"
-        in told(headline)[0]
+        in curve_statements(headline)[0]
     )
     wide = planted((0.5, 0.5, 0.5), (0.5, 0.5, 0.5), units=40)
     reversed_ns = replace(wide, ns=(4, 2, 1))
-    assert "at n = 4 the gain" in only(told(wide), "interval too wide")
+    assert "at n = 4 the gain" in only(curve_statements(wide), "interval too wide")
     # The column of the largest n, wherever it stands.
-    assert told(reversed_ns) != told(wide) and "at n = 4 the gain" in told(reversed_ns)[-1]
-    assert told(replace(wide, ns=(1, 1, 1))) == []
+    assert (
+        curve_statements(reversed_ns) != curve_statements(wide)
+        and "at n = 4 the gain" in curve_statements(reversed_ns)[-1]
+    )
+    assert curve_statements(replace(wide, ns=(1, 1, 1))) == []
     of_groups = replace(wide, clusters=tuple(number // 4 for number in range(40)))
-    assert told(of_groups) != told(wide)
+    assert curve_statements(of_groups) != curve_statements(wide)
 
 
 def test_an_outcome_critic_above_a_process_critic() -> None:
     def compared(outcome: Sequence[float], process: Sequence[float], seed: int = 0) -> list[str]:
         headline = planted(outcome, process, seed)
         differences = headline.differences(headline.critic, headline.random)
-        return outcome_above_process(headline.ns, differences, holm([each.p_value for each in differences]))
+        return outcome_above_process(headline.ns, differences, holm([difference.p_value for difference in differences]))
 
     only(compared((0.5, 0.6, 0.7), (0.5, 0.55, 0.55)), "outcome critic above process critic: +")
     assert compared((0.5, 0.55, 0.55), (0.5, 0.6, 0.7)) == []
@@ -327,7 +330,7 @@ def test_false_alarms_of_the_statements_on_the_curve(curve: tuple[float, ...]) -
     """A critic as good as its control, and one whose gain stays where it is: 300 worlds."""
     counts: Counter[str] = Counter()
     for seed in range(300):
-        counts.update(heads(told(planted(curve, FLAT, seed, units=150))))
+        counts.update(heads(curve_statements(planted(curve, FLAT, seed, units=150))))
     for head in ("worse than a random pick", "worse than the majority vote", "falls with n"):
         assert counts[head] / 300 < 0.05, counts
 
