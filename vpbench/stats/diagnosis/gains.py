@@ -58,8 +58,8 @@ def falls(headline: Headline) -> list[str]:
     top, last = headline.ns[columns[peak]], headline.ns[columns[-1]]
     return [
         f"falls with n: the gain over a random pick is {points(gain[:, peak].mean())} points at n = {top} and "
-        f"{points(gain[:, -1].mean())} at n = {last}, a difference of {interval(fall)}, p (Holm) {p:.4f}: among more candidates the "
-        "critic finds more wrong ones to its taste (over-optimisation)"
+        f"{points(gain[:, -1].mean())} at n = {last}, a difference of {interval(fall)}, p (Holm) {p:.4f}: "
+        "among more candidates the critic finds more wrong ones to its taste (over-optimisation)"
     ]
 
 
