@@ -56,6 +56,7 @@ class RunOptions(TypedDict, total=False):
     selection: Selection | None
     estimator: Literal["expected", "prefix"]
     aggregate: str
+    link: Literal["sigmoid"] | None
     n: int | Iterable[int] | None
     threshold: float | None
     limit: int | None

@@ -193,6 +193,7 @@ def _drawing(command: Command) -> Command:
     show_default=True,
     help="Step scores to one score: mean, min, max, last, product, geometric-mean, log-odds-sum.",
 )
+@_option("--link", type=click.Choice(["sigmoid"]), help="Weighted vote: make weights of scores that can be negative.")
 @_option("--n", "ns", callback=_numbers, help="Values of N, such as 1,2,4,8; default: powers of two and the pool size.")
 @_option("--threshold", type=float, help="Step detection: a step is correct above it. Default: the critic's own.")
 @_limit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from vpbench.records import Reason
 from vpbench.report.provenance import run_provenance
@@ -11,6 +12,9 @@ from vpbench.report.scored_rows import remarks, score_errors, steps_per_response
 from vpbench.report.units import CURVES, Units, fraction, units_of
 from vpbench.run.analysis import Analysis
 from vpbench.run.prepared import Prepared, Scored
+
+if TYPE_CHECKING:
+    from vpbench.stats import Headline
 
 
 def default_ns(pool_size: int) -> tuple[int, ...]:
@@ -29,7 +33,8 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
     pools = prepared.pools(scored.scores, analysis.aggregate)
     pool_size = min(pool.size for pool in pools)
     selection = analysis.selection or scored.selection
-    curves = stats.curves(pools, selection, analysis.estimator, analysis.ns or default_ns(pool_size), analysis.seed)
+    ns = analysis.ns or default_ns(pool_size)
+    curves = stats.curves(pools, selection, analysis.estimator, ns, analysis.seed, analysis.link)
     assert curves.critic is not None
     questions = list(prepared.questions.values())
     units = units_of(prepared.task, questions, curves)
@@ -50,6 +55,7 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
         selection=selection,
         estimator=analysis.estimator,
         aggregate=analysis.aggregate,
+        link=analysis.link,
         units=len(units.names),
         curves={name: _curve(units, name, analysis) for name in CURVES},
         gains={name: _gains(units, name.removeprefix("over_"), analysis) for name in GAINS},
@@ -61,18 +67,26 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
         diagnosis=tuple(
             stats.diagnose(
                 pools,
+                _headline(units, analysis),
                 selection,
-                threshold=scored.step_threshold if any(score.steps for score in scored.scores.values()) else None,
+                threshold=scored.step_threshold,
                 aggregation=analysis.aggregate,
                 lengths=[[len(row.candidate.response) for row in rows] for rows in prepared.rows.values()],
                 step_counts=[[len(score.steps or ()) for score in question] for question in scores],
                 step_scores=[[score.steps or () for score in question] for question in scores],
-                seed=analysis.seed,
+                distinct=[len({row.candidate.response for row in rows}) for rows in prepared.rows.values()],
             )
         ),
         provenance=run_provenance(prepared, scored, analysis),
     )
     return result, units
+
+
+def _headline(units: Units, analysis: Analysis) -> Headline:
+    from vpbench.stats import Headline
+
+    compared = {name: units.values[name] for name in ("critic", "random", "vote", "oracle")}
+    return Headline(units.ns, **compared, clusters=units.clusters, resamples=analysis.resamples, seed=analysis.seed)
 
 
 def _curve(units: Units, name: str, analysis: Analysis) -> tuple[Point, ...]:

@@ -21,7 +21,8 @@ def as_json(result: Result) -> dict[str, Any]:
     """The content of `result.json`; what a result may be without isn't in it as null."""
     content = dataclasses.asdict(result)
     content |= {name: content.pop(name) for name in _LAST}
-    for part, name in ((content, "judge"), (content, "steps_per_response"), (content.get("step_f1", {}), _HELD_OUT)):
+    optional = [(content, name) for name in ("judge", "link", "steps_per_response")]
+    for part, name in (*optional, (content.get("step_f1", {}), _HELD_OUT)):
         if part.get(name, ...) is None:
             del part[name]
     return content

@@ -12,6 +12,7 @@ from typing import Any
 
 from vpbench.stats.calibration import Ranking, Reliability
 from vpbench.stats.step_breakdown import BinF1, FirstErrorAccuracy
+from vpbench.stats.step_controls import StepControl
 from vpbench.stats.steps import StepF1
 
 SCHEMA_VERSION = 2
@@ -103,12 +104,28 @@ class PooledF1(StepF1):
 
 
 @dataclass(frozen=True, slots=True)
+class HeldOutF1(StepF1):
+    """F1 over the steps of all sources, with the interval of `macro_f1`; files of earlier versions have none."""
+
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class HeldOutThreshold:
     """F1 with each fold at the threshold that is best on the others; `thresholds` has one per fold."""
 
     folds: int
     thresholds: tuple[float, ...]
-    pooled: StepF1
+    pooled: HeldOutF1
+
+
+@dataclass(frozen=True, slots=True)
+class StepRanking(Ranking):
+    """Threshold-free figures, with the interval of `auroc`; None where there is none."""
+
+    auroc_low: float | None = None
+    auroc_high: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,12 +142,13 @@ class StepReport:
     by_source: Mapping[str, StepF1]
     neutral: int = 0
     unmade: int = 0
-    ranking: Ranking | None = None
+    ranking: StepRanking | None = None
     reliability: Reliability | None = None
     first_error: FirstErrorAccuracy | None = None
     by_position: tuple[BinF1, ...] = ()
     by_response_length: tuple[BinF1, ...] = ()
     held_out_threshold: HeldOutThreshold | None = None
+    controls: tuple[StepControl, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +221,7 @@ class BestOfNResult(Result):
     selection: str
     estimator: str
     aggregate: str
+    link: str | None = None
     units: int
     curves: Mapping[str, tuple[Point, ...]]
     gains: Mapping[str, tuple[Gain, ...]]

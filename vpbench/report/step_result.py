@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from vpbench.report.provenance import run_provenance
-from vpbench.report.result import HeldOutThreshold, PooledF1, StepReport, StepResult
+from vpbench.report.result import HeldOutF1, HeldOutThreshold, PooledF1, StepRanking, StepReport, StepResult
 from vpbench.report.scored_rows import remarks, score_errors, steps_per_response
 from vpbench.run.analysis import Analysis
 from vpbench.run.prepared import PreparedSteps, Scored
@@ -21,6 +21,7 @@ def step_result(prepared: PreparedSteps, scored: Scored, analysis: Analysis) -> 
     solutions = prepared.solutions
     labels = [solution.labels for solution in solutions]
     values = [step_scores(scored.scores[solution.candidate.key].steps, len(solution.labels)) for solution in solutions]
+    groups = [solution.question.group or solution.question.id for solution in solutions]
     threshold = scored.step_threshold if analysis.threshold is None else analysis.threshold
     return StepResult(
         task=prepared.task.name,
@@ -33,11 +34,11 @@ def step_result(prepared: PreparedSteps, scored: Scored, analysis: Analysis) -> 
         pool_size=1,
         metric=prepared.task.metric,
         nano=prepared.request.nano,
-        step_f1=_step_report(prepared, labels, values, threshold, analysis),
+        step_f1=_step_report(prepared, labels, values, threshold, groups, analysis),
         errors=score_errors(scored.scores.values()),
         notes=(*prepared.notes, *remarks(scored.scores.values())),
         steps_per_response=steps_per_response(scored.scores.values()),
-        diagnosis=tuple(diagnose_steps(labels, values, threshold)),
+        diagnosis=tuple(diagnose_steps(labels, values, threshold, groups)),
         provenance=run_provenance(prepared, scored, analysis),
     )
 
@@ -52,13 +53,13 @@ def _step_report(
     labels: list[tuple[int, ...]],
     values: list[list[float | None]],
     threshold: float,
+    groups: Sequence[str],
     analysis: Analysis,
 ) -> StepReport:
     from vpbench import stats
 
     solutions = prepared.solutions
     sources = [solution.source for solution in solutions]
-    groups = [solution.question.group or solution.question.id for solution in solutions]
     lengths = [len(solution.candidate.response) for solution in solutions]
     detection = stats.step_f1(labels, values, threshold, sources)
     low, high = stats.macro_f1_interval(
@@ -67,7 +68,17 @@ def _step_report(
     held_out = None
     if len(set(groups)) >= FOLDS:
         fitted = stats.cross_fitted_threshold(labels, values, sources, groups, folds=FOLDS, seed=analysis.seed)
-        held_out = HeldOutThreshold(FOLDS, fitted.thresholds, fitted.detection.pooled)
+        ends = stats.macro_f1_interval(
+            labels, values, fitted.by_solution, groups, resamples=analysis.resamples, seed=analysis.seed
+        )
+        held_out = HeldOutThreshold(
+            FOLDS, fitted.thresholds, HeldOutF1(**asdict(fitted.detection.pooled), low=ends[0], high=ends[1])
+        )
+    area = stats.step_auroc(labels, values, groups)
+    ranking = asdict(stats.step_ranking(labels, values))
+    texts = [solution.candidate.steps or () for solution in solutions]
+    split = all(len(steps) == len(row) for steps, row in zip(texts, labels, strict=True))
+    controls = stats.measure_step_controls(labels, texts if split else None, groups, analysis.resamples, analysis.seed)
     return StepReport(
         threshold=threshold,
         pooled=PooledF1(**asdict(detection.pooled), low=low, high=high),
@@ -76,10 +87,11 @@ def _step_report(
         by_source=detection.by_source,
         neutral=detection.neutral,
         unmade=detection.unmade,
-        ranking=stats.step_ranking(labels, values),
+        ranking=StepRanking(**ranking, auroc_low=area.low if area else None, auroc_high=area.high if area else None),
         reliability=stats.step_reliability(labels, values),
         first_error=stats.first_error_accuracy(labels, values, threshold),
         by_position=tuple(stats.f1_by_position(labels, values, threshold)),
         by_response_length=tuple(stats.f1_by_length(labels, values, threshold, lengths)),
         held_out_threshold=held_out,
+        controls=tuple(controls),
     )
