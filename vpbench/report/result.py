@@ -93,11 +93,14 @@ def _curve(units: Units, name: str, analysis: Analysis) -> list[dict[str, Any]]:
 
 
 def _gains(units: Units, control: str, analysis: Analysis) -> list[dict[str, Any]]:
-    from vpbench.stats import holm, paired_differences
+    from vpbench.stats import Difference, alike_at_one, holm, paired_differences
 
     critic, other = units.values["critic"], units.values[control]
     rows = paired_differences(critic, other, units.clusters, analysis.resamples, analysis.seed)
-    adjusted = holm([row.p_value for row in rows])
+    alike = alike_at_one(units.ns, critic, other)
+    for k in alike:
+        rows[k] = Difference(0.0, 0.0, 0.0, 1.0)
+    adjusted = holm([row.p_value for row in rows], alike)
     return [
         {"n": n, "value": row.value, "low": row.low, "high": row.high, "p": row.p_value, "p_holm": p}
         for n, row, p in zip(units.ns, rows, adjusted, strict=True)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vpbench.stats.best_of_n import expected_random as expected_random
     from vpbench.stats.best_of_n import first as first
     from vpbench.stats.bootstrap import Difference as Difference
+    from vpbench.stats.bootstrap import alike_at_one as alike_at_one
     from vpbench.stats.bootstrap import bootstrap_intervals as bootstrap_intervals
     from vpbench.stats.bootstrap import holm as holm
     from vpbench.stats.bootstrap import paired_difference as paired_difference
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from vpbench.stats.calibration import step_reliability as step_reliability
     from vpbench.stats.diagnosis import diagnose as diagnose
     from vpbench.stats.diagnosis import diagnose_steps as diagnose_steps
+    from vpbench.stats.few_units import few_units_note as few_units_note
     from vpbench.stats.pool_curves import Curves as Curves
     from vpbench.stats.pool_curves import QuestionPool as QuestionPool
     from vpbench.stats.pool_curves import curves as curves
@@ -57,10 +59,18 @@ if TYPE_CHECKING:
 _HOME = {
     "aggregation": ("AGGREGATIONS", "aggregate"),
     "best_of_n": ("expected_best", "expected_oracle", "expected_random", "first"),
-    "bootstrap": ("Difference", "bootstrap_intervals", "holm", "paired_difference", "paired_differences"),
+    "bootstrap": (
+        "Difference",
+        "alike_at_one",
+        "bootstrap_intervals",
+        "holm",
+        "paired_difference",
+        "paired_differences",
+    ),
     "calibration": ("Ranking", "Reliability", "ReliabilityBin", "step_ranking", "step_reliability"),
     "pool_curves": ("Curves", "QuestionPool", "curves"),
     "diagnosis": ("diagnose", "diagnose_steps"),
+    "few_units": ("few_units_note",),
     "prefix": ("prefix_best", "prefix_oracle", "prefix_picks", "prefix_random", "prefix_vote", "prefix_weighted_vote"),
     "step_breakdown": ("BinF1", "FirstErrorAccuracy", "f1_by_length", "f1_by_position", "first_error_accuracy"),
     "step_intervals": ("macro_f1_difference", "macro_f1_interval"),
