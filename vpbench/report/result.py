@@ -62,7 +62,7 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
         "aggregate": analysis.aggregate,
         "units": len(units.names),
         "curves": {name: _curve(units, name, analysis) for name in CURVES},
-        "gains": {f"over_{control}": _gains(units, control, analysis) for control in ("random", "vote")},
+        "gains": {f"over_{control}": _gains(units, control, selection, analysis) for control in ("random", "vote")},
         "measures": measure_rows(prepared.task, questions, curves, analysis.resamples, analysis.seed),
         "drawing_standard_error": [float(error) for error in curves.drawing_standard_error],
         "errors": _errors(prepared, scored),
@@ -92,14 +92,12 @@ def _curve(units: Units, name: str, analysis: Analysis) -> list[dict[str, Any]]:
     return [{"n": n, "value": fraction(v), "low": fraction(a), "high": fraction(b)} for n, v, a, b in columns]
 
 
-def _gains(units: Units, control: str, analysis: Analysis) -> list[dict[str, Any]]:
-    from vpbench.stats import Difference, alike_at_one, holm, paired_differences
+def _gains(units: Units, control: str, selection: str, analysis: Analysis) -> list[dict[str, Any]]:
+    from vpbench.stats import alike_by_construction, holm, paired_differences
 
     critic, other = units.values["critic"], units.values[control]
-    rows = paired_differences(critic, other, units.clusters, analysis.resamples, analysis.seed)
-    alike = alike_at_one(units.ns, critic, other)
-    for k in alike:
-        rows[k] = Difference(0.0, 0.0, 0.0, 1.0)
+    alike = alike_by_construction(units.ns, critic, other, same=selection == control)
+    rows = paired_differences(critic, other, units.clusters, analysis.resamples, analysis.seed, alike=alike)
     adjusted = holm([row.p_value for row in rows], alike)
     return [
         {"n": n, "value": row.value, "low": row.low, "high": row.high, "p": row.p_value, "p_holm": p}

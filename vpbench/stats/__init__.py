@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from vpbench.stats.best_of_n import expected_random as expected_random
     from vpbench.stats.best_of_n import first as first
     from vpbench.stats.bootstrap import Difference as Difference
-    from vpbench.stats.bootstrap import alike_at_one as alike_at_one
+    from vpbench.stats.bootstrap import alike_by_construction as alike_by_construction
     from vpbench.stats.bootstrap import bootstrap_intervals as bootstrap_intervals
     from vpbench.stats.bootstrap import holm as holm
     from vpbench.stats.bootstrap import paired_difference as paired_difference
@@ -61,7 +61,7 @@ _HOME = {
     "best_of_n": ("expected_best", "expected_oracle", "expected_random", "first"),
     "bootstrap": (
         "Difference",
-        "alike_at_one",
+        "alike_by_construction",
         "bootstrap_intervals",
         "holm",
         "paired_difference",

@@ -36,6 +36,9 @@ class Difference:
     p_value: float
 
 
+NO_DIFFERENCE = Difference(0.0, 0.0, 0.0, 1.0)
+
+
 def resample_counts(units: int, resamples: int, seed: int) -> Iterator[Array]:
     """Chunks [r, units] of how often each unit occurs in each resample; `resamples` rows in all."""
     # Seeded by the number of units too: whatever has as many units is seen on the same resamples, nothing else is.
@@ -102,8 +105,12 @@ def paired_differences(
     resamples: int = RESAMPLES,
     seed: int = 0,
     level: float = LEVEL,
+    alike: Collection[int] = (),
 ) -> list[Difference]:
     """Mean of a - b over the questions, for each column of a and b [Q, K] (in 0..1), rows in the same order.
+
+    The columns `alike` are known not to differ (`alike_by_construction`): 0 from 0 to 0. Elsewhere no interval has zero
+    width: that no question seen tells two critics apart doesn't say that none does.
 
     From 50 units on p = min(1, 2 (1 + min(#{d* <= 0}, #{d* >= 0})) / (resamples + 1)) over the resampled differences
     d*: the percentile interval turned around, so that p < 1 - level goes with an interval without 0 (but for rounding
@@ -118,7 +125,10 @@ def paired_differences(
     unseen = unseen_difference((sums - values * sizes[:, None]) / sizes.mean())
     pseudo = pseudo_differences(values, unseen)
     means = resampled_means(*with_pseudo_units(sums, sizes, pseudo), resamples, seed)
-    return differences_from_draws(values, means, t_test(sums, sizes) if len(sums) < T_TEST_BELOW else None, level)
+    differences = differences_from_draws(
+        values, means, t_test(sums, sizes) if len(sums) < T_TEST_BELOW else None, level
+    )
+    return [NO_DIFFERENCE if k in alike else difference for k, difference in enumerate(differences)]
 
 
 def differences_from_draws(
@@ -147,12 +157,14 @@ def paired_difference(
     return paired_differences(left, right, clusters, resamples, seed, level)[0]
 
 
-def alike_at_one(ns: Sequence[int], a: Array, b: Array) -> list[int]:
-    """The position of n = 1 in `ns` where a and b [Q, len(ns)] are equal on every question, else nothing.
+def alike_by_construction(ns: Sequence[int], a: Array, b: Array, same: bool = False) -> list[int]:
+    """The columns of a and b [Q, len(ns)] that no draw of questions can tell apart: no test, and no doubt about them.
 
-    Any way to select makes the same figure of a single candidate of one pool: that is no test. On two pools it is one.
+    That is n = 1, where any way to select makes the same figure of a single candidate of one pool (on two pools it is
+    a test like the others), and every n where both are the `same` way to select; each only if the values are equal.
     """
-    return [k for k, n in enumerate(ns) if n == 1 and np.allclose(a[:, k], b[:, k], rtol=0, atol=ROUNDING)]
+    equal = [np.allclose(a[:, k], b[:, k], rtol=0, atol=ROUNDING) for k in range(len(ns))]
+    return [k for k, n in enumerate(ns) if equal[k] and (n == 1 or (same and all(equal)))]
 
 
 def holm(p_values: Sequence[float], left_out: Collection[int] = ()) -> tuple[float, ...]:

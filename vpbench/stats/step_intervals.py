@@ -13,6 +13,7 @@ import numpy as np
 from vpbench.errors import ConfigError
 from vpbench.stats.bootstrap import (
     LEVEL,
+    NO_DIFFERENCE,
     RESAMPLES,
     Difference,
     differences_from_draws,
@@ -103,8 +104,10 @@ def macro_f1_difference(
 ) -> Difference:
     """Pooled macro-F1 of the first critic less that of the second on the same solutions, on the same resamples.
 
-    Raises as `macro_f1_interval` does.
+    The same scores at the same threshold are one critic: 0 from 0 to 0. Raises as `macro_f1_interval` does.
     """
+    if scores[0] == scores[1] and thresholds[0] == thresholds[1]:
+        return NO_DIFFERENCE
     first, second = (
         _cluster_counts(labels, values, threshold, clusters, "missed")
         for values, threshold in zip(scores, thresholds, strict=True)

@@ -45,13 +45,14 @@ def resampled_weighted_means(
 
 
 def _pseudo_values(values: Array, weights: Array, divisors: Mapping[int, int]) -> Array:
-    """[2, M, K]: 1 and 0; for a ratio, its divisor's mean over 0 and 0, both over that mean."""
-    pseudo = np.stack([np.ones(values.shape[1:]), np.zeros(values.shape[1:])])
+    """[2, M, K]: 0 and 1; of a ratio 0 and its divisor's mean, both to be divided by that mean."""
+    pseudo = np.stack([np.zeros(values.shape[1:]), np.ones(values.shape[1:])])
     for measure, divisor in divisors.items():
         # Questions whose divisor is 0 say nothing about the ratio, so they don't make the pseudo-units smaller.
         telling = weights[:, divisor, None] * (values[:, divisor] > 0)
-        total = telling.sum(axis=0)
-        mean = np.divide((telling * values[:, divisor]).sum(axis=0), total, out=np.ones_like(total), where=total > 0)
-        pseudo[0, measure] = mean
+        # Summed row after row, as `sum` isn't for a single column: a column's mean is the same whatever is beside it.
+        above, below = (np.cumsum(part, axis=0)[-1] for part in (telling * values[:, divisor], telling))
+        mean = np.divide(above, below, out=np.ones_like(below), where=below > 0)
+        pseudo[1, measure] = mean
         pseudo[:, divisor] = mean
     return pseudo
