@@ -7,7 +7,9 @@ bootstrap over questions.
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from vpbench.records import Reason
 from vpbench.report.provenance import provenance
@@ -15,6 +17,12 @@ from vpbench.report.scored_rows import remarks, steps_per_response
 from vpbench.report.units import CURVES, Units, fraction, units_of
 from vpbench.run.analysis import Analysis
 from vpbench.run.pipeline import Common, Prepared, Scored
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from vpbench.stats import QuestionPool
 
 SCHEMA_VERSION = 2
 READABLE_VERSIONS = (1, 2)
@@ -43,6 +51,9 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
     units = units_of(prepared.task, questions, curves)
     scores = [[scored.scores[row.candidate.key] for row in rows] for rows in prepared.rows.values()]
     counts = steps_per_response(scored.scores.values())
+    # The value of a group isn't linear in its questions' scores; there the paired test stands alone.
+    by_chance = selection == "best" and analysis.estimator == "expected" and len(units.names) == len(pools)
+    dealt = {"random": _dealt(pools, curves.ns) if by_chance else None, "vote": None}
     result = {
         "schema_version": SCHEMA_VERSION,
         "task": prepared.task.name,
@@ -62,7 +73,7 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
         "aggregate": analysis.aggregate,
         "units": len(units.names),
         "curves": {name: _curve(units, name, analysis) for name in CURVES},
-        "gains": {f"over_{control}": _gains(units, control, selection, analysis) for control in ("random", "vote")},
+        "gains": {f"over_{name}": _gains(units, name, selection, analysis, dealt[name]) for name in dealt},
         "measures": measure_rows(prepared.task, questions, curves, analysis.resamples, analysis.seed),
         "drawing_standard_error": [float(error) for error in curves.drawing_standard_error],
         "errors": _errors(prepared, scored),
@@ -92,12 +103,27 @@ def _curve(units: Units, name: str, analysis: Analysis) -> list[dict[str, Any]]:
     return [{"n": n, "value": fraction(v), "low": fraction(a), "high": fraction(b)} for n, v, a, b in columns]
 
 
-def _gains(units: Units, control: str, selection: str, analysis: Analysis) -> list[dict[str, Any]]:
-    from vpbench.stats import alike_by_construction, holm, paired_differences
+def _dealt(pools: Sequence[QuestionPool], ns: Sequence[int]) -> NDArray[np.float64]:
+    """[Q, len(ns)]: variance of each question's value if its scores were dealt to its candidates at random."""
+    import numpy as np
+
+    from vpbench.stats import variance_of_dealt_scores
+
+    rows = [variance_of_dealt_scores(pool.scores, pool.correct) for pool in pools if pool.scores is not None]
+    return np.array(rows)[:, np.array(ns) - 1]
+
+
+def _gains(
+    units: Units, control: str, selection: str, analysis: Analysis, dealt: NDArray[np.float64] | None = None
+) -> list[dict[str, Any]]:
+    from vpbench.stats import alike_by_construction, holm, paired_differences, random_scores_p
 
     critic, other = units.values["critic"], units.values[control]
     alike = alike_by_construction(units.ns, critic, other, same=selection == control)
     rows = paired_differences(critic, other, units.clusters, analysis.resamples, analysis.seed, alike=alike)
+    if dealt is not None:
+        by_chance = random_scores_p((critic - other).mean(axis=0), dealt)
+        rows = [replace(row, p_value=max(row.p_value, p)) for row, p in zip(rows, by_chance.tolist(), strict=True)]
     adjusted = holm([row.p_value for row in rows], alike)
     return [
         {"n": n, "value": row.value, "low": row.low, "high": row.high, "p": row.p_value, "p_holm": p}

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from vpbench.stats.prefix import prefix_random as prefix_random
     from vpbench.stats.prefix import prefix_vote as prefix_vote
     from vpbench.stats.prefix import prefix_weighted_vote as prefix_weighted_vote
+    from vpbench.stats.random_scores import random_scores_p as random_scores_p
+    from vpbench.stats.random_scores import variance_of_dealt_scores as variance_of_dealt_scores
     from vpbench.stats.step_breakdown import BinF1 as BinF1
     from vpbench.stats.step_breakdown import FirstErrorAccuracy as FirstErrorAccuracy
     from vpbench.stats.step_breakdown import f1_by_length as f1_by_length
@@ -72,6 +74,7 @@ _HOME = {
     "diagnosis": ("diagnose", "diagnose_steps"),
     "few_units": ("few_units_note",),
     "prefix": ("prefix_best", "prefix_oracle", "prefix_picks", "prefix_random", "prefix_vote", "prefix_weighted_vote"),
+    "random_scores": ("random_scores_p", "variance_of_dealt_scores"),
     "step_breakdown": ("BinF1", "FirstErrorAccuracy", "f1_by_length", "f1_by_position", "first_error_accuracy"),
     "step_intervals": ("macro_f1_difference", "macro_f1_interval"),
     "step_threshold": ("CrossFitted", "cross_fitted_threshold"),

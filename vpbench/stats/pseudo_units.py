@@ -1,9 +1,8 @@
-"""Units added to those that were seen, so that a bootstrap can draw what few units, or units all alike, don't show.
+"""Units added to those seen, so that a bootstrap can draw what few units, or units all alike, don't show.
 
-A bootstrap knows no value that it hasn't seen: of 60 questions that are all right it says 100% to 100%, which for a true
-99% holds in half of the cases. One unit all right and one all wrong, of average size, are added to every bootstrap; for
-shares of 0s and 1s that is the "plus two" of Laplace and of Agresti and Coull 1998. Coverage with and without:
-`benchmarks/coverage.py`.
+A bootstrap knows no value that it hasn't seen: of 60 questions that are all right it says 100% to 100%, and at a true
+99% its intervals hold in half of the cases. One unit all right and one all wrong, of average size, are added to every
+bootstrap of an accuracy (Laplace's rule of succession). Coverage: `benchmarks/coverage.py`.
 """
 
 from __future__ import annotations
