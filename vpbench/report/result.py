@@ -51,6 +51,7 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
     units = units_of(prepared.task, questions, curves)
     scores = [[scored.scores[row.candidate.key] for row in rows] for rows in prepared.rows.values()]
     counts = steps_per_response(scored.scores.values())
+    few = stats.few_units_note(len(set(units.clusters)))
     # The value of a group isn't linear in its questions' scores; there the paired test stands alone.
     by_chance = selection == "best" and analysis.estimator == "expected" and len(units.names) == len(pools)
     dealt = {"random": _dealt(pools, curves.ns) if by_chance else None, "vote": None}
@@ -77,7 +78,7 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
         "measures": measure_rows(prepared.task, questions, curves, analysis.resamples, analysis.seed),
         "drawing_standard_error": [float(error) for error in curves.drawing_standard_error],
         "errors": _errors(prepared, scored),
-        "notes": [*prepared.notes, *remarks(scored.scores.values())],
+        "notes": [*prepared.notes, *remarks(scored.scores.values()), *([few] if few else [])],
         **({} if counts is None else {"steps_per_response": counts}),
         "diagnosis": stats.diagnose(
             pools,

@@ -30,7 +30,8 @@ def t_test(sums: Array, sizes: Array) -> Array:
     mean, error = _mean_and_error(sums, sizes)
     ratio = np.divide(np.abs(mean), error, out=np.where(mean == 0, 0.0, np.inf), where=error > 0)
     # Units that all differ by the same amount have a t without bounds; they prove no more than their number of signs.
-    return np.clip(2 * stdtr(max(units - 1, 1), -ratio), 2.0 ** (1 - units), 1.0)
+    p_values: Array = np.clip(2 * stdtr(max(units - 1, 1), -ratio), 2.0 ** (1 - units), 1.0)
+    return p_values
 
 
 def t_interval(sums: Array, sizes: Array, level: float) -> tuple[Array, Array]:

@@ -37,7 +37,8 @@ def unseen_difference(deviations: Array) -> Array:
     squares = np.square(deviations)
     fourth = np.square(squares).sum(axis=0)
     units = np.divide(np.square(squares.sum(axis=0)), fourth, out=np.zeros_like(fourth), where=fourth > 0)
-    return (units**2 * largest + 1) / (units**2 + 1)
+    share: Array = (np.square(units) * largest + 1) / (np.square(units) + 1)
+    return share
 
 
 def pseudo_differences(mean: Array, unseen: Array) -> Array:

@@ -112,7 +112,7 @@ def macro_f1_difference(
         _cluster_counts(labels, values, threshold, clusters, "missed")
         for values, threshold in zip(scores, thresholds, strict=True)
     )
-    value = _macro_f1(first.sum(axis=0)) - _macro_f1(second.sum(axis=0))
+    value = float(_macro_f1(first.sum(axis=0)) - _macro_f1(second.sum(axis=0)))
     by_unit = _by_unit(first) - _by_unit(second)
     unseen = _unseen(by_unit)
     # One pseudo-unit in favour of either critic, that of the better one first: the other way round is the mirror.
