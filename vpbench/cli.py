@@ -6,16 +6,19 @@ imported inside the commands, so that `vpbench --help` answers at once.
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from vpbench import __version__
-from vpbench.errors import VpbenchError
+from vpbench.errors import VpbenchError, machine_failure, summary
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -73,21 +76,63 @@ class _Command(click.Command):
 
 
 class _Group(click.Group):
-    """Prints the project's own errors as one message, without a traceback, and exits with their code."""
+    """Says in one message, without a traceback, what ended a command, and exits with its code.
+
+    That of the project's own errors is theirs; 130 after Ctrl-C and SIGTERM; 2 where the machine failed, and for all
+    that `check` could not compare, since its 1 means "regressed"; 1 for a fault of vpbench.
+    """
 
     command_class = _Command
     group_class = type
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
-        try:
-            return super().invoke(ctx)
-        except VpbenchError as error:
-            from vpbench.terminal import printable
+        from vpbench.terminal import printable
 
+        try:
+            with _sigterm_as_interrupt():
+                return super().invoke(ctx)
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except KeyboardInterrupt:
+            message, code = f"stopped; {_kept(ctx)}", 130
+        except Exception as error:
+            # What reads our output is free to end early.
+            if isinstance(error, BrokenPipeError) and ctx.invoked_subcommand != "check":
+                raise
             logging.getLogger("vpbench").debug("", exc_info=error)
-            click.echo(f"vpbench: {printable(str(error))}", err=True)
-            ctx.exit(error.exit_code)
+            message, code = _ending(error, ctx)
+        click.echo(f"vpbench: {printable(message)}", err=True)
+        ctx.exit(code)
+
+
+def _ending(error: Exception, ctx: click.Context) -> tuple[str, int]:
+    """What an error that ended a command says, and the exit code."""
+    if isinstance(error, VpbenchError):
+        return str(error), error.exit_code
+    failure = machine_failure(error)
+    if failure is not None:
+        return f"{failure}; {_kept(ctx)}", 2
+    words = " ".join(summary(error).split())
+    message = f"unexpected {words}, a fault of vpbench; -v shows the traceback; {_kept(ctx)}"
+    return message, 2 if ctx.invoked_subcommand == "check" else 1
+
+
+def _kept(ctx: click.Context) -> str:
+    return f"what is done is kept, the same command goes on{' by --resume' * (ctx.invoked_subcommand == 'train')}"
+
+
+@contextlib.contextmanager
+def _sigterm_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM end the command as Ctrl-C does: stages leave their stores, and worker processes are ended."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
