@@ -61,7 +61,8 @@ def summary(error: BaseException) -> str:
 def machine_failure(error: Exception) -> str | None:
     """Which file and why, where not the code but the machine failed: disk full, read-only, out of memory; else None."""
     if isinstance(error, OSError):
-        path, reason = error.filename2 or error.filename, error.strerror or str(error) or type(error).__name__
+        path, text = error.filename2 or error.filename, error.strerror or str(error) or type(error).__name__
+        reason = " ".join(text.split())
         return f"{path}: {reason}" if path else reason
     # torch has its own class for a GPU's memory, and none for the machine's.
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "CPUAllocator" in str(error):

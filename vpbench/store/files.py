@@ -52,7 +52,7 @@ def writing(path: Path) -> Iterator[None]:
         text = str(error)
         if type(error).__name__ != "SafetensorError" and "PytorchStreamWriter" not in text:
             raise
-        raise OSError(errno.EIO, " ".join(text.split()), str(path)) from error
+        raise OSError(errno.EIO, text, str(path)) from error
 
 
 def sha256(data: bytes) -> str:
