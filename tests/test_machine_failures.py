@@ -91,6 +91,7 @@ def raising(command: str, error: BaseException, monkeypatch: pytest.MonkeyPatch)
         (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
         (SafetensorError("Error while serializing: I/O error\n(os error 28)"), "Error while serializing: I/O error"),
         (RuntimeError("[enforce fail at inline_container.cc:664] . PytorchStreamWriter failed"), "[enforce fail at"),
+        (RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 704 vs 598"), "[enforce fail at"),
     ],
 )
 def test_failures_to_write_name_a_file_whoever_wrote(error: Exception, reason: str, tmp_path: Path) -> None:

@@ -6,19 +6,15 @@ imported inside the commands, so that `vpbench --help` answers at once.
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from vpbench import __version__
-from vpbench.errors import VpbenchError, machine_failure, summary
+from vpbench.commands.group import Group
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -53,89 +49,7 @@ def _settings(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> 
     return {name.strip(): text for name, _sign, text in pairs}
 
 
-def _verbose(_: click.Context, __: click.Parameter, value: bool) -> None:
-    if value:
-        logging.basicConfig(format="%(message)s")
-        logging.getLogger("vpbench").setLevel(logging.DEBUG)
-
-
-class _Command(click.Command):
-    """A command with `-v`."""
-
-    def __init__(self, *arguments: Any, **settings: Any) -> None:
-        super().__init__(*arguments, **settings)
-        option = click.Option(
-            ["-v", "--verbose"],
-            is_flag=True,
-            expose_value=False,
-            callback=_verbose,
-            envvar="VPBENCH_VERBOSE",
-            help="Show the tracebacks of failures.",
-        )
-        self.params.append(option)
-
-
-class _Group(click.Group):
-    """Says in one message, without a traceback, what ended a command, and exits with its code.
-
-    That of the project's own errors is theirs; 130 after Ctrl-C and SIGTERM; 2 where the machine failed, and for all
-    that `check` could not compare, since its 1 means "regressed"; 1 for a fault of vpbench.
-    """
-
-    command_class = _Command
-    group_class = type
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
-        from vpbench.terminal import printable
-
-        try:
-            with _sigterm_as_interrupt():
-                return super().invoke(ctx)
-        except (click.ClickException, click.Abort, click.exceptions.Exit):
-            raise
-        except KeyboardInterrupt:
-            message, code = f"stopped; {_kept(ctx)}", 130
-        except Exception as error:
-            # What reads our output is free to end early.
-            if isinstance(error, BrokenPipeError) and ctx.invoked_subcommand != "check":
-                raise
-            logging.getLogger("vpbench").debug("", exc_info=error)
-            message, code = _ending(error, ctx)
-        click.echo(f"vpbench: {printable(message)}", err=True)
-        ctx.exit(code)
-
-
-def _ending(error: Exception, ctx: click.Context) -> tuple[str, int]:
-    """What an error that ended a command says, and the exit code."""
-    if isinstance(error, VpbenchError):
-        return str(error), error.exit_code
-    failure = machine_failure(error)
-    if failure is not None:
-        return f"{failure}; {_kept(ctx)}", 2
-    words = " ".join(summary(error).split())
-    message = f"unexpected {words}, a fault of vpbench; -v shows the traceback; {_kept(ctx)}"
-    return message, 2 if ctx.invoked_subcommand == "check" else 1
-
-
-def _kept(ctx: click.Context) -> str:
-    return f"what is done is kept, the same command goes on{' by --resume' * (ctx.invoked_subcommand == 'train')}"
-
-
-@contextlib.contextmanager
-def _sigterm_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM end the command as Ctrl-C does: stages leave their stores, and worker processes are ended."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="vpbench")
 def main() -> None:
     """Measure critics of multimodal reasoning: step detection, and what Best-of-N gains by them."""

@@ -50,7 +50,7 @@ def writing(path: Path) -> Iterator[None]:
         raise
     except Exception as error:
         text = str(error)
-        if type(error).__name__ != "SafetensorError" and "PytorchStreamWriter" not in text:
+        if type(error).__name__ != "SafetensorError" and "inline_container.cc" not in text:
             raise
         raise OSError(errno.EIO, text, str(path)) from error
 
