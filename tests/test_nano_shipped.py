@@ -32,7 +32,7 @@ def test_the_models_are_native_checkpoints_of_a_few_megabytes(name: str, layers:
     assert stored == {"torch.bfloat16"}
     scorer = load_step_scorer(str(folder))
     assert scorer.model.config.text_config.num_hidden_layers == layers
-    assert scorer.system_message == "vpbench"
+    assert scorer.checkpoint.system_message == "vpbench"
 
 
 @pytest.mark.parametrize("kind", sorted(nano_tasks()))

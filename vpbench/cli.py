@@ -164,9 +164,9 @@ def run(**options: Any) -> None:
     """Run critics on tasks: grade, score, select, and report with intervals."""
     from vpbench.commands.run import run_all
 
-    results = run_all(**options)
+    count = run_all(**options)
     if not options["dry_run"]:
-        click.echo(f"\n{len(results)} result{'s' * (len(results) != 1)} under {options['output']}/results")
+        click.echo(f"\n{count} result{'s' * (count != 1)} under {options['output']}/results")
 
 
 @main.command()
@@ -391,9 +391,9 @@ def conformance(folder: Path) -> None:
 @click.argument("second", type=_path)
 def compare(first: Path, second: Path) -> None:
     """Compare two results: SECOND minus FIRST, paired over questions."""
-    from vpbench.report.compare import compare as compare_results
+    from vpbench import api
 
-    click.echo(compare_results(first, second).text())
+    click.echo(api.compare(first, second).text())
 
 
 @main.command()
@@ -401,12 +401,12 @@ def compare(first: Path, second: Path) -> None:
 @click.argument("result", type=_path)
 def check(baseline: Path, result: Path) -> None:
     """For CI: exit 0 if RESULT holds against BASELINE, 1 if it regressed, 2 if they can't be compared."""
-    from vpbench.report.compare import compare as compare_results
+    from vpbench import api
 
-    compared = compare_results(baseline, result)
-    click.echo(compared.text())
-    click.echo("regressed" if compared.regressed else "held")
-    sys.exit(1 if compared.regressed else 0)
+    comparison = api.compare(baseline, result)
+    click.echo(comparison.text())
+    click.echo("regressed" if comparison.regressed else "held")
+    sys.exit(1 if comparison.regressed else 0)
 
 
 @main.command()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -259,14 +259,7 @@ def critic_key(critic: Critic) -> dict[str, Any]:
     says when it does. Raises `PluginError`, `CriticError`, `ConfigError`.
     """
     with Boundary(f"critic {critic.name!r}: revision"):
-        revision = critic.revision()
-    compared: list[str] = [field.name for field in fields(critic) if field.compare] if is_dataclass(critic) else []
-    key = {
-        "critic": critic.name,
-        "critic_version": critic.version,
-        "critic_revision": revision,
-        "settings": {name: getattr(critic, name) for name in compared},
-    }
+        key = critic.identity()
     code = plugin_code(type(critic))
     return key if code is None else {**key, "critic_code": code}
 
