@@ -37,9 +37,9 @@ MODELS = Path(vpbench.nano.__file__).parent / "models"
 WORLD = "--nano --task mathvista --output kept"
 SOLUTIONS = "../../label/whole/solutions.jsonl"
 VERBS = {
-    "run": f"run {WORLD} --critic visualprm,self-consistency --limit 20 --resamples 100",
-    "sample": f"sample {WORLD} --policy nano --samples 64 --limit 10 --export pool.jsonl",
-    "label": f"label {WORLD} --policy nano --limit 10 --export solutions.jsonl",
+    "run": f"run {WORLD} --critic visualprm,self-consistency --limit 8 --resamples 100",
+    "sample": f"sample {WORLD} --policy nano --samples 32 --limit 6 --export pool.jsonl",
+    "label": f"label {WORLD} --policy nano --limit 6 --export solutions.jsonl",
     "train": f"train --critic visualprm --model {MODELS / 'pretrained-prm'} --data {SOLUTIONS} --output kept "
     "--epochs 4 --batch-size 4 --save-every 2 --max-tiles 2",
 }
@@ -121,14 +121,14 @@ def killed_runs(verb: str, kills: int, folder: Path, drawn: random.Random) -> li
     whole = rows(folder / "whole")
     done, runs, totals = 0, 0, Counter[str]()
     while done < kills:
-        there = folder / str(runs)
-        there.mkdir()
+        attempted = folder / str(runs)
+        attempted.mkdir()
         for _ in range(min(drawn.randint(1, MOST_KILLS_OF_ONE_RUN), kills - done)):
-            killed, _ = attempt(_again(arguments, there), there, drawn.uniform(0, seconds))
+            killed, _ = attempt(_again(arguments, attempted), attempted, drawn.uniform(0, seconds))
             done += killed
-        attempt(_again(arguments, there), there)
-        totals.update(dict(zip(("lost", "doubled", "changed"), differences(whole, rows(there)), strict=True)))
-        shutil.rmtree(there)
+        attempt(_again(arguments, attempted), attempted)
+        totals.update(dict(zip(("lost", "doubled", "changed"), differences(whole, rows(attempted)), strict=True)))
+        shutil.rmtree(attempted)
         runs += 1
     return [verb, runs, done, sum(whole.values()), totals["lost"], totals["doubled"], totals["changed"]]
 
