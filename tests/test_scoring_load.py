@@ -101,7 +101,7 @@ def test_a_truncated_native_checkpoint(tmp_path: Path) -> None:
     write_native(tmp_path, tied=False)
     path = tmp_path / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(CriticError, match="transformers can't load the checkpoint"):
+    with pytest.raises(CriticError, match="not a readable safetensors file"):
         load(tmp_path)
 
 
