@@ -14,6 +14,7 @@ from vpbench.models.checkpoint import bars_on_terminals_only, checkpoint_folder,
 from vpbench.models.device import torch_settings
 from vpbench.models.loaded import LoadedCheckpoint
 from vpbench.models.tokenizer import load_tokenizer
+from vpbench.models.weights import open_weights
 
 
 def load_text_model(
@@ -42,6 +43,9 @@ def _load(folder: Path, dtype: Any) -> Any:
 
     bars_on_terminals_only()
     files = weight_files(folder)
+    for path in files:
+        with open_weights(path):  # says what is wrong with a file better than transformers does
+            pass
     try:
         model, report = AutoModelForCausalLM.from_pretrained(
             folder,

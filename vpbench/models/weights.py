@@ -6,6 +6,7 @@ refuses everything else, code above all.
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ def _unpickled(path: Path) -> _Unpickled:
     import torch
 
     try:
-        tensors = torch.load(path, map_location="cpu", weights_only=True)
+        tensors = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except Exception as error:  # the unpickler raises many kinds for a damaged file and for one that it refuses
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise CriticError(
