@@ -66,7 +66,7 @@ def png_header(width: int, height: int, depth: int = 8, colour: int = 0) -> byte
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
 
 
-# What the file is -> the pixels that everybody sees, None: those of Pillow's own conversion.
+# What the file is -> the file.
 PLAIN = {
     "png rgb": encoded(picture(), "PNG"),
     "png grey": encoded(picture("L"), "PNG"),
@@ -170,7 +170,8 @@ def test_12_bit_grey_is_scaled() -> None:
 
 
 REFUSED = {
-    # (what it is, where the kind was seen): (the file, what the message says)
+    # What it is: (the file, what the message says). The bombs are those of the zlib kind that ended runs by memory
+    # before; EPS is that of CVE-2023-36664 and its like; the truncated files are what interrupted downloads leave.
     "EPS, which Pillow hands to Ghostscript": (
         b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n",
         "formats are",

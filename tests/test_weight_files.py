@@ -14,9 +14,7 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
-from scoring_tiny import write_original
-from test_generate_transformers import write_text_model
-from test_scoring_load import logits, write_native
+from scoring_tiny import logits, write_native, write_original, write_text_model
 
 from vpbench.errors import ConfigError, CriticError
 from vpbench.generate.generator import load_generator
@@ -172,11 +170,21 @@ def test_a_text_model_s_pickle_is_refused_too(tmp_path: Path, kind: str) -> None
     assert not trap.exists()
 
 
-def test_an_index_of_one_kind_names_files_of_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("file", ["pytorch_model.bin", "../model.safetensors", "/etc/x.safetensors", ".."])
+def test_an_index_names_files_of_its_folder_and_kind(tmp_path: Path, file: str) -> None:
     write_original(tmp_path, "qwen2", parts=2)
     index = tmp_path / "model.safetensors.index.json"
-    index.write_text(index.read_text().replace("-00001-of-00002.safetensors", "-00001-of-00002.bin"))
+    index.write_text(index.read_text().replace("model-00001-of-00002.safetensors", file))
     with pytest.raises(CriticError, match=r"isn't a file name in \*\.safetensors"):
+        load_step_scorer(str(tmp_path))
+
+
+def test_an_index_of_bin_files_leaves_the_folder_neither(tmp_path: Path) -> None:
+    write_original(tmp_path, "qwen2", parts=2)
+    pickled(tmp_path)
+    index = tmp_path / "pytorch_model.bin.index.json"
+    index.write_text(index.read_text().replace("pytorch_model-00001", "../pytorch_model-00001"))
+    with pytest.raises(CriticError, match=r"isn't a file name in \*\.bin"):
         load_step_scorer(str(tmp_path))
 
 
