@@ -34,7 +34,7 @@ from vpbench.store import folder_name
 
 
 def prepare(
-    found: Plugin[BaseTask],
+    plugin: Plugin[BaseTask],
     request: Request,
     progress: Progress,
     planned: CandidatePlan | None = None,
@@ -42,12 +42,12 @@ def prepare(
 ) -> Prepared:
     """Load questions and candidates, where they aren't `planned`, and grade them. Raises `DataError`, `ConfigError`."""
     models = models or Models()
-    planned = planned or plan(found, request, progress, models)
+    planned = planned or plan(plugin, request, progress, models)
     started = time.perf_counter()
     task = planned.task
     about = {"task": task.name, "task_version": task.version, "data": planned.questions.fingerprint}
     key = {**about, "pool": dict(planned.pool.key)}
-    verdicts, judge, notes = _verdicts(found, planned, key, request, progress, models)
+    verdicts, judge, notes = _verdicts(plugin, planned, key, request, progress, models)
     return Prepared(
         request=request,
         key=key,
@@ -68,7 +68,7 @@ def prepare(
 
 
 def _verdicts(
-    found: Plugin[BaseTask],
+    plugin: Plugin[BaseTask],
     planned: CandidatePlan,
     key: Mapping[str, Any],
     request: Request,
@@ -80,7 +80,7 @@ def _verdicts(
     if request.trust_verdicts:
         return given_verdicts(rows, list(questions)), None, []
     asked = rows_to_judge(task, questions, rows) if request.grading == "official" else []
-    grade_key = {**key, "grading": request.grading, "grader_code": grader_code(found)}
+    grade_key = {**key, "grading": request.grading, "grader_code": grader_code(plugin)}
     judge = stage = None
     if request.judge is not None and asked:
         judge = Judge(request.judge, models.generator(request.judge, request.judge_args))
@@ -96,10 +96,10 @@ def _verdicts(
     return verdicts, facts, judge_notes(asked, verdicts, judge)
 
 
-def prepare_steps(found: Plugin[BaseTask], request: Request) -> PreparedSteps:
+def prepare_steps(plugin: Plugin[BaseTask], request: Request) -> PreparedSteps:
     """Load a step task's solutions. Raises `DataError`."""
     started = time.perf_counter()
-    task = found.cls()
+    task = plugin.cls()
     assert isinstance(task, StepTask)
     loaded = load_solutions(task, request.data)
     solutions = loaded.solutions[: request.limit]
@@ -184,11 +184,11 @@ def _origin(place: str, request: Request) -> str:
     return "the miniature world" if request.nano else place
 
 
-def grader_code(found: Plugin[BaseTask]) -> str:
+def grader_code(plugin: Plugin[BaseTask]) -> str:
     """What identifies the code that grades for a task: its own file and every file of `vpbench.grade`."""
     import vpbench.grade
 
-    digest = hashlib.sha256(found.path.read_bytes())
+    digest = hashlib.sha256(plugin.path.read_bytes())
     package = Path(vpbench.grade.__file__).parent
     for path in sorted(package.rglob("*.py")):
         digest.update(str(path.relative_to(package)).encode() + b"\0" + path.read_bytes())

@@ -83,10 +83,10 @@ def check(task: type[BaseTask], request: Request) -> None:
         )
 
 
-def _in_nano(found: Plugin[BaseTask], request: Request) -> Request:
+def _in_nano(plugin: Plugin[BaseTask], request: Request) -> Request:
     """The miniature world's data, its candidates where nothing else brings any, and its policy where that is asked."""
-    folder, drawing = nano_folder(found.cls.name), request.drawing
+    folder, drawing = nano_folder(plugin.cls.name), request.drawing
     if drawing is not None and drawing.policy == NANO_POLICY:
         drawing = replace(drawing, policy=str(nano_model("policy")), prompt="question")
-    brought = issubclass(found.cls, StepTask) or request.drawing is not None or request.pool is not None
+    brought = issubclass(plugin.cls, StepTask) or request.drawing is not None or request.pool is not None
     return replace(request, data=folder, drawing=drawing, pool=request.pool if brought else folder / POOL)
