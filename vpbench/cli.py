@@ -6,9 +6,6 @@ imported inside the commands, so that `vpbench --help` answers at once.
 
 from __future__ import annotations
 
-import difflib
-import logging
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,16 +14,14 @@ from typing import Any, TypeVar
 import click
 
 from vpbench import __version__
-from vpbench.errors import VpbenchError
-
-_PREFIX = "VPBENCH_"
+from vpbench.commands.group import Group
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def _option(*names: str, **settings: Any) -> Callable[[Command], Command]:
     flag = next(name for name in names if name.startswith("--")).split("/")[0]
-    variable = _PREFIX + flag.removeprefix("--").replace("-", "_").upper()
+    variable = "VPBENCH_" + flag.removeprefix("--").replace("-", "_").upper()
     return click.option(*names, envvar=variable, **settings)
 
 
@@ -54,80 +49,7 @@ def _settings(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> 
     return {name.strip(): text for name, _sign, text in pairs}
 
 
-def _verbose(_: click.Context, __: click.Parameter, value: bool) -> None:
-    if value:
-        logging.basicConfig(format="%(message)s")
-        logging.getLogger("vpbench").setLevel(logging.DEBUG)
-
-
-_INPUTS = {"pool", "scores", "data"}
-"""Options of one file each; of others the last counts, as scripts that add to a command expect."""
-
-_OF_TESTS = {"SHARED", "REQUIRE_SHARED", "SLOW"}
-"""Variables, without the prefix, that the tests read."""
-
-
-def _variables(command: click.Command) -> set[str]:
-    """The environment variables that set the options of a command and of those under it."""
-    variables = {str(parameter.envvar) for parameter in command.params if parameter.envvar}
-    return variables.union(*map(_variables, getattr(command, "commands", {}).values()))
-
-
-def _warn_of_unknown_variables(command: click.Command) -> None:
-    """Name the variables that look like ours and set nothing, as one that is misspelt does."""
-    variables = {name.removeprefix(_PREFIX) for name in _variables(command)}
-    for name in sorted(name.removeprefix(_PREFIX) for name in os.environ if name.startswith(_PREFIX)):
-        if name not in variables | _OF_TESTS:
-            near = [_PREFIX + match for match in difflib.get_close_matches(name, variables, n=2)]
-            hint = f"; did you mean {' or '.join(near)}?" if near else " (`vpbench run --help` lists the options)"
-            click.echo(f"vpbench: the environment variable {_PREFIX}{name} sets nothing{hint}", err=True)
-
-
-class _Command(click.Command):
-    """A command with `-v`, which refuses an input file that is given twice: the first would go unread."""
-
-    def __init__(self, *arguments: Any, **settings: Any) -> None:
-        super().__init__(*arguments, **settings)
-        option = click.Option(
-            ["-v", "--verbose"],
-            is_flag=True,
-            expose_value=False,
-            callback=_verbose,
-            envvar="VPBENCH_VERBOSE",
-            help="Show the tracebacks of failures.",
-        )
-        self.params.append(option)
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the arguments."""
-        _, _, given = self.make_parser(ctx).parse_args(args=list(args))
-        for option in given:
-            if option.name in _INPUTS and not option.multiple and given.count(option) > 1:
-                raise click.UsageError(f"{option.opts[0]} is given {given.count(option)} times; give it once", ctx)
-        return super().parse_args(ctx, args)
-
-
-class _Group(click.Group):
-    """Prints the project's own errors as one message, without a traceback, and exits with their code."""
-
-    command_class = _Command
-    group_class = type
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
-        if ctx.parent is None:
-            _warn_of_unknown_variables(self)
-        try:
-            return super().invoke(ctx)
-        except VpbenchError as error:
-            from vpbench.terminal import printable
-
-            logging.getLogger("vpbench").debug("", exc_info=error)
-            click.echo(f"vpbench: {printable(str(error))}", err=True)
-            ctx.exit(error.exit_code)
-
-
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="vpbench")
 def main() -> None:
     """Measure critics of multimodal reasoning: step detection, and what Best-of-N gains by them."""
@@ -237,6 +159,7 @@ def _drawing(command: Command) -> Command:
     show_default=True,
     help="Step scores to one score: mean, min, max, last, product, geometric-mean, log-odds-sum.",
 )
+@_option("--link", type=click.Choice(["sigmoid"]), help="Weighted vote: make weights of scores that can be negative.")
 @_option("--n", "ns", callback=_numbers, help="Values of N, such as 1,2,4,8; default: powers of two and the pool size.")
 @_option("--threshold", type=float, help="Step detection: a step is correct above it. Default: the critic's own.")
 @_limit
@@ -250,9 +173,9 @@ def run(**options: Any) -> None:
     """Run critics on tasks: grade, score, select, and report with intervals."""
     from vpbench.commands.run import run_all
 
-    results = run_all(**options)
+    count = run_all(**options)
     if not options["dry_run"]:
-        click.echo(f"\n{len(results)} result{'s' * (len(results) != 1)} under {options['output']}/results")
+        click.echo(f"\n{count} result{'s' * (count != 1)} under {options['output']}/results")
 
 
 @main.command()
@@ -477,9 +400,9 @@ def conformance(folder: Path) -> None:
 @click.argument("second", type=_path)
 def compare(first: Path, second: Path) -> None:
     """Compare two results: SECOND minus FIRST, paired over questions."""
-    from vpbench.report.compare import compare as compare_results
+    from vpbench import api
 
-    click.echo(compare_results(first, second).text())
+    click.echo(api.compare(first, second).text())
 
 
 @main.command()
@@ -487,12 +410,12 @@ def compare(first: Path, second: Path) -> None:
 @click.argument("result", type=_path)
 def check(baseline: Path, result: Path) -> None:
     """For CI: exit 0 if RESULT holds against BASELINE, 1 if it regressed, 2 if they can't be compared."""
-    from vpbench.report.compare import compare as compare_results
+    from vpbench import api
 
-    compared = compare_results(baseline, result)
-    click.echo(compared.text())
-    click.echo("regressed" if compared.regressed else "held")
-    sys.exit(1 if compared.regressed else 0)
+    comparison = api.compare(baseline, result)
+    click.echo(comparison.text())
+    click.echo("regressed" if comparison.regressed else "held")
+    sys.exit(1 if comparison.regressed else 0)
 
 
 @main.command()

@@ -88,8 +88,8 @@ def image_ref(cell: Any, name: str, root: Path | None) -> ImageRef:
     if content is not None and root is not None:
         try:
             path = (root / content).resolve()
-        except (ValueError, OSError) as error:  # a NUL, half a surrogate pair, a name that is too long
-            raise DataError(f"bad image path: {name}: path {content[:80]!r} is none ({error}); correct it") from error
+        except (OSError, ValueError) as error:
+            raise DataError(f"bad image path: {name}: {content!r} can't be a path ({error})") from error
         if not path.is_relative_to(root.resolve()):
             raise DataError(
                 f"bad image path: {name}: path {content!r} leaves the data folder {root}; image paths must stay inside "

@@ -10,16 +10,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from vpbench.errors import CriticError, DataError
 from vpbench.models.conversation import ASSISTANT_ROLE, IMAGE_MARKER, LABEL_TURN, SEPARATOR
 from vpbench.models.tiles import tile_count
-from vpbench.recipe import Recipe
 from vpbench.records import CORRECT, INCORRECT, NEUTRAL, ImageRef, LabelledSolution, Question, Reason
 from vpbench.scoring.step_scorer import StepScorer
+from vpbench.train.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +73,16 @@ class Encoder:
         """The token of a label; a neutral step, which carries no loss, holds `+` as in scoring."""
         return self.minus if label == INCORRECT else self.plus
 
+    @property
+    def image_size(self) -> int:
+        """The side of a tile in pixels."""
+        return int(self.scorer.model.config.vision_config.image_size[0])
+
     def tiles(self, question: Question) -> list[int]:
         """How many tiles each image of a question becomes, from the images' headers. Raises `DataError`."""
         for image in question.images:
             if identity(image) not in self._tiles:
-                self._tiles[identity(image)] = tile_count(*_size(image), self.max_tiles, self.scorer.image_size)
+                self._tiles[identity(image)] = tile_count(*image.size(), self.max_tiles, self.image_size)
         return [self._tiles[identity(image)] for image in question.images]
 
     def encode(
@@ -118,7 +122,7 @@ def read_examples(
         except CriticError as error:
             left_out[Reason(error).kind] += 1
             continue
-        examples.append(Example(question, steps, labels, len(ids), ids.count(encoder.scorer.image_token_id)))
+        examples.append(Example(question, steps, labels, len(ids), ids.count(encoder.scorer.checkpoint.image_token_id)))
     if not examples:
         counts = ", ".join(f"{count} {reason}" for reason, count in left_out.items()) or "the files hold no rows"
         raise DataError(f"nothing to train on: {counts}; give files of labelled solutions by --data")
@@ -143,15 +147,3 @@ def label_weights(examples: Sequence[Example], class_weights: bool) -> dict[int,
 def identity(image: ImageRef) -> Path | str:
     """Equal for rows that show the same image file."""
     return image.path or image.name
-
-
-def _size(image: ImageRef) -> tuple[int, int]:
-    """Width and height in pixels; the error of an image that can't be read comes from `ImageRef.open`."""
-    from PIL import Image
-
-    data = image.read()
-    try:
-        with Image.open(BytesIO(data)) as opened:
-            return opened.size
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return image.open().size

@@ -19,15 +19,15 @@ from vpbench.errors import ConfigError, CriticError
 from vpbench.labels.read import read_labelled
 from vpbench.models.checkpoint import checkpoint_folder
 from vpbench.progress import Progress
-from vpbench.recipe import Recipe
 from vpbench.records import CORRECT, INCORRECT, LabelledSolution
 from vpbench.scoring.load import load_step_scorer
 from vpbench.scoring.step_scorer import StepScorer
-from vpbench.store import versions, write_atomic
+from vpbench.store import versions, write_atomic, writing
 from vpbench.train.batches import MicroBatches, plan_batches
 from vpbench.train.card import Outcome, card
 from vpbench.train.estimate import estimate
 from vpbench.train.examples import Encoder, Example, label_ids, label_weights, read_examples
+from vpbench.train.recipe import Recipe
 from vpbench.train.resume import keep_identity, last_checkpoint, refuse_another_run
 from vpbench.train.settings import RunIdentity, TrainingRun, run_identity
 
@@ -76,15 +76,17 @@ def train_critic(
     if first:
         keep_identity(run.output, identity)
     watched = _watched(encoder, recipe, run, progress)
-    trained, log = _train(scorer, data, watched, run, recipe)
+    with writing(run.output):
+        trained, log = _train(scorer, data, watched, run, recipe)
     if not first:
         return []
     labels, metrics = _label_counts(examples), _last(log)
     outcome = Outcome(len(examples), labels, dict(left_out), plan.steps, metrics, versions(PACKAGES), log)
     from vpbench.train.export import export
 
-    folders = export(base, scorer.model.config, scorer.system_message, trained, run.output, echo)
-    _write_records(run.output, folders, card(critic.title, identity, outcome), identity, outcome)
+    with writing(run.output):
+        folders = export(base, scorer.model.config, scorer.checkpoint.system_message, trained, run.output, echo)
+        _write_records(run.output, folders, card(critic.title, identity, outcome), identity, outcome)
     for folder in folders:
         echo(f"written        {folder}")
     return folders
@@ -102,7 +104,6 @@ def _check_accelerator() -> None:
     import torch
 
     # The Trainer would not refuse: every process would silently keep the whole model.
-
     if not torch.accelerator.is_available():
         raise ConfigError("--fsdp divides the model over GPUs, and there is none here; leave it out")
 
@@ -176,7 +177,7 @@ def _train(
     adapted = with_adapters(model, recipe.lora_rank) if recipe.lora_rank else None
     layer = type(model.get_decoder().layers[0]).__name__ if run.fsdp else None
     args = training_arguments(recipe, data.plan, run, _processes(), layer)
-    wrapped = LabelModel(model, scorer.image_token_id, (data.encoder.plus, data.encoder.minus))
+    wrapped = LabelModel(model, scorer.checkpoint.image_token_id, (data.encoder.plus, data.encoder.minus))
     trainer = LabelTrainer(wrapped, args, data, watched, recipe.threshold)
     start = last_checkpoint(Path(args.output_dir)) if run.resume else None
     trainer.train(resume_from_checkpoint=str(start) if start else None)

@@ -1,0 +1,153 @@
+"""From scored candidates to a result: curves, gains over the controls on the same pool, diagnosis."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from vpbench.records import Reason, Selection
+from vpbench.report.provenance import run_provenance
+from vpbench.report.result import GAINS, BestOfNResult, Gain, Point
+from vpbench.report.scored_rows import remarks, score_errors, steps_per_response
+from vpbench.report.units import CURVES, Units, fraction, units_of
+from vpbench.run.analysis import Analysis
+from vpbench.run.prepared import Prepared, Scored
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from vpbench.stats import Headline, QuestionPool
+
+
+def default_ns(pool_size: int) -> tuple[int, ...]:
+    """Powers of two up to the pool's size, and the size itself."""
+    return tuple(sorted({2**k for k in range(pool_size.bit_length()) if 2**k <= pool_size} | {pool_size}))
+
+
+def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> tuple[BestOfNResult, Units]:
+    """The result of one critic on one Best-of-N task, and the units behind it.
+
+    Raises `ConfigError` if an n exceeds the pool.
+    """
+    from vpbench import stats
+    from vpbench.report.measures import named_measures
+
+    pools = prepared.pools(scored.scores, analysis.aggregate)
+    pool_size = min(pool.size for pool in pools)
+    selection = analysis.selection or scored.selection
+    ns = analysis.ns or default_ns(pool_size)
+    curves = stats.curves(pools, selection, analysis.estimator, ns, analysis.seed, analysis.link)
+    assert curves.critic is not None
+    questions = list(prepared.questions.values())
+    units = units_of(prepared.task, questions, curves)
+    few = stats.few_units_note(len(set(units.clusters)))
+    # The value of a group isn't linear in its questions' scores; there the paired test stands alone.
+    by_chance = selection == "best" and analysis.estimator == "expected" and len(units.names) == len(pools)
+    dealt = {"over_random": _dealt(pools, curves.ns) if by_chance else None}
+    result = BestOfNResult(
+        task=prepared.task.name,
+        critic=scored.critic,
+        policy=prepared.origin,
+        questions=len(pools),
+        questions_in_task=prepared.total,
+        complete=len(pools) == prepared.total,
+        candidates=sum(pool.size for pool in pools),
+        pool_size=pool_size,
+        metric=prepared.task.metric,
+        nano=prepared.request.nano,
+        grading="given" if prepared.request.trust_verdicts else prepared.request.grading,
+        judge=prepared.judge["judge"] if prepared.judge else None,
+        selection=selection,
+        estimator=analysis.estimator,
+        aggregate=analysis.aggregate,
+        link=analysis.link,
+        units=len(units.names),
+        curves={name: _curve(units, name, analysis) for name in CURVES},
+        gains={name: _gains(units, name.removeprefix("over_"), selection, analysis, dealt.get(name)) for name in GAINS},
+        measures=named_measures(prepared.task, questions, curves, analysis.resamples, analysis.seed),
+        drawing_standard_error=tuple(float(error) for error in curves.drawing_standard_error),
+        errors=_errors(prepared, scored),
+        notes=(*prepared.notes, *remarks(scored.scores.values()), *([few] if few else [])),
+        steps_per_response=steps_per_response(scored.scores.values()),
+        diagnosis=tuple(_diagnosis(prepared, scored, pools, _headline(units, analysis), selection, analysis)),
+        provenance=run_provenance(prepared, scored, analysis),
+    )
+    return result, units
+
+
+def _diagnosis(
+    prepared: Prepared,
+    scored: Scored,
+    pools: Sequence[QuestionPool],
+    headline: Headline,
+    selection: Selection,
+    analysis: Analysis,
+) -> list[str]:
+    from vpbench.stats import diagnose
+
+    responses = [[row.candidate.response for row in rows] for rows in prepared.rows.values()]
+    steps = [[scored.scores[row.candidate.key].steps or () for row in rows] for rows in prepared.rows.values()]
+    return diagnose(
+        pools,
+        headline,
+        selection,
+        threshold=scored.step_threshold,
+        aggregation=analysis.aggregate,
+        lengths=[list(map(len, texts)) for texts in responses],
+        step_counts=[list(map(len, question)) for question in steps],
+        step_scores=steps,
+        distinct=[len(set(texts)) for texts in responses],
+    )
+
+
+def _headline(units: Units, analysis: Analysis) -> Headline:
+    from vpbench.stats import Headline
+
+    compared = {name: units.values[name] for name in ("critic", "random", "vote", "oracle")}
+    return Headline(units.ns, **compared, clusters=units.clusters, resamples=analysis.resamples, seed=analysis.seed)
+
+
+def _curve(units: Units, name: str, analysis: Analysis) -> tuple[Point, ...]:
+    from vpbench.stats import bootstrap_intervals
+
+    matrix = units.values[name]
+    low, high = bootstrap_intervals(matrix, units.clusters, analysis.resamples, analysis.seed)
+    columns = zip(units.ns, matrix.mean(axis=0), low, high, strict=True)
+    return tuple(Point(n, *map(fraction, values)) for n, *values in columns)
+
+
+def _dealt(pools: Sequence[QuestionPool], ns: Sequence[int]) -> NDArray[np.float64]:
+    """[Q, len(ns)]: variance of each question's value if its scores were dealt to its candidates at random."""
+    import numpy as np
+
+    from vpbench.stats import variance_of_dealt_scores
+
+    rows = [variance_of_dealt_scores(pool.scores, pool.correct) for pool in pools if pool.scores is not None]
+    return np.array(rows)[:, np.array(ns) - 1]
+
+
+def _gains(
+    units: Units, control: str, selection: str, analysis: Analysis, dealt: NDArray[np.float64] | None = None
+) -> tuple[Gain, ...]:
+    from vpbench.stats import alike_by_construction, holm, paired_differences, random_scores_p
+
+    critic, other = units.values["critic"], units.values[control]
+    alike = alike_by_construction(units.ns, critic, other, same=selection == control)
+    rows = paired_differences(critic, other, units.clusters, analysis.resamples, analysis.seed, alike=alike)
+    if dealt is not None:
+        by_chance = random_scores_p((critic - other).mean(axis=0), dealt)
+        rows = [replace(row, p_value=max(row.p_value, p)) for row, p in zip(rows, by_chance.tolist(), strict=True)]
+    adjusted = holm([row.p_value for row in rows], alike)
+    return tuple(
+        Gain(n, row.value, row.low, row.high, row.p_value, p)
+        for n, row, p in zip(units.ns, rows, adjusted, strict=True)
+    )
+
+
+def _errors(prepared: Prepared, scored: Scored) -> dict[str, int]:
+    verdicts = prepared.verdicts.values()
+    reasons = Counter(Reason(verdict.reason).kind for verdict in verdicts if verdict.answer_class is None)
+    return {**reasons, **score_errors(scored.scores.values())}
