@@ -51,6 +51,14 @@ class Generator(ABC):
         settings = {name: getattr(self, name) for name in compared}
         return {"backend": self.backend, "revision": self.revision(), **settings}
 
+    def unsent(self) -> frozenset[str]:
+        """Names of `Sampling` that the settings keep from the model, which draws by its own."""
+        return frozenset()
+
+    def notes(self) -> list[str]:
+        """What a reader of the samples so far has to know of how they were drawn: not as asked for, say."""
+        return []
+
     def usage(self) -> Mapping[str, float]:
         """What was used so far: requests, prompt_tokens, completion_tokens, cost (US dollars), as far as known."""
         return {}

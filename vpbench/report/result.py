@@ -66,7 +66,7 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
         "measures": measure_rows(prepared.task, questions, curves, analysis.resamples, analysis.seed),
         "drawing_standard_error": [float(error) for error in curves.drawing_standard_error],
         "errors": _errors(prepared, scored),
-        "notes": [*prepared.notes, *remarks(scored.scores.values())],
+        "notes": [*prepared.notes, *scored.notes, *remarks(scored.scores.values())],
         **({} if counts is None else {"steps_per_response": counts}),
         "diagnosis": stats.diagnose(
             pools,

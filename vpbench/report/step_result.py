@@ -36,7 +36,7 @@ def step_result(prepared: PreparedSteps, scored: Scored, analysis: Analysis) -> 
         "nano": prepared.request.nano,
         "step_f1": _step_f1(prepared, labels, values, threshold, analysis),
         "errors": score_errors(scored),
-        "notes": [*prepared.notes, *remarks(scored.scores.values())],
+        "notes": [*prepared.notes, *scored.notes, *remarks(scored.scores.values())],
         **({} if counts is None else {"steps_per_response": counts}),
         "diagnosis": diagnose_steps(labels, values, threshold),
         "provenance": run_provenance(prepared, scored, analysis),

@@ -26,6 +26,7 @@ from vpbench.run.allowance import Allowance
 from vpbench.run.candidates import CandidatePlan, plan, size_notes
 from vpbench.run.grade import GradeStage, given_verdicts
 from vpbench.run.judge import Judge, JudgeStage, judge_facts, judge_notes, rows_to_judge
+from vpbench.run.kept_notes import KeptNotes
 from vpbench.run.models import Models
 from vpbench.run.request import Request
 from vpbench.run.score import ScoreStage
@@ -134,6 +135,7 @@ class Scored:
     key: dict[str, Any]
     seconds: float
     usage: Mapping[str, float] = field(default_factory=dict)
+    notes: Sequence[str] = ()
 
 
 def prepare(
@@ -197,7 +199,8 @@ def _verdicts(
     grading = GradeStage(task, request.grading, progress, request.max_error_rate, stage)
     verdicts = grading.verdicts(folder, grade_key, questions, rows)
     facts = judge_facts(judge, before, len(asked)) if judge else None
-    return verdicts, facts, judge_notes(asked, verdicts, judge)
+    notes = judge_notes(asked, verdicts, judge) + (KeptNotes(stage.folder).texts if stage else [])
+    return verdicts, facts, notes
 
 
 def prepare_steps(found: Plugin[BaseTask], request: Request) -> PreparedSteps:
@@ -249,6 +252,7 @@ def score(
         key,
         seconds,
         used,
+        KeptNotes(folder).texts,
     )
 
 

@@ -20,6 +20,7 @@ from vpbench.records import EMPTY_RESPONSE, Candidate, Question, RowKey, Score
 from vpbench.run.allowance import Allowance
 from vpbench.run.checks import checked_scores
 from vpbench.run.executor import Executor, LocalExecutor
+from vpbench.run.kept_notes import KeptNotes
 from vpbench.run.prefetch import Prefetch
 from vpbench.store import SCORES, RowStore, content_hash
 
@@ -67,9 +68,12 @@ class ScoreStage:
                 with Boundary(f"critic {self.critic.name!r}: prepare"):
                     (self.make_ready or self.critic.prepare)()
             uncounted: list[RowKey] = []
+            notes = KeptNotes(folder)
             results = self.executor.run(partial(score_items, self.critic), items)
             for number, (position, scores) in enumerate(results, 1):
                 rows = items[position][1]
+                with Boundary(f"critic {self.critic.name!r}: notes"):
+                    notes.add(self.critic.notes())
                 for candidate, score in zip(rows, scores, strict=True):
                     content = content_hash(candidate.response, candidate.steps)
                     store.append(candidate.key, {**SCORES.to_row(score), "content": content})
