@@ -87,10 +87,13 @@ def test_what_was_not_sent_was_not_refused() -> None:
     assert refused_parameter("`top_p` must be > 0.0 and < 1.0", {"top_p": 1.5}) is None
 
 
+def _asked(count: int) -> Prompt:
+    return Prompt((Message("user", "hello"),), Sampling(0.7, 0.95, 50), count, 3, first_token_logprobs=True)
+
+
 def _draw(server: Server, **settings: Any) -> tuple[OpenAIEndpoint, list[Generation]]:
     generator = OpenAIEndpoint("m", server.url, retries=0, concurrency=1, **settings)
-    asked = Prompt((Message("user", "hello"),), Sampling(0.7, 0.95, 50), 2, 3, first_token_logprobs=True)
-    return generator, [sample for _, sample in generator.generate([asked] * 2)]
+    return generator, [sample for _, sample in generator.generate([_asked(2)] * 2)]
 
 
 @pytest.mark.parametrize("status", [400, 422, 501])
@@ -115,6 +118,34 @@ def test_an_error_in_a_reply_of_status_200_may_be_a_refusal() -> None:
 
     with chat_server(refuses) as server:
         assert [sample.error for sample in _draw(server, send_seed=True)[1]] == [None] * 4
+
+
+@pytest.mark.parametrize("broken", [Answer({"error": {"message": BOTH}}), refusal(500, f"ValidationException: {BOTH}")])
+def test_a_refusal_may_come_as_a_failure_of_the_gateway(broken: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vpbench.endpoint.client.FIRST_PAUSE_S", 0.001)
+
+    def refuses(body: dict[str, Any], _: int) -> Answer:
+        return broken if {"temperature", "top_p"} <= body.keys() else completion("x", "x")
+
+    with chat_server(refuses) as server:
+        generator = OpenAIEndpoint("m", server.url, retries=2)
+        assert [sample.text for _, sample in generator.generate([_asked(2)])] == ["x", "x"]
+    assert ["top_p" in body for body in server.bodies] == [True, True, True, False]
+
+
+@pytest.mark.parametrize("key", ["x", "max", "n", "max_completion_tokens", "completion_tokens", "temperature"])
+def test_a_key_that_is_a_word_of_the_protocol_hides_nothing(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+
+    def refuses(body: dict[str, Any], _: int) -> Answer:
+        if "max_tokens" in body or {"temperature", "top_p"} <= body.keys():
+            return refusal(400, MCT if "max_tokens" in body else BOTH)
+        return completion("maximal", "maximal")
+
+    with chat_server(refuses) as server:
+        generator, drawn = _draw(server)
+    assert [(sample.text, sample.error) for sample in drawn] == [("maximal", None)] * 4
+    assert generator.usage()["completion_tokens"] == 28
 
 
 @pytest.mark.parametrize(

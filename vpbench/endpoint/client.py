@@ -41,7 +41,7 @@ _REFUSED_WITHIN_200 = (400, 422)
 class RequestFailed(Exception):
     """One request got no samples. `refused`: the server won't have it as it is; else it may work another time.
 
-    `explanation` is the refusal's body, JSON or text, as it came: to decide by, not to show.
+    `explanation` is the error's body, JSON or text, as it came: to decide by, not to show. None without one.
     """
 
     def __init__(self, reason: str, refused: bool = False, explanation: Any = None) -> None:
@@ -66,6 +66,7 @@ class _Failure:
     reason: str
     error: Exception | None = None
     pause_s: float = 0.0
+    explanation: Any = None
 
 
 class ChatClient:
@@ -129,11 +130,15 @@ class ChatClient:
                 raise RequestFailed("stopped")
         if not self._reached:
             raise ConfigError(f"{failure.reason}; start the server, or give its address by base_url or OPENAI_BASE_URL")
-        raise RequestFailed(failure.reason)
+        raise RequestFailed(failure.reason, explanation=failure.explanation)
 
     def shown(self, message: object) -> str:
         """A message of the server's, fit to be shown: short and without the key."""
         return self._mask(str(message)[: 8 * MESSAGE_CHARACTERS])[:MESSAGE_CHARACTERS]
+
+    def kept(self, text: str) -> str:
+        """A response as it is kept: without the key, should the server have written all of it there."""
+        return self._mask.whole(text)
 
     def _try(self, body: Mapping[str, Any]) -> dict[str, Any] | _Failure:
         """The reply or why there is none. It raises nothing, since tracebacks show what an exception came from."""
@@ -167,7 +172,7 @@ class ChatClient:
             return _Answer(response.status_code, response.headers, data)
 
     def _read(self, answer: _Answer) -> dict[str, Any] | _Failure:
-        text = self._mask.whole(answer.data.decode("utf-8-sig", "replace"))
+        text = answer.data.decode("utf-8-sig", "replace")
         try:
             content, flaw = json.loads(text), None
         except (ValueError, RecursionError) as error:
@@ -199,7 +204,7 @@ class ChatClient:
         pause_s = _asked_pause_s(headers)
         if pause_s > LONGEST_ASKED_PAUSE_S:
             return _final(RequestFailed(f"rate limit: the server asks to wait {pause_s:.0f} s; run again later"))
-        return _Failure(f"failed at the endpoint ({status}): {message}", pause_s=pause_s)
+        return _Failure(f"failed at the endpoint ({status}): {message}", None, pause_s, content)
 
 
 def _final(error: Exception) -> _Failure:

@@ -90,7 +90,7 @@ class KeyMask:
         return "".join([*shown, text[end:]])
 
     def whole(self, text: str) -> str:
-        """A reply without the whole key. Its pieces stay, they may be words of a response."""
+        """A response without the whole key. Its pieces stay, they may be words."""
         for form in self._whole:
             text = text.replace(form, _MASK)
         return text

@@ -131,7 +131,10 @@ class OpenAIEndpoint(Generator):
             finally:
                 stop.set()
         if spent is not None:
-            raise spent
+            try:
+                raise spent
+            finally:
+                del spent  # its traceback holds this frame: the two would keep the client in memory
 
     def _samples(self, prompt: Prompt, first: int, count: int, stop: threading.Event) -> list[Generation]:
         """At least one and at most `count` samples, the first of which is number `first` of the prompt."""
@@ -143,7 +146,10 @@ class OpenAIEndpoint(Generator):
         if count > 1:
             self._parameters.count_choices(len(choices(reply)))
         samples = generations(reply)[:count]
-        return [replace(sample, error=sample.error and self._client.shown(sample.error)) for sample in samples]
+        shown, kept = self._client.shown, self._client.kept
+        return [
+            replace(sample, text=kept(sample.text), error=sample.error and shown(sample.error)) for sample in samples
+        ]
 
     def _wanted(self, prompt: Prompt, first: int, count: int) -> dict[str, Any]:
         """The parameters of a request, as if the server took them all."""
@@ -172,7 +178,8 @@ class OpenAIEndpoint(Generator):
                 try:
                     reply = self._client.complete(body, stop, no_samples)
                 except RequestFailed as error:
-                    if error.refused and attempt.adapt(error.explanation):
+                    # Gateways send a refusal as a failure of their own, which is tried again first.
+                    if attempt.adapt(error.explanation):
                         continue
                     if not error.refused:
                         raise

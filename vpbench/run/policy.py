@@ -108,6 +108,7 @@ class SamplePlan:
         """What is to be drawn, in lines for people; of a policy that a dry run doesn't fetch, where it comes from."""
         drawing, sampling = self.drawing, self.drawing.sampling
         first = "candidate 0 greedy, " if drawing.first_greedy else ""
+        unsent = f"; not sent: {', '.join(sorted(self.generator.unsent()))}" if self.generator.unsent() else ""
         try:
             policy, rows = f"{drawing.policy} {json.dumps(self.generator.identity())}", [f"rows      {self.folder}"]
         except NotFetched as error:
@@ -116,7 +117,8 @@ class SamplePlan:
             f"data      {self.questions.origin}: {len(self.asked)} questions",
             f"policy    {policy}",
             f"sampling  {drawing.samples} candidates per question, {first}temperature {sampling.temperature:g}, top-p "
-            f"{sampling.top_p:g}, at most {sampling.max_tokens} tokens, prompt {drawing.prompt}, seed {drawing.seed}",
+            f"{sampling.top_p:g}, at most {sampling.max_tokens} tokens, prompt {drawing.prompt}, seed {drawing.seed}"
+            f"{unsent}",
             *rows,
         ]
 
