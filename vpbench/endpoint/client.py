@@ -204,7 +204,8 @@ class ChatClient:
         pause_s = _asked_pause_s(headers)
         if pause_s > LONGEST_ASKED_PAUSE_S:
             return _final(RequestFailed(f"rate limit: the server asks to wait {pause_s:.0f} s; run again later"))
-        return _Failure(f"failed at the endpoint ({status}): {message}", None, pause_s, content)
+        explanation = None if status in _TRANSIENT else content
+        return _Failure(f"failed at the endpoint ({status}): {message}", None, pause_s, explanation)
 
 
 def _final(error: Exception) -> _Failure:

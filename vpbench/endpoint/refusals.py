@@ -18,12 +18,12 @@ PARAMETERS = ("temperature", "top_p", "max_tokens", "n", "seed", "logprobs")
 """What can be left out of a request; `max_tokens` is the limit under either name."""
 
 _NAMES = {
-    "temperature": "temperature",
-    "top_p": "top_p|topP|top-p",
-    "max_tokens": "max_tokens|max_completion_tokens|max_output_tokens|max_new_tokens|maxTokens|maxOutputTokens",
-    "n": "n|best_of|candidate_?[cC]ount|num_generations",
-    "seed": "seed|random_seed",
-    "logprobs": "(?:top_|response_)?logprobs|(?:response)?[lL]ogProbs|topLogprobs|responseLogprobs|log probabilities",
+    "temperature": "(?i:temperature)",
+    "top_p": "(?i:top[_-]?p)",
+    "max_tokens": "(?i:max_?(?:completion_?|output_?|new_?)?tokens)",
+    "n": "n|(?i:best_of|candidate_?count|num_generations)",
+    "seed": "(?i:seed|random_seed)",
+    "logprobs": "(?i:(?:top_?|response_?)?log_?probs|log probabilities)",
 }
 _PATTERNS = {name: re.compile(rf"(?<![\w\\])(?:{pattern})(?!\w)") for name, pattern in _NAMES.items()}
 _INSTEAD = re.compile(r"\b(?:use|using|try|prefer|in favou?r of)\s+[`'\"]?\w+[`'\"]?(?:\s+instead)?", re.I)
@@ -50,6 +50,9 @@ _LIST = re.compile(r"parameters?:? ?\[|unsupported param|extra", re.I)
 _ECHOES = {"input", "request", "body", "payload", "received", "ctx"}
 """Fields in which servers send the request back."""
 
+_ECHO = re.compile(r"['\"](?:input|body|request|payload)['\"]: ?\{.*", re.S)
+"""The same within a message."""
+
 _DEEPEST = 8
 
 
@@ -58,11 +61,12 @@ def refused_parameter(explanation: Any, sent: Mapping[str, Any]) -> str | None:
 
     `explanation` is the refusal's body as JSON or text, `sent` the parameters that were in the request.
     """
-    text = "\n".join(_texts(explanation))
+    text = _ECHO.sub("", "\n".join(_texts(explanation)))
     if _TOO_MUCH.search(text):
         return None
     named = _mentions(text, sent)
-    if {"temperature", "top_p"} <= named.keys() and _CONFLICT.search(text) and not _LIST.search(text):
+    conflict = _CONFLICT.search(text) or not (_UNSUPPORTED.search(text) or _SIZE.search(text))
+    if {"temperature", "top_p"} <= named.keys() and conflict and not _LIST.search(text):
         return "top_p"
     mentions = _mentions(_INSTEAD.sub(" ", text), sent) or named
     pointed = [name for name in sent for field in _pointers(explanation) if _PATTERNS[name].fullmatch(field)]
