@@ -16,7 +16,7 @@ from tabulate import tabulate
 from transformers import DynamicCache, Qwen2Config, Qwen2ForCausalLM
 
 from vpbench.generate import Sampling
-from vpbench.generate.decoding import Row, Vocabulary, draw_rows
+from vpbench.generate.decoding import SampleRow, Vocabulary, draw_rows
 
 TOKENS = 32
 CELLS = [
@@ -73,7 +73,7 @@ def shared(model: Any, prompt: Any, count: int) -> Any:
 
 def own(model: Any, prompt: Any, count: int) -> Any:
     nothing = torch.empty(0, dtype=torch.long)
-    rows = [Row(0, 0, number) for number in range(count)]
+    rows = [SampleRow(0, 0, number) for number in range(count)]
     with torch.inference_mode():
         embeddings = model.get_input_embeddings()(prompt)
     drawn, _ = draw_rows(model, embeddings, rows, Sampling(), TOKENS, Vocabulary(nothing, nothing))

@@ -95,7 +95,7 @@ class MLLMJudge(Critic):
         self, work: Sequence[tuple[Question, Sequence[Candidate]]]
     ) -> Iterator[tuple[int, list[Score]]]:
         """Ask everything at once, equal prompts once; a question is done when its last reply is there."""
-        asked = [[self._prompts(question, each) for each in candidates] for question, candidates in work]
+        asked = [[self._prompts(question, candidate) for candidate in candidates] for question, candidates in work]
         waiting = [dict.fromkeys(prompt for prompts in rows for prompt in prompts) for rows in asked]
         askers: dict[Prompt, list[int]] = {}
         for position, prompts in enumerate(waiting):
@@ -164,8 +164,8 @@ class MLLMJudge(Critic):
         values = [yes_probability(reply.text, reply.first_token_logprobs) for reply in replies]
         if None in values:
             return Score(None, None, f"unreadable verdict: call {values.index(None) + 1} of {len(values)}")
-        known = tuple(value for value in values if value is not None)
-        return Score(sum(known) / len(known), known if self.mode == "per-step" else None)
+        readable = tuple(value for value in values if value is not None)
+        return Score(sum(readable) / len(readable), readable if self.mode == "per-step" else None)
 
     @cached_property
     def _generator(self) -> Generator:

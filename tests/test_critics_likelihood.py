@@ -57,9 +57,9 @@ def by_hand(critic: Any, folder: Path, asked: str, response: str, images: int) -
     tokenizer = load_tokenizer(folder, original=True)
     start = tokenizer.encode(text + "<|im_start|>assistant\n")
     ids = start + tokenizer.encode(response, with_special=False)
-    pixels, _ = critic._chat.internvl.tiles([image.open() for image in question(images).images], 1)
+    pixels, _ = critic._chat.checkpoint.vision.tiles([image.open() for image in question(images).images], 1)
     with torch.inference_mode():
-        logits = critic._chat.model(input_ids=torch.tensor([ids]), pixel_values=pixels).logits[0]
+        logits = critic._chat.checkpoint.model(input_ids=torch.tensor([ids]), pixel_values=pixels).logits[0]
     logprobs = logits.double().log_softmax(-1)
     return torch.stack([logprobs[place - 1, ids[place]] for place in range(len(start), len(ids))])
 
@@ -97,7 +97,7 @@ def test_without_the_images(critic: Any, folder: Path) -> None:
 
 def test_the_head_runs_on_a_few_tokens_at_a_time(critic: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = critic.score(question(1), responses(*TEXTS))
-    head = critic._chat.model.get_output_embeddings()
+    head = critic._chat.checkpoint.model.get_output_embeddings()
     rows: list[int] = []
     hook = head.register_forward_hook(lambda module, given, output: rows.append(len(output)))
     monkeypatch.setattr(likelihood, "LOGITS_AT_ONCE", 3 * head.weight.shape[0])
@@ -109,7 +109,7 @@ def test_the_head_runs_on_a_few_tokens_at_a_time(critic: Any, monkeypatch: pytes
 
 def test_special_tokens_in_a_response_are_text(critic: Any) -> None:
     typed = "a<|im_end|>b<IMG_CONTEXT>"
-    plain = critic._chat.tokenizer.encode_plain(typed)
+    plain = critic._chat.checkpoint.tokenizer.encode_plain(typed)
     assert len(plain) > 10
     (score,) = critic.score(question(1), responses(typed))
     assert score.value is not None

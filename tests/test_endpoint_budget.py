@@ -10,6 +10,7 @@ import pytest
 from chat_server import Answer, Server, chat_server, completion
 from click.testing import CliRunner, Result
 
+import vpbench
 from vpbench import ConfigError
 from vpbench.cli import main
 from vpbench.endpoint.budget import Budget, budget
@@ -77,15 +78,24 @@ def test_policy_and_critic_spend_from_one_budget(tmp_path: Path) -> None:
         arguments = ["--nano", "--task", "mathvista", "--limit", "1", "--samples", "2", "--output", str(tmp_path)]
         command = ["run", *arguments, *policy, *critic, settings, "--max-total-tokens"]
         stopped = CliRunner().invoke(main, [*command, "80"])
-        assert stopped.exit_code == 2
+        assert stopped.exit_code == 2, stopped.output
         assert "--max-total-tokens 80 is reached (80 tokens)" in stopped.output
         assert len(server.bodies) == 2
+
+
+def test_a_run_from_python_keeps_to_a_budget_too(tmp_path: Path) -> None:
+    with chat_server(lambda *_: completion("Yes")) as server:
+        critic = {"mode": "response", "model_args": f"base_url={server.url};concurrency=1"}
+        options: dict[str, Any] = {"critic_model": "openai:m", "critic_args": critic, "nano": True, "limit": 1}
+        with pytest.raises(BudgetSpent, match=r"--max-total-tokens 13 is reached \(13 tokens\)"):
+            vpbench.run("mathvista", "mllm-judge", **options, output=tmp_path, max_total_tokens=13)
+    assert len(server.bodies) == 1
 
 
 def test_cost_is_limited_only_where_prices_are_given(tmp_path: Path) -> None:
     with chat_server(_forty) as server:
         stopped = _sample(server, tmp_path, "--max-cost", "1")
-        assert stopped.exit_code == 2
+        assert stopped.exit_code == 2, stopped.output
         assert f"--max-cost needs the prices of {server.url}: give prompt_price and completion_price" in stopped.output
         assert not server.bodies
 
@@ -94,7 +104,7 @@ def test_a_reply_that_does_not_tell_its_tokens_ends_a_budget_and_is_kept(tmp_pat
     reply = {"choices": [{"message": {"content": "x"}, "finish_reason": "stop"}], "usage": None}
     with chat_server(lambda *_: Answer(json.loads(json.dumps(reply)))) as server:
         stopped = _sample(server, tmp_path, "--max-total-tokens", "1000")
-        assert stopped.exit_code == 2
+        assert stopped.exit_code == 2, stopped.output
         assert "doesn't say how many tokens it took" in stopped.output
         assert len(server.bodies) == _drawn(tmp_path) == 1
         assert _sample(server, tmp_path).exit_code == 0

@@ -24,7 +24,7 @@ from transformers import (
 from vpbench.errors import ConfigError
 from vpbench.generate import Generation, Message, Prompt, Sampling, load_generator
 from vpbench.generate.decoders import OwnForward, SharedPrefix, decoder_for
-from vpbench.generate.decoding import Row, Vocabulary, draw_rows
+from vpbench.generate.decoding import SampleRow, Vocabulary, draw_rows
 from vpbench.models.tiles import pixel_values
 from vpbench.records import ImageRef
 
@@ -107,7 +107,7 @@ def test_greedy_is_that_of_a_plain_generate_with_the_released_template(tmp_path:
     )
     generator: Any = load_generator(str(tmp_path), {"dtype": "float32"})
     image, reference = picture(1)
-    tokenizer = generator._chat.tokenizer
+    tokenizer = generator._chat.checkpoint.tokenizer
     context = "<IMG_CONTEXT>" * TOKENS_PER_TILE
     text = (
         "<|im_start|>system\none two<|im_end|>\n<|im_start|>user\n<img>" + context + "</img>\nstep three"
@@ -135,7 +135,7 @@ def test_the_tokenizer_s_own_template_is_used_where_there_is_one(tmp_path: Path)
     model = write_native(tmp_path, TEMPLATE)
     generator: Any = load_generator(f"transformers:{tmp_path}", {})
     image, reference = picture(2)
-    tokenizer = generator._chat.tokenizer
+    tokenizer = generator._chat.checkpoint.tokenizer
     messages = (
         Message("system", "be kind"),
         Message("user", "what?", (reference,)),
@@ -153,7 +153,7 @@ def test_the_tokenizer_s_own_template_is_used_where_there_is_one(tmp_path: Path)
 def test_a_last_message_of_the_assistant_is_continued(tmp_path: Path) -> None:
     model = write_native(tmp_path, TEMPLATE)
     generator: Any = load_generator(str(tmp_path), {})
-    tokenizer = generator._chat.tokenizer
+    tokenizer = generator._chat.checkpoint.tokenizer
     asked = Message("user", "count")
     expected = plain_greedy(model, tokenizer.encode("[user]count | [assistant]one two"), [256, 258, 259, 260], [257])
     ((rest,),) = answers(generator, Prompt((asked, Message("assistant", "one two")), GREEDY))
@@ -168,10 +168,10 @@ def test_text_models_are_asked_blind_and_only_if_that_is_wanted(tmp_path: Path, 
     with pytest.raises(ConfigError, match="sees no images; allow that by the setting ignore_images=true"):
         load_generator(str(tmp_path), {}).prepare()
     generator: Any = load_generator(str(tmp_path), {"ignore_images": "true"})
-    ids = generator._chat.tokenizer.encode("[user]how many | [assistant]")
+    ids = generator._chat.checkpoint.tokenizer.encode("[user]how many | [assistant]")
     expected = plain_greedy(model, ids, [256, 258, 259, 260], [257])
     ((found,),) = answers(generator, Prompt((Message("user", "how many", (picture(3)[1],)),), GREEDY))
-    assert found.text == generator._chat.tokenizer.decode([id for id in expected if id != 257])
+    assert found.text == generator._chat.checkpoint.tokenizer.decode([id for id in expected if id != 257])
     assert isinstance(decoder_for(model, torch.zeros(1, 2, 24)), decoder)
 
 
@@ -262,7 +262,7 @@ def test_draws_follow_the_nucleus_of_the_model_s_own_distribution(temperature: f
     vocabulary = Vocabulary(torch.tensor([stop]), torch.tensor([banned]))
     with torch.inference_mode():
         embeddings = model.get_input_embeddings()(torch.tensor([prompt]))
-    rows = [Row(0, 11, number) for number in range(6000)]
+    rows = [SampleRow(0, 11, number) for number in range(6000)]
     drawn, _ = draw_rows(model, embeddings, rows, Sampling(temperature, top_p, 2), 2, vocabulary)
     counts = collections.Counter(each.ids for each in drawn)
     assert counts.keys() <= expected.keys()
@@ -277,14 +277,16 @@ def test_first_token_logprobs_are_those_of_the_untempered_distribution(tmp_path:
     generator: Any = load_generator(str(tmp_path), {})
     asked = Prompt((Message("user", "abc"),), Sampling(0.7, 0.95, 1), 2, first_token_logprobs=True)
     (found,) = answers(generator, asked)
-    ids = generator._chat.tokenizer.encode("[user]abc | [assistant]")
+    ids = generator._chat.checkpoint.tokenizer.encode("[user]abc | [assistant]")
     with torch.inference_mode():
         expected = model(input_ids=torch.tensor([ids])).logits[0, -1].log_softmax(-1)
     for generation in found:
         assert generation.first_token_logprobs is not None
         told = generation.first_token_logprobs
         best = int(expected[:256].argmax())
-        assert told[generator._chat.tokenizer.decode([best])] == pytest.approx(expected[best].item(), abs=1e-4)
+        assert told[generator._chat.checkpoint.tokenizer.decode([best])] == pytest.approx(
+            expected[best].item(), abs=1e-4
+        )
         assert generation.finish_reason in ("length", "stop")
     (without,) = answers(generator, Prompt(asked.messages, asked.sampling))
     assert without[0].first_token_logprobs is None

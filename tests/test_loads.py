@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,7 +21,7 @@ from vpbench.generate.generator import BACKENDS
 from vpbench.plugins import find_critic
 from vpbench.pools.scores import read_scores
 from vpbench.progress import bar
-from vpbench.report.result import run_provenance
+from vpbench.report.provenance import run_provenance
 from vpbench.run.candidates import CandidatePlan
 from vpbench.run.pipeline import prepare
 
@@ -117,11 +117,11 @@ def finished(monkeypatch: pytest.MonkeyPatch) -> Finished:
     """What results would say of how they came about, by task and critic; no statistics are computed."""
     finished: Finished = {}
 
-    def finish(prepared: Any, scored: Any, analysis: Any) -> Path:
-        finished[prepared.task.name, scored.critic] = run_provenance(prepared, scored, analysis)
+    def finish(prepared: Any, scored: Any, study: Any, echo: Any) -> Path:
+        finished[prepared.task.name, scored.critic] = asdict(run_provenance(prepared, scored, study.analysis))
         return Path("unwritten")
 
-    monkeypatch.setattr("vpbench.commands.run._finish", finish)
+    monkeypatch.setattr("vpbench.api._finish", finish)
     return finished
 
 
@@ -180,9 +180,9 @@ def test_the_policy_is_let_go_before_grading_and_before_a_critic_is_made_ready(
         return prepare(*rest)
 
     monkeypatch.setattr(find_critic(str(critic)).cls, "prepare", lambda _: look("scoring"))
-    monkeypatch.setattr("vpbench.commands.run.prepare", grading)
+    monkeypatch.setattr("vpbench.run.study.prepare", grading)
     if fails:
-        monkeypatch.setattr("vpbench.commands.run._check_ns", _refuse_the_last())
+        monkeypatch.setattr("vpbench.run.study._check_ns", _refuse_the_last())
     done = run(tmp_path, str(critic), *policy, "--samples", 3)
     assert done.exit_code == (2 if fails else 0), done.output
     assert kept == [("grading", 0)] * len(TASKS) + [("scoring", 0)]
@@ -274,19 +274,18 @@ def test_every_failure_is_told_with_task_and_critic_and_the_first_ends_the_run(
     assert done.exit_code == 3
     messages = done.stderr.splitlines()
     assert [line.partition(" stopped:")[0] for line in messages] == [
-        f"task {TASKS[2]}, critic late: scoring with late",
-        f"task {TASKS[1]}, critic early: scoring with early",
-        "vpbench: scoring with late",
+        f"vpbench: task {TASKS[2]}, critic late: scoring with late",
+        f"vpbench: task {TASKS[1]}, critic early: scoring with early",
     ]
 
 
 def test_what_fails_before_any_critic_is_told_with_its_task(
     tmp_path: Path, finished: Finished, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vpbench.commands.run._check_ns", _refuse_the_last())
+    monkeypatch.setattr("vpbench.run.study._check_ns", _refuse_the_last())
     done = run(tmp_path, "self-consistency")
     assert done.exit_code == 2
-    assert done.stderr.splitlines() == [f"task {TASKS[2]}: not this one", "vpbench: not this one"]
+    assert done.stderr.splitlines() == [f"vpbench: task {TASKS[2]}: not this one"]
     assert len(finished) == len(TASKS) - 1
 
 
@@ -340,7 +339,7 @@ def test_scores_are_read_once_for_all_tasks(
         read.append(path)
         return read_scores(path)
 
-    monkeypatch.setattr("vpbench.commands.run.read_scores", counted)
+    monkeypatch.setattr("vpbench.run.study.read_scores", counted)
     scores = tmp_path / "scores.jsonl"
     lines = [{"question_id": id, "candidates": [{"score": 1}] * 128} for id in ("1", "2", "v1_1", "v1_2")]
     scores.write_text("".join(json.dumps(line) + "\n" for line in lines))

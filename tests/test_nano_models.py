@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from vpbench.generate import Message, Prompt, Sampling, load_generator
-from vpbench.generate.chat import load_chat
+from vpbench.models.chat import load_chat
 from vpbench.models.conversation import mark_images
 from vpbench.nano.architecture import CRITIC_LAYERS, POLICY_LAYERS, empty_model, save
 from vpbench.nano.conversations import Conversations, nano_tasks
@@ -76,7 +76,7 @@ def test_the_policy_is_trained_on_the_prompts_that_sampling_writes(world):
     for drawn in draw_mixed(random.Random(3), 20):
         message = Message("user", talk.text(drawn), (ImageRef("picture", load=drawn.picture.png),))
         text = chat.text((message,), images=True).replace("<image>", "<img>" + "<IMG_CONTEXT>" * 16 + "</img>", 1)
-        assert chat.tokenizer.encode(text, with_special=False) == talk.asked(drawn)
+        assert chat.checkpoint.tokenizer.encode(text, with_special=False) == talk.asked(drawn)
 
 
 def test_dense_labels_and_next_tokens_follow_the_reference(world):

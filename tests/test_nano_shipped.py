@@ -12,7 +12,7 @@ from vpbench.nano.build import CANDIDATES, QUESTION_SEED, QUESTIONS
 from vpbench.nano.conversations import nano_tasks
 from vpbench.nano.datasets import draw_questions
 from vpbench.plugins import all_critics, all_tasks
-from vpbench.run.pipeline import build_critics
+from vpbench.run.critics import build_critics
 from vpbench.run.request import Request, requests
 from vpbench.scoring import load_step_scorer
 from vpbench.stats import QuestionPool, step_f1
@@ -32,7 +32,7 @@ def test_the_models_are_native_checkpoints_of_a_few_megabytes(name: str, layers:
     assert stored == {"torch.bfloat16"}
     scorer = load_step_scorer(str(folder))
     assert scorer.model.config.text_config.num_hidden_layers == layers
-    assert scorer.system_message == "vpbench"
+    assert scorer.checkpoint.system_message == "vpbench"
 
 
 @pytest.mark.parametrize("kind", sorted(nano_tasks()))

@@ -19,6 +19,7 @@ from vpbench.prompts import Sampling
 from vpbench.run.analysis import Analysis
 from vpbench.run.policy import Drawing
 from vpbench.run.request import Request
+from vpbench.run.study import CriticOptions
 from vpbench.settings import check_claimed
 
 DRAWN = (Request, Drawing, Sampling)
@@ -27,7 +28,7 @@ DRAWN = (Request, Drawing, Sampling)
 @pytest.mark.parametrize(
     ("verb", "command", "classes", "shared"),
     [
-        ("run", run_all, (*DRAWN, Analysis), {"seed"}),
+        ("run", run_all, (*DRAWN, Analysis, CriticOptions), {"seed"}),
         ("sample", sample_all, DRAWN, set()),
         ("label", label_all, (*DRAWN, Labelling, MonteCarlo), {"seed", "grading"}),
     ],
@@ -52,7 +53,7 @@ def test_an_option_that_no_setting_takes_is_not_dropped(verb: str, monkeypatch: 
         if parameter.name == "max_error_rate":
             monkeypatch.setattr(parameter, "name", "error_rate")
     command = [verb, "--nano", "--task", "mathvista", "--policy", "nano", "--max-error-rate", "0.5"]
-    with pytest.raises(TypeError, match="has error_rate"):
+    with pytest.raises(TypeError, match="error_rate"):
         CliRunner().invoke(main, command, catch_exceptions=False)
 
 

@@ -203,7 +203,8 @@ def test_what_concerns_the_whole_critic_ends_the_run(
     result = run(tmp_path, critic=critic)
     assert result.exit_code == 2
     name = "__init__" if method == "__post_init__" else method
-    assert f"vpbench: critic 'length': {name} raised OSError: no such thing (critic.py line" in result.output
+    assert f"critic 'length': {name} raised OSError: no such thing (critic.py line" in result.output
+    assert result.output.count("no such thing") == 1
     assert "Traceback" not in result.output
     caplog.clear()
     run(tmp_path, "-v", critic=critic)
@@ -217,7 +218,10 @@ def test_what_concerns_the_whole_task_ends_the_run(tmp_path: Path, method: str) 
     task = added(TASK, f"def {method}(self, questions, correctness):\n    raise LookupError('no such group')")
     result = run(tmp_path, task=task)
     assert result.exit_code == 2
-    assert f"vpbench: task 'mine': {method} raised LookupError: no such group (task.py line" in result.output
+    assert (
+        f"vpbench: task mine, critic length: task 'mine': {method} raised LookupError: no such group (task.py line"
+        in result.output
+    )
     assert "Traceback" not in result.output
 
 

@@ -11,8 +11,9 @@ from click.testing import CliRunner
 
 from vpbench.cli import main
 from vpbench.report.plots import best_of_n_plot, critics_plot
-from vpbench.report.write import write_atomic
+from vpbench.report.stored import read_result
 from vpbench.site.leaderboard import build_leaderboard
+from vpbench.store import write_atomic
 from vpbench.terminal import printable, table
 
 HOSTILE = "<script>alert(1)</script></td>$\\frac{\x1b[31m"
@@ -104,7 +105,8 @@ def test_the_page_shows_every_result_and_escapes_what_data_says(runs: dict[str, 
         "complete": False,
     }
     write_atomic(copy / "result.json", json.dumps(result).encode())
-    assert critics_plot([{**result, "name": HOSTILE}])["png"] and best_of_n_plot(result)["svg"]
+    hostile = read_result(copy).result
+    assert critics_plot([(HOSTILE, hostile)])["png"] and best_of_n_plot(hostile)["svg"]
     page, count = build_leaderboard(tmp_path / "runs", tmp_path / "site")
     html = page.read_text()
     assert count == len(runs)

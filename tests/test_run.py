@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 from small_runs import CRITIC, FEW, line, pool_file, results, vpbench
 
-from vpbench.report.result import default_ns
+from vpbench.report.best_of_n import default_ns
 
 SCHEMA = json.loads((Path(__file__).parent.parent / "vpbench" / "report" / "result.schema.json").read_text())
 

@@ -67,8 +67,8 @@ def test_configuration_values_are_taken_over(tmp_path: Path, kind: str) -> None:
     assert vision.hidden_act == "gelu"
     assert config.tie_word_embeddings is False
     assert config.image_token_id == scorer.tokenizer.token_id("<IMG_CONTEXT>")
-    assert scorer.max_tokens == raw["llm_config"]["max_position_embeddings"]
-    assert scorer.tokens_per_tile == 4
+    assert scorer.checkpoint.max_tokens == raw["llm_config"]["max_position_embeddings"]
+    assert scorer.checkpoint.vision.token_count(1) == 4
     rotary = scorer.model.model.language_model.rotary_emb.inv_freq
     width = text.hidden_size // text.num_attention_heads
     assert rotary.tolist() == pytest.approx([50000.0 ** (-i / width) for i in range(0, width, 2)])

@@ -29,6 +29,7 @@ from transformers import (
 from vpbench.models import split_attention
 from vpbench.models.decoder import why_not_by_hand
 from vpbench.scoring import shared_prefix
+from vpbench.scoring.head import LabelRows
 from vpbench.scoring.label_logits import StepPrompt, label_logits, plain_engine
 from vpbench.scoring.shared_prefix import SharedPrefixEngine, engine_for, shared_length
 
@@ -126,7 +127,7 @@ def image_features(model: Any, tiles: int) -> Any:
 
 
 def run(engine: Any, model: Any, prompts: Sequence[StepPrompt], tiles: int = 2) -> list[Any]:
-    return label_logits(engine, model, prompts, image_features(model, tiles), IMAGE, LABELS)
+    return label_logits(engine, model, prompts, image_features(model, tiles), IMAGE, LabelRows.of(model, LABELS))
 
 
 def scores(logits: Sequence[Any]) -> Any:
@@ -289,10 +290,10 @@ class PeakBytes(TorchDispatchMode):
 def test_memory_grows_with_the_micro_batch_and_not_with_the_solutions(model: Any) -> None:
     def peak(count: int, micro_batch: int) -> int:
         engine, features = SharedPrefixEngine(micro_batch), image_features(model, 2)
-        label_logits(engine, model, many(2), features, IMAGE, LABELS)
+        label_logits(engine, model, many(2), features, IMAGE, LabelRows.of(model, LABELS))
         prompts = [prompt(many(1)[0].ids[:20], [[number % 97], *([[1] * 20] * 2)]) for number in range(count)]
         with PeakBytes() as watch:
-            label_logits(engine, model, prompts, features, IMAGE, LABELS)
+            label_logits(engine, model, prompts, features, IMAGE, LabelRows.of(model, LABELS))
         return watch.peak
 
     few, many_more, wide = peak(8, 200), peak(64, 200), peak(64, 1600)

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from scoring_tiny import write_original
 
 from vpbench.errors import ConfigError, CriticError
+from vpbench.models.internvl import InternVL
 from vpbench.models.vllm_start import start_vllm
 from vpbench.scoring import StepScorer, load_step_scorer, vllm_pooling, vllm_scorer
 from vpbench.scoring.label_logits import StepPrompt
@@ -37,7 +38,7 @@ def test_the_overlay_links_the_weights_and_adds_a_head(tmp_path: Path, language_
     write_original(folder, language_model, parts)
     scorer = load_step_scorer(str(folder), **SETTINGS)
     labels = [scorer.tokenizer.token_id(label) or 0 for label in "+-"]
-    write_overlay(overlay, folder, scorer, labels, 6)
+    write_overlay(overlay, folder, scorer.checkpoint, labels, 6)
     index = json.loads(overlay.joinpath("model.safetensors.index.json").read_text())["weight_map"]
     linked = {path.name for path in overlay.iterdir() if path.is_symlink()}
     assert len(linked) == parts
@@ -67,7 +68,7 @@ class FakeEngine(PoolingEngine):
 
 
 def fake_engine() -> FakeEngine:
-    engine = FakeEngine(TemporaryDirectory(), (7, 8), 0, 1, 100, "pixel_values")
+    engine = FakeEngine(TemporaryDirectory(), (7, 8), InternVL(None, 0, 448, 1), 100, "pixel_values")
     engine.asked = []
     return engine
 
@@ -109,7 +110,7 @@ class ReferenceAsVllm(PoolingEngine):
         assert dtype == "float32"
 
     def label_logits(self, prompts: Any, pixels: Any, tiles: Any, label_ids: Any) -> list[Any]:
-        logits = self.model.label_logits(prompts, pixels, tiles, label_ids)
+        logits = self.model.backend.label_logits(prompts, pixels, tiles, label_ids)
         return [each.flip(-1) for each in logits] if self.reverse else logits
 
 
@@ -126,7 +127,7 @@ def test_other_scores_than_the_reference_are_refused(
             vllm_scorer.load_vllm_step_scorer(str(tmp_path), **SETTINGS)
         return
     scorer = vllm_scorer.load_vllm_step_scorer(str(tmp_path), **SETTINGS)
-    assert scorer.model is None
+    assert {parameter.device.type for parameter in scorer.model.parameters()} == {"meta"}
     assert scorer.score("Q", [["one"]])[0].scores == ReferenceAsVllm.model.score("Q", [["one"]])[0].scores
 
 

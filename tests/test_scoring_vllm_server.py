@@ -14,7 +14,7 @@ from scoring_tiny import SIDE, TOKENS_PER_TILE, write_original
 from vpbench.errors import CriticError
 from vpbench.models.tokenizer import load_tokenizer
 from vpbench.scoring.step_scorer import StepScores
-from vpbench.scoring.vllm_server import ServerStepScorer, load_server_step_scorer
+from vpbench.scoring.vllm_server import load_server_step_scorer
 
 IMAGE_TILES = 3
 BLOCK = "<img>" + "<IMG_CONTEXT>" * TOKENS_PER_TILE * IMAGE_TILES + "</img>"
@@ -57,7 +57,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def score(folder: Path, url: str, *solutions: list[str]) -> list[StepScores | CriticError]:
-    scorer: ServerStepScorer = load_server_step_scorer(str(folder), url, "critic", system_message="System.")
+    scorer = load_server_step_scorer(str(folder), url, "critic", system_message="System.")
     pixels, tiles = scorer.tiles([Image.radial_gradient("L").resize((2 * SIDE, SIDE))], 6)
     assert tiles == [IMAGE_TILES]
     return scorer.score("Q", solutions, pixels, tiles)

@@ -1,22 +1,28 @@
-"""Curves over pools: every column, both estimators, unequal pool sizes, the error of drawing, refusals."""
+"""Curves over pools: every column, both estimators, unequal pool sizes, weights of votes, refusals."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from vpbench.errors import ConfigError, DataError
+from vpbench.run.analysis import Analysis
 from vpbench.stats import (
     QuestionPool,
     curves,
     expected_best,
     expected_oracle,
     expected_vote,
+    full_questions,
     prefix_best,
     prefix_random,
     prefix_vote,
     prefix_weighted_vote,
 )
+from vpbench.stats.pool_curves import Estimator
 
 
 def pool(seed: int, size: int, scored: bool = True) -> QuestionPool:
@@ -84,6 +90,60 @@ def test_weighted_vote_repeats_under_its_seed() -> None:
     first, second = (curves(POOLS, "weighted-vote", ns=[3], seed=1) for _ in range(2))
     assert first.critic is not None and second.critic is not None
     np.testing.assert_array_equal(first.critic, second.critic)
+
+
+def logits_of(pools: Sequence[QuestionPool], shift: float = 0.0) -> list[QuestionPool]:
+    rng = np.random.default_rng(0)
+    return [replace(question, scores=rng.normal(0, 2, question.size) + shift) for question in pools]
+
+
+@pytest.mark.parametrize("estimator", ["expected", "prefix"])
+def test_a_weighted_vote_refuses_negative_scores_unless_a_link_is_chosen(estimator: Estimator) -> None:
+    pools = logits_of(POOLS)
+    given = np.concatenate([question.scores for question in pools if question.scores is not None])
+    with pytest.raises(ConfigError, match=f"{(given < 0).sum()} of {len(given)} are below 0. Choose --link sigmoid"):
+        curves(pools, "weighted-vote", estimator, [1, 3])
+    linked = curves(pools, "weighted-vote", estimator, [1, 3], link="sigmoid").critic
+    weights = [replace(p, scores=1 / (1 + np.exp(-p.scores))) for p in pools if p.scores is not None]
+    by_hand = curves(weights, "weighted-vote", estimator, [1, 3]).critic
+    assert linked is not None and by_hand is not None
+    np.testing.assert_array_equal(linked, by_hand)
+    (one,) = logits_of([pool(1, 4)], shift=50)
+    assert one.scores is not None
+    one.scores[0] = -1e-9
+    with pytest.raises(ConfigError, match="1 of 4 are below 0"):
+        curves([one], "weighted-vote", estimator, [1])
+    one.scores[0] = np.nan
+    curves([one], "weighted-vote", estimator, [1])
+    extreme = replace(one, scores=np.array([-np.inf, -1e9, 0.0, np.inf]))
+    curves([extreme], "weighted-vote", estimator, [4], link="sigmoid")
+
+
+def test_a_link_is_for_weighted_votes() -> None:
+    with pytest.raises(ConfigError, match="selection 'best' has none"):
+        curves(POOLS, "best", ns=[1], link="sigmoid")
+    with pytest.raises(ConfigError, match="give --selection weighted-vote with it"):
+        Analysis(link="sigmoid")
+    assert Analysis(selection="weighted-vote", link="sigmoid").link == "sigmoid"
+
+
+def test_questions_with_fewer_candidates_are_refused_or_left_out() -> None:
+    sizes = {"a": 16, "b": 16, "c": 1, "d": 16, "e": 0, "f": 32}
+    with pytest.raises(ConfigError, match="2 of 6 questions have fewer than 16 candidates; the first is c with 1"):
+        full_questions(sizes)
+    assert full_questions(sizes, "leave-out") == ["a", "b", "d", "f"]
+    assert full_questions(sizes, "leave-out", n=1) == ["a", "b", "c", "d", "f"]
+    assert full_questions(sizes, "leave-out", n=20) == ["f"]
+    with pytest.raises(ConfigError, match="1 of 6 questions have fewer than 1 candidates; the first is e with 0"):
+        full_questions(sizes, n=1)
+    with pytest.raises(ConfigError, match="no question has 64 candidates"):
+        full_questions(sizes, "leave-out", n=64)
+    with pytest.raises(ConfigError, match="2 of 2 questions have fewer than 1 candidates"):
+        full_questions({"a": 0, "b": 0})
+    assert full_questions({"a": 4, "b": 4}) == ["a", "b"]
+    # As common as each other: nobody loses candidates in silence.
+    with pytest.raises(ConfigError, match="1 of 2 questions have fewer than 8"):
+        full_questions({"a": 4, "b": 8})
 
 
 def test_refusals() -> None:

@@ -147,7 +147,7 @@ def test_an_internlm2_base_trains_and_its_native_folder_keeps_the_tokens(root: P
 def test_a_native_base_gives_both_layouts(root: Path, trained: Path, tmp_path: Path) -> None:
     output = train(root, "again", model=str(trained / "native"), recipe=dataclasses.replace(RECIPE, epochs=1))
     native, original = (load_step_scorer(str(output / name), device="cpu") for name in ("native", "original"))
-    assert native.system_message == original.system_message
+    assert native.checkpoint.system_message == original.checkpoint.system_message
     for name, tensor in native.model.state_dict().items():
         assert torch.equal(tensor, original.model.state_dict()[name])
 

@@ -125,6 +125,6 @@ def test_the_way_to_the_native_layout_and_back_is_exact(tmp_path: Path, kind: st
     stored = load_file(tmp_path / "model.safetensors")
     back = original_tensors(scorer.model.state_dict(), scorer.model.config.text_config)
     assert back.keys() == stored.keys() and all(torch.equal(back[name], stored[name]) for name in stored)
-    again = empty_native_model(original_config(scorer.model.config), tmp_path, scorer.image_token_id).config
+    again = empty_native_model(original_config(scorer.model.config), tmp_path, scorer.checkpoint.image_token_id).config
     ours, theirs = again.to_dict(), scorer.model.config.to_dict()
     assert {name: ours[name] for name in ours if name != "dtype"} == {n: theirs[n] for n in theirs if n != "dtype"}

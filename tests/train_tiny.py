@@ -60,4 +60,4 @@ def batches(
 def label_model(scorer: StepScorer) -> LabelModel:
     """What the Trainer gets."""
     set_trained(scorer.model.float(), freeze_vision=True)
-    return LabelModel(scorer.model, scorer.image_token_id, label_ids(scorer))
+    return LabelModel(scorer.model, scorer.checkpoint.image_token_id, label_ids(scorer))

@@ -1,8 +1,14 @@
 """vpbench measures critics of multimodal reasoning: step detection, and what Best-of-N gains by them.
 
-These are the names a task or a critic plugin is written against; `vpbench.grade` and `vpbench.scoring` export the
-pieces that graders and step-scoring critics are made of.
+`run`, `load_results` and `compare` are what a notebook calls. The other names are those a task or a critic plugin is
+written against; `vpbench.grade` and `vpbench.scoring` export the pieces that graders and step-scoring critics are made
+of.
 """
+
+import inspect
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from vpbench.base import Critic, Dialogue, Reference, Source, StepTask, Task
 from vpbench.errors import ConfigError, CriticError, DataError, GradeError, TooManyFailures, VpbenchError
@@ -21,6 +27,11 @@ from vpbench.records import (
     Selection,
     Verdict,
 )
+
+if TYPE_CHECKING:
+    from vpbench.api import compare, load_results, run
+else:
+    from vpbench import run
 
 __version__ = "0.1.0"
 
@@ -51,4 +62,39 @@ __all__ = [
     "Verdict",
     "VpbenchError",
     "__version__",
+    "compare",
+    "load_results",
+    "run",
 ]
+
+
+class _CallablePackage(ModuleType):
+    """`vpbench.run`, the package of a run's stages and the function that notebooks call.
+
+    Importing any stage makes the package an attribute of this module, where it would replace a function of that name;
+    so the package itself can be called. It is imported above, empty as it is, so that `vpbench.run` is there at once.
+    """
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        """Run critics on tasks: `vpbench.api.run`."""
+        from vpbench import api
+
+        return api.run(*arguments, **options)
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        from vpbench import api
+
+        return inspect.signature(api.run)
+
+
+sys.modules["vpbench.run"].__class__ = _CallablePackage
+
+
+def __getattr__(name: str) -> Any:
+    # loaded when asked for, since they bring numpy, which `vpbench --help` and plugins don't wait for
+    if name in ("load_results", "compare"):
+        from vpbench import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

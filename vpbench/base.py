@@ -24,6 +24,7 @@ from vpbench.records import (
     Selection,
     Verdict,
 )
+from vpbench.settings import identity_settings
 
 if TYPE_CHECKING:
     from vpbench.measures import Array
@@ -218,3 +219,12 @@ class Critic(ABC):
     def revision(self) -> str:
         """What identifies the critic beyond its settings: a checkpoint's fingerprint, say."""
         return str(self.version)
+
+    def identity(self) -> dict[str, Any]:
+        """What determines the scores: name, version, revision and settings. Scores are kept under it."""
+        return {
+            "critic": self.name,
+            "critic_version": self.version,
+            "critic_revision": self.revision(),
+            "settings": identity_settings(self),
+        }

@@ -87,7 +87,8 @@ class _Group(click.Group):
             from vpbench.terminal import printable
 
             logging.getLogger("vpbench").debug("", exc_info=error)
-            click.echo(f"vpbench: {printable(str(error))}", err=True)
+            if not error.warned:
+                click.echo(f"vpbench: {printable(str(error))}", err=True)
             ctx.exit(error.exit_code)
 
 
@@ -216,6 +217,7 @@ def _drawing(command: Command) -> Command:
     show_default=True,
     help="Step scores to one score: mean, min, max, last, product, geometric-mean, log-odds-sum.",
 )
+@_option("--link", type=click.Choice(["sigmoid"]), help="Weighted vote: make weights of scores that can be negative.")
 @_option("--n", "ns", callback=_numbers, help="Values of N, such as 1,2,4,8; default: powers of two and the pool size.")
 @_option("--threshold", type=float, help="Step detection: a step is correct above it. Default: the critic's own.")
 @_limit
@@ -230,9 +232,9 @@ def run(**options: Any) -> None:
     """Run critics on tasks: grade, score, select, and report with intervals."""
     from vpbench.commands.run import run_all
 
-    results = run_all(**options)
+    count = run_all(**options)
     if not options["dry_run"]:
-        click.echo(f"\n{len(results)} result{'s' * (len(results) != 1)} under {options['output']}/results")
+        click.echo(f"\n{count} result{'s' * (count != 1)} under {options['output']}/results")
 
 
 @main.command()
@@ -459,9 +461,9 @@ def conformance(folder: Path) -> None:
 @click.argument("second", type=_path)
 def compare(first: Path, second: Path) -> None:
     """Compare two results: SECOND minus FIRST, paired over questions."""
-    from vpbench.report.compare import compare as compare_results
+    from vpbench import api
 
-    click.echo(compare_results(first, second).text())
+    click.echo(api.compare(first, second).text())
 
 
 @main.command()
@@ -469,12 +471,12 @@ def compare(first: Path, second: Path) -> None:
 @click.argument("result", type=_path)
 def check(baseline: Path, result: Path) -> None:
     """For CI: exit 0 if RESULT holds against BASELINE, 1 if it regressed, 2 if they can't be compared."""
-    from vpbench.report.compare import compare as compare_results
+    from vpbench import api
 
-    compared = compare_results(baseline, result)
-    click.echo(compared.text())
-    click.echo("regressed" if compared.regressed else "held")
-    sys.exit(1 if compared.regressed else 0)
+    comparison = api.compare(baseline, result)
+    click.echo(comparison.text())
+    click.echo("regressed" if comparison.regressed else "held")
+    sys.exit(1 if comparison.regressed else 0)
 
 
 @main.command()

@@ -19,6 +19,8 @@ class VpbenchError(Exception):
     """Base of all errors raised on purpose; the command line prints its message without a traceback."""
 
     exit_code = 2
+    warned = False
+    """Whether the user has read the message already."""
 
 
 class ConfigError(VpbenchError):

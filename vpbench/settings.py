@@ -45,6 +45,15 @@ def _names(cls: type) -> list[str]:
     return [field.name for field in dataclasses.fields(cls)]
 
 
+def identity_settings(instance: Any) -> dict[str, Any]:
+    """The settings of a dataclass that determine what it gives: the fields that its comparison looks at, by name.
+
+    A setting that changes nothing (a device, how many requests at once) is a field with `compare=False`.
+    """
+    values = dataclasses.asdict(instance)
+    return {field.name: values[field.name] for field in dataclasses.fields(instance) if field.compare}
+
+
 def _convert(text: str, hint: Any) -> Any:
     kinds = get_args(hint) or (hint,)
     if type(None) in kinds and text.lower() == "none":

@@ -33,3 +33,18 @@ def markdown_table(rows: Sequence[Sequence[Any]], headers: list[str]) -> str:
     lines = [[printable(str(cell)).replace("|", "\\|").replace("\n", " ") for cell in row] for row in [headers, *rows]]
     head, *body = [f"| {' | '.join(cells)} |" for cells in lines]
     return "\n".join([head, "|---" * len(headers) + "|", *body])
+
+
+def percent(value: float | None) -> str:
+    """A fraction of 1 in percent."""
+    return "n/a" if value is None else f"{100 * value:.1f}"
+
+
+def points(difference: float, digits: int = 1) -> str:
+    """A difference of fractions in percentage points, signed; what rounds to zero is +0."""
+    return f"{100 * difference:+z.{digits}f}"
+
+
+def interval(low: float, high: float, digits: int = 1) -> str:
+    """The interval of a difference in percentage points."""
+    return f"{points(low, digits)} .. {points(high, digits)}"

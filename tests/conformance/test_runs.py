@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from shared_data import read_rows, shared_files, shared_table
 
-from vpbench.commands.run import run_all
+import vpbench
 from vpbench.plugins import find_task
 from vpbench.pools.scores import read_scores
-from vpbench.report.result import best_of_n_result
+from vpbench.report.best_of_n import best_of_n_result
 from vpbench.run.analysis import Analysis
 from vpbench.run.pipeline import prepare, use_scores
 from vpbench.run.request import Request
@@ -39,30 +39,18 @@ def test_trusted_verdicts_give_the_expected_controls(tmp_path: Path) -> None:
         }
         figures = votes.get("prediction") or votes["extraction"]
         size = figures["candidates"]
-        folders = run_all(
-            tasks=[task],
-            critics=["self-consistency"],
-            critic_model=None,
-            critic_args={},
-            scores=None,
-            dry_run=False,
-            nano=False,
+        (done,) = vpbench.run(
+            task,
+            "self-consistency",
             data=data,
             pool=path,
-            grading="robust",
             trust_verdicts=True,
-            limit=None,
             max_error_rate=0.0,
             output=tmp_path,
-            selection=None,
-            estimator="expected",
-            aggregate="mean",
-            ns=tuple(range(1, size + 1)),
-            threshold=None,
-            seed=0,
+            n=range(1, size + 1),
             resamples=500,
         )
-        result = json.loads((folders[0] / "result.json").read_text())
+        result = json.loads((done.folder / "result.json").read_text())
         assert result["questions"] == figures["questions"]
         curves = {name: {point["n"]: point["value"] for point in curve} for name, curve in result["curves"].items()}
         assert curves["random"][1] == pytest.approx(figures["mean_accuracy"], abs=1e-9)
@@ -85,11 +73,11 @@ def test_best_of_n_of_published_step_scores(tmp_path: Path) -> None:
             ns = tuple(sorted(map(int, by_n)))
             analysis = Analysis(estimator="prefix", aggregate=names[how], ns=ns, resamples=100)
             result, _ = best_of_n_result(prepared, scored, analysis)
-            for point, oracle in zip(result["curves"]["critic"], result["curves"]["oracle"], strict=True):
-                assert point["value"] == pytest.approx(by_n[str(point["n"])], abs=1e-12), (path.name, how, point["n"])
-                assert oracle["value"] == pytest.approx(figures["pass_at_n"][str(point["n"])], abs=1e-12)
+            for point, oracle in zip(result.curves["critic"], result.curves["oracle"], strict=True):
+                assert point.value == pytest.approx(by_n[str(point.n)], abs=1e-12), (path.name, how, point.n)
+                assert oracle.value == pytest.approx(figures["pass_at_n"][str(point.n)], abs=1e-12)
             if how in figures["authors_best_of_32"]:
-                assert result["curves"]["critic"][-1]["value"] == pytest.approx(figures["authors_best_of_32"][how])
+                assert result.curves["critic"][-1].value == pytest.approx(figures["authors_best_of_32"][how])
 
 
 def _pool(source: Path, target: Path) -> Path:

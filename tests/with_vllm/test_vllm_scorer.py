@@ -22,7 +22,7 @@ from vpbench.scoring import vllm_pooling as pooling
 from vpbench.scoring.step_scorer import StepScores
 from vpbench.scoring.vllm_config import register
 from vpbench.scoring.vllm_overlay import HEAD_FILE, HEAD_NAME
-from vpbench.scoring.vllm_scorer import VllmStepScorer, load_vllm_step_scorer
+from vpbench.scoring.vllm_scorer import load_vllm_step_scorer
 
 SETTINGS = {"dtype": "float32", "device": "cpu", "system_message": "System."}
 TILE_EXACT = [(2 * SIDE, SIDE), (SIDE, SIDE)]
@@ -34,7 +34,7 @@ SOLUTIONS = [["one", "two three", ""], ["one", "four"], [LONG, LONG, "five"], [L
 @dataclass(frozen=True)
 class Both:
     folder: Path
-    vllm: VllmStepScorer
+    vllm: StepScorer
     transformers: StepScorer
 
 
@@ -105,7 +105,7 @@ def test_the_head_that_vllm_makes_from_tokens(tmp_path: Path, language_model: st
     write_checkpoint(tmp_path, "original", language_model)
     scorer = load_step_scorer(str(tmp_path), **SETTINGS)
     plus, minus = (scorer.tokenizer.token_id(label) for label in "+-")
-    engine = pooling.PoolingEngine.prepare(tmp_path, scorer, [plus, minus], 12)
+    engine = pooling.PoolingEngine.prepare(tmp_path, scorer.checkpoint, [plus, minus], 12)
     without_head(Path(engine.overlay.name), {"+": plus, "-": minus})
     register()
     engine.llm = start_vllm(
@@ -113,7 +113,7 @@ def test_the_head_that_vllm_makes_from_tokens(tmp_path: Path, language_model: st
         pooling_task="token_classify",
         convert="classify",
         dtype="float32",
-        max_model_len=scorer.max_tokens,
+        max_model_len=scorer.checkpoint.max_tokens,
         limit_mm_per_prompt={"image": 1, "video": 0},
         hf_overrides={"classifier_from_token": ["-", "+"], "method": "from_2_way_softmax"},
     )
@@ -138,7 +138,7 @@ def without_head(overlay: Path, labels: dict[str, int]) -> None:
 
 
 def test_without_the_prefix_cache(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(both.vllm.pooling, "cached", False)
+    monkeypatch.setattr(both.vllm.backend, "cached", False)
     assert largest_difference(both, ODD) < 1e-4
 
 

@@ -24,7 +24,7 @@ from vpbench.ablate.table import points
 from vpbench.nano.recipe import WorldRecipe
 from vpbench.plugins import all_critics
 from vpbench.records import Selection
-from vpbench.run.pipeline import build_critics
+from vpbench.run.critics import build_critics
 from vpbench.run.request import Request
 from vpbench.stats import Curves, QuestionPool, curves, paired_differences, step_f1, step_ranking
 from vpbench.terminal import markdown_table

@@ -13,7 +13,8 @@ from vpbench.base import Critic, StepTask, Task
 from vpbench.plugins import all_tasks
 from vpbench.progress import bar
 from vpbench.records import RowKey, Score
-from vpbench.run.pipeline import Prepared, prepare, prepare_steps, score
+from vpbench.run.pipeline import prepare, prepare_steps, score
+from vpbench.run.prepared import Prepared
 from vpbench.run.request import Request, requests
 from vpbench.stats import QuestionPool
 from vpbench.terminal import echo

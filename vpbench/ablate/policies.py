@@ -28,7 +28,7 @@ def temperature(shop: Workshop) -> list[AblationTable]:
     for t in TEMPERATURES:
         candidates = shop.candidates(POLICY, t)
         pools = candidates.pools(candidates.scores(shop.critic(Tuned())))
-        by_temperature[t] = _curves(curves(pools, "best", "expected", ns))
+        by_temperature[t] = _by_pick(curves(pools, "best", "expected", ns))
     rows: list[tuple[Cell, ...]] = [
         (f"{t:g}", name, *(100 * float(value) for value in curve.mean(axis=0)))
         for t, picks in by_temperature.items()
@@ -36,19 +36,19 @@ def temperature(shop: Workshop) -> list[AblationTable]:
     ]
     columns = ("temperature", "pick", *(f"N = {n}, %" for n in ns))
     note = f"All drawn from the likeliest tokens of total probability {Sampling().top_p:g}, as the shipped ones are."
-    shown = AblationTable(
+    accuracy = AblationTable(
         "temperature", "Temperature of the policy (base: 0.7): accuracy by N", columns, rows, notes=[note]
     )
-    return [shown, _changes(shop, by_temperature, ns)]
+    return [accuracy, _changes(shop, by_temperature, ns)]
 
 
-def _curves(shown: Curves) -> dict[str, Array]:
-    assert shown.critic is not None
+def _by_pick(pooled: Curves) -> dict[str, Array]:
+    assert pooled.critic is not None
     return {
-        "process reward model": shown.critic,
-        "majority vote": shown.vote,
-        "random": shown.random,
-        "oracle": shown.oracle,
+        "process reward model": pooled.critic,
+        "majority vote": pooled.vote,
+        "random": pooled.random,
+        "oracle": pooled.oracle,
     }
 
 

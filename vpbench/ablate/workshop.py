@@ -27,7 +27,7 @@ from vpbench.nano.build import CANDIDATE_SEED
 from vpbench.nano.datasets import questions_by_id
 from vpbench.progress import bar
 from vpbench.records import Drawn
-from vpbench.run.pipeline import build_critics
+from vpbench.run.critics import build_critics
 from vpbench.run.policy import Drawing
 from vpbench.run.request import Request
 from vpbench.store import folder_name

@@ -25,7 +25,7 @@ from vpbench.plugins import all_tasks
 from vpbench.pools.formats import json_lines, read_bytes
 from vpbench.progress import bar
 from vpbench.records import Question, Verdict
-from vpbench.report.agreement import ALL_SYSTEMS, Compared, FileTally, Tally
+from vpbench.report.agreement import ALL_SYSTEMS, ComparedRow, FileTally, Tally
 from vpbench.report.conformance_tables import conformance_section
 
 JUDGED = "third_party_judge"
@@ -86,7 +86,7 @@ def _add(tally: FileTally, task: Task, row: Mapping[str, Any], where: str) -> No
     if official.correct != verdict:
         tally.official_differs.append((system, str(row["question_id"]), verdict, official))
     judged = row.get("verdict_source") == JUDGED and isinstance(row.get("official_correct"), bool)
-    compared = Compared(official, verdict, robust, row["official_correct"] if judged else verdict)
+    compared = ComparedRow(official, verdict, robust, row["official_correct"] if judged else verdict)
     for name in (system, ALL_SYSTEMS):
         for in_response in (False, True) if robust and row.get("extraction_in_response") else (False,):
             tally.graded.setdefault((str(row["benchmark"]), name, in_response), Tally()).add(compared)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from vpbench.commands.sample import drawing_of, drawing_requests, plans
+from vpbench.commands.sample import drawing_requests, plans
 from vpbench.errors import ConfigError
 from vpbench.generate import Sampling
 from vpbench.labels.label import label_task
@@ -16,7 +16,7 @@ from vpbench.progress import bar
 from vpbench.run.candidates import best_of_n_task
 from vpbench.run.judge import needs_judge
 from vpbench.run.policy import Drawing
-from vpbench.run.request import Request
+from vpbench.run.request import Request, drawing_of
 from vpbench.settings import check_claimed, from_options
 
 

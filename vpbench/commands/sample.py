@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -19,10 +19,8 @@ from vpbench.run.candidates import best_of_n_task, plan_drawing
 from vpbench.run.draw import draw, sample_notes
 from vpbench.run.models import Models
 from vpbench.run.policy import Drawing, SamplePlan
-from vpbench.run.request import Request, requests
+from vpbench.run.request import DEFAULT_SAMPLES, Request, drawing_of, requests
 from vpbench.settings import check_claimed, from_options
-
-DEFAULT_SAMPLES = 128
 
 
 def sample_all(
@@ -43,11 +41,6 @@ def sample_all(
         if export is not None:
             export_pool(export, planned.prompts, candidates)
             echo(f"exported  {export}, for `vpbench run --pool`")
-
-
-def drawing_of(options: Mapping[str, Any], samples: int) -> Drawing:
-    """How the command line asks to draw, `samples` candidates per question. Raises `ConfigError`."""
-    return from_options(Drawing, {**options, "samples": samples, "sampling": from_options(Sampling, options)})
 
 
 def drawing_requests(

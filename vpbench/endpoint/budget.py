@@ -61,9 +61,14 @@ _current = Budget()
 
 @contextmanager
 def budget(max_cost: float | None, max_total_tokens: int | None) -> Iterator[None]:
-    """Within, all that endpoints are asked is counted together and kept to the limits. Raises `ConfigError`."""
+    """Within, all that endpoints are asked is counted together and kept to the limits. Raises `ConfigError`.
+
+    Without limits the budget around it stays.
+    """
     global _current  # requests are made in threads, which inherit no context
-    before, _current = _current, Budget(max_cost, max_total_tokens)
+    before = _current
+    if not max_cost is max_total_tokens is None:
+        _current = Budget(max_cost, max_total_tokens)
     try:
         yield
     finally:

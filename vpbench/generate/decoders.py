@@ -26,7 +26,7 @@ class Decoder(Protocol):
     """Whether `keep` was called, which has to come before the first `step`."""
 
     def keep(self, rows: Any) -> None:
-        """Go on with the rows at these places, in this order; a place named several times becomes several rows."""
+        """Go on with the rows of these numbers, in this order; one named several times becomes several rows."""
 
     def step(self, tokens: Any) -> Any:
         """Append one token id to each row; the logits of the next ones, (rows, vocabulary)."""
@@ -75,7 +75,7 @@ class SharedPrefix:
         self._model, self._decoder, self.started = model, model.get_decoder(), False
         cache, self.first = _prefill(model, embeddings)
         self._prefix = [(layer.keys, layer.values) for layer in cache.layers]
-        self._own: list[tuple[Any, Any]] = []
+        self._suffix: list[tuple[Any, Any]] = []
         self._length, self._past = 0, embeddings.shape[1]
         self._of_prompt = torch.arange(len(embeddings), device=embeddings.device)
 
@@ -83,49 +83,49 @@ class SharedPrefix:
         """See `Decoder`."""
         import torch
 
-        if not self._own or self._length == self._own[0][1].shape[2]:
-            self._own = self._buffers(torch.arange(len(tokens), device=tokens.device))
+        if not self._suffix or self._length == self._suffix[0][1].shape[2]:
+            self._suffix = self._buffers(torch.arange(len(tokens), device=tokens.device))
         hidden = self._model.get_input_embeddings()(tokens)
         rotary = rotary_at(self._decoder, hidden, [self._past + self._length], [1])
         self._length += 1
-        for layer, prefix, own in zip(self._decoder.layers, self._prefix, self._own, strict=True):
+        for layer, prefix, suffix in zip(self._decoder.layers, self._prefix, self._suffix, strict=True):
             attention, normed = layer.self_attn, layer.input_layernorm(hidden)
             key, value = keys_and_values(attention, normed, rotary)
-            own[0][..., self._length - 1] = key
-            own[1][:, :, self._length - 1] = value
+            suffix[0][..., self._length - 1] = key
+            suffix[1][:, :, self._length - 1] = value
             query = queries(attention, normed, rotary).unflatten(1, (key.shape[1], -1)) * attention.scaling
-            hidden = rest_of_layer(layer, hidden, self._attend(query, prefix, own).flatten(1, 2))
+            hidden = rest_of_layer(layer, hidden, self._attend(query, prefix, suffix).flatten(1, 2))
         return self._model.lm_head(self._decoder.norm(hidden))
 
     def keep(self, rows: Any) -> None:
         """See `Decoder`."""
         self.started = True
-        self._own = self._buffers(rows)
+        self._suffix = self._buffers(rows)
         self._arrange(self._of_prompt[rows])
 
-    def _attend(self, query: Any, prefix: tuple[Any, Any], own: tuple[Any, Any]) -> Any:
-        """Attention of one scaled query per row, [R, K, G, D], to prefix [B, K, P, D] and own; [R, K, G, D]."""
+    def _attend(self, query: Any, prefix: tuple[Any, Any], suffix: tuple[Any, Any]) -> Any:
+        """Attention of one scaled query per row, [R, K, G, D], to prefix [B, K, P, D] and suffix; [R, K, G, D]."""
         import torch
 
         prompts, columns = self._grid.shape
         group = query.shape[2]
         grid = query[self._grid.flatten()].unflatten(0, (prompts, columns)).transpose(1, 2).flatten(2, 3)
         scores = (grid @ prefix[0].transpose(-1, -2)).float()
-        own_scores = (query @ own[0][..., : self._length]).float()
+        suffix_scores = (query @ suffix[0][..., : self._length]).float()
         total = self._rows(scores.logsumexp(-1, keepdim=True), group)
-        own_total = own_scores.logsumexp(-1, keepdim=True)
+        suffix_total = suffix_scores.logsumexp(-1, keepdim=True)
         shared = self._rows(scores.softmax(-1).to(query.dtype) @ prefix[1], group)
-        mixed = own_scores.softmax(-1).to(query.dtype) @ own[1][:, :, : self._length]
-        return torch.lerp(shared, mixed, torch.sigmoid(own_total - total).to(query.dtype))
+        mixed = suffix_scores.softmax(-1).to(query.dtype) @ suffix[1][:, :, : self._length]
+        return torch.lerp(shared, mixed, torch.sigmoid(suffix_total - total).to(query.dtype))
 
     def _rows(self, grid: Any, group: int) -> Any:
         """[B, K, C * G, X] of the grid as [R, K, G, X] of the rows."""
-        return grid.unflatten(2, (-1, group)).transpose(1, 2).flatten(0, 1)[self._place]
+        return grid.unflatten(2, (-1, group)).transpose(1, 2).flatten(0, 1)[self._cell]
 
     def _arrange(self, of_prompt: Any) -> None:
-        """Lay the rows out as prompts x columns: `_grid` [B, C] the row at each place, `_place` [R] each row's place.
+        """Lay the rows out as prompts x columns: `_grid` [B, C] the row in each cell, `_cell` [R] each row's cell.
 
-        Prompts without a row left go; free places repeat row 0.
+        Prompts without a row left go; free cells repeat row 0.
         """
         import torch
 
@@ -135,10 +135,10 @@ class SharedPrefix:
         columns = int(counts.max())
         order = prompt.argsort(stable=True)
         column = torch.arange(len(order), device=order.device) - (counts.cumsum(0) - counts)[prompt[order]]
-        self._place = torch.empty_like(order)
-        self._place[order] = prompt[order] * columns + column
+        self._cell = torch.empty_like(order)
+        self._cell[order] = prompt[order] * columns + column
         self._grid = torch.zeros(len(used) * columns, dtype=torch.long, device=order.device)
-        self._grid[self._place] = torch.arange(len(order), device=order.device)
+        self._grid[self._cell] = torch.arange(len(order), device=order.device)
         self._grid = self._grid.unflatten(0, (len(used), columns))
         self._of_prompt = prompt
 
@@ -150,7 +150,7 @@ class SharedPrefix:
             keys = key.new_empty((len(rows), heads, width, size))
             values = key.new_empty((len(rows), heads, size, width))
             if self._length:
-                keys[..., : self._length] = self._own[index][0][rows, ..., : self._length]
-                values[:, :, : self._length] = self._own[index][1][rows, :, : self._length]
+                keys[..., : self._length] = self._suffix[index][0][rows, ..., : self._length]
+                values[:, :, : self._length] = self._suffix[index][1][rows, :, : self._length]
             buffers.append((keys, values))
         return buffers

@@ -24,7 +24,7 @@ RANDOM_BLOCK = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SampleRow:
     """One sample to draw: of which prompt of the batch, and where its randomness comes from."""
 
     prompt: int
@@ -33,7 +33,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class TokenSample:
     """Token ids without the one that stopped the row; `stopped` tells whether one did."""
 
     ids: tuple[int, ...]
@@ -51,11 +51,11 @@ class Vocabulary:
 def draw_rows(
     model: Any,
     embeddings: Any,
-    rows: Sequence[Row],
+    rows: Sequence[SampleRow],
     sampling: Sampling,
     max_tokens: int,
     vocabulary: Vocabulary,
-) -> tuple[list[Drawn], Any]:
+) -> tuple[list[TokenSample], Any]:
     """Every row drawn, in order, and the prompts' first-token log-probabilities, (prompts, vocabulary) in float32.
 
     `embeddings` is (prompts, tokens, hidden size). A row ends at a stop token or after `max_tokens` tokens.
@@ -78,27 +78,27 @@ def draw_rows(
                 break
             nodes, logits = _advance(decoder, nodes, tokens, logits.shape)
     cut = set(running.tolist())
-    return [Drawn(tuple(ids), row not in cut) for row, ids in enumerate(drawn)], first.log_softmax(-1)
+    return [TokenSample(tuple(ids), row not in cut) for row, ids in enumerate(drawn)], first.log_softmax(-1)
 
 
 def _advance(decoder: Decoder, nodes: Any, tokens: Any, shape: tuple[int, int]) -> tuple[Any, Any]:
-    """Append each row's token to its node, `shape` being (nodes, vocabulary); the rows' new nodes, and their logits.
+    """Append each row's token to its node; the rows' new nodes, and the nodes' logits (nodes, vocabulary).
 
-    Rows that stay equal stay one node. While no node is to be split, those that no row is at any more are dragged
-    along until they are a quarter, since dropping them copies what the others hold.
+    `shape` is (nodes, vocabulary) before. Rows that stay equal stay one node.
     """
     import torch
 
     count, vocabulary = shape
-    pairs, place = torch.unique(nodes * vocabulary + tokens, return_inverse=True)
-    parents, said = pairs // vocabulary, pairs % vocabulary
+    pairs, row_nodes = torch.unique(nodes * vocabulary + tokens, return_inverse=True)
+    parents, appended = pairs // vocabulary, pairs % vocabulary
     split = bool((parents[1:] == parents[:-1]).any())
     if split or len(parents) <= KEEP_SHARE * count or not decoder.started:
         decoder.keep(parents)
-        return place, decoder.step(said).float()
-    padded = torch.zeros(count, dtype=said.dtype, device=said.device)
-    padded[parents] = said
-    return parents[place], decoder.step(padded).float()
+        return row_nodes, decoder.step(appended).float()
+    # Dropping nodes that have no row left copies what the others hold, so until many are empty they get a token too.
+    padded = torch.zeros(count, dtype=appended.dtype, device=appended.device)
+    padded[parents] = appended
+    return parents[row_nodes], decoder.step(padded).float()
 
 
 def _choose(logits: Any, nodes: Any, sampling: Sampling, uniforms: Any, banned: Any) -> Any:
@@ -118,14 +118,14 @@ def _choose(logits: Any, nodes: Any, sampling: Sampling, uniforms: Any, banned: 
     inside = sums - sorted_ < sampling.top_p
     mass, last = (sorted_ * inside).sum(-1), inside.sum(-1) - 1
     reached = sums[nodes] <= (uniforms.to(sums.device) * mass[nodes])[:, None]
-    place = reached.sum(-1).minimum(last[nodes])
-    return ids[nodes, place]
+    rank = reached.sum(-1).minimum(last[nodes])
+    return ids[nodes, rank]
 
 
 class _Uniforms:
     """Uniform random numbers, one per row and position, the same whichever rows are still alive."""
 
-    def __init__(self, rows: Sequence[Row]) -> None:
+    def __init__(self, rows: Sequence[SampleRow]) -> None:
         import numpy as np
 
         self._streams = [np.random.default_rng((row.seed, row.number)) for row in rows]

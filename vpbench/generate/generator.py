@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
 from importlib import import_module
 from typing import Any, ClassVar
 
 from vpbench.prompts import Generation, Prompt
-from vpbench.settings import parse_settings
+from vpbench.settings import identity_settings, parse_settings
+
+FIRST_TOKENS = 20
+"""Of how many of the likeliest first tokens a local backend gives the log-probabilities."""
 
 BACKENDS = {
     "transformers": "vpbench.generate.transformers_model:TransformersModel",
@@ -43,13 +45,8 @@ class Generator(ABC):
         return ""
 
     def identity(self) -> dict[str, Any]:
-        """What determines the samples: backend, revision and every setting that dataclass comparison looks at.
-
-        A setting that changes no sample (how many requests at once, say) is a field with `compare=False`.
-        """
-        compared = [each.name for each in fields(self) if each.compare]  # type: ignore[arg-type]
-        settings = {name: getattr(self, name) for name in compared}
-        return {"backend": self.backend, "revision": self.revision(), **settings}
+        """What determines the samples: backend, revision and settings."""
+        return {"backend": self.backend, "revision": self.revision(), **identity_settings(self)}
 
     def unsent(self) -> frozenset[str]:
         """Names of `Sampling` that the settings keep from the model, which draws by its own."""

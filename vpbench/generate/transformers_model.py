@@ -13,17 +13,16 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from vpbench.errors import ConfigError, CriticError, DataError
-from vpbench.generate.chat import Chat, load_chat
-from vpbench.generate.decoding import Drawn, Row, Vocabulary, draw_rows
-from vpbench.generate.generator import Generator
+from vpbench.generate.decoding import SampleRow, TokenSample, Vocabulary, draw_rows
+from vpbench.generate.generator import FIRST_TOKENS, Generator
+from vpbench.models.chat import Chat, load_chat
+from vpbench.models.checkpoint import checkpoint_fingerprint, checkpoint_folder
 from vpbench.prompts import Generation, Prompt
-from vpbench.scoring import checkpoint_fingerprint, checkpoint_folder
 
 WINDOW_SAMPLES, WINDOW_PROMPTS = 4096, 128
 PREFILL_TOKENS = 16_384
 CACHE_BYTES_CPU = 2 * 2**30
 CACHE_SHARE_GPU = 0.6
-FIRST_TOKENS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,28 +86,28 @@ class TransformersModel(Generator):
 
     def _window(self, positions: range, prompts: Sequence[Prompt]) -> Iterator[tuple[int, Generation]]:
         alike: dict[Any, list[_Ready]] = {}
-        known: dict[int, Any] = {}
+        embeddings: dict[int, Any] = {}
         for position in positions:
             prompt = prompts[position]
             try:
-                if id(prompt.messages) not in known:
-                    known[id(prompt.messages)] = self._embed(prompt)
-                ready = _Ready(position, prompt, known[id(prompt.messages)])
+                if id(prompt.messages) not in embeddings:
+                    embeddings[id(prompt.messages)] = self._embed(prompt)
+                ready = _Ready(position, prompt, embeddings[id(prompt.messages)])
             except (DataError, CriticError) as error:
                 yield from ((position, Generation("", error=str(error))) for _ in range(prompt.count))
                 continue
             alike.setdefault((len(ready.embeddings), prompt.sampling), []).append(ready)
         for (length, sampling), group in alike.items():
-            longest = min(sampling.max_tokens, self._chat.max_tokens - length)
+            longest = min(sampling.max_tokens, self._chat.checkpoint.max_tokens - length)
             for batch in self._batches(group, length, longest):
                 yield from self._draw(batch, longest)
 
     def _embed(self, prompt: Prompt) -> Any:
         images = [image for message in prompt.messages for image in message.images]
-        scorer = self._chat.internvl
-        if self.ignore_images or scorer is None or not images:
+        vision = self._chat.checkpoint.vision
+        if self.ignore_images or vision is None or not images:
             return self._chat.embed(prompt.messages, None, ())
-        pixels, tiles = scorer.tiles([image.open() for image in images], self.max_tiles)
+        pixels, tiles = vision.tiles([image.open() for image in images], self.max_tiles)
         return self._chat.embed(prompt.messages, pixels, tiles)
 
     def _batches(self, group: Sequence[_Ready], length: int, longest: int) -> Iterator[list[tuple[_Ready, int]]]:
@@ -130,48 +129,48 @@ class TransformersModel(Generator):
     def _draw(self, batch: Sequence[tuple[_Ready, int]], longest: int) -> Iterator[tuple[int, Generation]]:
         import torch
 
-        different = {id(ready.embeddings): ready.embeddings for ready, _ in batch}
-        place = {key: index for index, key in enumerate(different)}
-        rows = [Row(place[id(ready.embeddings)], ready.prompt.seed, number) for ready, number in batch]
-        embeddings = torch.stack(list(different.values()))
+        prompts = {id(ready.embeddings): ready.embeddings for ready, _ in batch}
+        prompt_index = {key: index for index, key in enumerate(prompts)}
+        rows = [SampleRow(prompt_index[id(ready.embeddings)], ready.prompt.seed, number) for ready, number in batch]
+        embeddings = torch.stack(list(prompts.values()))
         sampling = batch[0][0].prompt.sampling
-        drawn, first = draw_rows(self._chat.model, embeddings, rows, sampling, longest, self._vocabulary)
+        drawn, first = draw_rows(self._chat.checkpoint.model, embeddings, rows, sampling, longest, self._vocabulary)
         self._usage["prompt_tokens"] += embeddings.shape[0] * embeddings.shape[1]
         logprobs = {
-            ready.position: self._first_tokens(first[place[id(ready.embeddings)]])
+            ready.position: self._first_tokens(first[prompt_index[id(ready.embeddings)]])
             for ready in {ready.position: ready for ready, _ in batch}.values()
             if ready.prompt.first_token_logprobs
         }
-        for (ready, _), each in zip(batch, drawn, strict=True):
-            self._usage["completion_tokens"] += len(each.ids) + each.stopped
-            yield ready.position, self._generation(each, logprobs.get(ready.position))
+        for (ready, _), sample in zip(batch, drawn, strict=True):
+            self._usage["completion_tokens"] += len(sample.ids) + sample.stopped
+            yield ready.position, self._generation(sample, logprobs.get(ready.position))
 
-    def _generation(self, drawn: Drawn, logprobs: Mapping[str, float] | None) -> Generation:
-        text = self._chat.tokenizer.decode(drawn.ids)
+    def _generation(self, drawn: TokenSample, logprobs: Mapping[str, float] | None) -> Generation:
+        text = self._chat.checkpoint.tokenizer.decode(drawn.ids)
         return Generation(text, "stop" if drawn.stopped else "length", len(drawn.ids) + drawn.stopped, logprobs)
 
     def _first_tokens(self, logprobs: Any) -> dict[str, float]:
         """The likeliest tokens' texts; of several with one text (parts of a character) the likeliest."""
         values, ids = logprobs.topk(min(FIRST_TOKENS, len(logprobs)))
-        found: dict[str, float] = {}
+        likeliest: dict[str, float] = {}
         for id, value in zip(ids.tolist(), values.tolist(), strict=True):
-            found.setdefault(self._chat.tokenizer.decode([id]), value)
-        return found
+            likeliest.setdefault(self._chat.checkpoint.tokenizer.decode([id]), value)
+        return likeliest
 
     def _row_bytes(self, tokens: int) -> int:
         """What the keys and values of one row take when it is `tokens` long."""
-        config = self._chat.model.config.get_text_config()
+        config = self._chat.checkpoint.model.config.get_text_config()
         width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-        size = 2 * config.num_hidden_layers * heads * width * self._chat.model.dtype.itemsize
+        size = 2 * config.num_hidden_layers * heads * width * self._chat.checkpoint.model.dtype.itemsize
         return int(size * tokens)
 
     def _cache_bytes(self) -> int:
         import torch
 
-        if self._chat.model.device.type != "cuda":
+        if self._chat.checkpoint.model.device.type != "cuda":
             return CACHE_BYTES_CPU
-        return int(CACHE_SHARE_GPU * torch.cuda.mem_get_info(self._chat.model.device)[0])
+        return int(CACHE_SHARE_GPU * torch.cuda.mem_get_info(self._chat.checkpoint.model.device)[0])
 
     @cached_property
     def _chat(self) -> Chat:
@@ -187,9 +186,9 @@ class TransformersModel(Generator):
     def _vocabulary(self) -> Vocabulary:
         import torch
 
-        chat = self._chat
-        stops = chat.stop_ids()
-        rows = chat.model.config.get_text_config().vocab_size
-        banned = (chat.tokenizer.special_ids | set(range(chat.tokenizer.size, rows))) - set(stops)
-        device, inside = chat.model.device, sorted(id for id in banned if id < rows)
+        model, tokenizer = self._chat.checkpoint.model, self._chat.checkpoint.tokenizer
+        stops = self._chat.stop_ids()
+        rows = model.config.get_text_config().vocab_size
+        banned = (tokenizer.special_ids | set(range(tokenizer.size, rows))) - set(stops)
+        device, inside = model.device, sorted(id for id in banned if id < rows)
         return Vocabulary(torch.tensor(stops, device=device), torch.tensor(inside, dtype=torch.long, device=device))

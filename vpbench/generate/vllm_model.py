@@ -14,15 +14,14 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from vpbench.errors import ConfigError, CriticError
-from vpbench.generate.generator import Generator
-from vpbench.models.checkpoint import read_json
+from vpbench.generate.generator import FIRST_TOKENS, Generator
+from vpbench.models.chat import ending_ids
+from vpbench.models.checkpoint import checkpoint_fingerprint, checkpoint_folder, read_json
+from vpbench.models.conversation import END_OF_TURN
 from vpbench.models.vllm_start import start_vllm
 from vpbench.prompts import Generation, Message, Prompt
-from vpbench.scoring import checkpoint_fingerprint, checkpoint_folder
 
 OPEN_PROMPTS = 64
-FIRST_TOKENS = 20
-END_OF_TURN = "<|im_end|>"
 NEVER = -100.0
 """The bias of a token that mustn't be drawn; vLLM takes none lower."""
 
@@ -101,7 +100,7 @@ class VllmModel(Generator):
         for sample in output.outputs:
             self._usage["completion_tokens"] += len(sample.token_ids)
             first = sample.logprobs[0].values() if sample.logprobs else ()
-            logprobs = {each.decoded_token: each.logprob for each in first} or None
+            logprobs = {token.decoded_token: token.logprob for token in first} or None
             yield position, Generation(sample.text, sample.finish_reason, len(sample.token_ids), logprobs)
 
     def _parameters(self, prompt: Prompt) -> Any:
@@ -151,10 +150,8 @@ class VllmModel(Generator):
     def _stop_ids(self) -> frozenset[int]:
         """The ids that end an answer: the generation configuration's, the tokenizer's, and the end of a turn."""
         tokenizer = self._llm.get_tokenizer()
-        ends = self._llm.model_config.try_get_generation_config().get("eos_token_id")
-        found = {*(ends if isinstance(ends, list) else [ends]), tokenizer.eos_token_id}
-        found.add(tokenizer.get_vocab().get(END_OF_TURN))
-        return frozenset(id for id in found if id is not None)
+        configured = self._llm.model_config.try_get_generation_config().get("eos_token_id")
+        return frozenset(ending_ids(configured, {tokenizer.eos_token_id, tokenizer.get_vocab().get(END_OF_TURN)}))
 
     @cached_property
     def _masked(self) -> dict[int, float]:

@@ -22,6 +22,8 @@ WHOLE_HASH_BYTES = 64 * 2**20
 SAMPLES, SAMPLE_BYTES = 64, 2**16
 
 
+# Plugins call `checkpoint_folder` themselves, so a dry run can't hand them the wish as an argument. Threads don't see
+# it: nothing is loaded in threads during a dry run.
 _may_fetch: ContextVar[bool] = ContextVar("may_fetch", default=True)
 
 
@@ -72,12 +74,13 @@ def _cached_folder(model: str, revision: str | None) -> Path:
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
-        found = snapshot_download(model, revision=revision, allow_patterns=list(FETCHED), local_files_only=True)
-        weight_files(Path(found))
+        patterns = list(FETCHED)
+        folder = Path(snapshot_download(model, revision=revision, allow_patterns=patterns, local_files_only=True))
+        weight_files(folder)
     except (LocalEntryNotFoundError, CriticError) as error:
         at = f" at revision {revision}" if revision else ""
         raise NotFetched(f"{model}{at} is not at hand, its weights would be fetched from the hub first") from error
-    return Path(found)
+    return folder
 
 
 def read_json(path: Path) -> dict[str, Any]:

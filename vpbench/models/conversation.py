@@ -17,13 +17,14 @@ TEMPLATE = "internvl2_5"
 SYSTEM_ROLE = "<|im_start|>system\n"
 USER_ROLE = "<|im_start|>user\n"
 ASSISTANT_ROLE = "<|im_start|>assistant\n"
-SEPARATOR = "<|im_end|>\n"
+END_OF_TURN = "<|im_end|>"
+SEPARATOR = END_OF_TURN + "\n"
 LABEL_PLACEHOLDER = "+"
 LABEL_TURN = ASSISTANT_ROLE + LABEL_PLACEHOLDER + SEPARATOR
 
 IMAGE_MARKER = "<image>"
 IMAGE_START, IMAGE_CONTEXT, IMAGE_END = "<img>", "<IMG_CONTEXT>", "</img>"
-SPECIAL_TOKENS = ("<|im_start|>", "<|im_end|>", IMAGE_START, IMAGE_CONTEXT, IMAGE_END)
+SPECIAL_TOKENS = ("<|im_start|>", END_OF_TURN, IMAGE_START, IMAGE_CONTEXT, IMAGE_END)
 
 
 def mark_images(question: str, images: int) -> str:

@@ -37,17 +37,17 @@ def why_not_by_hand(config: Any) -> str | None:
 def run_prefix(decoder: Any, embeddings: Any) -> KeysAndValues:
     """Keys and values of a prefix; `embeddings` [P, hidden size]."""
     hidden, rotary = embeddings, rotary_at(decoder, embeddings, [0], [len(embeddings)])
-    found = []
+    prefix = []
     layers = list(decoder.layers)
     for layer in layers:
         normed = layer.input_layernorm(hidden)
         key, value = keys_and_values(layer.self_attn, normed, rotary)
-        found.append((key, value))
+        prefix.append((key, value))
         if layer is not layers[-1]:
             query = queries(layer.self_attn, normed, rotary)
             mixed = shared_and_own(query, key, value, [len(query)], None, layer.self_attn.scaling)
             hidden = rest_of_layer(layer, hidden, mixed)
-    return found
+    return prefix
 
 
 def run_suffixes(
@@ -56,15 +56,15 @@ def run_suffixes(
     """The normalised output where it is read: [all reads, hidden size].
 
     `embeddings` [sum of lengths, hidden size] are the suffixes one after another, `reads` per suffix the 0-based
-    places within it, at least one each.
+    positions within it, at least one each.
     """
     import torch
 
     device, past = embeddings.device, len(prefix[0][0])
     hidden, rotary = embeddings, rotary_at(decoder, embeddings, [past] * len(lengths), lengths)
-    places = [torch.tensor(each, device=device) for each in reads]
+    positions = [torch.tensor(read, device=device) for read in reads]
     starts = accumulate(lengths, initial=0)
-    rows = torch.cat([each + start for each, start in zip(places, starts, strict=False)])
+    rows = torch.cat([read + start for read, start in zip(positions, starts, strict=False)])
     layers = list(decoder.layers)
     for layer, shared in zip(layers, prefix, strict=True):
         attention, normed = layer.self_attn, layer.input_layernorm(hidden)
@@ -72,7 +72,7 @@ def run_suffixes(
         if layer is layers[-1]:
             hidden, normed, rotary = hidden[rows], normed[rows], (rotary[0][rows], rotary[1][rows])
             query = queries(attention, normed, rotary)
-            mixed = shared_and_own_at(query, key, value, places, lengths, shared, attention.scaling)
+            mixed = shared_and_own_at(query, key, value, positions, lengths, shared, attention.scaling)
         else:
             query = queries(attention, normed, rotary)
             mixed = shared_and_own(query, key, value, lengths, shared, attention.scaling)

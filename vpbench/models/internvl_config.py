@@ -14,6 +14,9 @@ from typing import Any
 from vpbench.errors import CriticError
 from vpbench.models.conversation import TEMPLATE
 
+ORIGINAL, NATIVE = "internvl_chat", "internvl"
+"""`model_type` of the released layout and of transformers' own."""
+
 ASSUMED: Mapping[str, tuple[Any, Any]] = {
     "ps_version": ("v2", "v1"),
     "template": (TEMPLATE, None),
@@ -147,7 +150,7 @@ def _value(raw: Mapping[str, Any], key: str, path: Path) -> Any:
     return raw[key]
 
 
-def _require(path: Path, key: str, found: Any, supported: tuple[Any, ...]) -> None:
-    if found not in supported:
+def _require(path: Path, key: str, value: Any, supported: tuple[Any, ...]) -> None:
+    if value not in supported:
         allowed = " or ".join(map(repr, supported))
-        raise CriticError(f"{path}: {key} is {found!r}, only {allowed} is supported; use another checkpoint")
+        raise CriticError(f"{path}: {key} is {value!r}, only {allowed} is supported; use another checkpoint")

@@ -97,11 +97,11 @@ def read_weights(folder: Path, visit: Callable[[str, Any], None]) -> None:
     for path, names in weight_files(folder).items():
         try:
             with safe_open(path, framework="pt") as file:
-                found = set(file.keys())
-                if names is not None and names != found:
-                    odd = ", ".join(sorted(names ^ found)[:5])
+                stored = set(file.keys())
+                if names is not None and names != stored:
+                    odd = ", ".join(sorted(names ^ stored)[:5])
                     raise CriticError(f"{path}: differs from model.safetensors.index.json in {odd}; fetch both again")
-                for name in sorted(found):
+                for name in sorted(stored):
                     visit(name, file.get_tensor(name))
         except (SafetensorError, OSError) as error:
             raise CriticError(f"{path}: not a readable safetensors file ({error}); fetch it again") from error
@@ -117,7 +117,7 @@ def fill_native_model(model: Any, folder: Path, dtype: Any, device: Any) -> None
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     state: dict[str, Any] = {}
 
-    def place(name: str, tensor: Any) -> None:
+    def take(name: str, tensor: Any) -> None:
         for native, part in native_tensors(name, tensor, text_config):
             if expected.get(native) not in (None, tuple(part.shape)):
                 raise CriticError(
@@ -126,11 +126,11 @@ def fill_native_model(model: Any, folder: Path, dtype: Any, device: Any) -> None
                 )
             state[native] = part.to(device=device, dtype=dtype or part.dtype)
 
-    read_weights(folder, place)
-    for word, names in (("missing", expected.keys() - state.keys()), ("unexpected", state.keys() - expected.keys())):
+    read_weights(folder, take)
+    for kind, names in (("missing", expected.keys() - state.keys()), ("unexpected", state.keys() - expected.keys())):
         if names:
             listed = ", ".join(sorted(names)[:5])
-            raise CriticError(f"{folder}: {len(names)} {word} weights, such as {listed}; fetch the checkpoint again")
+            raise CriticError(f"{folder}: {len(names)} {kind} weights, such as {listed}; fetch the checkpoint again")
     model.load_state_dict(state, strict=True, assign=True)
     language_model = model.model.language_model
     language_model.rotary_emb = type(language_model.rotary_emb)(text_config).to(device)

@@ -44,28 +44,28 @@ def shared_and_own(
     import torch
 
     kernel, heads = kernel_for(query), key.shape[1]
-    own = [
+    parts = [
         kernel(*_views(q, k, v, heads), True, scale)
         for q, k, v in zip(query.split(lengths), key.split(lengths), value.split(lengths), strict=True)
     ]
     if shared is None:
-        return _joined(torch.cat([output for output, _ in own], 2))
-    return _joined(merge(kernel(*_views(query, *shared, heads), False, scale), _one_after_another(own)))
+        return _joined(torch.cat([output for output, _ in parts], 2))
+    return _joined(merge(kernel(*_views(query, *shared, heads), False, scale), _one_after_another(parts)))
 
 
 def shared_and_own_at(
-    query: Any, key: Any, value: Any, places: Sequence[Any], lengths: Sequence[int], shared: KeyValue, scale: float
+    query: Any, key: Any, value: Any, positions: Sequence[Any], lengths: Sequence[int], shared: KeyValue, scale: float
 ) -> Any:
-    """As `shared_and_own` for some queries only: per sequence their `places` [S] within it, S >= 1."""
+    """As `shared_and_own` for some queries only: per sequence their `positions` [S] within it, S >= 1."""
     import torch
 
     kernel, heads = kernel_for(query), key.shape[1]
-    queries = query.split([len(each) for each in places])
-    own = []
-    for q, k, v, each in zip(queries, key.split(lengths), value.split(lengths), places, strict=True):
-        visible = each[:, None] >= torch.arange(len(k), device=k.device)
-        own.append(plain_kernel(*_views(q, k, v, heads), visible, scale))
-    return _joined(merge(kernel(*_views(query, *shared, heads), False, scale), _one_after_another(own)))
+    queries = query.split([len(asked) for asked in positions])
+    parts = []
+    for q, k, v, asked in zip(queries, key.split(lengths), value.split(lengths), positions, strict=True):
+        visible = asked[:, None] >= torch.arange(len(k), device=k.device)
+        parts.append(plain_kernel(*_views(q, k, v, heads), visible, scale))
+    return _joined(merge(kernel(*_views(query, *shared, heads), False, scale), _one_after_another(parts)))
 
 
 def merge(first: Part, second: Part) -> Any:
@@ -126,7 +126,7 @@ def _views(query: Any, key: Any, value: Any, heads: int) -> tuple[Any, Any, Any]
     """Query, key and value as `Kernel` takes them: the key/value heads as the batch, their query heads as heads."""
     group = query.shape[1] // heads
     query = query.unflatten(1, (heads, group)).permute(1, 2, 0, 3)
-    key, value = (each.transpose(0, 1)[:, None].expand(-1, group, -1, -1) for each in (key, value))
+    key, value = (heads.transpose(0, 1)[:, None].expand(-1, group, -1, -1) for heads in (key, value))
     return query, key, value
 
 

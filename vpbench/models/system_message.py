@@ -77,8 +77,8 @@ def _check_roles(path: Path, template: Mapping[str, Any]) -> None:
         "sep": SEPARATOR,
     }
     for key, value in expected.items():
-        found = template.get(key, value)
-        if found != value:
-            raise CriticError(f"{path}: template {TEMPLATE} has {key} {found!r}, only {value!r} is supported")
+        stated = template.get(key, value)
+        if stated != value:
+            raise CriticError(f"{path}: template {TEMPLATE} has {key} {stated!r}, only {value!r} is supported")
     if not isinstance(template.get("system_message", ""), str):
         raise CriticError(f"{path}: the template's system_message isn't a plain text; give system_message")

@@ -33,6 +33,7 @@ def start_vllm(model: Path | str, pooling_task: str | None = None, **settings: A
 
     cpu: dict[str, Any] = {}
     if not torch.cuda.is_available():
+        # vLLM reads these from the environment alone; what the user has set stays.
         for name, value in CPU_ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         cpu = {"enforce_eager": True, "distributed_executor_backend": "uni"}

@@ -8,8 +8,7 @@ states; the head is discarded afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator
 
 import torch
 from torch.nn import functional
@@ -19,19 +18,17 @@ from vpbench.nano.conversations import Conversations
 from vpbench.nano.lean import LanguageModel
 from vpbench.nano.optimiser import FlatAdamW
 from vpbench.nano.tuning import RATE, Log, padded
-from vpbench.nano.verification import Judged, batches, flat
+from vpbench.nano.verification import Batch, flat
 from vpbench.nano.vision import cosine
 
 WARM_UP_STEPS = 30
 
 
-def adapt(
-    model: LanguageModel, talk: Conversations, sequences: Sequence[Judged], visual: Any, seed: int, steps: int, log: Log
-) -> None:
-    """Train the base in place for `steps` batches."""
+def adapt(model: LanguageModel, talk: Conversations, data: Iterator[Batch], seed: int, steps: int, log: Log) -> None:
+    """Train the base in place for `steps` batches of `data`; the discarded head's weights are drawn from `seed`."""
     torch.manual_seed(seed)
     reader = torch.nn.Linear(WIDTH, model.head.weight.shape[0]).to(torch.bfloat16)
-    optimiser, data = FlatAdamW([*model.parameters(), *reader.parameters()]), batches(sequences, visual, seed)
+    optimiser = FlatAdamW([*model.parameters(), *reader.parameters()])
     for step in range(steps):
         batch, seen = next(data)
         ids = padded([sequence.ids for sequence in batch], talk.words.ids["<pad>"])

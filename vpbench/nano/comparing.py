@@ -10,7 +10,6 @@ makes two heads of the second layer attend to nearby tokens that are judged wron
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from math import cos, sin
 from typing import Any
 
@@ -21,7 +20,7 @@ from vpbench.nano.architecture import HEAD, MLP, POLICY_LAYERS, ROPE_THETA, WIDT
 from vpbench.nano.conversations import Conversations
 from vpbench.nano.lean import LanguageModel
 from vpbench.nano.tuning import padded
-from vpbench.nano.verification import flat
+from vpbench.nano.verification import Batch, flat
 
 CARRYING_HEADS, SHARP_FREQUENCIES, SHARPNESS = 2, 6, 8.0
 TOKENS = CARRYING_HEADS * HEAD
@@ -29,8 +28,8 @@ NEARNESS, NEAR_FREQUENCIES, SEEK = (6.0, 4.0), (3, 4), 6.0
 RIDGE, CARRY, GATE, MATCH, SPEAKS = 1e-3, 2.0, 2.0, 4.0, 4.0
 
 
-def set_up(critic: LanguageModel, talk: Conversations, batch: tuple[Sequence[Any], Any]) -> None:
-    """Set the first judging layer of `critic` in place; `batch` holds `Judged` solutions and their visual tokens."""
+def set_up(critic: LanguageModel, talk: Conversations, batch: Batch) -> None:
+    """Set the first judging layer of `critic` in place."""
     sequences, visual = batch
     ids = padded([sequence.ids for sequence in sequences], talk.words.ids["<pad>"])
     counted = Counter(token for sequence in sequences for _, token in sequence.following)
@@ -52,8 +51,8 @@ def set_up(critic: LanguageModel, talk: Conversations, batch: tuple[Sequence[Any
         layer.down.weight[:, :carried] = (SPEAKS * label / label.norm())[:, None]
 
 
-def gather(critic: LanguageModel, talk: Conversations, batch: tuple[Sequence[Any], Any]) -> None:
-    """Set two heads of the second judging layer in place; `batch` as for `set_up`, with labels on tokens."""
+def gather(critic: LanguageModel, talk: Conversations, batch: Batch) -> None:
+    """Set two heads of the second judging layer in place; the sequences of `batch` have labels on tokens."""
     sequences, visual = batch
     ids = padded([sequence.ids for sequence in sequences], talk.words.ids["<pad>"])
     last = critic.layers[POLICY_LAYERS + 1]

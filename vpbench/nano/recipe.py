@@ -31,7 +31,7 @@ from vpbench.nano.lean import LanguageModel
 from vpbench.nano.solutions import Solutions
 from vpbench.nano.truth import outcome, step_labels
 from vpbench.nano.tuning import Log, Round
-from vpbench.nano.verification import Judged, judged
+from vpbench.nano.verification import Judged, batches, judged
 from vpbench.progress import bar
 from vpbench.scoring import load_step_scorer
 
@@ -119,7 +119,8 @@ def _pretrain(folder: Path, recipe: WorldRecipe, log: Log) -> None:
     solved = reference_solutions(folder / "policy", talk, recipe, log)
     visual = vision.features(native, [drawn.picture.pixels for drawn in solved.drawn])
     by_step = with_reference_labels(talk, solved, whole=False)
-    adapting.adapt(base, talk, by_step, visual, recipe.seed + 55, recipe.adapting_steps, log)
+    seed = recipe.seed + 55
+    adapting.adapt(base, talk, batches(by_step, visual, seed), seed, recipe.adapting_steps, log)
     start = verification.with_judging_layers(base, recipe.seed + 61)
     some = by_step[:: len(by_step) // PROBED][:PROBED]
     probed = (some, visual[[sequence.question for sequence in some]])
@@ -128,10 +129,11 @@ def _pretrain(folder: Path, recipe: WorldRecipe, log: Log) -> None:
         critic = copy.deepcopy(start)
         sequences = by_step if name == "prm" else with_reference_labels(talk, solved, whole=True)
         seed = recipe.seed + 70
-        verification.train(critic, talk, sequences, visual, seed, recipe.starting_sequences, 0, log)
+        verification.train(critic, talk, batches(sequences, visual, seed), recipe.starting_sequences, 0, log)
         if name == "prm":
             comparing.gather(critic, talk, probed)
-        verification.train(critic, talk, sequences, visual, seed + 1, recipe.pretraining_sequences, DECAY, log)
+        data = batches(sequences, visual, seed + 1)
+        verification.train(critic, talk, data, recipe.pretraining_sequences, DECAY, log)
         _save(folder / f"pretrained-{name}", native, critic, CRITIC_LAYERS, talk)
 
 

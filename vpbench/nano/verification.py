@@ -54,6 +54,10 @@ class Judged:
     question: int
 
 
+Batch = tuple[list[Judged], Any]
+"""Sequences, and the visual tokens (batch, 16, 160) of their pictures."""
+
+
 def judged(
     talk: Conversations, drawn: Drawn, question: int, steps: Sequence[str], labels: Sequence[bool], *, whole: bool
 ) -> Judged:
@@ -107,17 +111,8 @@ NEXT_WEIGHT, WORD_WEIGHT = 1.0, 0.1
 """Weights of the losses of the next reference token and of the plain softmax; the labels' loss weighs 1."""
 
 
-def train(
-    model: LanguageModel,
-    talk: Conversations,
-    sequences: Sequence[Judged],
-    visual: Any,
-    seed: int,
-    count: int,
-    decay: float,
-    log: Log,
-) -> None:
-    """Train in place on `count` sequences, in passes over those given.
+def train(model: LanguageModel, talk: Conversations, data: Iterator[Batch], count: int, decay: float, log: Log) -> None:
+    """Train in place on `count` sequences of the batches `data`.
 
     The judging layers learn at `JUDGING_RATE`, the rest at `RATE`: constant after a short warm-up, then falling
     linearly over the last part, `decay`.
@@ -126,7 +121,6 @@ def train(
     upper = FlatAdamW(judging)
     judging_ids = {id(parameter) for parameter in judging}
     lower = FlatAdamW(parameter for parameter in model.parameters() if id(parameter) not in judging_ids)
-    data = batches(sequences, visual, seed)
     steps = count // BATCH
     falling_steps = int(steps * decay)
     for step in range(steps):
@@ -141,7 +135,7 @@ def train(
             log(f"judging {step + 1}/{steps}: {shown}")
 
 
-def batches(sequences: Sequence[Judged], visual: Any, seed: int) -> Iterator[tuple[list[Judged], Any]]:
+def batches(sequences: Sequence[Judged], visual: Any, seed: int) -> Iterator[Batch]:
     """Endless passes over the sequences in batches of similar length, each with its visual tokens."""
     rng = random.Random(seed)
     while True:
@@ -150,7 +144,7 @@ def batches(sequences: Sequence[Judged], visual: Any, seed: int) -> Iterator[tup
             yield batch, visual[[sequence.question for sequence in batch]]
 
 
-def losses(model: LanguageModel, talk: Conversations, batch: tuple[list[Judged], Any]) -> tuple[Any, dict[str, float]]:
+def losses(model: LanguageModel, talk: Conversations, batch: Batch) -> tuple[Any, dict[str, float]]:
     """The weighted sum of the three losses, and the losses by name."""
     sequences, visual = batch
     ids = padded([sequence.ids for sequence in sequences], talk.words.ids["<pad>"])

@@ -12,8 +12,8 @@ ALL_SYSTEMS = "all systems"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Compared:
-    """One row: our verdicts (robust None: not compared) and the verdicts each is compared with."""
+class ComparedRow:
+    """Our verdicts (robust None: not compared) and the verdicts each is compared with."""
 
     official: Verdict
     theirs: bool
@@ -29,7 +29,7 @@ class Tally:
     robust: Counter[tuple[bool, bool]] = dataclasses.field(default_factory=Counter)
     disagreements: Counter[tuple[str, bool]] = dataclasses.field(default_factory=Counter)
 
-    def add(self, row: Compared) -> None:
+    def add(self, row: ComparedRow) -> None:
         """Count one row."""
         self.official[row.official.correct, row.theirs] += 1
         if row.robust is not None:
@@ -61,7 +61,7 @@ def agreement_and_kappa(pairs: Mapping[tuple[bool, bool], int]) -> tuple[float, 
     `pairs` counts (our verdict, theirs); kappa is None where all verdicts of both are the same.
     """
     rows = sum(pairs.values())
-    observed = sum(count for (mine, theirs), count in pairs.items() if mine == theirs) / rows
-    mine, theirs = (sum(count for pair, count in pairs.items() if pair[side]) / rows for side in (0, 1))
-    chance = mine * theirs + (1 - mine) * (1 - theirs)
+    observed = sum(count for (ours, theirs), count in pairs.items() if ours == theirs) / rows
+    ours, theirs = (sum(count for pair, count in pairs.items() if pair[side]) / rows for side in (0, 1))
+    chance = ours * theirs + (1 - ours) * (1 - theirs)
     return observed, (observed - chance) / (1 - chance) if chance < 1 else None

@@ -58,9 +58,9 @@ def _agreement(key: tuple[str, str, bool], tally: Tally) -> list[str]:
 
 def _disagreements(benchmark: str, systems: dict[str, Counter[tuple[str, bool]]]) -> str:
     """Rows by system, columns by class (our reason, their verdict), the most frequent first."""
-    classes = [each for each, _ in systems[ALL_SYSTEMS].most_common()]
+    classes = [verdicts for verdicts, _ in systems[ALL_SYSTEMS].most_common()]
     lines = [
-        [benchmark, system, str(counts.total()), *(str(counts[each]) for each in classes)]
+        [benchmark, system, str(counts.total()), *(str(counts[verdicts]) for verdicts in classes)]
         for system, counts in systems.items()
         if counts
     ]

@@ -15,6 +15,7 @@ from vpbench.base import Task
 from vpbench.errors import Boundary
 from vpbench.measures import Measure
 from vpbench.records import Question
+from vpbench.report.result import MeasurePoint, NamedMeasure
 from vpbench.report.units import CURVES, fraction
 from vpbench.stats import Curves, resampled_weighted_means
 from vpbench.stats.bootstrap import LEVEL
@@ -23,29 +24,29 @@ MEANS_AT_ONCE = 2**23
 """Resampled means held at a time: 64 MiB."""
 
 
-def measure_rows(
+def named_measures(
     task: Task, questions: Sequence[Question], curves: Curves, resamples: int, seed: int
-) -> list[dict[str, Any]]:
-    """One entry per measure and category label, as the schema's `measure`; `curves` has a row per question."""
+) -> tuple[NamedMeasure, ...]:
+    """One entry per measure and category label; `curves` has a row per question."""
     by_curve = {name: measures_of(task, questions, getattr(curves, name)) for name in CURVES}
-    figures = {name: [each.figure() for each in measures] for name, measures in by_curve.items()}
+    figures = {name: [measure.figure() for measure in measures] for name, measures in by_curve.items()}
     clusters = np.array([question.group or question.id for question in questions])
     bounds = _intervals(by_curve["critic"], clusters.tolist(), resamples, seed)
-    rows = []
-    for number, each in enumerate(by_curve["critic"]):
-        several = len(set(clusters[each.weights > 0])) > 1
-        points = [
-            {
-                "n": n,
+    entries = []
+    for number, measure in enumerate(by_curve["critic"]):
+        several = len(set(clusters[measure.weights > 0])) > 1
+        points = tuple(
+            MeasurePoint(
+                n=n,
+                low=fraction(bounds["low"][number, k]) if several else None,
+                high=fraction(bounds["high"][number, k]) if several else None,
                 **{name: fraction(figures[name][number][k]) for name in CURVES},
-                **{end: fraction(bounds[end][number, k]) if several else None for end in bounds},
-            }
+            )
             for k, n in enumerate(curves.ns)
-        ]
-        names = {"measure": each.name, "category": each.category, "label": each.label}
-        shown = (each.name if each.category is None else each.category) in task.shown
-        rows.append({**names, "count": each.count, "shown": shown, "points": points})
-    return rows
+        )
+        shown = (measure.name if measure.category is None else measure.category) in task.shown
+        entries.append(NamedMeasure(measure.name, measure.category, measure.label, measure.count, shown, points))
+    return tuple(entries)
 
 
 def measures_of(task: Task, questions: Sequence[Question], correctness: Any) -> list[Measure]:
@@ -59,17 +60,17 @@ def measures_of(task: Task, questions: Sequence[Question], correctness: Any) -> 
 
 def _intervals(measures: Sequence[Measure], clusters: Sequence[str], resamples: int, seed: int) -> dict[str, Any]:
     """Ends "low" and "high" [M, K] of every measure's interval; as in `Measure.figure`, divided by 0 is 0."""
-    both = [*measures, *(each.by for each in measures if each.by is not None)]
-    values = np.stack([each.values for each in both], axis=1)
-    weights = np.stack([each.weights for each in both], axis=1)
+    both = [*measures, *(measure.by for measure in measures if measure.by is not None)]
+    values = np.stack([measure.values for measure in both], axis=1)
+    weights = np.stack([measure.weights for measure in both], axis=1)
     columns = max(1, MEANS_AT_ONCE // (resamples * len(both)))
     bounds = []
     for start in range(0, values.shape[2], columns):
         part = values[:, :, start : start + columns]
         means = resampled_weighted_means(part, weights, clusters, resamples, seed)
         drawn, divisors = means[:, : len(measures)], iter(range(len(measures), len(both)))
-        for number, each in enumerate(measures):
-            if each.by is not None:
+        for number, measure in enumerate(measures):
+            if measure.by is not None:
                 above, below = drawn[:, number], means[:, next(divisors)]
                 drawn[:, number] = np.divide(above, below, out=np.zeros_like(above), where=below > 0)
         bounds.append(np.nanquantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0))

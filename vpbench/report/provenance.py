@@ -1,29 +1,44 @@
-"""Where a result comes from: versions, machine, command. Nothing secret: the environment is not recorded."""
+"""Where a result comes from: versions, machine, command, data, candidates, critic."""
 
 from __future__ import annotations
 
 import os
 import platform
 import sys
-from typing import Any
 
+from vpbench.report.result import DataOrigin, Provenance
+from vpbench.report.texts import texts_folder
+from vpbench.run.analysis import Analysis
+from vpbench.run.prepared import Common, Scored
 from vpbench.store import versions
 
 _PACKAGES = ("torch", "transformers", "datasets", "numpy", "math-verify", "pillow", "sentencepiece")
 
 
-def provenance() -> dict[str, Any]:
-    """Versions of what computes results, the machine, and the command as it was typed."""
-    from vpbench import __version__
-
-    return {
-        "command": ["vpbench", *sys.argv[1:]],
-        "versions": {"vpbench": __version__, "python": platform.python_version(), **versions(_PACKAGES)},
-        "hardware": {"platform": platform.platform(), "cpus": os.cpu_count(), "accelerator": _accelerator()},
-    }
+def run_provenance(prepared: Common, scored: Scored, analysis: Analysis) -> Provenance:
+    """Everything the result rests on, and the command as it was typed."""
+    return Provenance(
+        command=("vpbench", *sys.argv[1:]),
+        versions={**versions(("vpbench",)), "python": platform.python_version(), **versions(_PACKAGES)},
+        hardware={"platform": platform.platform(), "cpus": os.cpu_count(), "accelerator": _accelerator()},
+        task_version=prepared.key["task_version"],
+        data=DataOrigin(prepared.data_origin, prepared.data_revision, prepared.key["data"]),
+        pool=prepared.key.get("pool"),
+        pool_sha256=prepared.pool_sha256,
+        drawing=prepared.drawing,
+        judge=prepared.judge,
+        critic_settings=scored.settings,
+        critic_used_in_this_run=dict(scored.usage),
+        critic_revision=scored.revision,
+        seed=analysis.seed,
+        resamples=analysis.resamples,
+        seconds={**prepared.seconds, "score": scored.seconds},
+        texts=texts_folder(prepared),
+    )
 
 
 def _accelerator() -> str | None:
+    # whoever computed on one has imported torch; importing it here only to look would take seconds
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_available():
         return None

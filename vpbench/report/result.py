@@ -1,139 +1,252 @@
-"""From scored candidates to `result.json`: curves, gains over the controls on the same pool, diagnosis.
+"""A result: one critic on one task, as `result.json` holds it.
 
-The format is `result.schema.json` beside this file. All values are fractions of 1, all intervals 95% from a paired
-bootstrap over questions.
+Attributes are called as the file's keys, whose format is `result.schema.json` beside this file. All values are
+fractions of 1, all intervals 95% from a paired bootstrap over questions.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from vpbench.records import Reason
-from vpbench.report.provenance import provenance
-from vpbench.report.scored_rows import remarks, steps_per_response
-from vpbench.report.units import CURVES, Units, fraction, units_of
-from vpbench.run.analysis import Analysis
-from vpbench.run.pipeline import Common, Prepared, Scored
+from vpbench.stats.calibration import Ranking, Reliability
+from vpbench.stats.step_breakdown import BinF1, FirstErrorAccuracy
+from vpbench.stats.step_controls import StepControl
+from vpbench.stats.steps import StepF1
 
 SCHEMA_VERSION = 2
 READABLE_VERSIONS = (1, 2)
 """Version 1 has no `measures`."""
+GAINS = ("over_random", "over_vote")
+"""The keys of `gains`."""
 
 
-def default_ns(pool_size: int) -> tuple[int, ...]:
-    """Powers of two up to the pool's size, and the size itself."""
-    return tuple(sorted({2**k for k in range(pool_size.bit_length()) if 2**k <= pool_size} | {pool_size}))
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A curve's value at one N, with its interval."""
+
+    n: int
+    value: float
+    low: float
+    high: float
 
 
-def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> tuple[dict[str, Any], Units]:
-    """The result of one critic on one Best-of-N task, and the units behind it.
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """The critic minus a control at one N, with its interval, its p-value, and that after Holm over all N."""
 
-    Raises `ConfigError` if an n exceeds the pool.
+    n: int
+    value: float
+    low: float
+    high: float
+    p: float
+    p_holm: float
+
+
+@dataclass(frozen=True, slots=True)
+class MeasurePoint:
+    """A measure at one N: the critic's figure and the controls'.
+
+    `low` and `high` are the critic's interval, None for a single question or group.
     """
-    from vpbench import stats
-    from vpbench.report.measures import measure_rows
 
-    pools = prepared.pools(scored.scores, analysis.aggregate)
-    pool_size = min(pool.size for pool in pools)
-    selection = analysis.selection or scored.selection
-    curves = stats.curves(pools, selection, analysis.estimator, analysis.ns or default_ns(pool_size), analysis.seed)
-    assert curves.critic is not None
-    questions = list(prepared.questions.values())
-    units = units_of(prepared.task, questions, curves)
-    scores = [[scored.scores[row.candidate.key] for row in rows] for rows in prepared.rows.values()]
-    counts = steps_per_response(scored.scores.values())
-    result = {
-        "schema_version": SCHEMA_VERSION,
-        "task": prepared.task.name,
-        "critic": scored.critic,
-        "policy": prepared.pool.name,
-        "questions": len(pools),
-        "questions_in_task": prepared.total,
-        "complete": len(pools) == prepared.total,
-        "candidates": sum(pool.size for pool in pools),
-        "pool_size": pool_size,
-        "metric": prepared.task.metric,
-        "nano": prepared.request.nano,
-        "grading": "given" if prepared.request.trust_verdicts else prepared.request.grading,
-        **({"judge": prepared.judge["judge"]} if prepared.judge else {}),
-        "selection": selection,
-        "estimator": analysis.estimator,
-        "aggregate": analysis.aggregate,
-        "units": len(units.names),
-        "curves": {name: _curve(units, name, analysis) for name in CURVES},
-        "gains": {f"over_{control}": _gains(units, control, analysis) for control in ("random", "vote")},
-        "measures": measure_rows(prepared.task, questions, curves, analysis.resamples, analysis.seed),
-        "drawing_standard_error": [float(error) for error in curves.drawing_standard_error],
-        "errors": _errors(prepared, scored),
-        "notes": [*prepared.notes, *scored.notes, *remarks(scored.scores.values())],
-        **({} if counts is None else {"steps_per_response": counts}),
-        "diagnosis": stats.diagnose(
-            pools,
-            selection,
-            threshold=scored.step_threshold if any(score.steps for score in scored.scores.values()) else None,
-            aggregation=analysis.aggregate,
-            lengths=[[len(row.candidate.response) for row in rows] for rows in prepared.rows.values()],
-            step_counts=[[len(score.steps or ()) for score in question] for question in scores],
-            step_scores=[[score.steps or () for score in question] for question in scores],
-            seed=analysis.seed,
-        ),
-        "provenance": run_provenance(prepared, scored, analysis),
-    }
-    return result, units
+    n: int
+    critic: float
+    vote: float
+    random: float
+    oracle: float
+    first: float
+    low: float | None
+    high: float | None
 
 
-def _curve(units: Units, name: str, analysis: Analysis) -> list[dict[str, Any]]:
-    from vpbench.stats import bootstrap_intervals
+@dataclass(frozen=True, slots=True)
+class NamedMeasure:
+    """A named figure at every N, of all questions, or of the `count` whose `category` has the `label`.
 
-    matrix = units.values[name]
-    low, high = bootstrap_intervals(matrix, units.clusters, analysis.resamples, analysis.seed)
-    columns = zip(units.ns, matrix.mean(axis=0), low, high, strict=True)
-    return [{"n": n, "value": fraction(v), "low": fraction(a), "high": fraction(b)} for n, v, a, b in columns]
+    `shown` says whether the benchmark's own leaderboard shows it.
+    """
 
+    measure: str
+    category: str | None
+    label: str | None
+    count: int
+    shown: bool
+    points: tuple[MeasurePoint, ...]
 
-def _gains(units: Units, control: str, analysis: Analysis) -> list[dict[str, Any]]:
-    from vpbench.stats import holm, paired_differences
-
-    critic, other = units.values["critic"], units.values[control]
-    rows = paired_differences(critic, other, units.clusters, analysis.resamples, analysis.seed)
-    adjusted = holm([row.p_value for row in rows])
-    return [
-        {"n": n, "value": row.value, "low": row.low, "high": row.high, "p": row.p_value, "p_holm": p}
-        for n, row, p in zip(units.ns, rows, adjusted, strict=True)
-    ]
-
-
-def _errors(prepared: Prepared, scored: Scored) -> dict[str, int]:
-    verdicts = prepared.verdicts.values()
-    reasons = Counter(Reason(each.reason).kind for each in verdicts if each.answer_class is None)
-    return {**reasons, **score_errors(scored)}
+    @property
+    def title(self) -> str:
+        """The measure in words: "accuracy", "task: geometry", "worst case accuracy, subject: algebra"."""
+        name = self.measure.replace("_", " ")
+        if self.category is None:
+            return name
+        part = f"{self.category.replace('_', ' ')}: {self.label}"
+        return part if name == "accuracy" else f"{name}, {part}"
 
 
-def score_errors(scored: Scored) -> dict[str, int]:
-    """Rows without a score, counted by the head of their reason (what follows its colon varies by row)."""
-    unscored = [score for score in scored.scores.values() if score.value is None and not score.steps]
-    return dict(Counter(f"not scored: {Reason(score.reason or '').kind}" for score in unscored))
+@dataclass(frozen=True, slots=True)
+class StepsPerResponse:
+    """Mean and largest number of scored steps, and the share of the `responses` that have one."""
+
+    mean: float
+    max: int
+    one_step_share: float
+    responses: int
 
 
-def run_provenance(prepared: Common, scored: Scored, analysis: Analysis) -> dict[str, Any]:
-    """Everything the result rests on."""
-    return {
-        **provenance(),
-        "task_version": prepared.key["task_version"],
-        "data": {
-            "origin": prepared.data_origin,
-            "revision": prepared.data_revision,
-            "fingerprint": prepared.key["data"],
-        },
-        "pool": prepared.key.get("pool"),
-        "pool_sha256": prepared.pool.sha256 if isinstance(prepared, Prepared) else None,
-        "drawing": prepared.drawing if isinstance(prepared, Prepared) else None,
-        "judge": prepared.judge if isinstance(prepared, Prepared) else None,
-        "critic_settings": scored.settings,
-        "critic_used_in_this_run": dict(scored.usage),
-        "critic_revision": scored.revision,
-        "seed": analysis.seed,
-        "resamples": analysis.resamples,
-        "seconds": {**prepared.seconds, "score": scored.seconds},
-    }
+@dataclass(frozen=True, slots=True)
+class PooledF1(StepF1):
+    """F1 over the steps of all sources, with the interval of `macro_f1`."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOutF1(StepF1):
+    """F1 over the steps of all sources, with the interval of `macro_f1`; files of earlier versions have none."""
+
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOutThreshold:
+    """F1 with each fold at the threshold that is best on the others; `thresholds` has one per fold."""
+
+    folds: int
+    thresholds: tuple[float, ...]
+    pooled: HeldOutF1
+
+
+@dataclass(frozen=True, slots=True)
+class StepRanking(Ranking):
+    """Threshold-free figures, with the interval of `auroc`; None where there is none."""
+
+    auroc_low: float | None = None
+    auroc_high: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepReport:
+    """Step detection under every averaging (`vpbench.stats.StepDetection`), threshold-free figures, breakdowns.
+
+    What has a default isn't in every file: `held_out_threshold` needs enough solutions.
+    """
+
+    threshold: float
+    pooled: PooledF1
+    step_weighted_mean: StepF1
+    mean_of_sources: StepF1
+    by_source: Mapping[str, StepF1]
+    neutral: int = 0
+    unmade: int = 0
+    ranking: StepRanking | None = None
+    reliability: Reliability | None = None
+    first_error: FirstErrorAccuracy | None = None
+    by_position: tuple[BinF1, ...] = ()
+    by_response_length: tuple[BinF1, ...] = ()
+    held_out_threshold: HeldOutThreshold | None = None
+    controls: tuple[StepControl, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DataOrigin:
+    """Where the questions come from, their commit on the hub if they are from there, and a hash of what was read."""
+
+    origin: str
+    revision: str | None
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Everything the result rests on. Nothing secret: the environment is not recorded.
+
+    `texts` is the folder, within the run's, of the questions' and responses' texts (`vpbench.report.texts`). `seconds`
+    are by stage; `pool_sha256`, `drawing` and `judge` are a Best-of-N result's.
+    """
+
+    command: tuple[str, ...]
+    versions: Mapping[str, str]
+    hardware: Mapping[str, Any]
+    task_version: int
+    data: DataOrigin
+    pool: Mapping[str, Any] | None = None
+    pool_sha256: str | None = None
+    drawing: Mapping[str, Any] | None = None
+    judge: Mapping[str, Any] | None = None
+    critic_settings: Mapping[str, Any]
+    critic_used_in_this_run: Mapping[str, float] | None = None
+    critic_revision: str
+    seed: int
+    resamples: int
+    seconds: Mapping[str, float]
+    texts: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What every result has. `errors` counts rows by reason; `diagnosis` says in words what stands out."""
+
+    schema_version: int = SCHEMA_VERSION
+    task: str
+    critic: str
+    policy: str
+    questions: int
+    questions_in_task: int
+    complete: bool
+    candidates: int
+    pool_size: int
+    metric: str
+    nano: bool
+    errors: Mapping[str, int]
+    notes: tuple[str, ...]
+    steps_per_response: StepsPerResponse | None = None
+    diagnosis: tuple[str, ...]
+    provenance: Provenance
+
+
+@dataclass(frozen=True, kw_only=True)
+class BestOfNResult(Result):
+    """A critic on a Best-of-N task: curves and gains have a point per N, in order.
+
+    `grading` is "given" where the pool's own verdicts were used. `judge` is the language model that official grading
+    asked. `units` counts what the metric does: questions, or groups of them.
+    """
+
+    grading: str
+    judge: str | None = None
+    selection: str
+    estimator: str
+    aggregate: str
+    link: str | None = None
+    units: int
+    curves: Mapping[str, tuple[Point, ...]]
+    gains: Mapping[str, tuple[Gain, ...]]
+    measures: tuple[NamedMeasure, ...] = ()
+    drawing_standard_error: tuple[float, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Critic, selection, grading and judge in one line."""
+        judge = () if self.judge is None else (f"judge {self.judge}",)
+        return ", ".join((self.critic, self.selection, self.grading, *judge))
+
+    @property
+    def ns(self) -> tuple[int, ...]:
+        """Every N of the curves."""
+        return tuple(point.n for point in self.curves["critic"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepResult(Result):
+    """A critic on a step-detection task."""
+
+    step_f1: StepReport
+
+    @property
+    def name(self) -> str:
+        """The critic."""
+        return self.critic

@@ -1,46 +1,46 @@
-"""From scored steps to `result.json`: F1 under every averaging, threshold-free figures, breakdowns."""
+"""From scored steps to a result: F1 under every averaging, threshold-free figures, breakdowns."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
-from vpbench.report.result import SCHEMA_VERSION, run_provenance, score_errors
-from vpbench.report.scored_rows import remarks, steps_per_response
+from vpbench.report.provenance import run_provenance
+from vpbench.report.result import HeldOutF1, HeldOutThreshold, PooledF1, StepRanking, StepReport, StepResult
+from vpbench.report.scored_rows import remarks, score_errors, steps_per_response
 from vpbench.run.analysis import Analysis
-from vpbench.run.pipeline import PreparedSteps, Scored
+from vpbench.run.prepared import PreparedSteps, Scored
 
 FOLDS = 5
 
 
-def step_result(prepared: PreparedSteps, scored: Scored, analysis: Analysis) -> dict[str, Any]:
+def step_result(prepared: PreparedSteps, scored: Scored, analysis: Analysis) -> StepResult:
     """The result of one critic on one step-detection task."""
     from vpbench.stats import diagnose_steps
 
-    labels = [each.labels for each in prepared.solutions]
-    values = [step_scores(scored.scores[each.candidate.key].steps, len(each.labels)) for each in prepared.solutions]
+    solutions = prepared.solutions
+    labels = [solution.labels for solution in solutions]
+    values = [step_scores(scored.scores[solution.candidate.key].steps, len(solution.labels)) for solution in solutions]
+    groups = [solution.question.group or solution.question.id for solution in solutions]
     threshold = scored.step_threshold if analysis.threshold is None else analysis.threshold
-    counts = steps_per_response(scored.scores.values())
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "task": prepared.task.name,
-        "critic": scored.critic,
-        "policy": "the data set's own solutions",
-        "questions": len(labels),
-        "questions_in_task": prepared.total,
-        "complete": len(labels) == prepared.total,
-        "candidates": len(labels),
-        "pool_size": 1,
-        "metric": prepared.task.metric,
-        "nano": prepared.request.nano,
-        "step_f1": _step_f1(prepared, labels, values, threshold, analysis),
-        "errors": score_errors(scored),
-        "notes": [*prepared.notes, *scored.notes, *remarks(scored.scores.values())],
-        **({} if counts is None else {"steps_per_response": counts}),
-        "diagnosis": diagnose_steps(labels, values, threshold),
-        "provenance": run_provenance(prepared, scored, analysis),
-    }
+    return StepResult(
+        task=prepared.task.name,
+        critic=scored.critic,
+        policy="the data set's own solutions",
+        questions=len(labels),
+        questions_in_task=prepared.total,
+        complete=len(labels) == prepared.total,
+        candidates=len(labels),
+        pool_size=1,
+        metric=prepared.task.metric,
+        nano=prepared.request.nano,
+        step_f1=_step_report(prepared, labels, values, threshold, groups, analysis),
+        errors=score_errors(scored.scores.values()),
+        notes=(*prepared.notes, *scored.notes, *remarks(scored.scores.values())),
+        steps_per_response=steps_per_response(scored.scores.values()),
+        diagnosis=tuple(diagnose_steps(labels, values, threshold, groups)),
+        provenance=run_provenance(prepared, scored, analysis),
+    )
 
 
 def step_scores(given: Sequence[float] | None, steps: int) -> list[float | None]:
@@ -48,35 +48,50 @@ def step_scores(given: Sequence[float] | None, steps: int) -> list[float | None]
     return list(given) if given is not None and len(given) == steps else [None] * steps
 
 
-def _step_f1(
+def _step_report(
     prepared: PreparedSteps,
     labels: list[tuple[int, ...]],
     values: list[list[float | None]],
     threshold: float,
+    groups: Sequence[str],
     analysis: Analysis,
-) -> dict[str, Any]:
+) -> StepReport:
     from vpbench import stats
 
-    sources = [each.source for each in prepared.solutions]
-    groups = [each.question.group or each.question.id for each in prepared.solutions]
-    lengths = [len(each.candidate.response) for each in prepared.solutions]
-    found = stats.step_f1(labels, values, threshold, sources)
+    solutions = prepared.solutions
+    sources = [solution.source for solution in solutions]
+    lengths = [len(solution.candidate.response) for solution in solutions]
+    detection = stats.step_f1(labels, values, threshold, sources)
     low, high = stats.macro_f1_interval(
         labels, values, threshold, groups, resamples=analysis.resamples, seed=analysis.seed
     )
-    report = asdict(found)
-    report["pooled"] |= {"low": low, "high": high}
-    report["ranking"] = asdict(stats.step_ranking(labels, values))
-    reliability = stats.step_reliability(labels, values)
-    report["reliability"] = None if reliability is None else asdict(reliability)
-    report["first_error"] = asdict(stats.first_error_accuracy(labels, values, threshold))
-    report["by_position"] = [asdict(each) for each in stats.f1_by_position(labels, values, threshold)]
-    report["by_response_length"] = [asdict(each) for each in stats.f1_by_length(labels, values, threshold, lengths)]
+    held_out = None
     if len(set(groups)) >= FOLDS:
         fitted = stats.cross_fitted_threshold(labels, values, sources, groups, folds=FOLDS, seed=analysis.seed)
-        report["held_out_threshold"] = {
-            "folds": FOLDS,
-            "thresholds": list(fitted.thresholds),
-            "pooled": asdict(fitted.detection.pooled),
-        }
-    return report
+        ends = stats.macro_f1_interval(
+            labels, values, fitted.by_solution, groups, resamples=analysis.resamples, seed=analysis.seed
+        )
+        held_out = HeldOutThreshold(
+            FOLDS, fitted.thresholds, HeldOutF1(**asdict(fitted.detection.pooled), low=ends[0], high=ends[1])
+        )
+    area = stats.step_auroc(labels, values, groups)
+    ranking = asdict(stats.step_ranking(labels, values))
+    texts = [solution.candidate.steps or () for solution in solutions]
+    split = all(len(steps) == len(row) for steps, row in zip(texts, labels, strict=True))
+    controls = stats.measure_step_controls(labels, texts if split else None, groups, analysis.resamples, analysis.seed)
+    return StepReport(
+        threshold=threshold,
+        pooled=PooledF1(**asdict(detection.pooled), low=low, high=high),
+        step_weighted_mean=detection.step_weighted_mean,
+        mean_of_sources=detection.mean_of_sources,
+        by_source=detection.by_source,
+        neutral=detection.neutral,
+        unmade=detection.unmade,
+        ranking=StepRanking(**ranking, auroc_low=area.low if area else None, auroc_high=area.high if area else None),
+        reliability=stats.step_reliability(labels, values),
+        first_error=stats.first_error_accuracy(labels, values, threshold),
+        by_position=tuple(stats.f1_by_position(labels, values, threshold)),
+        by_response_length=tuple(stats.f1_by_length(labels, values, threshold, lengths)),
+        held_out_threshold=held_out,
+        controls=tuple(controls),
+    )

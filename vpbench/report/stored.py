@@ -3,56 +3,86 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vpbench.errors import ConfigError
-from vpbench.report.result import READABLE_VERSIONS, SCHEMA_VERSION
-from vpbench.report.units import Units, read_units
+from vpbench.report.codec import from_json
+from vpbench.report.result import READABLE_VERSIONS, SCHEMA_VERSION, BestOfNResult, StepResult
+from vpbench.report.units import CURVES, Units, read_units
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
 class StoredResult:
-    """One result folder: `result.json`, the units of a Best-of-N result, the rows of a step result by question."""
+    """A result and its folder; the files beside `result.json` are read when they are asked for."""
 
-    result: dict[str, Any]
-    units: Units | None
-    rows: dict[str, dict[str, Any]]
+    folder: Path
+    result: BestOfNResult | StepResult
 
-    @property
-    def name(self) -> str:
-        """Critic, selection, grading and judge in one line."""
-        judge = f"judge {self.result['judge']}" if "judge" in self.result else None
-        parts = [self.result["critic"], self.result.get("selection"), self.result.get("grading"), judge]
-        return ", ".join(part for part in parts if part)
+    @cached_property
+    def units(self) -> Units:
+        """The units of a Best-of-N result. Raises `ConfigError` if the file is missing or damaged."""
+        try:
+            return read_units(self.table("units", ("unit", "cluster", "n", *CURVES)))
+        except ValueError as error:
+            raise ConfigError(f"{self.folder / 'units.parquet'}: not the units of a result ({error})") from error
+
+    def curves(self) -> pd.DataFrame:
+        """A row per curve (the critic's and the controls') and N: `curve`, `n`, `value`, `low`, `high`.
+
+        Empty for a step result.
+        """
+        import pandas as pd
+
+        curves = self.result.curves if isinstance(self.result, BestOfNResult) else {}
+        rows = [{"curve": name, **asdict(point)} for name, points in curves.items() for point in points]
+        return pd.DataFrame(rows, columns=["curve", "n", "value", "low", "high"])
+
+    def rows(self) -> pd.DataFrame:
+        """A row per candidate: verdict, score, step scores. Raises `ConfigError` for a missing or damaged file."""
+        frame: pd.DataFrame = self.table("rows", ("question_id", "index", "policy")).to_pandas()
+        return frame
+
+    def table(self, name: str, columns: Collection[str]) -> Any:
+        """The Arrow table `name`.parquet. Raises `ConfigError` as `read_table` does."""
+        return read_table(self.folder / f"{name}.parquet", columns)
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A `result.json`. Raises `ConfigError` if it isn't one, or of a version that can't be read."""
+def read_table(path: Path, columns: Collection[str]) -> Any:
+    """A Parquet file as an Arrow table. Raises `ConfigError` if it is missing or damaged, or lacks a column."""
+    import pyarrow.parquet as pq
+
     try:
-        result: Any = json.loads(path.read_text())
+        table = pq.read_table(path)
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{path.parent}: not a result folder with result.json ({error})") from error
-    if not isinstance(result, dict) or "schema_version" not in result:
-        raise ConfigError(f"{path}: not a result of vpbench; take it out of the folder")
-    if result["schema_version"] not in READABLE_VERSIONS:
-        raise ConfigError(
-            f"{path.parent}: schema version {result['schema_version']}, expected {SCHEMA_VERSION}; run it again"
-        )
-    return dict(result)
+        raise ConfigError(f"{path}: missing or damaged ({error}); run the result again") from error
+    for column in columns:
+        if column not in table.column_names:
+            raise ConfigError(f"{path}: no column {column!r}; run the result again")
+    return table
 
 
 def read_result(path: Path) -> StoredResult:
-    """Read a result from its folder or its `result.json`. Raises `ConfigError` naming what is missing."""
-    import pyarrow.parquet as pq
+    """Read a result from its folder or its `result.json`.
 
+    Raises `ConfigError` if it isn't one, if a key is missing or unknown, or if its version can't be read.
+    """
     folder = path.parent if path.name == "result.json" else path
-    result = read_json(folder / "result.json")
+    file = folder / "result.json"
     try:
-        if "curves" in result:
-            return StoredResult(result, read_units(pq.read_table(folder / "units.parquet")), {})
-        rows = pq.read_table(folder / "rows.parquet").to_pylist()
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: not a result folder with result.json and its Parquet files ({error})") from error
-    return StoredResult(result, None, {row["question_id"]: row for row in rows})
+        content: Any = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{folder}: not a result folder with result.json ({error})") from error
+    if not isinstance(content, dict) or "schema_version" not in content:
+        raise ConfigError(f"{file}: not a result of vpbench; take it out of the folder")
+    if content["schema_version"] not in READABLE_VERSIONS:
+        raise ConfigError(
+            f"{folder}: schema version {content['schema_version']}, expected {SCHEMA_VERSION}; run it again"
+        )
+    return StoredResult(folder, from_json(content, file))

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from vpbench.records import RowKey
+from vpbench.report.codec import as_json
 from vpbench.report.plots import best_of_n_plot, step_plot
+from vpbench.report.result import BestOfNResult, StepResult
 from vpbench.report.summary import summary
+from vpbench.report.texts import write_texts
 from vpbench.report.units import Units, units_table
 from vpbench.run.analysis import Analysis
-from vpbench.run.pipeline import Prepared, PreparedSteps, Scored
+from vpbench.run.prepared import Prepared, PreparedSteps, Scored
 from vpbench.store import folder_name, parquet_bytes, table_bytes, write_atomic
 
 _ROWS = {
@@ -37,29 +40,35 @@ _STEP_ROWS = {
 
 
 def write_result(
-    prepared: Prepared | PreparedSteps, scored: Scored, analysis: Analysis, result: dict[str, Any], units: Units | None
+    prepared: Prepared | PreparedSteps,
+    scored: Scored,
+    analysis: Analysis,
+    result: BestOfNResult | StepResult,
+    units: Units | None,
 ) -> Path:
     """Write the result's folder; its name holds the hash of all that determines the result."""
     key: dict[str, Any] = {**scored.key, "critic": scored.critic, "analysis": asdict(analysis)}
     names = [prepared.task.name, scored.critic]
     if isinstance(prepared, Prepared):
-        key |= {"grading": result["grading"], "questions": sorted(prepared.questions), "sha256": prepared.pool.sha256}
+        assert isinstance(result, BestOfNResult)
+        key |= {"grading": result.grading, "questions": sorted(prepared.questions), "sha256": prepared.pool_sha256}
         if prepared.judge is not None:
             key["judge"] = prepared.judge["identity"]
-        names = [prepared.task.name, prepared.pool.name, scored.critic, result["selection"], result["grading"]]
+        names = [prepared.task.name, prepared.origin, scored.critic, result.selection, result.grading]
         rows, columns = _rows(prepared, scored), _ROWS
     else:
         rows, columns = _step_rows(prepared, scored), _STEP_ROWS
     folder = prepared.request.output / "results" / folder_name(*names, key=key)
     folder.mkdir(parents=True, exist_ok=True)
+    write_texts(prepared)
     write_atomic(folder / "rows.parquet", parquet_bytes(rows, columns))
     if units is not None:
         write_atomic(folder / "units.parquet", table_bytes(units_table(units)))
-    plot = best_of_n_plot if isinstance(prepared, Prepared) else step_plot
-    for suffix, data in plot(result).items():
+    pictures = best_of_n_plot(result) if isinstance(result, BestOfNResult) else step_plot(result)
+    for suffix, data in pictures.items():
         write_atomic(folder / f"curve.{suffix}", data)
     write_atomic(folder / "table.txt", (summary(result) + "\n").encode())
-    write_atomic(folder / "result.json", json.dumps(result, indent=1, allow_nan=False).encode())
+    write_atomic(folder / "result.json", json.dumps(as_json(result), indent=1, allow_nan=False).encode())
     return folder
 
 
@@ -85,13 +94,13 @@ def _rows(prepared: Prepared, scored: Scored) -> dict[RowKey, dict[str, Any]]:
 
 def _step_rows(prepared: PreparedSteps, scored: Scored) -> dict[RowKey, dict[str, Any]]:
     rows: dict[RowKey, dict[str, Any]] = {}
-    for each in prepared.solutions:
-        score = scored.scores[each.candidate.key]
-        rows[each.candidate.key] = {
-            "group": each.question.group,
-            "source": each.source,
-            "policy": each.candidate.policy,
-            "labels": [float(label) for label in each.labels],
+    for solution in prepared.solutions:
+        score = scored.scores[solution.candidate.key]
+        rows[solution.candidate.key] = {
+            "group": solution.question.group,
+            "source": solution.source,
+            "policy": solution.candidate.policy,
+            "labels": [float(label) for label in solution.labels],
             "steps": None if score.steps is None else list(score.steps),
             "score_reason": score.reason,
         }

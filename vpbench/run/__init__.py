@@ -1,1 +1,4 @@
-"""One run in its order: what is asked, candidates, drawing, grading, judging, scoring."""
+"""One run in its order: what is asked, candidates, drawing, grading, judging, scoring.
+
+`vpbench.run(task, critic, ...)` calls this package: it is `vpbench.api.run`, which says what it takes.
+"""

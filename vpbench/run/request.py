@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from vpbench.base import BaseTask, StepTask
 from vpbench.data import task_folders
 from vpbench.data.miniature import POOL, nano_folder, nano_model
 from vpbench.errors import ConfigError
 from vpbench.plugins import Plugin, all_tasks, find_task
+from vpbench.progress import Echo
+from vpbench.prompts import Sampling
 from vpbench.records import GradingMode
 from vpbench.run.policy import Drawing
+from vpbench.settings import from_options
 
+DEFAULT_SAMPLES = 128
 NANO_POLICY = "nano"
 """What `--policy` calls the miniature world's own policy."""
 
@@ -35,9 +40,12 @@ class Request:
     output: Path = Path("runs")
 
 
-def requests(
-    names: Sequence[str], request: Request, echo: Callable[[str], None]
-) -> list[tuple[Plugin[BaseTask], Request]]:
+def drawing_of(options: Mapping[str, Any], samples: int) -> Drawing:
+    """How the command line asks to draw, `samples` candidates per question. Raises `ConfigError`."""
+    return from_options(Drawing, {**options, "samples": samples, "sampling": from_options(Sampling, options)})
+
+
+def requests(names: Sequence[str], request: Request, echo: Echo) -> list[tuple[Plugin[BaseTask], Request]]:
     """Each task with its request; with "all", `--data` holds a folder per task. Raises `ConfigError`.
 
     `echo` is told which tasks are left out.
@@ -45,13 +53,13 @@ def requests(
     if request.nano and request.data is not None:
         raise ConfigError(f"--nano brings its own data; leave --data {request.data} out")
     if list(names) != ["all"]:
-        found = {name: find_task(name) for name in names}
-        places = dict.fromkeys(found, request.data)
+        plugins = {name: find_task(name) for name in names}
+        folders = dict.fromkeys(plugins, request.data)
     else:
-        found = {name: each for name, each in sorted(all_tasks().items()) if not issubclass(each.cls, StepTask)}
-        places = task_folders(request.data, list(found), echo)
-    asked = [(found[name], replace(request, data=place)) for name, place in places.items()]
-    return [(each, _in_nano(each, here) if request.nano else here) for each, here in asked]
+        plugins = {name: task for name, task in sorted(all_tasks().items()) if not issubclass(task.cls, StepTask)}
+        folders = task_folders(request.data, list(plugins), echo)
+    asked = [(plugins[name], replace(request, data=folder)) for name, folder in folders.items()]
+    return [(task, _in_nano(task, task_request) if request.nano else task_request) for task, task_request in asked]
 
 
 def check(task: type[BaseTask], request: Request) -> None:

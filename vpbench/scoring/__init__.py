@@ -4,10 +4,11 @@ These names are what a step-scoring critic is made of. Importing them loads neit
 """
 
 from vpbench.models.checkpoint import checkpoint_fingerprint, checkpoint_folder
-from vpbench.scoring.critic import CheckpointCritic, ResponseCritic, StepCritic, TextStepCritic
+from vpbench.scoring.critic import CheckpointCritic
 from vpbench.scoring.likelihood import LikelihoodCritic
 from vpbench.scoring.load import load_step_scorer
 from vpbench.scoring.splitting import split_steps, splitter
+from vpbench.scoring.step_critics import ResponseCritic, StepCritic, TextStepCritic
 from vpbench.scoring.step_format import ChatFormat, MarkerFormat, StepFormat, TurnFormat
 from vpbench.scoring.step_scorer import StepScorer, StepScores
 from vpbench.scoring.verdicts import step_verdicts, yes_probability

@@ -1,15 +1,14 @@
 """What critics with a scoring checkpoint share: settings, loading, and candidates in and scores out.
 
-Such a critic is a fact sheet: a subclass names itself, its prompt format and its threshold. `StepCritic` scores every
-step of a solution, `TextStepCritic` without seeing the images, `ResponseCritic` the solution as one step; the engine
-behind all of them is a `StepScorer`.
+What a step is and what becomes of the steps' scores is left to the kinds of critics in `step_critics`; behind all of
+them is a `StepScorer`.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,14 +20,11 @@ from vpbench.errors import ConfigError, CriticError
 from vpbench.models.checkpoint import checkpoint_fingerprint, checkpoint_folder
 from vpbench.models.conversation import IMAGE_MARKER
 from vpbench.records import EMPTY_RESPONSE, Candidate, Question, Score
+from vpbench.scoring import vllm_scorer, vllm_server
 from vpbench.scoring.load import load_step_scorer
-from vpbench.scoring.splitting import splitter
 from vpbench.scoring.step_format import LABEL_WEIGHTS, ChatFormat, StepFormat
 from vpbench.scoring.step_scorer import StepScorer, StepScores
-from vpbench.scoring.text_model import load_text_scorer
 from vpbench.scoring.typed_text import NEUTRALISED
-
-BACKENDS = ("transformers", "vllm", "vllm-server")
 
 
 @dataclass(frozen=True)
@@ -126,72 +122,27 @@ class CheckpointCritic(Critic):
         return dataclasses.replace(loaded, format=self.format, released_tokenization=self.released_tokenization)
 
     def _load(self, folder: str) -> StepScorer:
-        if self.backend == "vllm-server":
-            from vpbench.scoring.vllm_server import load_server_step_scorer
-
-            served = self.served or self.model
-            return load_server_step_scorer(folder, self.base_url, served, system_message=self.system_message)
-        if self.backend == "vllm":
-            from vpbench.scoring.vllm_scorer import load_vllm_step_scorer
-
-            labels = tuple(dict.fromkeys((*LABEL_WEIGHTS, *self.format.weights)))
-            return load_vllm_step_scorer(
-                folder, None, self.dtype, self.device, self.system_message, labels, self.max_tiles
-            )
-        return load_step_scorer(folder, None, self.dtype, self.device, self.system_message)
+        return BACKENDS[self.backend](self, folder)
 
 
-@dataclass(frozen=True)
-class StepCritic(CheckpointCritic):
-    """Scores every step; the score of a response is the mean over its steps.
-
-    A response is split by the rule that `splitter` names and merged to at most `max_steps` steps; steps that the data
-    gives are taken as they are.
-    """
-
-    max_steps: int = 12
-    splitter: str = "released"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        splitter(self.splitter)
-        if self.max_steps < 1:
-            raise ConfigError(f"{self.name}: max_steps is {self.max_steps}; give at least 1")
-
-    def steps(self, candidate: Candidate) -> tuple[str, ...]:
-        """The candidate's steps as given, else its split response."""
-        if candidate.steps is not None:
-            return candidate.steps
-        return splitter(self.splitter)(candidate.response, self.max_steps)
-
-    def verdict(self, scores: StepScores) -> Score:
-        """The mean, and the scores of the steps."""
-        return Score(scores.mean, scores.scores)
+def _with_transformers(critic: CheckpointCritic, folder: str) -> StepScorer:
+    return load_step_scorer(folder, None, critic.dtype, critic.device, critic.system_message)
 
 
-@dataclass(frozen=True)
-class ResponseCritic(CheckpointCritic):
-    """Scores the response as one step; where the data gives steps alone, they are joined by blank lines."""
-
-    def steps(self, candidate: Candidate) -> tuple[str, ...]:
-        """The whole response."""
-        return (candidate.response or "\n\n".join(candidate.steps or ()).strip(),)
-
-    def verdict(self, scores: StepScores) -> Score:
-        """The response's score; its steps have none."""
-        return Score(scores.mean)
+def _with_vllm(critic: CheckpointCritic, folder: str) -> StepScorer:
+    labels = tuple(dict.fromkeys((*LABEL_WEIGHTS, *critic.format.weights)))
+    return vllm_scorer.load_vllm_step_scorer(
+        folder, None, critic.dtype, critic.device, critic.system_message, labels, critic.max_tiles
+    )
 
 
-@dataclass(frozen=True)
-class TextStepCritic(StepCritic):
-    """Scores every step by a text-only causal language model; images are left out."""
+def _with_vllm_server(critic: CheckpointCritic, folder: str) -> StepScorer:
+    served = critic.served or critic.model
+    return vllm_server.load_server_step_scorer(folder, critic.base_url, served, system_message=critic.system_message)
 
-    needs_images: ClassVar[bool] = False
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.backend != "transformers":
-            raise ConfigError(f"{self.name}: backend {self.backend!r} takes no text-only checkpoints; use transformers")
-
-    def _load(self, folder: str) -> StepScorer:
-        return load_text_scorer(folder, None, self.dtype, self.device, self.system_message)
+BACKENDS: dict[str, Callable[[CheckpointCritic, str], StepScorer]] = {
+    "transformers": _with_transformers,
+    "vllm": _with_vllm,
+    "vllm-server": _with_vllm_server,
+}

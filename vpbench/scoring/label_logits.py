@@ -1,8 +1,8 @@
 """The label logits at the read-out positions, and the plain way to get there: one forward for each prompt.
 
-An engine says what the language model's last layer holds where a prompt is read; the head then runs on those places
-and those labels alone, in float32. The plain engine here is the reference. One that runs the shared prefix once has
-the same signature, takes the same prompts and image features, and is checked against this one.
+An engine says what the language model's last layer holds where a prompt is read; the head then runs on those positions
+alone. The plain engine here is the reference. One that runs the shared prefix once has the same signature, takes the
+same prompts and image features, and is checked against this one.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from vpbench.models.loaded import embed
+from vpbench.scoring.head import Head
 
 
 @dataclass(frozen=True)
@@ -55,34 +58,14 @@ def plain_engine(
         yield index, states
 
 
-def embed(model: Any, ids: Sequence[int], rows: Any | None, image_token_id: int) -> Any:
-    """Embeddings of tokens [tokens, hidden size], image tokens in turn replaced by `rows` [image tokens, hidden]."""
-    import torch
-
-    tokens = torch.tensor(ids, device=model.device)
-    embeddings = model.get_input_embeddings()(tokens)
-    if rows is not None:
-        embeddings[tokens == image_token_id] = rows.to(embeddings.dtype)
-    return embeddings
-
-
 def label_logits(
-    engine: Engine,
-    model: Any,
-    prompts: Sequence[StepPrompt],
-    features: Any | None,
-    image_token_id: int,
-    label_ids: Sequence[int],
+    engine: Engine, model: Any, prompts: Sequence[StepPrompt], features: Any | None, image_token_id: int, head: Head
 ) -> list[Any]:
-    """Logits of the labels for each prompt, in order: float32 tensors on the CPU of shape (readouts, labels)."""
+    """What the head makes of each prompt, in order: float32 tensors on the CPU of shape (readouts, labels)."""
     import torch
 
-    head = model.get_output_embeddings()
-    labels = list(label_ids)
     logits: dict[int, Any] = {}
     with torch.inference_mode():
-        weight = head.weight[labels].float()
-        bias = None if head.bias is None else head.bias[labels].float()
         for index, states in engine(model, prompts, features, image_token_id):
-            logits[index] = torch.nn.functional.linear(states.float(), weight, bias)
+            logits[index] = head(states)
         return [logits[index].cpu() for index in range(len(prompts))]

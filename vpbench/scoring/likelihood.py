@@ -11,23 +11,21 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any, get_args
 
 from vpbench.base import Critic
 from vpbench.errors import ConfigError, CriticError
+from vpbench.models.chat import Chat, load_chat
 from vpbench.models.checkpoint import checkpoint_fingerprint, checkpoint_folder
-from vpbench.models.conversation import place_images
+from vpbench.prompts import Message, PromptStyle, chain_of_thought
 from vpbench.records import EMPTY_RESPONSE, Candidate, Question, Score
 from vpbench.scoring.label_logits import Engine, StepPrompt
 from vpbench.scoring.shared_prefix import engine_for
 
-if TYPE_CHECKING:
-    from vpbench.generate.chat import Chat
-
 LOGITS_AT_ONCE = 2**24
 """Numbers the head may give at once: 64 MiB in float32."""
 
-PROMPTS = ("chain-of-thought", "question")
+PROMPTS = get_args(PromptStyle)
 
 
 def read_log_probs(
@@ -41,17 +39,17 @@ def read_log_probs(
 
     head = model.get_output_embeddings()
     rows = max(1, LOGITS_AT_ONCE // head.weight.shape[0])
-    found: dict[int, Any] = {}
+    logprobs: dict[int, Any] = {}
     with torch.inference_mode():
         for index, states in engine(model, prompts, features, image_token_id):
-            ids = [prompts[index].ids[place + 1] for place in prompts[index].readouts]
+            ids = [prompts[index].ids[position + 1] for position in prompts[index].readouts]
             targets = torch.tensor(ids, device=states.device)
             parts = [
-                head(some).float().log_softmax(-1).gather(1, wanted[:, None])[:, 0]
-                for some, wanted in zip(states.split(rows), targets.split(rows), strict=True)
+                head(part).float().log_softmax(-1).gather(1, following[:, None])[:, 0]
+                for part, following in zip(states.split(rows), targets.split(rows), strict=True)
             ]
-            found[index] = torch.cat(parts).cpu()
-    return [found[index] for index in range(len(prompts))]
+            logprobs[index] = torch.cat(parts).cpu()
+    return [logprobs[index] for index in range(len(prompts))]
 
 
 @dataclass(frozen=True)
@@ -86,21 +84,20 @@ class LikelihoodCritic(Critic):
 
         Equal responses are read once, so they tie exactly. Raises `CriticError` for a prompt that is too long.
         """
-        chat = self._chat
+        checkpoint = self._chat.checkpoint
         start, features = self._prompt(question)
-        image_token = -1 if chat.internvl is None else chat.internvl.image_token_id
-        texts = [each.response if each.response.strip() else "" for each in candidates]
-        responses = [tuple(chat.tokenizer.encode_plain(text)) for text in texts]
-        room = chat.max_tokens - len(start)
+        texts = [candidate.response if candidate.response.strip() else "" for candidate in candidates]
+        responses = [tuple(checkpoint.tokenizer.encode_plain(text)) for text in texts]
+        room = checkpoint.max_tokens - len(start)
         unique = list(dict.fromkeys(ids for ids in responses if 0 < len(ids) <= room))
         prompts = [
             StepPrompt((), "", (*start, *ids), tuple(range(len(start) - 1, len(start) + len(ids) - 1)))
             for ids in unique
         ]
-        logprobs = read_log_probs(self._engine, chat.model, prompts, features, image_token)
+        logprobs = read_log_probs(self._engine, checkpoint.model, prompts, features, checkpoint.image_token_id)
         values = {
-            ids: math.exp(each.mean()) if self.per_token else float(each.sum())
-            for ids, each in zip(unique, logprobs, strict=True)
+            ids: math.exp(response.mean()) if self.per_token else float(response.sum())
+            for ids, response in zip(unique, logprobs, strict=True)
         }
         return [
             Score(values[ids])
@@ -121,29 +118,20 @@ class LikelihoodCritic(Critic):
 
     def _prompt(self, question: Question) -> tuple[list[int], Any | None]:
         """Token ids of the conversation up to the response, and the image features in it."""
-        from vpbench.prompts import Message, chain_of_thought
-
-        chat = self._chat
-        seen = chat.internvl if question.images and not self.ignore_images else None
+        chat, checkpoint = self._chat, self._chat.checkpoint
+        vision = None if self.ignore_images or not question.images else checkpoint.vision
+        features, tiles = None, list[int]()
+        if vision is not None:
+            pixels, tiles = vision.tiles([image.open() for image in question.images], self.max_tiles)
+            features = vision.image_features(pixels)
         asked = question.text if self.prompt == "question" else chain_of_thought(question)
-        text = chat.text([Message("user", asked, question.images)], seen is not None)
-        features, image_tokens = None, 0
-        if seen is not None:
-            pixels, tiles = seen.tiles([image.open() for image in question.images], self.max_tiles)
-            assert pixels is not None
-            features, image_tokens = seen.image_features(pixels.to(chat.model.dtype)), sum(tiles) * seen.tokens_per_tile
-            text = place_images(text, tiles, seen.tokens_per_tile)
-        ids = chat.tokenizer.encode(text, with_special=chat.template is None)
-        if seen is not None and ids.count(seen.image_token_id) != image_tokens:
-            raise CriticError("image token in the text: the question holds one itself; remove it")
-        if len(ids) >= chat.max_tokens:
-            raise CriticError(f"too long: a prompt of {len(ids)} tokens, the model takes {chat.max_tokens}")
+        ids = chat.encode([Message("user", asked, question.images)], tiles)
+        if len(ids) >= checkpoint.max_tokens:
+            raise CriticError(f"too long: a prompt of {len(ids)} tokens, the model takes {checkpoint.max_tokens}")
         return ids, features
 
     @cached_property
     def _chat(self) -> Chat:
-        from vpbench.generate.chat import load_chat
-
         self.revision()
         return load_chat(
             self.model, self.checkpoint_revision, self.dtype, self.device, self.system_message, self.ignore_images
@@ -151,7 +139,7 @@ class LikelihoodCritic(Critic):
 
     @cached_property
     def _engine(self) -> Engine:
-        return self._chat.internvl.engine if self._chat.internvl is not None else engine_for(self._chat.model)
+        return engine_for(self._chat.checkpoint.model)
 
 
 def _too_long(ids: Sequence[int], room: int) -> str:

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from vpbench.models.decoder import KeysAndValues, run_prefix, run_suffixes, why_not_by_hand
-from vpbench.scoring.label_logits import Engine, StepPrompt, embed, plain_engine
+from vpbench.models.loaded import embed
+from vpbench.scoring.label_logits import Engine, StepPrompt, plain_engine
 
 CPU_MICRO_BATCH_TOKENS = 2048
 GPU_MICRO_BATCH_TOKENS = 16384
@@ -61,17 +62,17 @@ class SharedPrefixEngine:
         except torch.OutOfMemoryError:
             raise
         except (AttributeError, NotImplementedError, RuntimeError, TypeError) as error:
-            found = f"can't run this model here ({error!r})"
+            trouble = f"can't run this model here ({error!r})"
         else:
             difference = _difference(shared, dict(plain_engine(model, chosen, features, image_token_id)))
             if difference <= tolerance:
                 return True
-            found = (
+            trouble = (
                 f"differs from the model's own forward by {difference:.2g} of the last layer's norm, more than the "
                 f"{tolerance:g} of rounding in {model.dtype}"
             )
         warnings.warn(
-            f"the shared-prefix engine {found}; scoring goes on with one full forward per response, which is right "
+            f"the shared-prefix engine {trouble}; scoring goes on with one full forward per response, which is right "
             "but slow",
             RuntimeWarning,
             stacklevel=2,
@@ -113,11 +114,11 @@ class SharedPrefixEngine:
 
 def _difference(shared: Mapping[int, Any], plain: Mapping[int, Any]) -> float:
     """The largest ||shared - plain|| / ||plain|| of a read-out; NaN if one is."""
-    found = 0.0
+    largest = 0.0
     for index, states in plain.items():
         relative = (shared[index] - states).float().norm(dim=-1) / states.float().norm(dim=-1)
-        found = max([found, *relative.tolist()], key=lambda value: (value != value, value))
-    return found
+        largest = max([largest, *relative.tolist()], key=lambda value: (value != value, value))
+    return largest
 
 
 def shared_length(prompts: Sequence[StepPrompt]) -> int:
@@ -155,8 +156,10 @@ def _suffixes(
         ids = [token for prompt in prompts for token in prompt.ids[shared : prompt.readouts[-1] + 1]]
         embeddings = embed(model, ids, None if rows is None else rows.repeat(len(prompts), 1), image_token_id)
         reads = [[position - shared for position in prompt.readouts] for prompt in prompts]
-        states = run_suffixes(model.get_decoder(), embeddings, [each[-1] + 1 for each in reads], reads, prefix)
-        parts: tuple[Any, ...] = states.split([len(each) for each in reads])
+        states = run_suffixes(
+            model.get_decoder(), embeddings, [positions[-1] + 1 for positions in reads], reads, prefix
+        )
+        parts: tuple[Any, ...] = states.split([len(positions) for positions in reads])
         return parts
 
 

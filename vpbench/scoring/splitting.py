@@ -80,21 +80,21 @@ _NO_SENTENCE_END = re.compile(
 
 def _headings(text: str) -> list[int]:
     """Starts of the steps under "Step 1", "Step 2", ..., and of an answer line after the last of them."""
-    numbers = ((int(found[1]), found.start()) for found in _HEADING.finditer(text))
+    numbers = ((int(match[1]), match.start()) for match in _HEADING.finditer(text))
     starts = _counting_up(numbers)
     if len(starts) < 2:
         return []
-    answers = [found.start() for found in _ANSWER.finditer(text, starts[-1])]
+    answers = [match.start() for match in _ANSWER.finditer(text, starts[-1])]
     return _with_opening(text, starts + answers[-1:])
 
 
 def _blank_lines_and_items(text: str) -> list[int]:
     """Starts of the paragraphs, and of the items of a numbered list, those indented like its first."""
     blocks = _Spans(text, inline=False)
-    starts = {found.end() for found in _BLANK_LINES.finditer(text) if found.start() not in blocks}
-    items = [found for found in _LIST_ITEM.finditer(text) if found.start() not in blocks]
-    indented = next((found[1] for found in items if found[2] == "1"), "")
-    counted = _counting_up((int(found[2]), found.end(1)) for found in items if found[1] == indented)
+    starts = {match.end() for match in _BLANK_LINES.finditer(text) if match.start() not in blocks}
+    items = [match for match in _LIST_ITEM.finditer(text) if match.start() not in blocks]
+    indented = next((match[1] for match in items if match[2] == "1"), "")
+    counted = _counting_up((int(match[2]), match.end(1)) for match in items if match[1] == indented)
     return _with_opening(text, sorted(starts.union(counted if len(counted) > 1 else ())))
 
 
@@ -102,9 +102,9 @@ def _sentences(text: str) -> list[int]:
     """Starts of the lines and of the sentences in them; a formula isn't cut."""
     formulas = _Spans(text, inline=True)
     ends = [
-        found.end()
-        for found in _SENTENCE_END.finditer(text)
-        if found.start() not in formulas and not _goes_on(text, found)
+        match.end()
+        for match in _SENTENCE_END.finditer(text)
+        if match.start() not in formulas and not _goes_on(text, match)
     ]
     return _with_opening(text, ends)
 
@@ -133,18 +133,18 @@ class _Spans:
         self.starts: list[int] = []
         self.ends: list[int] = []
         opened: tuple[str, int] | None = None
-        for found in _DELIMITER.finditer(text):
-            mark = found[0].strip()
+        for match in _DELIMITER.finditer(text):
+            mark = match[0].strip()
             if opened is None:
-                opened = (mark, found.start()) if mark in _CLOSING and (inline or mark not in _INLINE) else None
+                opened = (mark, match.start()) if mark in _CLOSING and (inline or mark not in _INLINE) else None
             elif mark == _CLOSING[opened[0]]:
                 self.starts.append(opened[1])
-                self.ends.append(found.end())
+                self.ends.append(match.end())
                 opened = None
 
     def __contains__(self, position: int) -> bool:
-        place = bisect_right(self.starts, position) - 1
-        return place >= 0 and position < self.ends[place]
+        span = bisect_right(self.starts, position) - 1
+        return span >= 0 and position < self.ends[span]
 
 
 def _goes_on(text: str, end: re.Match[str]) -> bool:

@@ -83,8 +83,8 @@ class TurnFormat:
         if not isinstance(tokenizer, TransformersTokenizer) or not tokenizer.inner.chat_template:
             raise CriticError("the tokenizer has no chat template; use the tokenizer files of the checkpoint")
         turns = [{"role": "system", "content": system_message}] if system_message else []
-        for said in (f"{question} {steps[0]}", *steps[1:]):
-            turns += [{"role": "user", "content": said}, {"role": "assistant", "content": self.label}]
+        for text in (f"{question} {steps[0]}", *steps[1:]):
+            turns += [{"role": "user", "content": text}, {"role": "assistant", "content": self.label}]
         try:
             return str(tokenizer.inner.apply_chat_template(turns, tokenize=False))
         except Exception as error:  # templates raise whatever they like

@@ -33,7 +33,7 @@ class Shield:
     def cover(self, text: str, *others: str) -> str:
         """The text with the mark behind the first character of every special token, and of every other one named."""
         tokens = _any_of((*self.special_tokens, *others))
-        return tokens.sub(lambda found: found[0][0] + self.mark + found[0][1:], text)
+        return tokens.sub(lambda token: token[0][0] + self.mark + token[0][1:], text)
 
     def uncover(self, text: str) -> str:
         """The text without marks."""
@@ -58,15 +58,15 @@ def cover_typed(
     Markers `<image>` are typed in a step, and in a question that holds another number of them than it has images.
     Raises `CriticError` for texts that hold all of the code points which could serve as a mark.
     """
-    placed = question.count(IMAGE_MARKER) == images
-    typed = [question.replace(IMAGE_MARKER, " ") if placed else question, *steps]
+    one_per_image = question.count(IMAGE_MARKER) == images
+    typed = [question.replace(IMAGE_MARKER, " ") if one_per_image else question, *steps]
     if not any(token in text for text in typed for token in (*special_tokens, IMAGE_MARKER)):
         return question, list(steps), None
-    mark = next((each for each in _NONCHARACTERS if not any(each in text for text in typed)), None)
+    mark = next((code for code in _NONCHARACTERS if not any(code in text for text in typed)), None)
     if mark is None:
         raise CriticError("special tokens in the text, and all of Unicode's noncharacters; remove either")
     shield = Shield(tuple(special_tokens), mark)
-    asked = shield.cover(question) if placed else shield.cover(question, IMAGE_MARKER)
+    asked = shield.cover(question) if one_per_image else shield.cover(question, IMAGE_MARKER)
     return asked, [shield.cover(step, IMAGE_MARKER) for step in steps], shield
 
 

@@ -34,7 +34,7 @@ def step_verdicts(reply: str, count: int) -> tuple[float, ...] | None:
     """
     text = _after_thinking(reply)
     decoder = json.JSONDecoder()
-    starts = [found.start() for found in re.finditer(r"[\[{]", text)]
+    starts = [match.start() for match in re.finditer(r"[\[{]", text)]
     for start in reversed(starts[-MAX_JSON_STARTS:]):
         try:
             value, _ = decoder.raw_decode(text, start)
@@ -64,9 +64,9 @@ def yes_probability(reply: str, first_token_logprobs: Mapping[str, float] | None
         value = json.loads(text)
     except (ValueError, RecursionError):
         lines = text.splitlines()
-        lone = [found[1] for line in lines[:1] + lines[-1:] if (found := _LONE.match(line))]
-        said = lone or _NAMED.findall(text)
-        return _truth(said[-1]) if said else None
+        lone = [match[1] for line in lines[:1] + lines[-1:] if (match := _LONE.match(line))]
+        verdicts = lone or _NAMED.findall(text)
+        return _truth(verdicts[-1]) if verdicts else None
     return _truth(next(iter(value.values()), None) if isinstance(value, dict) else value)
 
 
@@ -78,8 +78,8 @@ def _complete(numbered: Iterable[tuple[Any, Any]], count: int) -> tuple[float, .
     """The verdicts in the steps' order, if each step has one; of several the last."""
     truths = {str(number): _truth(verdict) for number, verdict in numbered}
     verdicts = [truths.get(str(number)) for number in range(1, count + 1)]
-    known = tuple(verdict for verdict in verdicts if verdict is not None)
-    return known if len(known) == count else None
+    readable = tuple(verdict for verdict in verdicts if verdict is not None)
+    return readable if len(readable) == count else None
 
 
 def _numbered(value: Any) -> list[tuple[Any, Any]]:
@@ -91,10 +91,10 @@ def _numbered(value: Any) -> list[tuple[Any, Any]]:
     if not isinstance(value, list):
         return []
     return [
-        (_first(each, _NUMBER_KEYS, place), _first(each, _VERDICT_KEYS, None))
-        if isinstance(each, dict)
-        else (place, each)
-        for place, each in enumerate(value, 1)
+        (_first(verdict, _NUMBER_KEYS, number), _first(verdict, _VERDICT_KEYS, None))
+        if isinstance(verdict, dict)
+        else (number, verdict)
+        for number, verdict in enumerate(value, 1)
     ]
 
 

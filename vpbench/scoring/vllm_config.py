@@ -11,7 +11,7 @@ from typing import Any
 
 from transformers import AutoConfig, LlamaConfig, PretrainedConfig, Qwen2Config
 
-from vpbench.scoring.load import ORIGINAL
+from vpbench.models.internvl_config import ORIGINAL
 
 LANGUAGE_MODELS = {"qwen2": Qwen2Config, "llama": LlamaConfig}
 

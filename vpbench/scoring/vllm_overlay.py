@@ -13,10 +13,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from vpbench.errors import CriticError
 from vpbench.models.checkpoint import read_json, weight_files
 from vpbench.models.conversation import IMAGE_CONTEXT, IMAGE_END, IMAGE_MARKER, IMAGE_START
-from vpbench.scoring.load import ORIGINAL
-from vpbench.scoring.step_scorer import StepScorer
+from vpbench.models.internvl import InternVL
+from vpbench.models.internvl_config import ORIGINAL
+from vpbench.models.loaded import LoadedCheckpoint
+from vpbench.scoring.head import LabelRows
 
 HEAD_FILE, HEAD_NAME = "score.safetensors", "language_model.score.weight"
 VIDEO = "<video>"
@@ -24,23 +27,32 @@ UNKNOWN = "<unk>"
 VLLM_LANGUAGE_MODELS = {"qwen2": "Qwen2ForCausalLM", "internlm2": "InternLM2ForCausalLM"}
 
 
-def write_overlay(overlay: Path, folder: Path, scorer: StepScorer, label_ids: Sequence[int], max_tiles: int) -> None:
-    """Fill the empty folder `overlay` for the checkpoint in `folder`, which `scorer` has loaded.
+def internvl_of(checkpoint: LoadedCheckpoint) -> InternVL:
+    """The vision of an InternVL checkpoint. Raises `CriticError` for another, whose overlay would be another."""
+    if not isinstance(checkpoint.vision, InternVL):
+        raise CriticError("vLLM scores with InternVL checkpoints only; use the backend transformers")
+    return checkpoint.vision
+
+
+def write_overlay(
+    overlay: Path, folder: Path, checkpoint: LoadedCheckpoint, label_ids: Sequence[int], max_tiles: int
+) -> None:
+    """Fill the empty folder `overlay` for the InternVL checkpoint in `folder`, which is loaded.
 
     The head gives the logits of `label_ids` in their order; an image may have `max_tiles` tiles and a thumbnail.
     """
     config = read_json(folder / "config.json")
-    _write_weights(overlay, folder, scorer.model.get_output_embeddings().weight[list(label_ids)])
-    size = scorer.model.config.text_config.vocab_size
-    images = {token: scorer.tokenizer.token_id(token) for token in (IMAGE_START, IMAGE_END, IMAGE_CONTEXT)}
+    _write_weights(overlay, folder, LabelRows.of(checkpoint.model, label_ids).weight)
+    size = checkpoint.model.config.text_config.vocab_size
+    images = {token: checkpoint.tokenizer.token_id(token) for token in (IMAGE_START, IMAGE_END, IMAGE_CONTEXT)}
     _write_tokenizer(overlay, {**images, IMAGE_MARKER: size, VIDEO: size + 1, UNKNOWN: size + 2})
     labels = {"num_labels": len(label_ids)}
     if config["model_type"] == ORIGINAL:
-        config = _original_config(config, scorer, labels, max_tiles)
+        config = _original_config(config, checkpoint.model.config.text_config.to_dict() | labels, max_tiles)
     else:
         config |= {"architectures": ["InternVLForConditionalGeneration"], **labels}
         config["text_config"] |= labels
-        _write_processor(overlay, scorer, max_tiles)
+        _write_processor(overlay, internvl_of(checkpoint), max_tiles)
     _write(overlay / "config.json", config)
 
 
@@ -53,15 +65,12 @@ def _write_weights(overlay: Path, folder: Path, head: Any) -> None:
         (overlay / path.name).symlink_to(path.resolve())
         with safe_open(path, framework="pt") as file:
             weight_map |= dict.fromkeys(file.keys(), path.name)
-    save_file({HEAD_NAME: head.detach().float().cpu().contiguous()}, overlay / HEAD_FILE)
+    save_file({HEAD_NAME: head.cpu().contiguous()}, overlay / HEAD_FILE)
     _write(overlay / "model.safetensors.index.json", {"weight_map": weight_map})
 
 
-def _original_config(
-    raw: Mapping[str, Any], scorer: StepScorer, labels: Mapping[str, Any], max_tiles: int
-) -> dict[str, Any]:
-    """The released `config.json` as vLLM's model reads it; the language model's values are the ones checked on load."""
-    text = {**scorer.model.config.text_config.to_dict(), **labels}
+def _original_config(raw: Mapping[str, Any], text: dict[str, Any], max_tiles: int) -> dict[str, Any]:
+    """The released `config.json` as vLLM's model reads it; `text` are the language model's values checked on load."""
     text["architectures"] = [VLLM_LANGUAGE_MODELS[raw["llm_config"]["model_type"]]]
     vision = {"initializer_factor": 1.0, "num_channels": 3, "norm_type": "rms_norm", **raw["vision_config"]}
     kept = {name: value for name, value in raw.items() if name not in ("auto_map", "llm_config")}
@@ -96,13 +105,13 @@ def _write_tokenizer(overlay: Path, ids: Mapping[str, int | None]) -> None:
     _write(overlay / "tokenizer_config.json", settings)
 
 
-def _write_processor(overlay: Path, scorer: StepScorer, max_tiles: int) -> None:
+def _write_processor(overlay: Path, internvl: InternVL, max_tiles: int) -> None:
     """What vLLM reads to know how many tokens an image can have."""
-    side = {"height": scorer.image_size, "width": scorer.image_size}
+    side = {"height": internvl.image_size, "width": internvl.image_size}
     image = {"image_processor_type": "GotOcr2ImageProcessor", "size": side, "crop_to_patches": True}
     image |= {"min_patches": 1, "max_patches": max_tiles}
     video = {"video_processor_type": "InternVLVideoProcessor", "size": side}
-    processor = {"processor_class": "InternVLProcessor", "image_seq_length": scorer.tokens_per_tile}
+    processor = {"processor_class": "InternVLProcessor", "image_seq_length": internvl.tokens_per_tile}
     _write(overlay / "preprocessor_config.json", {**image, "processor_class": "InternVLProcessor"})
     _write(overlay / "processor_config.json", {**processor, "image_processor": image, "video_processor": video})
 

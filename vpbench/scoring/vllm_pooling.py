@@ -15,15 +15,22 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vpbench.errors import CriticError
 from vpbench.models.checkpoint import read_json
+from vpbench.models.internvl import InternVL
+from vpbench.models.internvl_config import ORIGINAL
+from vpbench.models.load import load_internvl_without_weights
+from vpbench.models.loaded import LoadedCheckpoint
 from vpbench.models.vllm_start import start_vllm, vllm_version
+from vpbench.scoring.backend import check_tiles
 from vpbench.scoring.label_logits import StepPrompt
-from vpbench.scoring.load import ORIGINAL
-from vpbench.scoring.step_scorer import StepScorer
-from vpbench.scoring.vllm_overlay import write_overlay
+from vpbench.scoring.step_format import StepFormat
+from vpbench.scoring.vllm_overlay import internvl_of, write_overlay
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 CACHING_VERSIONS = ((0, 32),)
 """The versions of vLLM whose prefix cache was found to work for pooling; a parameter marked internal turns it on."""
@@ -33,12 +40,14 @@ MAX_IMAGES = 16
 
 @dataclass
 class PoolingEngine:
-    """vLLM over the overlay of one checkpoint. `calls` counts the calls so far and names their caches."""
+    """A `Backend`: vLLM over the overlay of one checkpoint, whose images are pixels.
+
+    `vision` has no weights, it cuts images and counts tokens. `calls` counts the calls so far and names their caches.
+    """
 
     overlay: TemporaryDirectory[str]
     label_ids: tuple[int, ...]
-    image_token_id: int
-    tokens_per_tile: int
+    vision: InternVL
     max_tokens: int
     pixels_name: str
     cached: bool = True
@@ -46,13 +55,16 @@ class PoolingEngine:
     llm: Any = field(default=None, repr=False)
 
     @classmethod
-    def prepare(cls, folder: Path, scorer: StepScorer, label_ids: Sequence[int], max_tiles: int) -> PoolingEngine:
-        """Write the overlay while `scorer` has its model; vLLM isn't started yet."""
+    def prepare(
+        cls, folder: Path, checkpoint: LoadedCheckpoint, label_ids: Sequence[int], max_tiles: int
+    ) -> PoolingEngine:
+        """Write the overlay of a checkpoint that is loaded, of which nothing is kept; vLLM isn't started yet."""
         overlay = TemporaryDirectory(prefix="vpbench-vllm-")
-        write_overlay(Path(overlay.name), folder, scorer, label_ids, max_tiles)
+        write_overlay(Path(overlay.name), folder, checkpoint, label_ids, max_tiles)
         original = read_json(folder / "config.json")["model_type"] == ORIGINAL
+        vision = internvl_of(load_internvl_without_weights(str(folder)))
         name = "pixel_values_flat" if original else "pixel_values"
-        return cls(overlay, tuple(label_ids), scorer.image_token_id, scorer.tokens_per_tile, scorer.max_tokens, name)
+        return cls(overlay, tuple(label_ids), vision, checkpoint.max_tokens, name)
 
     def start(self, dtype: str) -> None:
         """Start vLLM. Raises `ConfigError` if it is missing or can't; warns where the prefix cache stays off."""
@@ -79,29 +91,37 @@ class PoolingEngine:
                 stacklevel=3,
             )
 
+    def images(self, images: Sequence[Image], max_tiles: int) -> tuple[Any | None, list[int]]:
+        """See `Backend`: pixel values of all tiles, (tiles, 3, side, side)."""
+        return self.vision.tiles(images, max_tiles)
+
+    def check(self, prompt: StepPrompt, format: StepFormat) -> None:
+        """Takes every prompt."""
+
     def label_logits(
         self,
         prompts: Sequence[StepPrompt],
-        pixels: Any | None,
+        images: Any | None,
         tiles_per_image: Sequence[int],
         label_ids: Sequence[int],
     ) -> list[Any]:
-        """See `StepScorer.label_logits`. Raises `CriticError` for labels that the head has no rows for."""
+        """See `Backend`. Raises `CriticError` as well for labels that the head has no rows for."""
         import torch
 
+        check_tiles(images, tiles_per_image)
         missing = [id for id in label_ids if id not in self.label_ids]
         if missing:
             raise CriticError(f"vLLM was started for the label tokens {self.label_ids}, not for {missing}; name all")
         columns = [self.label_ids.index(id) for id in label_ids]
-        known: dict[tuple[int, ...], Any] = {}
+        logits: dict[tuple[int, ...], Any] = {}
         for cached in (True, False) if self.cached else (False,):
-            owed = [prompt for prompt in prompts if any(key not in known for key in _keys(prompt))]
-            for prompt, rows in self._classify(owed, pixels, tiles_per_image, cached):
+            owed = [prompt for prompt in prompts if any(key not in logits for key in _keys(prompt))]
+            for prompt, rows in self._classify(owed, images, tiles_per_image, cached):
                 first = len(prompt.ids) - len(rows)
                 for position, key in zip(prompt.readouts, _keys(prompt), strict=True):
                     if position >= first:
-                        known.setdefault(key, rows[position - first][columns].float())
-        return [torch.stack([known[key] for key in _keys(prompt)]) for prompt in prompts]
+                        logits.setdefault(key, rows[position - first][columns].float())
+        return [torch.stack([logits[key] for key in _keys(prompt)]) for prompt in prompts]
 
     def _classify(
         self, prompts: Sequence[StepPrompt], pixels: Any | None, tiles_per_image: Sequence[int], cached: bool
@@ -148,7 +168,7 @@ class PoolingEngine:
         values = {
             self.pixels_name: pixels,
             "image_num_patches": counts,
-            "image_token_id": torch.tensor(self.image_token_id),
+            "image_token_id": torch.tensor(self.vision.image_token_id),
         }
         fields: Mapping[str, Any] = {
             self.pixels_name: MultiModalFieldConfig.flat_from_sizes("image", counts),
@@ -161,10 +181,10 @@ class PoolingEngine:
         """Where each image's tokens stand; every image is one run of them."""
         from vllm.multimodal.inputs import PlaceholderRange
 
-        lengths = [tiles * self.tokens_per_tile for tiles in tiles_per_image]
-        places = [position for position, id in enumerate(ids) if id == self.image_token_id]
+        lengths = [self.vision.token_count(tiles) for tiles in tiles_per_image]
+        positions = [position for position, id in enumerate(ids) if id == self.vision.image_token_id]
         firsts = accumulate(lengths[:-1], initial=0)
-        return [PlaceholderRange(places[first], length) for first, length in zip(firsts, lengths, strict=True)]
+        return [PlaceholderRange(positions[first], length) for first, length in zip(firsts, lengths, strict=True)]
 
 
 def _keys(prompt: StepPrompt) -> list[tuple[int, ...]]:

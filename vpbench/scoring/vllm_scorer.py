@@ -1,4 +1,4 @@
-"""Step scores by vLLM: the same prompts, pixels and weighing as `StepScorer`, another engine behind them.
+"""A `StepScorer` whose backend is vLLM: the same prompts, pixels and weighing, another engine behind them.
 
 The checkpoint is loaded by transformers first, for the label rows of its head and for the reference: before anything
 is scored, vLLM has to give the plain forward's scores on a drawn picture, or it is refused. Memory holds the two
@@ -10,13 +10,13 @@ from __future__ import annotations
 import dataclasses
 import gc
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from vpbench.errors import ConfigError, CriticError
 from vpbench.models.checkpoint import checkpoint_folder
-from vpbench.scoring.label_logits import StepPrompt, plain_engine
-from vpbench.scoring.load import load_step_scorer
+from vpbench.models.load import load_internvl
+from vpbench.models.tokenizer import required_id
+from vpbench.scoring.backend import LocalBackend
+from vpbench.scoring.label_logits import plain_engine
 from vpbench.scoring.step_format import LABEL_WEIGHTS
 from vpbench.scoring.step_scorer import StepScorer, StepScores
 from vpbench.scoring.vllm_pooling import PoolingEngine
@@ -24,6 +24,8 @@ from vpbench.scoring.vllm_pooling import PoolingEngine
 TOLERANCES = {"float32": 1e-4, "float16": 2e-2, "bfloat16": 5e-2}
 """dtype -> largest mean difference from the plain forward's step scores that counts as rounding."""
 
+CHECK_PICTURE = (896, 448)
+"""Width and height in pixels: several tiles, whatever their size."""
 CHECK_QUESTION = "How bright is the middle of the picture?"
 CHECK_STEPS = (
     "The picture is brighter at the rim than in the middle.",
@@ -34,25 +36,6 @@ CHECK_STEPS = (
 CHECK_SOLUTIONS = (CHECK_STEPS[:3], (*CHECK_STEPS[:2], CHECK_STEPS[3]), CHECK_STEPS[::-1])
 
 
-@dataclass(frozen=True)
-class VllmStepScorer(StepScorer):
-    """A `StepScorer` whose logits come from vLLM; it has no `model` of its own."""
-
-    pooling: PoolingEngine | None = None
-
-    def label_logits(
-        self,
-        prompts: Sequence[StepPrompt],
-        pixels: Any | None,
-        tiles_per_image: Sequence[int],
-        label_ids: Sequence[int],
-    ) -> list[Any]:
-        """See `StepScorer.label_logits`. Raises `CriticError` for labels that vLLM wasn't started with."""
-        if self.pooling is None:
-            raise CriticError("this scorer has no vLLM; make it with load_vllm_step_scorer")
-        return self.pooling.label_logits(prompts, pixels, tiles_per_image, label_ids)
-
-
 def load_vllm_step_scorer(
     model: str,
     revision: str | None = None,
@@ -61,12 +44,13 @@ def load_vllm_step_scorer(
     system_message: str | None = None,
     labels: Sequence[str] = tuple(LABEL_WEIGHTS),
     max_tiles: int = 12,
-) -> VllmStepScorer:
+) -> StepScorer:
     """Load a step-scoring checkpoint into vLLM; no code of the checkpoint runs, in either layout.
 
     `labels` are all labels that it will be asked about, `max_tiles` the most tiles of an image (without the thumbnail).
-    `device` is vLLM's own choice and is only compared. The rest is as for `load_step_scorer`. Raises `ConfigError` if
-    vLLM is missing, and `CriticError` if the checkpoint can't be used or vLLM's scores aren't the reference's.
+    `device` is vLLM's own choice and is only compared; the scorer's own `model` has no weights. The rest is as for
+    `load_step_scorer`. Raises `ConfigError` if vLLM is missing, and `CriticError` if the checkpoint can't be used or
+    vLLM's scores aren't the reference's.
     """
     import torch
 
@@ -74,21 +58,20 @@ def load_vllm_step_scorer(
     if device not in ("auto", runs_on):
         raise ConfigError(f"device {device!r}: vLLM runs on {runs_on} here; give {runs_on} or auto, or another backend")
     folder = checkpoint_folder(model, revision)
-    loaded = load_step_scorer(str(folder), None, dtype, device, system_message)
-    label_ids = [loaded._label_id(label) for label in labels]
-    reference = _check_scores(dataclasses.replace(loaded, engine=plain_engine), max_tiles)
+    loaded = load_internvl(str(folder), None, dtype, device, system_message)
+    label_ids = [required_id(loaded.tokenizer, label) for label in labels]
+    reference = _check_scores(StepScorer(loaded, LocalBackend(loaded, plain_engine)), max_tiles)
     precision = str(loaded.model.dtype).removeprefix("torch.")
-    prepared = PoolingEngine.prepare(folder, loaded, label_ids, max_tiles)
-    kept = {each.name: getattr(loaded, each.name) for each in dataclasses.fields(StepScorer) if each.name != "model"}
-    scorer = VllmStepScorer(model=None, pooling=prepared, **kept)
+    pooling = PoolingEngine.prepare(folder, loaded, label_ids, max_tiles)
+    scorer = StepScorer(dataclasses.replace(loaded, model=pooling.vision.model, vision=pooling.vision), pooling)
     del loaded
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    prepared.start(precision)
-    found = _check_scores(scorer, max_tiles)
-    difference = sum(abs(a - b) for a, b in zip(reference, found, strict=True)) / len(reference)
-    if not difference <= TOLERANCES[precision]:
+    pooling.start(precision)
+    scores = _check_scores(scorer, max_tiles)
+    difference = sum(abs(a - b) for a, b in zip(reference, scores, strict=True)) / len(reference)
+    if not difference <= TOLERANCES[precision]:  # so that NaN is refused too
         raise CriticError(
             f"{folder}: vLLM's step scores differ from the model's own forward by {difference:.2g} on average in "
             f"{precision}, more than the {TOLERANCES[precision]:g} of rounding; use the backend transformers"
@@ -100,7 +83,7 @@ def _check_scores(scorer: StepScorer, max_tiles: int) -> list[float]:
     """The step scores of the drawn picture, all solutions in one row."""
     from PIL import Image
 
-    picture = Image.radial_gradient("L").resize((2 * scorer.image_size, scorer.image_size))
+    picture = Image.radial_gradient("L").resize(CHECK_PICTURE)
     pixels, tiles = scorer.tiles([picture], max_tiles)
     scores: list[float] = []
     for result in scorer.score(CHECK_QUESTION, CHECK_SOLUTIONS, pixels, tiles):

@@ -33,13 +33,11 @@ from vpbench.models.conversation import (
     SYSTEM_ROLE,
     USER_ROLE,
 )
-from vpbench.models.internvl_config import empty_native_model
-from vpbench.models.system_message import system_message as system_message_of
-from vpbench.models.tiles import tile_grid
-from vpbench.models.tokenizer import load_tokenizer
+from vpbench.models.internvl_config import ORIGINAL
+from vpbench.models.load import load_internvl_without_weights
+from vpbench.models.loaded import LoadedCheckpoint
 from vpbench.scoring.label_logits import StepPrompt
-from vpbench.scoring.load import ORIGINAL
-from vpbench.scoring.step_format import ChatFormat
+from vpbench.scoring.step_format import ChatFormat, StepFormat
 from vpbench.scoring.step_scorer import StepScorer
 
 if TYPE_CHECKING:
@@ -50,73 +48,65 @@ TIMEOUT_S, RETRIES, CONCURRENCY = 600.0, 3, 16
 
 
 @dataclass(frozen=True)
-class SentImages:
-    """The images of a question as data URLs, in place of their pixels; as long as their tiles are many."""
+class ServerBackend:
+    """A `Backend` whose logits are the log-probabilities that a server gives; its images are data URLs.
 
-    urls: tuple[str, ...]
-    tiles: int
-
-    def __len__(self) -> int:
-        return self.tiles
-
-
-@dataclass(frozen=True)
-class ServerStepScorer(StepScorer):
-    """A `StepScorer` whose logits are the log-probabilities that a server gives; it has no `model` of its own.
-
-    `served` is what the server calls the model, `image_text` what its template writes for an image.
+    `checkpoint` needs no weights. `served` is what the server calls the model, `image_text` what its template writes
+    for an image.
     """
 
-    client: ChatClient | None = None
-    served: str = ""
-    image_text: str = IMAGE_MARKER
+    checkpoint: LoadedCheckpoint
+    client: ChatClient
+    served: str
+    image_text: str
 
-    def tiles(self, images: Sequence[Image], max_tiles: int) -> tuple[Any | None, list[int]]:
+    def images(self, images: Sequence[Image], max_tiles: int) -> tuple[tuple[str, ...] | None, list[int]]:
         """The images to send, or None without images; and how many tiles the server will cut of each."""
-        grids = [tile_grid(*image.size, max_tiles, self.image_size) for image in images]
-        counts = [columns * rows + (columns * rows > 1) for columns, rows in grids]
-        return (SentImages(tuple(map(png_url, images)), sum(counts)) if images else None), counts
+        vision = self.checkpoint.vision
+        if vision is None or not images:
+            return None, []
+        return tuple(map(png_url, images)), [vision.tile_count(*image.size, max_tiles) for image in images]
 
-    def prompt(self, question: str, steps: Sequence[str], tiles_per_image: Sequence[int]) -> StepPrompt:
-        """See `StepScorer.prompt`. Raises `CriticError` as well for what a chat can't carry."""
-        if not isinstance(self.format, ChatFormat):
+    def check(self, prompt: StepPrompt, format: StepFormat) -> None:
+        """Raise `CriticError` for what a chat can't carry."""
+        if not isinstance(format, ChatFormat):
             raise CriticError("a server scores chats with one turn per step only; use another backend")
-        prompt = super().prompt(question, steps, tiles_per_image)
         if prompt.neutralised:
             raise CriticError("special tokens are typed in the text, a server can't read them as text; remove them")
         if not all(prompt.steps):
             raise CriticError("empty step: a chat template can't write it as the released scorer does; remove it")
-        return prompt
 
     def label_logits(
         self,
         prompts: Sequence[StepPrompt],
-        pixels: Any | None,
+        images: Any | None,
         tiles_per_image: Sequence[int],
         label_ids: Sequence[int],
     ) -> list[Any]:
-        """See `StepScorer.label_logits`. Raises `CriticError` if the server fails or reads other tokens."""
+        """See `Backend`. Raises `CriticError` as well if the server fails or reads other tokens."""
         import torch
 
-        urls = () if pixels is None else pixels.urls
+        urls: tuple[str, ...] = images or ()
+        if len(urls) != len(tiles_per_image):
+            raise CriticError(
+                f"{len(urls)} images are given, tiles_per_image {list(tiles_per_image)} has another number"
+            )
         stop = threading.Event()
-        owed = [(prompt, step) for prompt in prompts for step in range(len(prompt.steps))]
+        steps = [(prompt, step) for prompt in prompts for step in range(len(prompt.steps))]
         with RequestThreads(CONCURRENCY) as pool:
             try:
-                rows = list(pool.map(lambda each: self._step(each[0], each[1], urls, label_ids, stop), owed))
+                rows = list(pool.map(lambda step: self._step(step[0], step[1], urls, label_ids, stop), steps))
             except RequestFailed as error:
                 raise CriticError(f"the server gives no log-probabilities: {error}") from error
             finally:
                 stop.set()
-        steps = [len(prompt.steps) for prompt in prompts]
-        return list(torch.tensor(rows, dtype=torch.float32).split(steps)) if rows else []
+        counts = [len(prompt.steps) for prompt in prompts]
+        return list(torch.tensor(rows, dtype=torch.float32).split(counts)) if rows else []
 
     def _step(
         self, prompt: StepPrompt, step: int, urls: Sequence[str], label_ids: Sequence[int], stop: threading.Event
     ) -> list[float]:
         """The labels' log-probabilities for one step."""
-        if self.client is None:
-            raise CriticError("this scorer has no server; make it with load_server_step_scorer")
         extra = {"logprob_token_ids": list(label_ids), "return_tokens_as_token_ids": True, "return_token_ids": True}
         body = {
             "model": self.served,
@@ -128,28 +118,30 @@ class ServerStepScorer(StepScorer):
             **extra,
         }
         reply = self.client.complete(body, stop)
+        image_tokens = prompt.ids.count(self.checkpoint.image_token_id)
         if reply.get("prompt_token_ids") != list(prompt.ids[: prompt.readouts[step] + 1]):
             raise CriticError(
                 "the server reads another prompt than the checkpoint was trained with: its chat template or its number "
-                f"of tiles differs (it must cut images into {prompt.ids.count(self.image_token_id)} tokens in all), or "
+                f"of tiles differs (it must cut images into {image_tokens} tokens in all), or "
                 "it is no vLLM server; start it with the checkpoint's own template and mm-processor-kwargs"
             )
         try:
-            told = reply["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
-            found = {each["token"]: float(each["logprob"]) for each in told}
-            return [found[f"token_id:{id}"] for id in label_ids]
+            likeliest = reply["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
+            logprobs = {token["token"]: float(token["logprob"]) for token in likeliest}
+            return [logprobs[f"token_id:{id}"] for id in label_ids]
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise CriticError(f"the server's reply lacks the labels' log-probabilities ({error!r})") from error
 
     def _messages(self, prompt: StepPrompt, step: int, urls: Sequence[str]) -> list[dict[str, Any]]:
         """The chat up to the user's turn of a step, taken from the prompt's text."""
         text = IMAGE_BLOCK.sub(lambda _: self.image_text, prompt.text)
-        turns = text.removeprefix(SYSTEM_ROLE + self.system_message + SEPARATOR).split(LABEL_TURN)[: step + 1]
-        said = [turn.removeprefix(USER_ROLE).removesuffix(SEPARATOR) for turn in turns]
+        system_message = self.checkpoint.system_message
+        turns = text.removeprefix(SYSTEM_ROLE + system_message + SEPARATOR).split(LABEL_TURN)[: step + 1]
+        texts = [turn.removeprefix(USER_ROLE).removesuffix(SEPARATOR) for turn in turns]
         images = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
-        first: Any = [*images, {"type": "text", "text": said[0]}] if images else said[0]
-        messages: list[dict[str, Any]] = [{"role": "system", "content": self.system_message}]
-        for number, content in enumerate([first, *said[1:]]):
+        first: Any = [*images, {"type": "text", "text": texts[0]}] if images else texts[0]
+        messages: list[dict[str, Any]] = [{"role": "system", "content": system_message}]
+        for number, content in enumerate([first, *texts[1:]]):
             if number:
                 messages.append({"role": "assistant", "content": LABEL_PLACEHOLDER})
             messages.append({"role": "user", "content": content})
@@ -163,31 +155,15 @@ def load_server_step_scorer(
     revision: str | None = None,
     system_message: str | None = None,
     api_key_env: str = API_KEY_ENV,
-) -> ServerStepScorer:
+) -> StepScorer:
     """A scorer for a vLLM server at `base_url` that serves the checkpoint `model` (no pooling) under the name `served`.
 
     Of the checkpoint only configuration and tokenizer are read here. Raises `CriticError` if they can't be used and
     `ConfigError` if the `openai` package is missing.
     """
-    folder = checkpoint_folder(model, revision)
-    raw = read_json(folder / "config.json")
-    original = raw.get("model_type") == ORIGINAL
-    tokenizer = load_tokenizer(folder, original)
-    if original:
-        config = empty_native_model(raw, folder / "config.json", tokenizer.token_id(IMAGE_CONTEXT) or 0).config
-    else:
-        from transformers import InternVLConfig
-
-        config = InternVLConfig.from_pretrained(folder, local_files_only=True)
-    side, patch = config.vision_config.image_size[0], config.vision_config.patch_size[0]
-    return ServerStepScorer(
-        model=None,
-        tokenizer=tokenizer,
-        system_message=system_message_of(folder, raw) if system_message is None else system_message,
-        image_size=side,
-        tokens_per_tile=int(side // patch * config.downsample_ratio) ** 2,
-        max_tokens=config.text_config.max_position_embeddings,
-        client=ChatClient(base_url, api_key_env, TIMEOUT_S, RETRIES, Meter(0.0, 0.0)),
-        served=served or model,
-        image_text=IMAGE_MARKER if original else IMAGE_CONTEXT,
-    )
+    folder = checkpoint_folder(model, revision, weights=False)
+    original = read_json(folder / "config.json").get("model_type") == ORIGINAL
+    checkpoint = load_internvl_without_weights(str(folder), None, system_message)
+    client = ChatClient(base_url, api_key_env, TIMEOUT_S, RETRIES, Meter(0.0, 0.0))
+    image_text = IMAGE_MARKER if original else IMAGE_CONTEXT
+    return StepScorer(checkpoint, ServerBackend(checkpoint, client, served or model, image_text))

@@ -6,109 +6,113 @@ Results on part of a task, and those of the miniature world, are marked as such 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vpbench.errors import ConfigError
 from vpbench.plugins import all_tasks
+from vpbench.report.names import names
 from vpbench.report.plots import critics_plot
-from vpbench.report.stored import read_json
-from vpbench.report.summary import measure_name
+from vpbench.report.result import BestOfNResult, StepResult
+from vpbench.report.stored import StoredResult, read_result
 from vpbench.store import write_atomic
+from vpbench.terminal import percent, points
 
-_HERE = Path(__file__).parent
+_TEMPLATES = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A result as the page shows it; its `name` tells it from the others of its section."""
+
+    name: str
+    folder: Path
+    result: BestOfNResult | StepResult
 
 
 def build_leaderboard(output: Path, site: Path) -> tuple[Path, int]:
     """Write the page for all results under `output`/results; the page and how many results it shows.
 
-    Raises `ConfigError` if there are none, or one of a version that can't be read.
+    Raises `ConfigError` if there are none, or one that can't be read.
     """
-    found = sorted((output / "results").glob("*/result.json"))
-    if not found:
+    files = sorted((output / "results").glob("*/result.json"))
+    if not files:
         raise ConfigError(f"{output}: no results; `vpbench run ... --output {output}` makes them")
     (site / "plots").mkdir(parents=True, exist_ok=True)
-    results = [{**read_json(path), "folder": path.parent} for path in found]
-    tasks = {name: each.cls for name, each in all_tasks().items()}
+    results = [read_result(path) for path in files]
+    tasks = {name: plugin.cls for name, plugin in all_tasks().items()}
     sections = []
-    for nano in (False, True):
-        for name in sorted({result["task"] for result in results if result["nano"] == nano}):
-            mine = _named(sorted((each for each in results if (each["task"], each["nano"]) == (name, nano)), key=_rank))
-            plots = [_plot(group, site) for group in _comparable(mine)]
-            sections.append({"name": name, "nano": nano, "task": tasks.get(name), "results": mine, "plots": plots})
+    for nano, name in sorted({(stored.result.nano, stored.result.task) for stored in results}):
+        entries = _entries([stored for stored in results if (stored.result.nano, stored.result.task) == (nano, name)])
+        plots = [_plot(group, site) for group in _comparable(entries)]
+        steps = isinstance(entries[0].result, StepResult)
+        section = {"name": name, "nano": nano, "task": tasks.get(name), "steps": steps}
+        sections.append({**section, "entries": entries, "plots": plots})
     page = _environment().get_template("leaderboard.html.j2").render(sections=sections)
     write_atomic(site / "index.html", page.encode())
-    shutil.copyfile(_HERE / "leaderboard.css", site / "leaderboard.css")
+    shutil.copyfile(_TEMPLATES / "leaderboard.css", site / "leaderboard.css")
     return site / "index.html", len(results)
 
 
-def _named(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The results with a `name`: the critic, and by which settings it differs from the same critic's other results."""
-    named = []
-    for result in results:
-        mine = _settings(result)
-        others = [_settings(each) for each in results if each["critic"] == result["critic"]]
-        differ = [name for name in mine if any(other.get(name, mine[name]) != mine[name] for other in others)]
-        parts = ", ".join(f"{name} {mine[name]}" for name in differ)
-        named.append({**result, "name": f"{result['critic']} ({parts})" if parts else result["critic"]})
-    return named
+def _entries(results: Sequence[StoredResult]) -> list[Entry]:
+    ranked = sorted(results, key=_rank)
+    called = names([stored.result for stored in ranked])
+    return [Entry(name, stored.folder, stored.result) for name, stored in zip(called, ranked, strict=True)]
 
 
-def _settings(result: Mapping[str, Any]) -> dict[str, Any]:
-    aggregate = {"aggregate": result["aggregate"]} if "aggregate" in result else {}
-    return {**aggregate, **result["provenance"]["critic_settings"]}
-
-
-def _comparable(results: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+def _comparable(entries: Sequence[Entry]) -> list[list[Entry]]:
     """Results on the same candidates, questions and grading together; each step result alone."""
-    groups: dict[Any, list[Mapping[str, Any]]] = {}
-    for result in results:
-        key: Any = result["folder"]
-        if "curves" in result:
-            pool = result["provenance"].get("pool_sha256")
-            ns = tuple(point["n"] for point in result["curves"]["critic"])
-            same = ("policy", "questions", "grading", "judge", "estimator")
-            key = (pool, ns, *(result.get(name) for name in same))
-        groups.setdefault(key, []).append(result)
+    groups: dict[tuple[Any, ...], list[Entry]] = {}
+    for entry in entries:
+        result = entry.result
+        key: tuple[Any, ...] = (entry.folder,)
+        if isinstance(result, BestOfNResult):
+            candidates = (result.provenance.pool_sha256, result.policy, result.questions, result.ns)
+            key = (*candidates, result.grading, result.judge, result.estimator)
+        groups.setdefault(key, []).append(entry)
     return list(groups.values())
 
 
-def _plot(results: Sequence[Mapping[str, Any]], site: Path) -> dict[str, str]:
+def _plot(entries: Sequence[Entry], site: Path) -> dict[str, str]:
     """The picture of results that can be compared, written under `site`: file and description.
 
     Its lines go by name, so that a critic has one colour on all pictures of the same critics.
     """
-    first = results[0]
-    file = f"plots/{first['folder'].name}.svg"
-    if len(results) == 1:
-        shutil.copyfile(first["folder"] / "curve.svg", site / file)
+    first = entries[0]
+    file = f"plots/{first.folder.name}.svg"
+    if len(entries) == 1:
+        try:
+            shutil.copyfile(first.folder / "curve.svg", site / file)
+        except OSError as error:
+            raise ConfigError(f"{first.folder}: curve.svg can't be read ({error.strerror}); run it again") from error
     else:
-        by_name = sorted(results, key=lambda result: (result["name"], result["selection"]))
-        write_atomic(site / file, critics_plot(by_name)["svg"])
-    return {"file": file, "alt": f"{', '.join(result['name'] for result in results)} on {first['task']}"}
+        curves = [(entry.name, entry.result) for entry in entries if isinstance(entry.result, BestOfNResult)]
+        curves.sort(key=lambda named: (named[0], named[1].selection))
+        write_atomic(site / file, critics_plot(curves)["svg"])
+    return {"file": file, "alt": f"{', '.join(entry.name for entry in entries)} on {first.result.task}"}
 
 
-def _rank(result: Mapping[str, Any]) -> tuple[bool, str, str, float]:
+def _rank(stored: StoredResult) -> tuple[bool, str, str, float]:
     """Complete results first; those on one pool and grading stay together, as only they can be compared."""
-    if "curves" in result:
-        headline = result["curves"]["critic"][-1]["value"]
+    result = stored.result
+    if isinstance(result, BestOfNResult):
+        grading, headline = result.grading, result.curves["critic"][-1].value
     else:
-        headline = result["step_f1"]["pooled"]["macro_f1"]
-    return not result["complete"], result["policy"], result.get("grading", ""), -headline
+        grading, headline = "", result.step_f1.pooled.macro_f1
+    return not result.complete, result.policy, grading, -headline
 
 
 def _environment() -> Any:
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE),
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["percent"] = lambda value: "n/a" if value is None else f"{100 * value:.1f}"
-    environment.filters["points"] = lambda value: f"{100 * value:+z.1f}"
-    environment.filters["measure_name"] = measure_name
+    environment.filters |= {"percent": percent, "points": points}
     return environment

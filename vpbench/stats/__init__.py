@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vpbench.stats.aggregation import AGGREGATIONS as AGGREGATIONS
     from vpbench.stats.aggregation import aggregate as aggregate
+    from vpbench.stats.auroc import Area as Area
+    from vpbench.stats.auroc import step_auroc as step_auroc
     from vpbench.stats.best_of_n import expected_best as expected_best
     from vpbench.stats.best_of_n import expected_oracle as expected_oracle
     from vpbench.stats.best_of_n import expected_random as expected_random
@@ -26,10 +28,13 @@ if TYPE_CHECKING:
     from vpbench.stats.calibration import step_ranking as step_ranking
     from vpbench.stats.calibration import step_reliability as step_reliability
     from vpbench.stats.diagnosis import diagnose as diagnose
-    from vpbench.stats.diagnosis import diagnose_steps as diagnose_steps
+    from vpbench.stats.diagnosis.gains import outcome_above_process as outcome_above_process
+    from vpbench.stats.diagnosis.headline import Headline as Headline
+    from vpbench.stats.diagnosis.steps import diagnose_steps as diagnose_steps
     from vpbench.stats.pool_curves import Curves as Curves
     from vpbench.stats.pool_curves import QuestionPool as QuestionPool
     from vpbench.stats.pool_curves import curves as curves
+    from vpbench.stats.pool_sizes import full_questions as full_questions
     from vpbench.stats.prefix import prefix_best as prefix_best
     from vpbench.stats.prefix import prefix_oracle as prefix_oracle
     from vpbench.stats.prefix import prefix_picks as prefix_picks
@@ -41,6 +46,9 @@ if TYPE_CHECKING:
     from vpbench.stats.step_breakdown import f1_by_length as f1_by_length
     from vpbench.stats.step_breakdown import f1_by_position as f1_by_position
     from vpbench.stats.step_breakdown import first_error_accuracy as first_error_accuracy
+    from vpbench.stats.step_controls import StepControl as StepControl
+    from vpbench.stats.step_controls import coin_macro_f1 as coin_macro_f1
+    from vpbench.stats.step_controls import measure_step_controls as measure_step_controls
     from vpbench.stats.step_intervals import macro_f1_difference as macro_f1_difference
     from vpbench.stats.step_intervals import macro_f1_interval as macro_f1_interval
     from vpbench.stats.step_threshold import CrossFitted as CrossFitted
@@ -56,13 +64,19 @@ if TYPE_CHECKING:
 
 _HOME = {
     "aggregation": ("AGGREGATIONS", "aggregate"),
+    "auroc": ("Area", "step_auroc"),
     "best_of_n": ("expected_best", "expected_oracle", "expected_random", "first"),
     "bootstrap": ("Difference", "bootstrap_intervals", "holm", "paired_difference", "paired_differences"),
     "calibration": ("Ranking", "Reliability", "ReliabilityBin", "step_ranking", "step_reliability"),
     "pool_curves": ("Curves", "QuestionPool", "curves"),
-    "diagnosis": ("diagnose", "diagnose_steps"),
+    "pool_sizes": ("full_questions",),
+    "diagnosis": ("diagnose",),
+    "diagnosis.gains": ("outcome_above_process",),
+    "diagnosis.headline": ("Headline",),
+    "diagnosis.steps": ("diagnose_steps",),
     "prefix": ("prefix_best", "prefix_oracle", "prefix_picks", "prefix_random", "prefix_vote", "prefix_weighted_vote"),
     "step_breakdown": ("BinF1", "FirstErrorAccuracy", "f1_by_length", "f1_by_position", "first_error_accuracy"),
+    "step_controls": ("StepControl", "coin_macro_f1", "measure_step_controls"),
     "step_intervals": ("macro_f1_difference", "macro_f1_interval"),
     "step_threshold": ("CrossFitted", "cross_fitted_threshold"),
     "steps": ("StepDetection", "StepF1", "step_f1"),

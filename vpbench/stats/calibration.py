@@ -16,8 +16,9 @@ from vpbench.stats.steps import Labels, Scores, step_table
 class Ranking:
     """Area under the ROC curve and average precision of finding the correct, or the incorrect, steps.
 
-    None where the steps are all of one kind. `share_incorrect` is what random scores get as
-    `average_precision_incorrect`.
+    Average precision is the sum over thresholds of precision times the gain in recall, without interpolation (Manning,
+    Raghavan and Schuetze 2008, section 8.4). None where the steps are all of one kind. `share_incorrect` is what random
+    scores get as `average_precision_incorrect`.
     """
 
     auroc: float | None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -13,7 +13,7 @@ from vpbench.errors import ConfigError, DataError
 from vpbench.records import Selection
 from vpbench.stats import best_of_n, prefix
 from vpbench.stats.voting import expected_vote
-from vpbench.stats.weighted_vote import vote_pool, weighted_votes
+from vpbench.stats.weighted_vote import Link, vote_pool, vote_weights, weighted_votes
 
 Array = NDArray[np.float64]
 Estimator = Literal["expected", "prefix"]
@@ -107,16 +107,20 @@ def curves(
     estimator: Estimator = "expected",
     ns: Sequence[int] = (1,),
     seed: int = 0,
+    link: Link | None = None,
 ) -> Curves:
     """The critic's curve under `selection`, and the controls: majority vote, random pick, oracle, first candidate.
 
     `expected` averages over all n-subsets (exactly, but for weighted votes, which are drawn), `prefix` takes the first
-    n. Pools may differ in size. Raises `ConfigError` for an n that some question can't serve, and where only a part
-    of the questions has scores.
+    n. Pools may differ in size. `link` makes weights of scores for a weighted vote. Raises `ConfigError` for an n that
+    some question can't serve, where only a part of the questions has scores, for a link that no weighted vote uses, and
+    for negative scores in one without.
     """
     _check_ns(pools, ns)
     if selection not in ("best", "vote", "weighted-vote") or estimator not in ("expected", "prefix"):
         raise ConfigError(f"unknown selection {selection!r} or estimator {estimator!r}")
+    if link is not None and selection != "weighted-vote":
+        raise ConfigError(f"link {link!r} makes weights of scores; selection {selection!r} has none, leave it out")
     exact = estimator == "expected"
     column = np.asarray(ns, dtype=np.intp) - 1
     voting = expected_vote if exact else prefix.prefix_vote
@@ -128,6 +132,9 @@ def curves(
     if selection != "vote" and len(scored) > 1:
         raise ConfigError("only a part of the questions has scores; score the others or leave them out")
     if selection != "vote" and scored == {True}:
+        if selection == "weighted-vote":
+            weights = vote_weights([_scores(pool) for pool in pools], link)
+            pools = [replace(pool, scores=values) for pool, values in zip(pools, weights, strict=True)]
         critic, error = _critic(pools, selection, exact, column, seed)
     return Curves(
         ns=tuple(int(n) for n in ns),

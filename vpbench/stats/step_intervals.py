@@ -28,7 +28,7 @@ def _macro_f1(counts: Array) -> Array:
 
 
 def _cluster_counts(
-    labels: Labels, scores: Scores, threshold: float, clusters: Sequence[Hashable] | None, unmade: Unmade
+    labels: Labels, scores: Scores, threshold: float | Array, clusters: Sequence[Hashable] | None, unmade: Unmade
 ) -> Array:
     table = step_table(labels, scores)
     per_solution = confusion(table.correct, step_calls(table, threshold, unmade), table.solution, table.solutions)
@@ -45,7 +45,7 @@ def _drawn_macro_f1(counts: Array, draws: Iterator[Array]) -> Array:
 def macro_f1_interval(
     labels: Labels,
     scores: Scores,
-    threshold: float,
+    threshold: float | Array,
     clusters: Sequence[Hashable] | None = None,
     unmade: Unmade = "missed",
     resamples: int = RESAMPLES,
@@ -54,6 +54,7 @@ def macro_f1_interval(
 ) -> tuple[float, float]:
     """Percentile bootstrap interval of the pooled macro-F1, fractions of 1; `clusters` holds one name per solution.
 
+    `threshold` is one number, or one per solution, such as the cross-fitted ones of `CrossFitted.by_solution`.
     Raises `ConfigError` without a labelled solution, `DataError` where labels and scores don't match.
     """
     counts = _cluster_counts(labels, scores, threshold, clusters, unmade)
@@ -65,7 +66,7 @@ def macro_f1_interval(
 def macro_f1_difference(
     labels: Labels,
     scores: tuple[Scores, Scores],
-    thresholds: tuple[float, float],
+    thresholds: tuple[float | Array, float | Array],
     clusters: Sequence[Hashable] | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,

@@ -28,11 +28,20 @@ from vpbench.stats.steps import (
 
 @dataclass(frozen=True, slots=True)
 class CrossFitted:
-    """One threshold per fold, the fold of every solution, and the figures with each fold at its own threshold."""
+    """One threshold per fold, the fold of every solution, and the figures with each fold at its own threshold.
+
+    `macro_f1_interval` and `macro_f1_difference` take `by_solution` in place of a fixed threshold, for intervals of
+    held-out figures, given the thresholds that were chosen.
+    """
 
     thresholds: tuple[float, ...]
     folds: tuple[int, ...]
     detection: StepDetection
+
+    @property
+    def by_solution(self) -> Array:
+        """The threshold [solutions] that each solution was judged by."""
+        return np.array(self.thresholds)[list(self.folds)]
 
 
 def best_threshold(correct: BoolArray, score: Array) -> float:
@@ -62,7 +71,8 @@ def best_threshold(correct: BoolArray, score: Array) -> float:
     return middle if low <= middle < high else low
 
 
-def _deal(clusters: Sequence[Hashable], folds: int, seed: int) -> IntArray:
+def deal_folds(clusters: Sequence[Hashable], folds: int, seed: int) -> IntArray:
+    """The fold of every row; rows of one cluster share it. Raises `ConfigError` for more folds than clusters."""
     names = list(dict.fromkeys(clusters))
     if not 2 <= folds <= len(names):
         raise ConfigError(f"{folds} folds need at least 2 folds and as many separate solutions; there are {len(names)}")
@@ -86,7 +96,7 @@ def cross_fitted_threshold(
     labels, scores and sources don't match.
     """
     table = step_table(labels, scores)
-    fold = _deal(range(table.solutions) if clusters is None else clusters, folds, seed)
+    fold = deal_folds(range(table.solutions) if clusters is None else clusters, folds, seed)
     fold_of_step = fold[table.solution]
     others = [fold_of_step != number for number in range(folds)]
     thresholds = [best_threshold(table.correct[other], table.score[other]) for other in others]

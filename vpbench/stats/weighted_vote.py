@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vpbench.errors import DataError
+from vpbench.errors import ConfigError, DataError
 from vpbench.stats.voting import class_worths
 
 Array = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
+Link = Literal["sigmoid"]
 
 STANDARD_ERROR_GOAL = 0.001
 """Fraction of 1; a tenth of a point."""
@@ -43,6 +45,25 @@ class VotePool:
     weights: Array
     worths: Array
     tolerance: float
+
+
+def vote_weights(scores: Sequence[Array], link: Link | None = None) -> list[Array]:
+    """The weights of all questions' candidates: their scores, or 1 / (1 + exp(-score)) under the link `sigmoid`.
+
+    Raises `ConfigError` for negative weights: a class's sum of those falls with every vote it gets, and where 0 lies on
+    the critic's scale would decide who wins.
+    """
+    if link == "sigmoid":
+        # By tanh, which doesn't overflow where exp does; infinities become 0 and 1.
+        return [(1 + np.tanh(values / 2)) / 2 for values in scores]
+    negative = sum(int((values < 0).sum()) for values in scores)
+    if negative:
+        total = sum(len(values) for values in scores)
+        raise ConfigError(
+            f"a weighted vote can't add negative scores: {negative} of {total} are below 0. Choose --link sigmoid if "
+            "they are logits or log-odds, another --aggregate, or --selection best"
+        )
+    return list(scores)
 
 
 def vote_pool(scores: ArrayLike, classes: Sequence[str | None], correct: Sequence[bool] | BoolArray) -> VotePool:

@@ -161,7 +161,7 @@ class MicroBatches:
                 at[shown] = range(count, count + sum(counts))
                 count = at[shown].stop
             order += at[shown]
-        side = scorer.image_size
+        side = self.encoder.image_size
         pixels = torch.cat(cut) if cut else torch.zeros(1, 3, side, side)
         return {"pixels": pixels, "tile_order": torch.tensor(order, dtype=torch.long)}
 

@@ -74,11 +74,16 @@ class Encoder:
         """The token of a label; a neutral step, which carries no loss, holds `+` as in scoring."""
         return self.minus if label == INCORRECT else self.plus
 
+    @property
+    def image_size(self) -> int:
+        """The side of a tile in pixels."""
+        return int(self.scorer.model.config.vision_config.image_size[0])
+
     def tiles(self, question: Question) -> list[int]:
         """How many tiles each image of a question becomes, from the images' headers. Raises `DataError`."""
         for image in question.images:
             if identity(image) not in self._tiles:
-                self._tiles[identity(image)] = tile_count(*_size(image), self.max_tiles, self.scorer.image_size)
+                self._tiles[identity(image)] = tile_count(*_size(image), self.max_tiles, self.image_size)
         return [self._tiles[identity(image)] for image in question.images]
 
     def encode(
@@ -118,7 +123,7 @@ def read_examples(
         except CriticError as error:
             left_out[Reason(error).kind] += 1
             continue
-        examples.append(Example(question, steps, labels, len(ids), ids.count(encoder.scorer.image_token_id)))
+        examples.append(Example(question, steps, labels, len(ids), ids.count(encoder.scorer.checkpoint.image_token_id)))
     if not examples:
         counts = ", ".join(f"{count} {reason}" for reason, count in left_out.items()) or "the files hold no rows"
         raise DataError(f"nothing to train on: {counts}; give files of labelled solutions by --data")

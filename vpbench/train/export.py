@@ -14,7 +14,7 @@ from typing import Any
 
 from vpbench.errors import CriticError
 from vpbench.models.checkpoint import FETCHED, read_json
-from vpbench.scoring.load import NATIVE, ORIGINAL
+from vpbench.models.internvl_config import NATIVE, ORIGINAL
 from vpbench.train.original import original_config, original_tensors
 
 SHARD_SIZE = "5GB"

@@ -83,7 +83,7 @@ def train_critic(
     outcome = Outcome(len(examples), labels, dict(left_out), plan.steps, metrics, versions(PACKAGES), log)
     from vpbench.train.export import export
 
-    folders = export(base, scorer.model.config, scorer.system_message, trained, run.output, echo)
+    folders = export(base, scorer.model.config, scorer.checkpoint.system_message, trained, run.output, echo)
     _write_records(run.output, folders, card(critic.title, identity, outcome), identity, outcome)
     for folder in folders:
         echo(f"written        {folder}")
@@ -102,7 +102,6 @@ def _check_accelerator() -> None:
     import torch
 
     # The Trainer would not refuse: every process would silently keep the whole model.
-
     if not torch.accelerator.is_available():
         raise ConfigError("--fsdp divides the model over GPUs, and there is none here; leave it out")
 
@@ -176,7 +175,7 @@ def _train(
     adapted = with_adapters(model, recipe.lora_rank) if recipe.lora_rank else None
     layer = type(model.get_decoder().layers[0]).__name__ if run.fsdp else None
     args = training_arguments(recipe, data.plan, run, _processes(), layer)
-    wrapped = LabelModel(model, scorer.image_token_id, (data.encoder.plus, data.encoder.minus))
+    wrapped = LabelModel(model, scorer.checkpoint.image_token_id, (data.encoder.plus, data.encoder.minus))
     trainer = LabelTrainer(wrapped, args, data, watched, recipe.threshold)
     start = last_checkpoint(Path(args.output_dir)) if run.resume else None
     trainer.train(resume_from_checkpoint=str(start) if start else None)

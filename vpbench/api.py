@@ -1,0 +1,198 @@
+"""What a notebook calls, as `vpbench.run`, `vpbench.load_results` and `vpbench.compare`; the commands call it too.
+
+Nothing is printed unless a function to print with is given.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypedDict, Unpack, get_args, get_origin, get_type_hints
+
+from vpbench.endpoint.budget import budget
+from vpbench.errors import ConfigError
+from vpbench.progress import Echo, Progress, no_bar, silent
+from vpbench.prompts import PromptStyle
+from vpbench.records import GradingMode, Selection
+from vpbench.report.best_of_n import best_of_n_result
+from vpbench.report.compare import Comparison
+from vpbench.report.compare import compare as compare_results
+from vpbench.report.frames import Results
+from vpbench.report.frames import load_results as read_results
+from vpbench.report.result import BestOfNResult, StepResult
+from vpbench.report.step_result import step_result
+from vpbench.report.stored import StoredResult
+from vpbench.report.summary import summary
+from vpbench.report.units import Units
+from vpbench.report.write import write_result
+from vpbench.run.prepared import Prepared, PreparedSteps, Scored
+from vpbench.run.study import Study, run_study, study_of
+
+
+class RunOptions(TypedDict, total=False):
+    """The options of `vpbench run`, with its names and defaults, which None stands for too.
+
+    `vpbench run --help` says what they are.
+    """
+
+    critic_model: str | None
+    critic_args: Mapping[str, object]
+    released_tokenization: bool
+    pool: str | Path | None
+    policy: str | None
+    policy_args: Mapping[str, object]
+    samples: int | None
+    temperature: float
+    top_p: float
+    max_tokens: int
+    first_greedy: bool
+    prompt: PromptStyle
+    scores: str | Path | None
+    data: str | Path | None
+    grading: GradingMode
+    judge: str | None
+    judge_args: Mapping[str, object]
+    trust_verdicts: bool
+    selection: Selection | None
+    estimator: Literal["expected", "prefix"]
+    aggregate: str
+    link: Literal["sigmoid"] | None
+    n: int | Iterable[int] | None
+    threshold: float | None
+    limit: int | None
+    seed: int
+    resamples: int
+    max_error_rate: float
+    max_cost: float | None
+    max_total_tokens: int | None
+    output: str | Path
+    nano: bool
+
+
+_PATHS = ("pool", "scores", "data", "output")
+_SETTINGS = ("critic_args", "policy_args", "judge_args")
+_SPENDING = ("max_cost", "max_total_tokens")
+_BOUNDS: Mapping[str, tuple[float, float | None]] = {
+    "samples": (1, None),
+    "temperature": (0, None),
+    "top_p": (0, 1),
+    "max_tokens": (1, None),
+    "limit": (1, None),
+    "resamples": (100, None),
+    "max_error_rate": (0, 1),
+    "max_total_tokens": (1, None),
+}
+"""The least and the largest value of options that have one."""
+
+
+def run(
+    task: str | Path | Sequence[str | Path],
+    critic: str | Path | Sequence[str | Path] = (),
+    *,
+    progress: Progress = no_bar,
+    echo: Echo = silent,
+    warn: Echo = silent,
+    **options: Unpack[RunOptions],
+) -> list[StoredResult]:
+    """Run critics on tasks, as `vpbench run` does; one result per task and critic, each with its folder.
+
+    `task` and `critic` are a name or file, several, or "all". `progress` opens progress bars
+    (`vpbench.progress.bar` does), `echo` is given each result as text, and `warn` each failure. Raises TypeError for an
+    unknown option, and `VpbenchError` for the first failure, when what doesn't depend on it is finished.
+    """
+
+    def finish(prepared: Prepared | PreparedSteps, scored: Scored) -> StoredResult:
+        return _finish(prepared, scored, plan, echo)
+
+    plan = study(task, critic, options, echo)
+    with budget(options.get("max_cost"), options.get("max_total_tokens")):
+        return run_study(plan, finish, progress, echo, warn)
+
+
+def load_results(folder: str | Path) -> Results:
+    """The results in a run's folder, in a folder of results, or of one result, as pandas frames.
+
+    Raises `ConfigError` if there are none, or one that can't be read.
+    """
+    return read_results(Path(folder))
+
+
+def compare(first: str | Path | StoredResult, second: str | Path | StoredResult) -> Comparison:
+    """SECOND minus FIRST, paired over questions; each is a result or its folder.
+
+    Raises `ConfigError` if they aren't about the same questions of the same task.
+    """
+    one, two = (Path(given) if isinstance(given, str) else given for given in (first, second))
+    return compare_results(one, two)
+
+
+def study(
+    task: str | Path | Sequence[str | Path],
+    critic: str | Path | Sequence[str | Path],
+    options: Mapping[str, Any],
+    echo: Echo,
+) -> Study:
+    """What `run` does with these arguments. Raises TypeError, `ConfigError`."""
+    given = {name: value for name, value in options.items() if value is not None}
+    _check(given)
+    given = {name: value for name, value in given.items() if name not in _SPENDING}
+    if "n" in given:
+        given["ns"] = _ns(given.pop("n"))
+    given |= {name: Path(given[name]) for name in _PATHS if name in given}
+    given |= {
+        name: {setting: str(value) for setting, value in given[name].items()} for name in _SETTINGS if name in given
+    }
+    return study_of(_names(task), _names(critic), given, echo)
+
+
+def _finish(prepared: Prepared | PreparedSteps, scored: Scored, plan: Study, echo: Echo) -> StoredResult:
+    result: BestOfNResult | StepResult
+    units: Units | None = None
+    if isinstance(prepared, Prepared):
+        result, units = best_of_n_result(prepared, scored, plan.analysis)
+    else:
+        result = step_result(prepared, scored, plan.analysis)
+    folder = write_result(prepared, scored, plan.analysis, result, units)
+    echo(summary(result))
+    echo(f"written to {folder}")
+    return StoredResult(folder, result)
+
+
+def _names(given: str | Path | Sequence[str | Path]) -> list[str]:
+    if isinstance(given, str):
+        return [word for word in given.split(",") if word]
+    return [str(given)] if isinstance(given, Path) else [str(name) for name in given]
+
+
+def _ns(given: int | Iterable[int]) -> tuple[int, ...]:
+    ns = tuple(sorted({given} if isinstance(given, int) else set(given)))
+    if not ns or ns[0] < 1:
+        raise ConfigError(f"n: {given!r}; give whole numbers from 1, such as [1, 2, 4, 8]")
+    return ns
+
+
+def _check(options: Mapping[str, Any]) -> None:
+    """Raises TypeError for an unknown option, `ConfigError` for a value that the command line would refuse."""
+    hints = get_type_hints(RunOptions)
+    for name, value in options.items():
+        if name not in hints:
+            raise TypeError(f"vpbench.run has no option {name!r}{_meant(name, hints)}")
+        choices = _choices(hints[name])
+        if choices and value not in choices:
+            raise ConfigError(f"{name}: {value!r} is none of {', '.join(choices)}{_meant(value, choices)}")
+        least, largest = _BOUNDS.get(name, (None, None))
+        if (least is not None and value < least) or (largest is not None and value > largest):
+            limits = f"at least {least:g}" + ("" if largest is None else f" and at most {largest:g}")
+            raise ConfigError(f"{name}: {value!r} is out of range; give {limits}")
+
+
+def _choices(hint: Any) -> tuple[str, ...]:
+    """What a type hint, a Literal or that or None, allows; nothing for another."""
+    literals = [part for part in (hint, *get_args(hint)) if get_origin(part) is Literal]
+    return get_args(literals[0]) if literals else ()
+
+
+def _meant(name: object, names: Iterable[str]) -> str:
+    near = difflib.get_close_matches(str(name), list(names), n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else ""

@@ -1,0 +1,65 @@
+"""A checkpoint folder -> a text-only causal language model, for scoring as well as for sampling.
+
+Everything goes through transformers, as far as it is safe: weights in safetensors, no remote code, nothing missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vpbench.errors import CriticError
+from vpbench.models.checkpoint import bars_on_terminals_only, checkpoint_folder, read_json, weight_files
+from vpbench.models.device import torch_settings
+from vpbench.models.loaded import LoadedCheckpoint
+from vpbench.models.tokenizer import load_tokenizer
+
+
+def load_text_model(
+    model: str,
+    revision: str | None = None,
+    dtype: str = "auto",
+    device: str = "auto",
+    system_message: str | None = None,
+) -> LoadedCheckpoint:
+    """Load a causal language model; `system_message` None: none.
+
+    Raises `CriticError` if the checkpoint can't be used and `ConfigError` for an unknown dtype or device.
+    """
+    folder = checkpoint_folder(model, revision)
+    if "vision_config" in read_json(folder / "config.json"):
+        raise CriticError(f"{folder}: a checkpoint with a vision tower, only text-only ones can be used here")
+    weight_files(folder)
+    torch_dtype, torch_device = torch_settings(dtype, device)
+    tokenizer = load_tokenizer(folder, original=False)
+    loaded = _load(folder, torch_dtype).to(torch_device)
+    length = loaded.config.get_text_config().max_position_embeddings
+    return LoadedCheckpoint(loaded.requires_grad_(False).eval(), tokenizer, length, system_message or "")
+
+
+def _load(folder: Path, dtype: Any) -> Any:
+    from transformers import AutoModelForCausalLM
+
+    bars_on_terminals_only()
+    try:
+        model, report = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=dtype or "auto",
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+    except Exception as error:  # transformers raises many kinds for what a folder may lack
+        raise CriticError(f"{folder}: transformers can't load the checkpoint ({error}); fetch it again") from error
+    refuse_differences(folder, report, "is this a causal language model?")
+    return model
+
+
+def refuse_differences(folder: Path, report: Mapping[str, Any], advice: str) -> None:
+    """Raise `CriticError` where transformers' loading report tells of weights missing, left over or of other shapes."""
+    for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+        if report.get(kind):
+            names = ", ".join(sorted(map(str, report[kind]))[:5])
+            raise CriticError(f"{folder}: {kind.replace('_', ' ')} such as {names}; {advice}")

@@ -1,0 +1,101 @@
+"""A result as JSON, and back: the file's keys are the attributes of the dataclasses in `vpbench.report.result`."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import types
+from collections.abc import Mapping, Sequence
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from vpbench.errors import ConfigError
+from vpbench.report.result import GAINS, BestOfNResult, Gain, MeasurePoint, Point, Result, StepResult
+from vpbench.report.units import CURVES
+
+_LAST = ("errors", "notes", "steps_per_response", "diagnosis", "provenance")
+"""The keys that follow those of the kind of result, in order."""
+_HELD_OUT = "held_out_threshold"
+
+
+def as_json(result: Result) -> dict[str, Any]:
+    """The content of `result.json`; what a result may be without isn't in it as null."""
+    content = dataclasses.asdict(result)
+    content |= {name: content.pop(name) for name in _LAST}
+    optional = [(content, name) for name in ("judge", "link", "steps_per_response")]
+    for part, name in (*optional, (content.get("step_f1", {}), _HELD_OUT)):
+        if part.get(name, ...) is None:
+            del part[name]
+    return content
+
+
+def from_json(content: Mapping[str, Any], where: object) -> BestOfNResult | StepResult:
+    """The result of a file's content. Raises `ConfigError` naming the file, `where`, and the key that is wrong."""
+    if "curves" not in content:
+        steps: StepResult = _record(StepResult, content, str(where), "")
+        return steps
+    result: BestOfNResult = _record(BestOfNResult, content, str(where), "")
+    _check_ns(result, where)
+    return result
+
+
+def _check_ns(result: BestOfNResult, where: object) -> None:
+    """Raises `ConfigError` unless every curve, gain and measure has a point for every N, as readers rely on."""
+    points: dict[str, Sequence[Point | Gain | MeasurePoint]] = {
+        **{f"curves.{name}": result.curves.get(name, ()) for name in CURVES},
+        **{f"gains.{name}": result.gains.get(name, ()) for name in GAINS},
+        **{f"measures[{number}].points": measure.points for number, measure in enumerate(result.measures)},
+    }
+    ns = [point.n for point in points["curves.critic"]]
+    for key, given in points.items():
+        if not ns or [point.n for point in given] != ns:
+            raise ConfigError(f"{where}: key {key!r} hasn't a point for every N; run it again")
+
+
+@functools.cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def _record(kind: type, value: Any, where: str, key: str) -> Any:
+    if not isinstance(value, Mapping):
+        raise _wrong(value, "an object", where, key)
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    for name in value:
+        if name not in fields:
+            raise ConfigError(f"{where}: unknown key {_inner(key, name)!r}; a newer vpbench may read it")
+    for name, field in fields.items():
+        if name not in value and dataclasses.MISSING is field.default:
+            raise ConfigError(f"{where}: key {_inner(key, name)!r} is missing; run it again")
+    return kind(**{name: _decoded(_hints(kind)[name], part, where, _inner(key, name)) for name, part in value.items()})
+
+
+def _decoded(hint: Any, value: Any, where: str, key: str) -> Any:
+    """The JSON value as what the type hint says. Values are kept as they are: no number is converted."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return value
+    if origin in (Union, types.UnionType):
+        rest = next(kind for kind in inner if kind is not type(None))
+        return None if value is None else _decoded(rest, value, where, key)
+    if dataclasses.is_dataclass(hint):
+        return _record(hint, value, where, key)  # type: ignore[arg-type]
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise _wrong(value, "a list", where, key)
+        return tuple(_decoded(inner[0], item, where, f"{key}[{number}]") for number, item in enumerate(value))
+    if origin is Mapping:
+        if not isinstance(value, dict):
+            raise _wrong(value, "an object", where, key)
+        return {name: _decoded(inner[1], item, where, _inner(key, name)) for name, item in value.items()}
+    # a whole number stands for a float, but true and false, which Python takes for numbers, stand for themselves only
+    if isinstance(value, bool) != (hint is bool) or not isinstance(value, (int, float) if hint is float else hint):
+        raise _wrong(value, f"a value of type {hint.__name__}", where, key)
+    return value
+
+
+def _inner(key: str, name: str) -> str:
+    return f"{key}.{name}" if key else name
+
+
+def _wrong(value: Any, expected: str, where: str, key: str) -> ConfigError:
+    return ConfigError(f"{where}: key {key or 'of the whole'!r} is {value!r:.60}, expected {expected}; run it again")

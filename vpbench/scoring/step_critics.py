@@ -1,0 +1,72 @@
+"""The kinds of critics with a scoring checkpoint: by step, by step without images, by response.
+
+A critic's file is a fact sheet on top of one of these: it names the critic, its prompt format and its threshold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from vpbench.errors import ConfigError
+from vpbench.records import Candidate, Score
+from vpbench.scoring.critic import CheckpointCritic
+from vpbench.scoring.load import load_text_scorer
+from vpbench.scoring.splitting import splitter
+from vpbench.scoring.step_scorer import StepScorer, StepScores
+
+
+@dataclass(frozen=True)
+class StepCritic(CheckpointCritic):
+    """Scores every step; the score of a response is the mean over its steps.
+
+    A response is split by the rule that `splitter` names and merged to at most `max_steps` steps; steps that the data
+    gives are taken as they are.
+    """
+
+    max_steps: int = 12
+    splitter: str = "released"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        splitter(self.splitter)
+        if self.max_steps < 1:
+            raise ConfigError(f"{self.name}: max_steps is {self.max_steps}; give at least 1")
+
+    def steps(self, candidate: Candidate) -> tuple[str, ...]:
+        """The candidate's steps as given, else its split response."""
+        if candidate.steps is not None:
+            return candidate.steps
+        return splitter(self.splitter)(candidate.response, self.max_steps)
+
+    def verdict(self, scores: StepScores) -> Score:
+        """The mean, and the scores of the steps."""
+        return Score(scores.mean, scores.scores)
+
+
+@dataclass(frozen=True)
+class ResponseCritic(CheckpointCritic):
+    """Scores the response as one step; where the data gives steps alone, they are joined by blank lines."""
+
+    def steps(self, candidate: Candidate) -> tuple[str, ...]:
+        """The whole response."""
+        return (candidate.response or "\n\n".join(candidate.steps or ()).strip(),)
+
+    def verdict(self, scores: StepScores) -> Score:
+        """The response's score; its steps have none."""
+        return Score(scores.mean)
+
+
+@dataclass(frozen=True)
+class TextStepCritic(StepCritic):
+    """Scores every step by a text-only causal language model; images are left out."""
+
+    needs_images: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.backend != "transformers":
+            raise ConfigError(f"{self.name}: backend {self.backend!r} takes no text-only checkpoints; use transformers")
+
+    def _load(self, folder: str) -> StepScorer:
+        return load_text_scorer(folder, None, self.dtype, self.device, self.system_message)
