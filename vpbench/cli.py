@@ -51,26 +51,36 @@ def _settings(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> 
     return {name.strip(): text for name, _sign, text in pairs}
 
 
-def _verbose(_: click.Context, __: click.Parameter, value: bool) -> None:
-    if value:
-        logging.basicConfig(format="%(message)s")
-        logging.getLogger("vpbench").setLevel(logging.DEBUG)
+def _show(level: int) -> Callable[[click.Context, click.Parameter, bool], None]:
+    def callback(_: click.Context, __: click.Parameter, value: bool) -> None:
+        if value:
+            logging.getLogger("vpbench").setLevel(level)
+
+    return callback
 
 
 class _Command(click.Command):
-    """A command with `-v`."""
+    """A command with `-q` and `-v`."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
-        option = click.Option(
-            ["-v", "--verbose"],
-            is_flag=True,
-            expose_value=False,
-            callback=_verbose,
-            envvar="VPBENCH_VERBOSE",
-            help="Show the tracebacks of failures.",
-        )
-        self.params.append(option)
+        shared: dict[str, Any] = {"is_flag": True, "expose_value": False}
+        self.params += [
+            click.Option(
+                ["-q", "--quiet"],
+                callback=_show(logging.WARNING),
+                envvar="VPBENCH_QUIET",
+                help="Show no progress.",
+                **shared,
+            ),
+            click.Option(
+                ["-v", "--verbose"],
+                callback=_show(logging.DEBUG),
+                envvar="VPBENCH_VERBOSE",
+                help="Show the tracebacks of failures.",
+                **shared,
+            ),
+        ]
 
 
 class _Group(click.Group):
@@ -96,6 +106,8 @@ class _Group(click.Group):
 @click.version_option(__version__, prog_name="vpbench")
 def main() -> None:
     """Measure critics of multimodal reasoning: step detection, and what Best-of-N gains by them."""
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("vpbench").setLevel(logging.INFO)
 
 
 _path = click.Path(path_type=Path)
