@@ -66,14 +66,15 @@ class ScoreStage:
             if owed:
                 with Boundary(f"critic {self.critic.name!r}: prepare"):
                     (self.make_ready or self.critic.prepare)()
-                self._score(items, store, allowance, title)
+                self._score(items, store, KeptNotes(folder), allowance, title)
             return {row_key: SCORES.from_row(store.rows[row_key]) for row_key in keys}
 
-    def _score(self, items: Sequence[Item], store: RowStore, allowance: Allowance, title: str) -> None:
+    def _score(
+        self, items: Sequence[Item], store: RowStore, notes: KeptNotes, allowance: Allowance, title: str
+    ) -> None:
         """Score the owed rows and keep them."""
         with self.progress(title, sum(len(rows) for _, rows in items)) as bar:
             uncounted: list[RowKey] = []
-            notes = KeptNotes(folder)
             results = self.executor.run(partial(score_items, self.critic), items)
             for number, (position, scores) in enumerate(results, 1):
                 rows = items[position][1]
