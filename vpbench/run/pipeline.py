@@ -26,6 +26,7 @@ from vpbench.run.candidates import CandidatePlan, plan, size_notes
 from vpbench.run.critics import critic_key
 from vpbench.run.grade import GradeStage, given_verdicts
 from vpbench.run.judge import Judge, JudgeStage, judge_facts, judge_notes, rows_to_judge
+from vpbench.run.kept_notes import KeptNotes
 from vpbench.run.models import Models
 from vpbench.run.prepared import Common, Prepared, PreparedSteps, Scored
 from vpbench.run.request import Request
@@ -93,7 +94,8 @@ def _verdicts(
     grading = GradeStage(task, request.grading, progress, request.max_error_rate, stage)
     verdicts = grading.verdicts(folder, grade_key, questions, rows)
     facts = judge_facts(judge, before, len(asked)) if judge else None
-    return verdicts, facts, judge_notes(asked, verdicts, judge)
+    notes = judge_notes(asked, verdicts, judge) + (KeptNotes(stage.folder).texts if stage else [])
+    return verdicts, facts, notes
 
 
 def prepare_steps(plugin: Plugin[BaseTask], request: Request) -> PreparedSteps:
@@ -154,6 +156,7 @@ def score(
         key=key,
         seconds=seconds,
         usage=used,
+        notes=KeptNotes(folder).texts,
     )
 
 
