@@ -34,7 +34,7 @@ def sample_all(
         if dry_run:
             continue
         candidates = draw(planned, options["max_error_rate"], bar)
-        for note in sample_notes(candidates):
+        for note in sample_notes(planned, candidates):
             echo(f"note      {note}")
         for name, value in planned.used().items():
             echo(f"used      {value:g} {name}")

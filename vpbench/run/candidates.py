@@ -95,7 +95,7 @@ def _drawn(planned: SamplePlan, request: Request, progress: Progress, load_s: fl
     pool = sampled_pool(planned, candidates)
     total = len(questions.questions) if request.nano else task.source.rows
     notes = size_notes(task.source, len(pool.rows), total, request.nano)
-    notes += sample_notes(candidates) + _empty_notes(pool.rows)
+    notes += sample_notes(planned, candidates) + _empty_notes(pool.rows)
     seconds = {"load": load_s, "draw": time.perf_counter() - started}
     return CandidatePlan(task, questions, pool, pool.rows, total, notes, seconds, planned.facts())
 

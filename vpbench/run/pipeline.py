@@ -27,6 +27,7 @@ from vpbench.run.critics import critic_key
 from vpbench.run.given import rows_given
 from vpbench.run.grade import GradeStage, given_verdicts
 from vpbench.run.judge import Judge, JudgeStage, judge_facts, judge_notes, rows_to_judge
+from vpbench.run.kept_notes import KeptNotes
 from vpbench.run.models import Models
 from vpbench.run.prepared import Common, Prepared, PreparedSteps, Scored
 from vpbench.run.request import Request
@@ -94,7 +95,8 @@ def _verdicts(
     grading = GradeStage(task, request.grading, progress, request.max_error_rate, stage)
     verdicts = grading.verdicts(folder, grade_key, questions, rows)
     facts = judge_facts(judge, before, len(asked)) if judge else None
-    return verdicts, facts, judge_notes(asked, verdicts, judge)
+    notes = judge_notes(asked, verdicts, judge) + (KeptNotes(stage.folder).texts if stage else [])
+    return verdicts, facts, notes
 
 
 def prepare_steps(plugin: Plugin[BaseTask], request: Request) -> PreparedSteps:
@@ -155,6 +157,7 @@ def score(
         key=key,
         seconds=seconds,
         usage=used,
+        notes=KeptNotes(folder).texts,
     )
 
 
