@@ -128,7 +128,8 @@ def _decoded(hint: Any, value: Any, where: str, key: str) -> Any:
         raise _wrong(value, f"a value of type {hint.__name__}", where, key)
     if hint is float and not abs(value) <= sys.float_info.max:
         raise _wrong(value, "a finite number", where, key)
-    return value
+    # half of a surrogate pair, which a policy's name may bring, can't be in a frame or a file
+    return value.encode("utf-8", "replace").decode() if hint is str else value
 
 
 def _inner(key: str, name: str) -> str:
