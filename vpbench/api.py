@@ -121,13 +121,16 @@ def load_results(folder: str | Path) -> Results:
     return read_results(Path(folder))
 
 
-def compare(first: str | Path | StoredResult, second: str | Path | StoredResult) -> Comparison:
+def compare(
+    first: str | Path | StoredResult, second: str | Path | StoredResult, smallest_loss: float = 0.0
+) -> Comparison:
     """SECOND minus FIRST, paired over questions; each is a result or its folder.
 
-    Raises `ConfigError` if they aren't about the same questions of the same task.
+    A loss smaller than `smallest_loss`, a fraction of 1, doesn't make `Comparison.regressed`. Raises `ConfigError` if
+    they aren't about the same questions of the same task, or one is damaged.
     """
     one, two = (Path(given) if isinstance(given, str) else given for given in (first, second))
-    return compare_results(one, two)
+    return compare_results(one, two, smallest_loss)
 
 
 def study(
@@ -156,10 +159,10 @@ def _finish(prepared: Prepared | PreparedSteps, scored: Scored, plan: Study, ech
         result, units = best_of_n_result(prepared, scored, plan.analysis)
     else:
         result = step_result(prepared, scored, plan.analysis)
-    folder = write_result(prepared, scored, plan.analysis, result, units)
+    stored = write_result(prepared, scored, plan.analysis, result, units)
     echo(summary(result))
-    echo(f"written to {folder}")
-    return StoredResult(folder, result)
+    echo(f"written to {stored.folder}")
+    return stored
 
 
 def _names(given: str | Path | Sequence[str | Path]) -> list[str]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
+from vpbench.records import Selection
 from vpbench.stats.calibration import Ranking, Reliability
 from vpbench.stats.step_breakdown import BinF1, FirstErrorAccuracy
 from vpbench.stats.step_controls import StepControl
@@ -188,7 +189,11 @@ class Provenance:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What every result has. `errors` counts rows by reason; `diagnosis` says in words what stands out."""
+    """What every result has. `errors` counts rows by reason; `diagnosis` says in words what stands out.
+
+    `files` holds the SHA-256 of the Parquet files by name; None in memory before they are written, and in files of
+    earlier versions.
+    """
 
     schema_version: int = SCHEMA_VERSION
     task: str
@@ -206,6 +211,7 @@ class Result:
     steps_per_response: StepsPerResponse | None = None
     diagnosis: tuple[str, ...]
     provenance: Provenance
+    files: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,12 +222,12 @@ class BestOfNResult(Result):
     asked. `units` counts what the metric does: questions, or groups of them.
     """
 
-    grading: str
+    grading: Literal["robust", "official", "given"]
     judge: str | None = None
-    selection: str
-    estimator: str
+    selection: Selection
+    estimator: Literal["expected", "prefix"]
     aggregate: str
-    link: str | None = None
+    link: Literal["sigmoid"] | None = None
     units: int
     curves: Mapping[str, tuple[Point, ...]]
     gains: Mapping[str, tuple[Gain, ...]]

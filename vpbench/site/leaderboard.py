@@ -97,6 +97,7 @@ def _plot(entries: Sequence[Entry], site: Path) -> dict[str, str]:
 def _rank(stored: StoredResult) -> tuple[bool, str, str, float]:
     """Complete results first; those on one pool and grading stay together, as only they can be compared."""
     result = stored.result
+    grading: str
     if isinstance(result, BestOfNResult):
         grading, headline = result.grading, result.curves["critic"][-1].value
     else:
