@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from io import BytesIO
 from typing import Any, ClassVar
 from unittest.mock import patch
@@ -28,6 +28,7 @@ from vpbench.models.tokenizer import TransformersTokenizer
 from vpbench.plugins import critic_settings
 from vpbench.scoring import StepFormat, StepScorer, splitter
 from vpbench.scoring.label_logits import StepPrompt
+from vpbench.settings import ADDED_LATER
 
 SPECIAL = ("<|im_start|>", "<|im_end|>", "<img>", "</img>", "<IMG_CONTEXT>", "<prm>")
 LABELS = (" ки", " +", " -", "Yes", "No")
@@ -175,7 +176,10 @@ def record(cls: type[Any]) -> dict[str, Any]:
     steps = []
     if hasattr(critics[0], "splitter"):
         steps = [splitter(critics[0].splitter)(response, critics[0].max_steps) for response in RESPONSES]
-    return {"prompts": list(SENT), "scores": scores, "steps": steps, "settings": critic_settings(cls)}
+    # One that came later and is off by default is as if it weren't there: it doesn't enter the key of scores either.
+    later = {field.name for field in fields(cls) if field.metadata == ADDED_LATER}
+    settings = {name: value for name, value in critic_settings(cls).items() if value is not False or name not in later}
+    return {"prompts": list(SENT), "scores": scores, "steps": steps, "settings": settings}
 
 
 def _rounded(value: float | None) -> float | None:

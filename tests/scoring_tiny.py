@@ -1,4 +1,4 @@
-"""Tiny random checkpoints for the scoring tests, written in the released layout by code of their own."""
+"""Tiny random checkpoints for the tests, those in the released layout written by code of their own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ from transformers import (
     InternVLForConditionalGeneration,
     InternVLVisionConfig,
     LlamaConfig,
+    MistralConfig,
+    MistralForCausalLM,
+    PreTrainedTokenizerFast,
     Qwen2Config,
+    Qwen2ForCausalLM,
+    Qwen2Tokenizer,
 )
 
 SPECIAL = ("<|im_start|>", "<|im_end|>", "<img>", "</img>", "<IMG_CONTEXT>")
@@ -22,6 +27,10 @@ RENAMED = ("\u2603", "\u2604")
 SIDE, PATCH, TOKENS_PER_TILE = 56, 14, 4
 HEADS, KV_HEADS, HIDDEN = 6, 2, 24
 BYTES = [*range(33, 127), *range(161, 173), *range(174, 256)]
+TEMPLATE = (
+    "{% for m in messages %}[{{ m['role'] }}]{{ m['content'] }}{% if not loop.last %} | {% endif %}{% endfor %}"
+    "{% if add_generation_prompt %} | [assistant]{% endif %}"
+)
 
 
 def write_bpe(folder: Path, extra: tuple[str, ...] = ()) -> int:
@@ -224,3 +233,57 @@ def write_original(
         save_file({name: weights[name] for name in weights if weight_map[name] == file}, folder / file)
     folder.joinpath("model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
     return model
+
+
+def write_native(folder: Path, tied: bool) -> Any:
+    """A random checkpoint in transformers' layout, whose configuration doesn't say whether it is tied."""
+    vocabulary = write_bpe(folder)
+    model = native_model("qwen2", vocabulary)
+    if tied:
+        model.config.tie_word_embeddings = True
+        model.lm_head.weight = model.get_input_embeddings().weight
+    model.save_pretrained(folder)
+    config = json.loads((folder / "config.json").read_text())
+    config.pop("tie_word_embeddings", None)
+    (folder / "config.json").write_text(json.dumps(config))
+    return model
+
+
+def write_text_model(folder: Path, kind: str) -> Any:
+    """A random causal language model with a chat template."""
+    vocabulary = write_bpe(folder)
+    bpe = Qwen2Tokenizer.from_pretrained(folder)
+    special = {"additional_special_tokens": list(SPECIAL), "chat_template": TEMPLATE}
+    PreTrainedTokenizerFast(tokenizer_object=bpe.backend_tokenizer, **special).save_pretrained(folder)
+    sizes = {
+        "vocab_size": vocabulary,
+        "hidden_size": 24,
+        "intermediate_size": 40,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 6,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 128,
+    }
+    torch.manual_seed(2)
+    model: Any
+    if kind == "mistral":
+        model = MistralForCausalLM(MistralConfig(**sizes, head_dim=4, eos_token_id=257))
+    else:
+        model = Qwen2ForCausalLM(Qwen2Config(**sizes, eos_token_id=257))
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    model.save_pretrained(folder)
+    return model.eval()
+
+
+def logits(model: Any) -> torch.Tensor:
+    """All logits for a fixed picture and text."""
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randn(2, 3, SIDE, SIDE, generator=generator)
+    with torch.inference_mode():
+        features = model.get_image_features(pixels, return_dict=True).pooler_output
+        ids = torch.arange(40)[None]
+        embeddings = model.get_input_embeddings()(ids)
+        embeddings[0, 3:11] = features.flatten(0, 1)
+        result: torch.Tensor = model(inputs_embeds=embeddings).logits
+    return result

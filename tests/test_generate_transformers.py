@@ -11,14 +11,10 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
-from scoring_tiny import SPECIAL, TOKENS_PER_TILE, native_model, write_bpe, write_original
+from scoring_tiny import SPECIAL, TEMPLATE, TOKENS_PER_TILE, native_model, write_bpe, write_original, write_text_model
 from transformers import (
-    MistralConfig,
-    MistralForCausalLM,
-    PreTrainedTokenizerFast,
     Qwen2Config,
     Qwen2ForCausalLM,
-    Qwen2Tokenizer,
 )
 
 from vpbench.errors import ConfigError
@@ -29,10 +25,6 @@ from vpbench.models.tiles import pixel_values
 from vpbench.records import ImageRef
 
 GREEDY = Sampling(temperature=0.0, max_tokens=12)
-TEMPLATE = (
-    "{% for m in messages %}[{{ m['role'] }}]{{ m['content'] }}{% if not loop.last %} | {% endif %}{% endfor %}"
-    "{% if add_generation_prompt %} | [assistant]{% endif %}"
-)
 
 
 def picture(shade: int) -> tuple[Image.Image, ImageRef]:
@@ -49,32 +41,6 @@ def write_native(folder: Path, template: str | None = None) -> Any:
         settings = json.loads((folder / "tokenizer_config.json").read_text())
         (folder / "tokenizer_config.json").write_text(json.dumps({**settings, "chat_template": template}))
     return model
-
-
-def write_text_model(folder: Path, kind: str) -> Any:
-    vocabulary = write_bpe(folder)
-    bpe = Qwen2Tokenizer.from_pretrained(folder)
-    special = {"additional_special_tokens": list(SPECIAL), "chat_template": TEMPLATE}
-    PreTrainedTokenizerFast(tokenizer_object=bpe.backend_tokenizer, **special).save_pretrained(folder)
-    sizes = {
-        "vocab_size": vocabulary,
-        "hidden_size": 24,
-        "intermediate_size": 40,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 6,
-        "num_key_value_heads": 2,
-        "max_position_embeddings": 128,
-    }
-    torch.manual_seed(2)
-    model: Any
-    if kind == "mistral":
-        model = MistralForCausalLM(MistralConfig(**sizes, head_dim=4, eos_token_id=257))
-    else:
-        model = Qwen2ForCausalLM(Qwen2Config(**sizes, eos_token_id=257))
-    for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, std=0.5)
-    model.save_pretrained(folder)
-    return model.eval()
 
 
 def plain_greedy(model: Any, ids: list[int], banned: list[int], stops: list[int], **inputs: Any) -> list[int]:

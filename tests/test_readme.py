@@ -31,7 +31,9 @@ def test_the_example_task_and_critic_run(tmp_path: Path, monkeypatch: pytest.Mon
         )
         assert done.exit_code == 0, done.output
         result = json.loads(next(Path(grading, "results").glob("*/result.json")).read_text())
-        assert result["curves"]["critic"][-1] == {"n": 2, "value": value, "low": value, "high": value}
+        last = result["curves"]["critic"][-1]
+        assert (last["n"], last["value"]) == (2, value)
+        assert last["low"] <= value <= last["high"] and last["high"] - last["low"] > 0.5, "one question"
 
 
 def test_the_printed_result_is_what_the_demo_prints(tmp_path: Path) -> None:

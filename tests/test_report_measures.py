@@ -130,11 +130,15 @@ def test_a_single_group_has_no_interval(measures: dict[Any, dict[str, Any]]) -> 
 
 
 def test_intervals_are_those_of_resampled_groups(measures: dict[Any, dict[str, Any]]) -> None:
-    """All 27 resamples of three groups, against the drawn ones."""
-    values = {"accuracy": np.array([0, 2, 1]) / 2, "both_right": np.array([0, 1, 0])}
-    drawn = {name: [value[list(picks)].mean() for picks in np.ndindex(3, 3, 3)] for name, value in values.items()}
-    pairs = zip(drawn["both_right"], drawn["accuracy"], strict=True)
-    drawn["share_of_pairs"] = [both / some if some else 0.0 for both, some in pairs]
+    """All 3,125 resamples of three groups and two pseudo-units, against the drawn ones."""
+    values = {"accuracy": np.array([0, 2, 1, 2, 0]) / 2, "both_right": np.array([0, 1, 0, 1, 0])}
+    # The ratio's pseudo-units are those of ratio 1 and 0, over the mean of the accuracies that aren't 0.
+    parts = {"above": np.array([0, 1, 0, 1, 0]), "below": np.array([0, 2, 1, 2, 2]) / 2}
+    drawn, of_ratio = (
+        {name: [value[list(picks)].mean() for picks in np.ndindex(5, 5, 5, 5, 5)] for name, value in table.items()}
+        for table in (values, parts)
+    )
+    drawn["share_of_pairs"] = [a / b if b else 0.0 for a, b in zip(*of_ratio.values(), strict=True)]
     for name, figures in drawn.items():
         last = measures[name, None, None]["points"][1]
         exact = np.quantile(figures, [0.025, 0.975], method="inverted_cdf")
@@ -150,8 +154,12 @@ def test_unweighted_means_are_those_of_the_plain_bootstrap() -> None:
     assert np.quantile(means[:, 0], [0.025, 0.975], axis=0) == pytest.approx(np.array([low, high]))
     first = means[:, 1]
     held = ~np.isnan(first[:, 0])
-    assert 0.2 < 1 - held.mean() < 0.45, "(3/4)^4 of the resamples leave the only cluster with weight out"
-    assert first[held] == pytest.approx(np.broadcast_to(matrix[:3].mean(axis=0), first[held].shape))
+    assert 0 < 1 - held.mean() < 0.05, (
+        "(3/6)^6 of the resamples leave out the only cluster with weight and its pseudo-units"
+    )
+    assert first[held].min() == 0 and first[held].max() == 1
+    single = np.isclose(first[held], matrix[:3].mean(axis=0)).all(axis=1)
+    assert 0.05 < single.mean() < 0.3
 
 
 def test_labels_in_order_and_questions_without_any() -> None:

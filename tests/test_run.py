@@ -84,6 +84,7 @@ def test_a_pool_that_carries_its_questions_needs_no_data(tmp_path: Path) -> None
     assert result["notes"] == [
         "a subset: 2 of the 1000 rows of AI4Math/MathVista testmini",
         f"1 responses are empty, the first at {pool} line 1, candidate 2; they count as wrong and give no vote",
+        "2 units: too few to tell critics apart; p by t-test, intervals are rough",
     ]
 
 

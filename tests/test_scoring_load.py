@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
-from scoring_tiny import SIDE, native_model, original_config, write_bpe, write_original
+from scoring_tiny import SIDE, logits, original_config, write_native, write_original
 
 from vpbench.errors import ConfigError, CriticError
 from vpbench.scoring import load_step_scorer
@@ -22,19 +22,6 @@ KINDS = ("qwen2", "internlm2")
 
 def load(folder: Path, **settings: Any) -> StepScorer:
     return load_step_scorer(str(folder), **{"dtype": "float32", "device": "cpu", **settings})
-
-
-def logits(model: Any) -> torch.Tensor:
-    """All logits for a fixed picture and text."""
-    generator = torch.Generator().manual_seed(0)
-    pixels = torch.randn(2, 3, SIDE, SIDE, generator=generator)
-    with torch.inference_mode():
-        features = model.get_image_features(pixels, return_dict=True).pooler_output
-        ids = torch.arange(40)[None]
-        embeddings = model.get_input_embeddings()(ids)
-        embeddings[0, 3:11] = features.flatten(0, 1)
-        result: torch.Tensor = model(inputs_embeds=embeddings).logits
-    return result
 
 
 @pytest.mark.parametrize("parts", [1, 3])
@@ -84,24 +71,11 @@ def test_stored_dtype_is_kept_and_rotary_frequencies_stay_float32(tmp_path: Path
     assert {parameter.dtype for parameter in load(tmp_path).model.parameters()} == {torch.float32}
 
 
-def write_native(folder: Path, tied: bool) -> Any:
-    vocabulary = write_bpe(folder)
-    model = native_model("qwen2", vocabulary)
-    if tied:
-        model.config.tie_word_embeddings = True
-        model.lm_head.weight = model.get_input_embeddings().weight
-    model.save_pretrained(folder)
-    config = json.loads((folder / "config.json").read_text())
-    config.pop("tie_word_embeddings", None)
-    (folder / "config.json").write_text(json.dumps(config))
-    return model
-
-
 def test_a_truncated_native_checkpoint(tmp_path: Path) -> None:
     write_native(tmp_path, tied=False)
     path = tmp_path / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(CriticError, match="transformers can't load the checkpoint"):
+    with pytest.raises(CriticError, match="not a readable safetensors file"):
         load(tmp_path)
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -90,9 +93,82 @@ def test_a_part_deleted_by_hand_never_makes_another_be_overwritten(tmp_path: Pat
         assert set(store.rows) == {("q", 1), ("q", 2)}
 
 
-def test_two_writers_of_one_folder_are_refused(tmp_path: Path) -> None:
-    with scores(tmp_path), pytest.raises(ConfigError, match="another run"):
-        scores(tmp_path)
+HOLDER = """
+import sys
+from pathlib import Path
+from vpbench.store import RowStore
+with RowStore(Path(sys.argv[1]), "scores", {"task": "t", "pool": "p"}) as store:
+    row = {"value": 0.5, "steps": None, "reason": None, "retry": False, "content": "c1"}
+    store.append(("q", 0), row)
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_second_writer_says_so_once_waits_and_then_has_the_rows_of_the_first(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [sys.executable, "-c", HOLDER, str(tmp_path)]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as first:
+        assert first.stdin is not None and first.stdout is not None
+        assert first.stdout.readline() == b"held\n"
+        rows: list[object] = []
+        second = threading.Thread(target=lambda: rows.extend(_rows(tmp_path)))
+        second.start()
+        said = ""
+        while second.is_alive() and "\n" not in said:
+            said += capfd.readouterr().err
+        assert said == f"waiting for another run that writes {tmp_path}\n"
+        assert not rows
+        first.stdin.close()
+        second.join()
+    assert rows == [("q", 0)]
+    assert capfd.readouterr().err == ""
+
+
+def _rows(folder: Path) -> list[object]:
+    with scores(folder) as store:
+        return list(store.rows)
+
+
+@pytest.mark.parametrize(
+    ("key", "row"),
+    [
+        (("q\ud800", 0), ROW),
+        (("q", 2**63), ROW),
+        (("q", True), ROW),
+        (("q", 0), {**ROW, "value": "high"}),
+        (("q", 0), {**ROW, "value": True}),
+        (("q", 0), {**ROW, "steps": (0.1, "x")}),
+        (("q", 0), {**ROW, "retry": 1}),
+        (("q", 0), {**ROW, "reason": 5}),
+    ],
+)
+def test_a_row_that_could_never_be_sealed_is_refused_before_it_is_kept(tmp_path: Path, key: Any, row: Any) -> None:
+    with pytest.raises(DataError, match="candidate .*: can't be kept in "), scores(tmp_path) as store:
+        store.append(("a", 0), ROW)
+        store.append(key, row)
+    with scores(tmp_path) as store:
+        assert list(store.rows) == [("a", 0)]
+
+
+def test_a_journal_without_checksums_is_read(tmp_path: Path) -> None:
+    with scores(tmp_path):
+        pass
+    line = {"question_id": "q", "index": 3, **ROW}
+    (tmp_path / "journal.jsonl").write_text(json.dumps(line) + "\n")
+    with scores(tmp_path) as store:
+        assert store.rows == {("q", 3): {**ROW, "steps": [0.1, 0.30000000000000004]}}
+
+
+def test_an_infinite_or_undefined_score_is_kept_as_it_is(tmp_path: Path) -> None:
+    for _ in range(2):
+        with pytest.raises(RuntimeError), scores(tmp_path) as store:
+            store.append(("q", 0), {**ROW, "value": math.inf, "steps": (math.nan, None)})
+            raise RuntimeError
+    with scores(tmp_path) as store:
+        assert store.rows["q", 0]["value"] == math.inf
+        assert str(store.rows["q", 0]["steps"]) == "[nan, None]"
 
 
 def test_text_that_is_not_unicode_is_stored(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ imported inside the commands, so that `vpbench --help` answers at once.
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any, TypeVar
 import click
 
 from vpbench import __version__
-from vpbench.errors import VpbenchError
+from vpbench.commands.group import Group
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -50,48 +49,7 @@ def _settings(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> 
     return {name.strip(): text for name, _sign, text in pairs}
 
 
-def _verbose(_: click.Context, __: click.Parameter, value: bool) -> None:
-    if value:
-        logging.basicConfig(format="%(message)s")
-        logging.getLogger("vpbench").setLevel(logging.DEBUG)
-
-
-class _Command(click.Command):
-    """A command with `-v`."""
-
-    def __init__(self, *arguments: Any, **settings: Any) -> None:
-        super().__init__(*arguments, **settings)
-        option = click.Option(
-            ["-v", "--verbose"],
-            is_flag=True,
-            expose_value=False,
-            callback=_verbose,
-            envvar="VPBENCH_VERBOSE",
-            help="Show the tracebacks of failures.",
-        )
-        self.params.append(option)
-
-
-class _Group(click.Group):
-    """Prints the project's own errors as one message, without a traceback, and exits with their code."""
-
-    command_class = _Command
-    group_class = type
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
-        try:
-            return super().invoke(ctx)
-        except VpbenchError as error:
-            from vpbench.terminal import printable
-
-            logging.getLogger("vpbench").debug("", exc_info=error)
-            if not error.warned:
-                click.echo(f"vpbench: {printable(str(error))}", err=True)
-            ctx.exit(error.exit_code)
-
-
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="vpbench")
 def main() -> None:
     """Measure critics of multimodal reasoning: step detection, and what Best-of-N gains by them."""

@@ -52,6 +52,26 @@ class PluginError(VpbenchError):
 MESSAGE_CHARACTERS = 500
 
 
+def summary(error: BaseException) -> str:
+    """An exception that was not raised on purpose in one line: its class, its message, file and line."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"{type(error).__name__}: {str(error)[:MESSAGE_CHARACTERS]} ({Path(frame.filename).name} line {frame.lineno})"
+    )
+
+
+def machine_failure(error: Exception) -> str | None:
+    """Which file and why, where not the code but the machine failed: disk full, read-only, out of memory; else None."""
+    if isinstance(error, OSError):
+        path, text = error.filename2 or error.filename, error.strerror or str(error) or type(error).__name__
+        reason = " ".join(text.split())
+        return f"{path}: {reason}" if path else reason
+    # torch has its own class for a GPU's memory, and none for the machine's.
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "CPUAllocator" in str(error):
+        return "out of memory; free some, or give smaller batches"
+    return None
+
+
 class Boundary:
     """A context for every call into a task or critic: whatever their code raises becomes a `PluginError`.
 
@@ -72,8 +92,5 @@ class Boundary:
     ) -> None:
         if not isinstance(error, Exception) or isinstance(error, VpbenchError | StopIteration):
             return
-        frame = traceback.extract_tb(trace)[-1]
-        message = str(error)[:MESSAGE_CHARACTERS]
-        line = f"{Path(frame.filename).name} line {frame.lineno}"
         logging.getLogger("vpbench").debug(self._where, exc_info=error)
-        raise PluginError(f"{self._where} raised {type(error).__name__}: {message} ({line})") from error
+        raise PluginError(f"{self._where} raised {summary(error)}") from error

@@ -7,13 +7,14 @@ candidate a `Verdict`, a critic gives it a `Score`, and statistics turn all of t
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from vpbench.errors import DataError
+from vpbench.images import MAX_BYTES, decode, decoded_size
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -75,22 +76,28 @@ class ImageRef:
         if self.path is None:
             raise DataError(f"missing image: {self.name} holds none; give data with images by --data DIR")
         try:
+            status = self.path.stat()
+            # Opening a pipe waits for a writer, a device may never end.
+            if not stat.S_ISREG(status.st_mode):
+                raise DataError(f"bad image path: {self.name}: {self.path} isn't a regular file")
+            if status.st_size > MAX_BYTES:
+                size = f"{status.st_size:,} bytes, at most {MAX_BYTES:,} are read"
+                raise DataError(f"image too large: {self.name}: {self.path} has {size}; make it smaller")
             return self.path.read_bytes()
-        except OSError as error:
-            raise DataError(f"missing image: {self.name}: can't read {self.path} ({error.strerror})") from error
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise DataError(f"missing image: {self.name}: can't read {self.path} ({reason})") from error
 
-    def open(self) -> Image:
-        """The decoded image (in its own mode). Raises `DataError` if it is missing or broken."""
-        from PIL import Image as pil
-        from PIL import UnidentifiedImageError
+    def open(self, released: bool = False) -> Image:
+        """The decoded image, upright, in mode L or RGB; `released` as the released scorer decodes it.
 
-        data = self.read()
-        try:
-            image = pil.open(BytesIO(data))
-            image.load()
-        except (UnidentifiedImageError, OSError, ValueError, SyntaxError, pil.DecompressionBombError) as error:
-            raise DataError(f"broken image: {self.name}: not a readable image ({error})") from error
-        return image
+        Raises `DataError` if it is missing, broken or too large.
+        """
+        return decode(self.read(), self.name, released)
+
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels of what `open` gives; most formats aren't decoded for it. Raises `DataError`."""
+        return decoded_size(self.read(), self.name)
 
 
 @dataclass(frozen=True, slots=True)

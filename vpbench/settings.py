@@ -10,6 +10,9 @@ from vpbench.errors import ConfigError
 
 Settings = TypeVar("Settings")
 
+ADDED_LATER = {"added_later": True}
+"""The metadata of a field whose default doesn't enter what identifies a dataclass, see `identity_settings`."""
+
 
 def parse_settings(cls: type[Settings], what: str, given: Mapping[str, str]) -> Settings:
     """An instance of the dataclass `cls` with the settings given as text, each converted to its field's type.
@@ -48,10 +51,16 @@ def _names(cls: type) -> list[str]:
 def identity_settings(instance: Any) -> dict[str, Any]:
     """The settings of a dataclass that determine what it gives: the fields that its comparison looks at, by name.
 
-    A setting that changes nothing (a device, how many requests at once) is a field with `compare=False`.
+    A setting that changes nothing (a device, how many requests at once) is a field with `compare=False`. One that was
+    added when scores were stored already has `metadata=ADDED_LATER`: it isn't there at its default, so that they are
+    still found.
     """
     values = dataclasses.asdict(instance)
-    return {field.name: values[field.name] for field in dataclasses.fields(instance) if field.compare}
+    return {
+        field.name: values[field.name]
+        for field in dataclasses.fields(instance)
+        if field.compare and not (ADDED_LATER.items() <= field.metadata.items() and values[field.name] == field.default)
+    }
 
 
 def _convert(text: str, hint: Any) -> Any:

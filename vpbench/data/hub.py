@@ -10,6 +10,7 @@ import functools
 import posixpath
 import re
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,11 @@ from vpbench.data.table import (
     single_cells,
 )
 from vpbench.errors import DataError
+from vpbench.images import MAX_BYTES
 from vpbench.records import ImageRef
+
+MAX_RATIO, UNSUSPECTED_BYTES = 200, 2**30
+"""How many times its size an archive may unpack to, where that is more than a gigabyte."""
 
 
 def read_hub(source: Source) -> Table:
@@ -106,10 +111,27 @@ def _beside(source: Source, cell: Any, name: str) -> ImageRef:
 def _unzip(hub_id: str, revision: str | None, member: str, name: str) -> bytes:
     archive = _archive(hub_id, revision)
     try:
+        if archive.exists() and not archive.is_file():
+            raise zipfile.BadZipFile("it isn't a regular file")
         with zipfile.ZipFile(archive) as file:
+            _check_sizes(file, member, archive.stat().st_size)
             return file.read(member)
-    except (KeyError, zipfile.BadZipFile, OSError) as error:
+    # zipfile's RuntimeError: a member that is encrypted, or packed in a way it doesn't know
+    except (KeyError, zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError) as error:
         raise DataError(f"missing image: {name}: {member} can't be read from {archive} ({error})") from error
+
+
+def _check_sizes(file: zipfile.ZipFile, member: str, packed: int) -> None:
+    """Raise `BadZipFile` for an archive, or a member of it, that unpacks to far more than pictures do."""
+    info = file.getinfo(member)
+    total = sum(other.file_size for other in file.infolist())
+    if total > max(UNSUSPECTED_BYTES, MAX_RATIO * packed):
+        raise zipfile.BadZipFile(f"its {packed:,} bytes unpack to {total:,}, more than {MAX_RATIO} times as many")
+    if info.is_dir() or info.file_size > MAX_BYTES:
+        raise zipfile.BadZipFile(f"no picture file of at most {MAX_BYTES:,} bytes")
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        # Others unpack a block at once, however large.
+        raise zipfile.BadZipFile("it is neither stored nor deflated; pack the archive anew with the usual method")
 
 
 @functools.lru_cache(maxsize=8)

@@ -86,7 +86,10 @@ def image_ref(cell: Any, name: str, root: Path | None) -> ImageRef:
     if content is not None and content.startswith(DATA_URL):
         return ImageRef(name, load=functools.partial(_decoded, content, name))
     if content is not None and root is not None:
-        path = (root / content).resolve()
+        try:
+            path = (root / content).resolve()
+        except (OSError, ValueError) as error:
+            raise DataError(f"bad image path: {name}: {content!r} can't be a path ({error})") from error
         if not path.is_relative_to(root.resolve()):
             raise DataError(
                 f"bad image path: {name}: path {content!r} leaves the data folder {root}; image paths must stay inside "

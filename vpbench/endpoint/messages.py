@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from vpbench.images import encode, png
 from vpbench.prompts import Generation, Message
 from vpbench.records import ImageRef
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-_SENDABLE = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg"}
 
 
 def message_body(message: Message) -> dict[str, Any]:
@@ -32,17 +30,16 @@ def message_body(message: Message) -> dict[str, Any]:
 
 
 def data_url(image: ImageRef) -> str:
-    """PNG and JPEG as they are; other formats, which servers needn't know, as PNG. Raises `DataError`."""
-    data = image.read()
-    kind = next((kind for magic, kind in _SENDABLE.items() if data.startswith(magic)), None)
-    return png_url(image.open()) if kind is None else _data_url(kind, data)
+    """The image as critics see it: PNG and JPEG as they are where every reader shows that, else PNG.
+
+    Raises `DataError` for an image that can't be read.
+    """
+    return _data_url(*encode(image.read(), image.name))
 
 
 def png_url(image: Image) -> str:
     """A decoded image as PNG, in RGB."""
-    buffer = BytesIO()
-    image.convert("RGB").save(buffer, "PNG")
-    return _data_url("png", buffer.getvalue())
+    return _data_url("png", png(image))
 
 
 def _data_url(kind: str, data: bytes) -> str:

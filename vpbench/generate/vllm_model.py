@@ -52,8 +52,8 @@ class VllmModel(Generator):
         self._llm  # noqa: B018
 
     def revision(self) -> str:
-        """Fingerprint of the checkpoint's files."""
-        return checkpoint_fingerprint(self._folder)
+        """Fingerprint of the checkpoint's files, of its code too where that is run."""
+        return checkpoint_fingerprint(self._folder, code=self.trust_remote_code)
 
     def usage(self) -> Mapping[str, float]:
         """Tokens read and drawn so far; a prompt counts once however many samples it gave."""

@@ -10,10 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from vpbench.images import open_undecoded
 from vpbench.labels.continuation import Solution
 from vpbench.labels.labelling import Labelling
 from vpbench.labels.rules import StepEstimate, step_labels
@@ -75,11 +75,9 @@ def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
 def _save(image: ImageRef, folder: Path) -> str:
     """The image's path relative to the folder above `folder`; its bytes as they are."""
-    from PIL import Image
-
     data = image.read()
-    image.open()
-    kind = (Image.open(BytesIO(data)).format or "png").lower()
+    image.open()  # one that can't be decoded isn't written either
+    kind = (open_undecoded(data, image.name).format or "png").lower()
     path = folder / f"{hashlib.sha256(data).hexdigest()[:16]}.{kind}"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,8 @@
 """A checkpoint as files: where its folder is, what it consists of, and what identifies it.
 
 A model is named by a local folder or by an id on the Hugging Face hub. Only weights in safetensors, JSON, tokenizer
-data and the chat template are fetched; nothing of it is ever executed. A dry run fetches no weights.
+data and the chat template are fetched; nothing of it is ever executed. A dry run fetches no weights. A folder with an
+adapter is refused: some loaders apply it, others don't, and neither says so.
 """
 
 from __future__ import annotations
@@ -17,7 +18,22 @@ from typing import Any
 
 from vpbench.errors import CriticError, VpbenchError
 
-FETCHED = ("*.safetensors", "*.json", "merges.txt", "tokenizer.model", "conversation.py", "*.jinja")
+SAFETENSORS = "*.safetensors"
+SMALL_FILES = (
+    "*.json",
+    "merges.txt",
+    "vocab.txt",
+    "*.model",
+    "*.tiktoken",
+    "conversation.py",
+    "*.jinja",
+    "additional_chat_templates/*.jinja",
+)
+"""Configuration, tokenizers' data of all kinds and chat templates."""
+
+ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors", "adapter_model.bin")
+"""What `peft` saves of an adapter."""
+
 WHOLE_HASH_BYTES = 64 * 2**20
 SAMPLES, SAMPLE_BYTES = 64, 2**16
 
@@ -44,9 +60,21 @@ def without_fetching() -> Iterator[None]:
 def checkpoint_folder(model: str, revision: str | None = None, weights: bool = True) -> Path:
     """The local folder of a model: a path, or a hub id that is fetched (or found in the cache when offline).
 
-    Without `weights` the rest is fetched only. Raises `CriticError` saying what to do if there is neither, and
-    `NotFetched` within `without_fetching`.
+    Without `weights` the rest is fetched only. Raises `CriticError` saying what to do if there is neither or if the
+    folder holds an adapter, and `NotFetched` within `without_fetching`.
     """
+    folder = _folder(model, revision, weights)
+    adapter = [name for name in ADAPTER_FILES if (folder / name).exists()]
+    if adapter:
+        raise CriticError(
+            f"{folder}: holds an adapter ({', '.join(adapter)}), which isn't applied here; merge it into the weights "
+            "of its base (peft: merge_and_unload, then save_pretrained) and give the merged folder, or take the "
+            "adapter's files away to use the base alone"
+        )
+    return folder
+
+
+def _folder(model: str, revision: str | None, weights: bool) -> Path:
     path = Path(model).expanduser()
     if path.is_dir():
         if revision is not None:
@@ -59,7 +87,7 @@ def checkpoint_folder(model: str, revision: str | None = None, weights: bool = T
     try:
         if not _may_fetch.get() and not is_offline_mode():
             return _cached_folder(model, revision)
-        patterns = list(FETCHED if weights else FETCHED[1:])
+        patterns = [SAFETENSORS, *SMALL_FILES] if weights else list(SMALL_FILES)
         return Path(snapshot_download(model, revision=revision, allow_patterns=patterns))
     except (OSError, ValueError) as error:
         at = f" at revision {revision!r}" if revision else ""
@@ -74,7 +102,7 @@ def _cached_folder(model: str, revision: str | None) -> Path:
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
-        patterns = list(FETCHED)
+        patterns = [SAFETENSORS, *SMALL_FILES]
         folder = Path(snapshot_download(model, revision=revision, allow_patterns=patterns, local_files_only=True))
         weight_files(folder)
     except (LocalEntryNotFoundError, CriticError) as error:
@@ -98,24 +126,29 @@ def read_json(path: Path) -> dict[str, Any]:
 def weight_files(folder: Path) -> Mapping[Path, set[str] | None]:
     """The weight files of a folder, each with the names the index gives it (None: one file without an index).
 
-    Raises `CriticError` if there are none, or if the index names a missing file.
+    Files in safetensors go before .bin files. Raises `CriticError` if there are none, or if the index names a missing
+    file.
     """
-    single = folder / "model.safetensors"
-    if single.is_file():
-        return {single: None}
-    index = folder / "model.safetensors.index.json"
-    if not index.is_file():
-        raise CriticError(
-            f"{folder}: no weights (model.safetensors, or model.safetensors.index.json with its parts); "
-            "other formats aren't read, convert them to safetensors"
-        )
+    for name in ("model.safetensors", "pytorch_model.bin"):
+        single, index = folder / name, folder / f"{name}.index.json"
+        if single.is_file():
+            return {single: None}
+        if index.is_file():
+            return _indexed_files(folder, index, single.suffix)
+    raise CriticError(
+        f"{folder}: no weights (model.safetensors, pytorch_model.bin, or parts and an index of either; of the hub only "
+        "safetensors are fetched); other formats aren't read, convert them to safetensors"
+    )
+
+
+def _indexed_files(folder: Path, index: Path, suffix: str) -> Mapping[Path, set[str] | None]:
     weight_map = read_json(index).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
         raise CriticError(f"{index}: no weight_map; fetch the file again")
     files: dict[Path, set[str]] = {}
     for name, file in sorted(weight_map.items()):
-        if not isinstance(file, str) or Path(file).name != file:
-            raise CriticError(f"{index}: {name} is in {file!r}, which isn't a file name")
+        if not isinstance(file, str) or Path(file).name != file or Path(file).suffix != suffix:
+            raise CriticError(f"{index}: {name} is in {file!r}, which isn't a file name in *{suffix}")
         files.setdefault(folder / file, set()).add(name)
     missing = [path.name for path in files if not path.is_file()]
     if missing:
@@ -123,15 +156,18 @@ def weight_files(folder: Path) -> Mapping[Path, set[str] | None]:
     return files
 
 
-def checkpoint_fingerprint(folder: Path) -> str:
+def checkpoint_fingerprint(folder: Path, code: bool = False) -> str:
     """16 hexadecimal digits that change with a checkpoint: its weights, configuration, tokenizer and template.
 
-    Names, sizes and contents enter; of weight files above 64 MiB 64 evenly spread pieces of 64 KiB, the first of
-    them with the header, so that a checkpoint of many gigabytes takes well under a second.
+    Names, sizes and contents enter; of weight files above 64 MiB 64 evenly spread pieces of 64 KiB, the first of them
+    with the header, so that a checkpoint of many gigabytes takes well under a second. With `code` its Python files
+    enter too, for a loader that runs them.
     """
     digest = hashlib.sha256()
-    weights = set(weight_files(folder))
-    other = (path for pattern in FETCHED[1:] for path in folder.glob(pattern))
+    # vLLM loads whatever lies there in safetensors.
+    weights = {*weight_files(folder), *folder.glob(SAFETENSORS)}
+    patterns = (*SMALL_FILES, "*.py") if code else SMALL_FILES
+    other = (path for pattern in patterns for path in folder.glob(pattern) if path.is_file())
     for path in sorted({*weights, *other}):
         size = path.stat().st_size
         digest.update(f"{path.name}\0{size}\0".encode())

@@ -15,6 +15,7 @@ from typing import Any
 
 from vpbench.errors import CriticError
 from vpbench.models.checkpoint import weight_files
+from vpbench.models.weights import open_weights
 
 _VISION_LAYER = r"vision_model\.encoder\.layers\.(\d+)\."
 _NATIVE_VISION_LAYER = r"model.vision_tower.encoder.layer.\1."
@@ -92,19 +93,17 @@ def read_weights(folder: Path, visit: Callable[[str, Any], None]) -> None:
 
     Raises `CriticError` for an unreadable file and for a part whose content differs from the index.
     """
-    from safetensors import SafetensorError, safe_open
-
     for path, names in weight_files(folder).items():
-        try:
-            with safe_open(path, framework="pt") as file:
-                stored = set(file.keys())
-                if names is not None and names != stored:
-                    odd = ", ".join(sorted(names ^ stored)[:5])
-                    raise CriticError(f"{path}: differs from model.safetensors.index.json in {odd}; fetch both again")
-                for name in sorted(stored):
-                    visit(name, file.get_tensor(name))
-        except (SafetensorError, OSError) as error:
-            raise CriticError(f"{path}: not a readable safetensors file ({error}); fetch it again") from error
+        with open_weights(path) as file:
+            stored = set(file.keys())
+            if names is not None and names != stored:
+                odd = ", ".join(sorted(names ^ stored)[:5])
+                index = (
+                    "model.safetensors.index.json" if path.suffix == ".safetensors" else "pytorch_model.bin.index.json"
+                )
+                raise CriticError(f"{path}: differs from {index} in {odd}; fetch both again")
+            for name in sorted(stored):
+                visit(name, file.get_tensor(name))
 
 
 def fill_native_model(model: Any, folder: Path, dtype: Any, device: Any) -> None:

@@ -23,6 +23,7 @@ from vpbench.models.system_message import system_message as system_message_of
 from vpbench.models.text import refuse_differences
 from vpbench.models.tiles import CHANNEL_MEAN, CHANNEL_STD
 from vpbench.models.tokenizer import Tokenizer, load_tokenizer
+from vpbench.models.weights import open_weights
 
 MakeModel = Callable[[Mapping[str, Any], int], Any]
 """The native model of a parsed `config.json` and an image token id."""
@@ -100,15 +101,16 @@ def _loaded(folder: Path, make: MakeModel, system_message: str | None) -> Loaded
 
 def _load_native_model(folder: Path, dtype: Any, device: Any) -> Any:
     """A checkpoint in transformers' layout."""
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
     from transformers import InternVLConfig, InternVLForConditionalGeneration
 
     bars_on_terminals_only()
+    files = weight_files(folder)
     names: set[str] = set()
+    for path in files:
+        with open_weights(path) as file:
+            names.update(file.keys())
     try:
-        for path in weight_files(folder):
-            with safe_open(path, framework="pt") as file:
-                names.update(file.keys())
         config = InternVLConfig.from_pretrained(folder, local_files_only=True)
         # transformers ties by default, which would silently replace a stored head by the embeddings.
         config.tie_word_embeddings = not any(name.endswith("lm_head.weight") for name in names)
@@ -117,7 +119,8 @@ def _load_native_model(folder: Path, dtype: Any, device: Any) -> Any:
             config=config,
             dtype=dtype or "auto",
             local_files_only=True,
-            use_safetensors=True,
+            use_safetensors=all(path.suffix == ".safetensors" for path in files),
+            weights_only=True,
             trust_remote_code=False,
             output_loading_info=True,
         )

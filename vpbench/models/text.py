@@ -14,6 +14,7 @@ from vpbench.models.checkpoint import bars_on_terminals_only, checkpoint_folder,
 from vpbench.models.device import torch_settings
 from vpbench.models.loaded import LoadedCheckpoint
 from vpbench.models.tokenizer import load_tokenizer
+from vpbench.models.weights import open_weights
 
 
 def load_text_model(
@@ -30,7 +31,6 @@ def load_text_model(
     folder = checkpoint_folder(model, revision)
     if "vision_config" in read_json(folder / "config.json"):
         raise CriticError(f"{folder}: a checkpoint with a vision tower, only text-only ones can be used here")
-    weight_files(folder)
     torch_dtype, torch_device = torch_settings(dtype, device)
     tokenizer = load_tokenizer(folder, original=False)
     loaded = _load(folder, torch_dtype).to(torch_device)
@@ -42,12 +42,17 @@ def _load(folder: Path, dtype: Any) -> Any:
     from transformers import AutoModelForCausalLM
 
     bars_on_terminals_only()
+    files = weight_files(folder)
+    for path in files:
+        with open_weights(path):  # says what is wrong with a file better than transformers does
+            pass
     try:
         model, report = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=dtype or "auto",
             local_files_only=True,
-            use_safetensors=True,
+            use_safetensors=all(path.suffix == ".safetensors" for path in files),
+            weights_only=True,
             trust_remote_code=False,
             output_loading_info=True,
         )

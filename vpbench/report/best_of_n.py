@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vpbench.records import Reason
+from vpbench.records import Reason, Selection
 from vpbench.report.provenance import run_provenance
 from vpbench.report.result import GAINS, BestOfNResult, Gain, Point
 from vpbench.report.scored_rows import remarks, score_errors, steps_per_response
@@ -14,7 +16,10 @@ from vpbench.run.analysis import Analysis
 from vpbench.run.prepared import Prepared, Scored
 
 if TYPE_CHECKING:
-    from vpbench.stats import Headline
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from vpbench.stats import Headline, QuestionPool
 
 
 def default_ns(pool_size: int) -> tuple[int, ...]:
@@ -38,7 +43,10 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
     assert curves.critic is not None
     questions = list(prepared.questions.values())
     units = units_of(prepared.task, questions, curves)
-    scores = [[scored.scores[row.candidate.key] for row in rows] for rows in prepared.rows.values()]
+    few = stats.few_units_note(len(set(units.clusters)))
+    # The value of a group isn't linear in its questions' scores; there the paired test stands alone.
+    by_chance = selection == "best" and analysis.estimator == "expected" and len(units.names) == len(pools)
+    dealt = {"over_random": _dealt(pools, curves.ns) if by_chance else None}
     result = BestOfNResult(
         task=prepared.task.name,
         critic=scored.critic,
@@ -58,28 +66,41 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
         link=analysis.link,
         units=len(units.names),
         curves={name: _curve(units, name, analysis) for name in CURVES},
-        gains={name: _gains(units, name.removeprefix("over_"), analysis) for name in GAINS},
+        gains={name: _gains(units, name.removeprefix("over_"), selection, analysis, dealt.get(name)) for name in GAINS},
         measures=named_measures(prepared.task, questions, curves, analysis.resamples, analysis.seed),
         drawing_standard_error=tuple(float(error) for error in curves.drawing_standard_error),
         errors=_errors(prepared, scored),
-        notes=(*prepared.notes, *remarks(scored.scores.values())),
+        notes=(*prepared.notes, *remarks(scored.scores.values()), *([few] if few else [])),
         steps_per_response=steps_per_response(scored.scores.values()),
-        diagnosis=tuple(
-            stats.diagnose(
-                pools,
-                _headline(units, analysis),
-                selection,
-                threshold=scored.step_threshold,
-                aggregation=analysis.aggregate,
-                lengths=[[len(row.candidate.response) for row in rows] for rows in prepared.rows.values()],
-                step_counts=[[len(score.steps or ()) for score in question] for question in scores],
-                step_scores=[[score.steps or () for score in question] for question in scores],
-                distinct=[len({row.candidate.response for row in rows}) for rows in prepared.rows.values()],
-            )
-        ),
+        diagnosis=tuple(_diagnosis(prepared, scored, pools, _headline(units, analysis), selection, analysis)),
         provenance=run_provenance(prepared, scored, analysis),
     )
     return result, units
+
+
+def _diagnosis(
+    prepared: Prepared,
+    scored: Scored,
+    pools: Sequence[QuestionPool],
+    headline: Headline,
+    selection: Selection,
+    analysis: Analysis,
+) -> list[str]:
+    from vpbench.stats import diagnose
+
+    responses = [[row.candidate.response for row in rows] for rows in prepared.rows.values()]
+    steps = [[scored.scores[row.candidate.key].steps or () for row in rows] for rows in prepared.rows.values()]
+    return diagnose(
+        pools,
+        headline,
+        selection,
+        threshold=scored.step_threshold,
+        aggregation=analysis.aggregate,
+        lengths=[list(map(len, texts)) for texts in responses],
+        step_counts=[list(map(len, question)) for question in steps],
+        step_scores=steps,
+        distinct=[len(set(texts)) for texts in responses],
+    )
 
 
 def _headline(units: Units, analysis: Analysis) -> Headline:
@@ -98,12 +119,28 @@ def _curve(units: Units, name: str, analysis: Analysis) -> tuple[Point, ...]:
     return tuple(Point(n, *map(fraction, values)) for n, *values in columns)
 
 
-def _gains(units: Units, control: str, analysis: Analysis) -> tuple[Gain, ...]:
-    from vpbench.stats import holm, paired_differences
+def _dealt(pools: Sequence[QuestionPool], ns: Sequence[int]) -> NDArray[np.float64]:
+    """[Q, len(ns)]: variance of each question's value if its scores were dealt to its candidates at random."""
+    import numpy as np
+
+    from vpbench.stats import variance_of_dealt_scores
+
+    rows = [variance_of_dealt_scores(pool.scores, pool.correct) for pool in pools if pool.scores is not None]
+    return np.array(rows)[:, np.array(ns) - 1]
+
+
+def _gains(
+    units: Units, control: str, selection: str, analysis: Analysis, dealt: NDArray[np.float64] | None = None
+) -> tuple[Gain, ...]:
+    from vpbench.stats import alike_by_construction, holm, paired_differences, random_scores_p
 
     critic, other = units.values["critic"], units.values[control]
-    rows = paired_differences(critic, other, units.clusters, analysis.resamples, analysis.seed)
-    adjusted = holm([row.p_value for row in rows])
+    alike = alike_by_construction(units.ns, critic, other, same=selection == control)
+    rows = paired_differences(critic, other, units.clusters, analysis.resamples, analysis.seed, alike=alike)
+    if dealt is not None:
+        by_chance = random_scores_p((critic - other).mean(axis=0), dealt)
+        rows = [replace(row, p_value=max(row.p_value, p)) for row, p in zip(rows, by_chance.tolist(), strict=True)]
+    adjusted = holm([row.p_value for row in rows], alike)
     return tuple(
         Gain(n, row.value, row.low, row.high, row.p_value, p)
         for n, row, p in zip(units.ns, rows, adjusted, strict=True)

@@ -14,7 +14,7 @@ from vpbench.errors import ConfigError
 from vpbench.report.result import BestOfNResult, StepResult
 from vpbench.report.step_result import step_scores
 from vpbench.report.stored import StoredResult, read_result
-from vpbench.stats import Difference, holm, macro_f1_difference, paired_differences
+from vpbench.stats import Difference, alike_by_construction, holm, macro_f1_difference, paired_differences
 from vpbench.terminal import interval, points, table
 
 if TYPE_CHECKING:
@@ -98,8 +98,9 @@ def compare(first: Path | StoredResult, second: Path | StoredResult) -> Comparis
     order = [one.units.names.index(name) for name in two.units.names]
     left = two.units.values["critic"][:, [two.units.ns.index(n) for n in ns]]
     right = one.units.values["critic"][order][:, [one.units.ns.index(n) for n in ns]]
-    differences = paired_differences(left, right, two.units.clusters, RESAMPLES)
-    p_holm = holm([difference.p_value for difference in differences])
+    alike = alike_by_construction(ns, left, right, same=one.result.critic == two.result.critic)
+    differences = paired_differences(left, right, two.units.clusters, RESAMPLES, alike=alike)
+    p_holm = holm([difference.p_value for difference in differences], alike)
     return Comparison(one, two, tuple(f"N = {n}" for n in ns), tuple(differences), p_holm)
 
 

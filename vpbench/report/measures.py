@@ -60,19 +60,20 @@ def measures_of(task: Task, questions: Sequence[Question], correctness: Any) -> 
 
 def _intervals(measures: Sequence[Measure], clusters: Sequence[str], resamples: int, seed: int) -> dict[str, Any]:
     """Ends "low" and "high" [M, K] of every measure's interval; as in `Measure.figure`, divided by 0 is 0."""
+    ratios = [number for number, measure in enumerate(measures) if measure.by is not None]
     both = [*measures, *(measure.by for measure in measures if measure.by is not None)]
+    divisors = {number: len(measures) + position for position, number in enumerate(ratios)}
     values = np.stack([measure.values for measure in both], axis=1)
     weights = np.stack([measure.weights for measure in both], axis=1)
     columns = max(1, MEANS_AT_ONCE // (resamples * len(both)))
     bounds = []
     for start in range(0, values.shape[2], columns):
         part = values[:, :, start : start + columns]
-        means = resampled_weighted_means(part, weights, clusters, resamples, seed)
-        drawn, divisors = means[:, : len(measures)], iter(range(len(measures), len(both)))
-        for number, measure in enumerate(measures):
-            if measure.by is not None:
-                above, below = drawn[:, number], means[:, next(divisors)]
-                drawn[:, number] = np.divide(above, below, out=np.zeros_like(above), where=below > 0)
+        means = resampled_weighted_means(part, weights, clusters, resamples, seed, divisors)
+        drawn = means[:, : len(measures)]
+        for number, divisor in divisors.items():
+            above, below = drawn[:, number], means[:, divisor]
+            drawn[:, number] = np.divide(above, below, out=np.zeros_like(above), where=below > 0)
         bounds.append(np.nanquantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0))
     low, high = np.concatenate(bounds, axis=2)
     return {"low": low, "high": high}

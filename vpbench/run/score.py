@@ -54,7 +54,7 @@ class ScoreStage:
         keys = [candidate.key for id in questions for candidate in candidates[id]]
         allowance = Allowance(f"scoring with {self.critic.name}", "rows", len(keys), self.max_error_rate)
         title = f"scoring {key['task']} ({self.critic.name})"
-        with RowStore(folder, "scores", key) as store, self.progress(title, len(keys)) as bar:
+        with RowStore(folder, "scores", key) as store:
             items = [
                 (question, [row for row in candidates[id] if _owed(row, store.rows.get(row.key))])
                 for id, question in questions.items()
@@ -62,10 +62,15 @@ class ScoreStage:
             owed = {candidate.key for _, rows in items for candidate in rows}
             self._tell_reused(items, folder)
             _count([row_key for row_key in keys if row_key not in owed], store, allowance)
-            bar.update(len(keys) - len(owed))
             if owed:
                 with Boundary(f"critic {self.critic.name!r}: prepare"):
                     (self.make_ready or self.critic.prepare)()
+                self._score(items, store, allowance, title)
+            return {row_key: SCORES.from_row(store.rows[row_key]) for row_key in keys}
+
+    def _score(self, items: Sequence[Item], store: RowStore, allowance: Allowance, title: str) -> None:
+        """Score the owed rows and keep them."""
+        with self.progress(title, sum(len(rows) for _, rows in items)) as bar:
             uncounted: list[RowKey] = []
             results = self.executor.run(partial(score_items, self.critic), items)
             for number, (position, scores) in enumerate(results, 1):
@@ -81,7 +86,6 @@ class ScoreStage:
                     _count(uncounted, store, allowance)
                     uncounted.clear()
             _count(uncounted, store, allowance)
-            return {row_key: SCORES.from_row(store.rows[row_key]) for row_key in keys}
 
     def _tell_reused(self, items: Sequence[Item], folder: Path) -> None:
         done = sum(not rows for _, rows in items)

@@ -24,6 +24,7 @@ from vpbench.scoring.load import load_step_scorer
 from vpbench.scoring.step_format import LABEL_WEIGHTS, ChatFormat, StepFormat
 from vpbench.scoring.step_scorer import StepScorer, StepScores
 from vpbench.scoring.typed_text import NEUTRALISED
+from vpbench.settings import ADDED_LATER
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,9 @@ class CheckpointCritic(Critic):
 
     `model` is a folder or hub id, `checkpoint_revision` a commit on the hub. An image becomes at most `max_tiles` tiles
     and a thumbnail. `system_message` None takes the checkpoint's own. Special tokens typed in a question or a response
-    are read as text, unless `released_tokenization`. `backend` is what runs the checkpoint; "vllm-server" is one that
-    runs already, at `base_url`, where the checkpoint is called `served` (empty: `model`).
+    are read as text, unless `released_tokenization`. Images are upright, unless `released_images`, which leaves the
+    orientation of photographs as the released scorer does. `backend` is what runs the checkpoint; "vllm-server" is one
+    that runs already, at `base_url`, where the checkpoint is called `served` (empty: `model`).
     """
 
     format: ClassVar[StepFormat] = ChatFormat()
@@ -45,6 +47,7 @@ class CheckpointCritic(Critic):
     device: str = field(default="auto", compare=False)
     system_message: str | None = None
     released_tokenization: bool = False
+    released_images: bool = field(default=False, metadata=ADDED_LATER)
     backend: str = "transformers"
     base_url: str = ""
     served: str = ""
@@ -101,7 +104,7 @@ class CheckpointCritic(Critic):
         return checkpoint_fingerprint(self._folder)
 
     def _tiles(self, question: Question) -> tuple[Any | None, list[int]]:
-        images = [image.open() for image in question.images] if self.needs_images else []
+        images = [image.open(self.released_images) for image in question.images] if self.needs_images else []
         return self._scorer.tiles(images, self.max_tiles)
 
     @cached_property

@@ -19,6 +19,7 @@ from vpbench.models.conversation import IMAGE_CONTEXT, IMAGE_END, IMAGE_MARKER, 
 from vpbench.models.internvl import InternVL
 from vpbench.models.internvl_config import ORIGINAL
 from vpbench.models.loaded import LoadedCheckpoint
+from vpbench.models.weights import CONVERSION, open_weights
 from vpbench.scoring.head import LabelRows
 
 HEAD_FILE, HEAD_NAME = "score.safetensors", "language_model.score.weight"
@@ -57,13 +58,14 @@ def write_overlay(
 
 
 def _write_weights(overlay: Path, folder: Path, head: Any) -> None:
-    from safetensors import safe_open
     from safetensors.torch import save_file
 
     weight_map = {HEAD_NAME: HEAD_FILE}
     for path in weight_files(folder):
+        if path.suffix == ".bin":
+            raise CriticError(f"{path}: vLLM scores with weights in safetensors only; convert it by {CONVERSION}")
         (overlay / path.name).symlink_to(path.resolve())
-        with safe_open(path, framework="pt") as file:
+        with open_weights(path) as file:
             weight_map |= dict.fromkeys(file.keys(), path.name)
     save_file({HEAD_NAME: head.cpu().contiguous()}, overlay / HEAD_FILE)
     _write(overlay / "model.safetensors.index.json", {"weight_map": weight_map})

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from vpbench.stats.best_of_n import expected_random as expected_random
     from vpbench.stats.best_of_n import first as first
     from vpbench.stats.bootstrap import Difference as Difference
+    from vpbench.stats.bootstrap import alike_by_construction as alike_by_construction
     from vpbench.stats.bootstrap import bootstrap_intervals as bootstrap_intervals
     from vpbench.stats.bootstrap import holm as holm
     from vpbench.stats.bootstrap import paired_difference as paired_difference
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from vpbench.stats.diagnosis.gains import outcome_above_process as outcome_above_process
     from vpbench.stats.diagnosis.headline import Headline as Headline
     from vpbench.stats.diagnosis.steps import diagnose_steps as diagnose_steps
+    from vpbench.stats.few_units import few_units_note as few_units_note
     from vpbench.stats.pool_curves import Curves as Curves
     from vpbench.stats.pool_curves import QuestionPool as QuestionPool
     from vpbench.stats.pool_curves import curves as curves
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
     from vpbench.stats.prefix import prefix_random as prefix_random
     from vpbench.stats.prefix import prefix_vote as prefix_vote
     from vpbench.stats.prefix import prefix_weighted_vote as prefix_weighted_vote
+    from vpbench.stats.random_scores import random_scores_p as random_scores_p
+    from vpbench.stats.random_scores import variance_of_dealt_scores as variance_of_dealt_scores
     from vpbench.stats.step_breakdown import BinF1 as BinF1
     from vpbench.stats.step_breakdown import FirstErrorAccuracy as FirstErrorAccuracy
     from vpbench.stats.step_breakdown import f1_by_length as f1_by_length
@@ -66,7 +70,14 @@ _HOME = {
     "aggregation": ("AGGREGATIONS", "aggregate"),
     "auroc": ("Area", "step_auroc"),
     "best_of_n": ("expected_best", "expected_oracle", "expected_random", "first"),
-    "bootstrap": ("Difference", "bootstrap_intervals", "holm", "paired_difference", "paired_differences"),
+    "bootstrap": (
+        "Difference",
+        "alike_by_construction",
+        "bootstrap_intervals",
+        "holm",
+        "paired_difference",
+        "paired_differences",
+    ),
     "calibration": ("Ranking", "Reliability", "ReliabilityBin", "step_ranking", "step_reliability"),
     "pool_curves": ("Curves", "QuestionPool", "curves"),
     "pool_sizes": ("full_questions",),
@@ -74,7 +85,9 @@ _HOME = {
     "diagnosis.gains": ("outcome_above_process",),
     "diagnosis.headline": ("Headline",),
     "diagnosis.steps": ("diagnose_steps",),
+    "few_units": ("few_units_note",),
     "prefix": ("prefix_best", "prefix_oracle", "prefix_picks", "prefix_random", "prefix_vote", "prefix_weighted_vote"),
+    "random_scores": ("random_scores_p", "variance_of_dealt_scores"),
     "step_breakdown": ("BinF1", "FirstErrorAccuracy", "f1_by_length", "f1_by_position", "first_error_accuracy"),
     "step_controls": ("StepControl", "coin_macro_f1", "measure_step_controls"),
     "step_intervals": ("macro_f1_difference", "macro_f1_interval"),

@@ -2,18 +2,21 @@
 
 A resample draws as many clusters as there are, with replacement; the draws are a function of the seed and the number
 of clusters only, so two critics on the same questions are always seen on the same resamples. A mean over a resample is
-(sum over its clusters) / (questions in them): one matrix product per chunk of resamples.
+(sum over its clusters) / (questions in them): one matrix product per chunk of resamples. Two pseudo-units are added to
+those that were seen (`vpbench.stats.pseudo_units`); a comparison of few units takes its p from a t-test.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vpbench.errors import ConfigError
+from vpbench.stats.few_units import T_TEST_BELOW, t_test
+from vpbench.stats.pseudo_units import ROUNDING, pseudo_differences, unseen_difference, with_pseudo_units
 
 Array = NDArray[np.float64]
 
@@ -21,18 +24,19 @@ RESAMPLES = 10_000
 LEVEL = 0.95
 CHUNK_CELLS = 2_000_000
 """Resamples x clusters held at once (16 MB)."""
-ROUNDING = 1e-12
-"""A resampled difference smaller than this is zero but for rounding."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Mean of a - b with its interval, as fractions of 1, and the two-sided bootstrap p-value (never 0)."""
+    """Mean of a - b with its interval, as fractions of 1, and the two-sided p-value (never 0)."""
 
     value: float
     low: float
     high: float
     p_value: float
+
+
+NO_DIFFERENCE = Difference(0.0, 0.0, 0.0, 1.0)
 
 
 def resample_counts(units: int, resamples: int, seed: int) -> Iterator[Array]:
@@ -60,14 +64,16 @@ def sum_by_cluster(rows: Array, clusters: Sequence[Hashable] | None) -> tuple[Ar
     return sums, np.bincount(member, minlength=len(number)).astype(np.float64)
 
 
-def resampled_means(
-    matrix: ArrayLike, clusters: Sequence[Hashable] | None = None, resamples: int = RESAMPLES, seed: int = 0
-) -> Array:
-    """[resamples, K]: mean over the questions of each resample. Raises `ConfigError` for an empty matrix."""
+def table_by_cluster(matrix: ArrayLike, clusters: Sequence[Hashable] | None) -> tuple[Array, Array]:
+    """`sum_by_cluster` of anything that is a table. Raises `ConfigError` for an empty one."""
     rows = np.asarray(matrix, dtype=np.float64)
     if rows.ndim != 2 or not len(rows):
         raise ConfigError("an interval needs a table of questions by columns with at least one question")
-    sums, sizes = sum_by_cluster(rows, clusters)
+    return sum_by_cluster(rows, clusters)
+
+
+def resampled_means(sums: Array, sizes: Array, resamples: int = RESAMPLES, seed: int = 0) -> Array:
+    """[resamples, K]: mean over the questions of each resample of the units with `sums` [C, K] and `sizes` [C]."""
     chunks = resample_counts(len(sums), resamples, seed)
     return np.concatenate([(counts @ sums) / (counts @ sizes)[:, None] for counts in chunks])
 
@@ -78,12 +84,16 @@ def bootstrap_intervals(
     resamples: int = RESAMPLES,
     seed: int = 0,
     level: float = LEVEL,
+    ends: tuple[float, float] = (0.0, 1.0),
 ) -> tuple[Array, Array]:
     """Percentile interval (low [K], high [K]) of the mean over questions of every column of `matrix` [Q, K].
 
-    Source: Efron and Tibshirani 1993, chapter 13; clusters resampled whole, as in Davison and Hinkley 1997, 3.8.
+    `ends` are the least and the largest value there can be, those of the two pseudo-units. Source: Efron and
+    Tibshirani 1993, chapter 13; clusters resampled whole, as in Davison and Hinkley 1997, 3.8.
     """
-    means = resampled_means(matrix, clusters, resamples, seed)
+    sums, sizes = table_by_cluster(matrix, clusters)
+    pseudo = np.broadcast_to(np.array(ends)[:, None], (2, sums.shape[1]))
+    means = resampled_means(*with_pseudo_units(sums, sizes, pseudo), resamples, seed)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2], axis=0)
     return low, high
 
@@ -95,30 +105,43 @@ def paired_differences(
     resamples: int = RESAMPLES,
     seed: int = 0,
     level: float = LEVEL,
+    alike: Collection[int] = (),
 ) -> list[Difference]:
-    """Mean of a - b over the questions, for each column of a and b [Q, K], rows in the same order.
+    """Mean of a - b over the questions, for each column of a and b [Q, K] (in 0..1), rows in the same order.
 
-    p = min(1, 2 (1 + min(#{d* <= 0}, #{d* >= 0})) / (resamples + 1)) over the resampled differences d*: the percentile
-    interval turned around, so that p < 1 - level goes with an interval without 0 (but for rounding of the percentile).
+    The columns `alike` are known not to differ (`alike_by_construction`): 0 from 0 to 0. Elsewhere no interval has zero
+    width: that no question seen tells two critics apart doesn't say that none does.
+
+    From 50 units on p = min(1, 2 (1 + min(#{d* <= 0}, #{d* >= 0})) / (resamples + 1)) over the resampled differences
+    d*: the percentile interval turned around, so that p < 1 - level goes with an interval without 0 (but for rounding
+    of the percentile). Below, p is that of a t-test over units and may differ from the interval at the margin.
     Source: Davison and Hinkley 1997, 4.2 (the added 1s keep p from 0). Raises `ConfigError` for tables of unlike shape.
     """
     left, right = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if left.shape != right.shape or left.ndim != 2:
         raise ConfigError(f"can't pair {left.shape} values with {right.shape}; compare results on the same questions")
-    means = resampled_means(left - right, clusters, resamples, seed)
-    # A zero counts on both sides; one that rounding made 1e-17 would count on one only and make p too small.
-    means[np.abs(means) < ROUNDING] = 0.0
-    return [
-        difference_from_draws(float(value), drawn, level)
-        for value, drawn in zip((left - right).mean(axis=0), means.T, strict=True)
-    ]
+    sums, sizes = table_by_cluster(left - right, clusters)
+    values = (left - right).mean(axis=0)
+    unseen = unseen_difference((sums - values * sizes[:, None]) / sizes.mean())
+    pseudo = pseudo_differences(values, unseen)
+    means = resampled_means(*with_pseudo_units(sums, sizes, pseudo), resamples, seed)
+    differences = differences_from_draws(
+        values, means, t_test(sums, sizes) if len(sums) < T_TEST_BELOW else None, level
+    )
+    return [NO_DIFFERENCE if k in alike else difference for k, difference in enumerate(differences)]
 
 
-def difference_from_draws(value: float, drawn: Array, level: float = LEVEL) -> Difference:
-    """A difference with interval and p-value out of its resampled values `drawn` [resamples]."""
-    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
-    tail = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))
-    return Difference(value, float(low), float(high), min(1.0, 2 * (1 + tail) / (len(drawn) + 1)))
+def differences_from_draws(
+    values: Array, drawn: Array, p_values: Array | None = None, level: float = LEVEL
+) -> list[Difference]:
+    """Differences [K] with intervals, and p-values where not given, out of resampled values `drawn` [resamples, K]."""
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    if p_values is None:
+        # A zero counts on both sides; one that rounding made 1e-17 would count on one only and make p too small.
+        tails = np.minimum((drawn <= ROUNDING).sum(axis=0), (drawn >= -ROUNDING).sum(axis=0))
+        p_values = np.minimum(1.0, 2 * (1 + tails) / (len(drawn) + 1))
+    columns = zip(values.tolist(), low.tolist(), high.tolist(), p_values.tolist(), strict=True)
+    return [Difference(*column) for column in columns]
 
 
 def paired_difference(
@@ -134,11 +157,25 @@ def paired_difference(
     return paired_differences(left, right, clusters, resamples, seed, level)[0]
 
 
-def holm(p_values: Sequence[float]) -> tuple[float, ...]:
-    """Adjusted p-values, in the given order (Holm 1979): reject at level a where the adjusted value is at most a."""
-    adjusted = [0.0] * len(p_values)
+def alike_by_construction(ns: Sequence[int], a: Array, b: Array, same: bool = False) -> list[int]:
+    """The columns of a and b [Q, len(ns)] that no draw of questions can tell apart: no test, and no doubt about them.
+
+    That is n = 1, where any way to select makes the same figure of a single candidate of one pool (on two pools it is
+    a test like the others), and every n where both are the `same` way to select; each only if the values are equal.
+    """
+    equal = [np.allclose(a[:, k], b[:, k], rtol=0, atol=ROUNDING) for k in range(len(ns))]
+    return [k for k, n in enumerate(ns) if equal[k] and (n == 1 or (same and all(equal)))]
+
+
+def holm(p_values: Sequence[float], left_out: Collection[int] = ()) -> tuple[float, ...]:
+    """Adjusted p-values, in the given order (Holm 1979): reject at level a where the adjusted value is at most a.
+
+    The positions `left_out` aren't tests (a difference that is 0 by construction): they keep their p and don't count.
+    """
+    adjusted = list(p_values)
     running = 0.0
-    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
-        running = max(running, min(1.0, (len(p_values) - rank) * p_values[index]))
+    tests = sorted(set(range(len(p_values))) - set(left_out), key=lambda index: p_values[index])
+    for rank, index in enumerate(tests):
+        running = max(running, min(1.0, (len(tests) - rank) * p_values[index]))
         adjusted[index] = running
     return tuple(adjusted)

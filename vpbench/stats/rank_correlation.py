@@ -76,5 +76,5 @@ def within_question_correlation(pools: Sequence[QuestionPool], sizes: Sequence[S
             correlations.append(rho)
     if len(correlations) < LEAST_QUESTIONS:
         return None
-    low, high = bootstrap_intervals(np.array(correlations)[:, None])
+    low, high = bootstrap_intervals(np.array(correlations)[:, None], ends=(-1.0, 1.0))
     return Correlation(float(np.mean(correlations)), float(low[0]), float(high[0]), len(correlations))

@@ -109,10 +109,13 @@ def f1_scores(counts: Array) -> tuple[Array, Array]:
     """F1 of correct and of incorrect from confusion counts [..., 6], 2 TP / (2 TP + FP + FN), 0 where undefined."""
     right, accepted, rejected, caught, missed_correct, missed_incorrect = np.moveaxis(counts, -1, 0)
     # What is wrong for one class is wrong for the other: FP + FN of both are these two, apart from steps not called.
-    # Counts are whole, so a denominator below 1 is 0, and so is the numerator.
     wrong = accepted + rejected
-    f1_correct = 2 * right / np.maximum(2 * right + wrong + missed_correct, 1)
-    return f1_correct, 2 * caught / np.maximum(2 * caught + wrong + missed_incorrect, 1)
+    return _share(2 * right, wrong + missed_correct), _share(2 * caught, wrong + missed_incorrect)
+
+
+def _share(part: Array, rest: Array) -> Array:
+    # Counts may be fractions (those of pseudo-solutions are), so that a small denominator isn't a zero.
+    return np.divide(part, part + rest, out=np.zeros_like(part), where=part + rest > 0)
 
 
 def figures(counts: Array) -> StepF1:

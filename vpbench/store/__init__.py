@@ -1,8 +1,9 @@
 """What a run keeps: durable rows under keys, files that are never half written, Parquet."""
 
 from vpbench.store.codec import CANDIDATES, SCORES, VERDICTS, Codec
-from vpbench.store.files import write_atomic
+from vpbench.store.files import sha256, write_atomic, writing
 from vpbench.store.keys import content_hash, folder_name, key_hash
+from vpbench.store.local import LocalStore, Store
 from vpbench.store.rows import RowStore
 from vpbench.store.tables import parquet_bytes, table_bytes
 from vpbench.store.versions import versions
@@ -12,12 +13,16 @@ __all__ = [
     "SCORES",
     "VERDICTS",
     "Codec",
+    "LocalStore",
     "RowStore",
+    "Store",
     "content_hash",
     "folder_name",
     "key_hash",
     "parquet_bytes",
+    "sha256",
     "table_bytes",
     "versions",
     "write_atomic",
+    "writing",
 ]

@@ -3,28 +3,30 @@
 Each stage of a run keeps its rows in one folder, named for people and by a short hash of the key: everything that
 determines the rows. Rows go to a journal as they finish, one JSON line each; at the end of a stage the journal is
 sealed into a Parquet part (written beside, checksummed, then renamed). Whatever stops a run, the same command finds
-what is done: a torn last line of the journal is dropped and owed again, a part that fails its checksum is named.
+what is done: a torn last line of the journal is dropped and owed again; whatever else is damaged is named.
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import hashlib
 import json
-import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from vpbench.errors import ConfigError, DataError
 from vpbench.records import RowKey
+from vpbench.store import journal
 from vpbench.store.codec import CANDIDATES, SCORES, VERDICTS
-from vpbench.store.files import write_atomic
-from vpbench.store.tables import parquet_bytes
+from vpbench.store.files import sha256
+from vpbench.store.local import LocalStore, Store
+from vpbench.store.tables import parquet_bytes, parquet_rows
 
 SEAL_ROWS = 50_000
+_BUFFER_BYTES = 8192
+_KEY, _JOURNAL, _PART = "key.json", "journal.jsonl", re.compile(r"part-\d+\.parquet")
 _SCHEMAS = {
     "candidates": CANDIDATES.columns,
     "verdicts": {**VERDICTS.columns, "content": "string"},
@@ -35,52 +37,56 @@ _SCHEMAS = {
 
 
 class RowStore:
-    """The rows of one stage under one key; a context manager that holds the folder's lock.
+    """The rows of one stage under one key; a context manager that holds the folder's lease.
 
-    `kind` ("verdicts", "scores", ...) fixes the columns. Raises `ConfigError` if another run is writing the folder or
-    it can't be written, `DataError` if a part is damaged.
+    `kind` ("verdicts", "scores", ...) fixes the columns. Waits for another run that writes the folder. Raises
+    `ConfigError` if the folder can't be written, `DataError` naming a file in it that is damaged.
     """
 
     def __init__(self, folder: Path, kind: str, key: Mapping[str, Any]) -> None:
-        self._folder, self._kind = folder, kind
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._lock = (folder / "lock").open("w")
-        except OSError as error:
-            raise ConfigError(
-                f"{folder}: can't be written ({error.strerror}); choose another folder by --output"
-            ) from error
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise ConfigError(
-                f"{folder}: another run is writing here; wait for it or choose another --output"
-            ) from error
-        if not (folder / "key.json").exists():
-            write_atomic(folder / "key.json", json.dumps(key, indent=1, sort_keys=True).encode())
-        self.rows: dict[RowKey, dict[str, Any]] = dict(self._sealed())
-        self._unsealed = dict(self._open_journal())
-        self.rows.update(self._unsealed)
-        self._journal = (folder / "journal.jsonl").open("ab")
+        self._folder, self._columns = folder, _SCHEMAS[kind]
+        with ExitStack() as stack:
+            try:
+                self._store: Store = LocalStore(folder)
+                stack.enter_context(self._store.lease("lock"))
+            except OSError as error:
+                raise ConfigError(
+                    f"{folder}: can't be written ({error.strerror}); choose another folder by --output"
+                ) from error
+            names = self._store.names()
+            self._check_key(key, names)
+            self._parts = sorted((name for name in names if _PART.fullmatch(name)), key=_number)
+            self.rows: dict[RowKey, dict[str, Any]] = dict(self._sealed())
+            self._unsealed = dict(self._journaled() if _JOURNAL in names else ())
+            self.rows.update(self._unsealed)
+            self._buffer = bytearray()
+            self._lease = stack.pop_all()
 
     def __enter__(self) -> RowStore:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        with contextlib.ExitStack() as stack:
-            stack.callback(self._lock.close)
-            stack.callback(self._journal.close)
+        with self._lease:
             if kind is None:
                 self.seal()
             else:
-                self._journal.flush()
+                self._write()
 
     def append(self, key: RowKey, row: Mapping[str, Any]) -> None:
-        """Add a row (its values without the key), replacing an earlier one with the same key. Flushed, not synced."""
-        values = {name: _clean(row[name]) for name in _SCHEMAS[self._kind]}
-        line = json.dumps({"question_id": _clean(key[0]), "index": key[1], **values}, separators=(",", ":"))
-        self._journal.write(line.encode() + b"\n")
+        """Add a row (its values without the key), replacing an earlier one with the same key. Kept from `flush` on.
+
+        Raises `DataError` for a value that its column can't hold.
+        """
+        values = {name: _stored(row[name]) for name in self._columns}
+        try:
+            self._buffer += journal.encode(key, values, self._columns)
+        except ValueError as error:
+            raise DataError(
+                f"question {key[0]!r} candidate {key[1]}: can't be kept in {self._folder}: {error}"
+            ) from error
         self.rows[key] = self._unsealed[key] = values
+        if len(self._buffer) > _BUFFER_BYTES:
+            self._write()
 
     def forget(self, keys: Iterable[RowKey]) -> None:
         """Let rows be owed again; they stay on disk until rows with the same keys replace them."""
@@ -89,56 +95,87 @@ class RowStore:
 
     def flush(self) -> None:
         """Hand the appended rows to the operating system, and seal them once they are many."""
-        self._journal.flush()
+        self._write()
         if len(self._unsealed) >= SEAL_ROWS:
             self.seal()
 
     def seal(self) -> None:
         """Turn the journal into a Parquet part. A kill at any point leaves every row in at least one of the two."""
-        self._journal.flush()
-        os.fsync(self._journal.fileno())
+        self._write()
         if not self._unsealed:
             return
-        number = 1 + max((int(path.stem[5:]) for path in self._folder.glob("part-*.parquet")), default=-1)
-        data = parquet_bytes(self._unsealed, _SCHEMAS[self._kind])
-        digest = hashlib.sha256(data).hexdigest()
+        part = f"part-{_number(self._parts[-1]) + 1 if self._parts else 0:05d}.parquet"
+        data = parquet_bytes(self._unsealed, self._columns)
         # The checksum first: a kill in between leaves one without a part, which nobody reads.
-        write_atomic(self._folder / f"part-{number:05d}.sha256", f"{digest}\n".encode())
-        write_atomic(self._folder / f"part-{number:05d}.parquet", data)
+        self._store.replace(_checksum(part), f"{sha256(data)}\n".encode())
+        self._store.replace(part, data)
+        self._parts.append(part)
         # Only now: rows that are in both are the same rows, rows in neither would be lost.
-        self._journal.truncate(0)
-        os.fsync(self._journal.fileno())
+        self._store.replace(_JOURNAL, b"")
         self._unsealed = {}
 
-    def _sealed(self) -> Iterator[tuple[RowKey, dict[str, Any]]]:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+    def _write(self) -> None:
+        # Emptied first: what failed to be written is owed again, and nothing follows its torn line.
+        data, self._buffer = bytes(self._buffer), bytearray()
+        if data:
+            self._store.append(_JOURNAL, data)
 
-        for path in sorted(self._folder.glob("part-*.parquet")):
-            data, checksum = path.read_bytes(), path.with_suffix(".sha256")
-            if not checksum.exists() or hashlib.sha256(data).hexdigest() != checksum.read_text().strip():
+    def _check_key(self, key: Mapping[str, Any], names: list[str]) -> None:
+        data = json.dumps(key, indent=1, sort_keys=True).encode()
+        if _KEY not in names:
+            self._store.replace(_KEY, data)
+            return
+        try:
+            kept = json.loads(self._store.read(_KEY))
+        except (ValueError, RecursionError):
+            kept = None
+        if kept != json.loads(data):
+            raise DataError(
+                f"{self._folder / _KEY}: damaged, or of other rows than the folder's name says; delete the folder to "
+                "redo its rows, or this file alone if you are sure that the rows beside it are right"
+            )
+
+    def _sealed(self) -> Iterator[tuple[RowKey, dict[str, Any]]]:
+        for part in self._parts:
+            path, data = self._folder / part, self._store.read(part)
+            try:
+                kept = self._store.read(_checksum(part)).strip()
+            except FileNotFoundError:
+                kept = b""
+            if kept != sha256(data).encode():
                 raise DataError(
-                    f"{path}: damaged (its checksum {checksum.name} differs or is missing); delete the file and run "
+                    f"{path}: damaged (its checksum {_checksum(part)} differs or is missing); delete the file and run "
                     "again to redo its rows"
                 )
-            for row in pq.read_table(pa.BufferReader(data)).to_pylist():
-                yield (row.pop("question_id"), row.pop("index")), row
+            try:
+                yield from parquet_rows(data, self._columns)
+            except ValueError as error:
+                raise DataError(f"{path}: damaged ({error}); delete the file and run again to redo its rows") from error
 
-    def _open_journal(self) -> Iterator[tuple[RowKey, dict[str, Any]]]:
-        path = self._folder / "journal.jsonl"
-        data = path.read_bytes() if path.exists() else b""
+    def _journaled(self) -> Iterator[tuple[RowKey, dict[str, Any]]]:
+        data = self._store.read(_JOURNAL)
         whole = data[: data.rfind(b"\n") + 1]
         if len(whole) < len(data):
-            write_atomic(path, whole)
-        for number, line in enumerate(whole.splitlines(), 1):
+            self._store.replace(_JOURNAL, whole)
+        for number, line in enumerate(whole.split(b"\n")[:-1], 1):
             try:
-                row = json.loads(line)
-                yield (row.pop("question_id"), row.pop("index")), row
-            except (ValueError, TypeError, KeyError, AttributeError) as error:
-                raise DataError(f"{path} line {number}: damaged ({error}); remove the line and run again") from error
+                yield journal.decode(line, self._columns)
+            except (ValueError, RecursionError) as error:
+                raise DataError(
+                    f"{self._folder / _JOURNAL} line {number}: damaged ({error}); remove the line and run again to "
+                    "redo its row"
+                ) from error
 
 
-def _clean(value: Any) -> Any:
+def _checksum(part: str) -> str:
+    return part.replace(".parquet", ".sha256")
+
+
+def _number(part: str) -> int:
+    return int(part[len("part-") : -len(".parquet")])
+
+
+def _stored(value: Any) -> Any:
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode("utf-8")
+        return journal.clean(value)
     return list(value) if isinstance(value, tuple) else value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from vpbench.records import RowKey
@@ -15,13 +15,7 @@ def parquet_bytes(rows: Mapping[RowKey, Mapping[str, Any]], columns: Mapping[str
     """
     import pyarrow as pa
 
-    types = {
-        "string": pa.string(),
-        "bool": pa.bool_(),
-        "double": pa.float64(),
-        "list": pa.list_(pa.float64()),
-        "integer": pa.int64(),
-    }
+    types = _types()
     data: dict[str, Any] = {
         "question_id": pa.array([key[0] for key in rows], pa.string()),
         "index": pa.array([key[1] for key in rows], pa.int64()),
@@ -29,6 +23,34 @@ def parquet_bytes(rows: Mapping[RowKey, Mapping[str, Any]], columns: Mapping[str
     for name, column in columns.items():
         data[name] = pa.array([row[name] for row in rows.values()], types[column])
     return table_bytes(pa.table(data))
+
+
+def parquet_rows(data: bytes, columns: Mapping[str, str]) -> Iterator[tuple[RowKey, dict[str, Any]]]:
+    """The rows that `parquet_bytes` made a file of. Raises `ValueError` if it is another file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(pa.BufferReader(data))
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError(f"not a Parquet file: {error}") from error
+    types = {"question_id": pa.string(), "index": pa.int64(), **{name: _types()[columns[name]] for name in columns}}
+    if dict(zip(table.schema.names, table.schema.types, strict=True)) != types:
+        raise ValueError("its columns are others")
+    for row in table.to_pylist():
+        yield (row.pop("question_id"), row.pop("index")), row
+
+
+def _types() -> dict[str, Any]:
+    import pyarrow as pa
+
+    return {
+        "string": pa.string(),
+        "bool": pa.bool_(),
+        "double": pa.float64(),
+        "list": pa.list_(pa.float64()),
+        "integer": pa.int64(),
+    }
 
 
 def table_bytes(table: Any) -> bytes:

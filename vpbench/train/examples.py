@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +82,7 @@ class Encoder:
         """How many tiles each image of a question becomes, from the images' headers. Raises `DataError`."""
         for image in question.images:
             if identity(image) not in self._tiles:
-                self._tiles[identity(image)] = tile_count(*_size(image), self.max_tiles, self.image_size)
+                self._tiles[identity(image)] = tile_count(*image.size(), self.max_tiles, self.image_size)
         return [self._tiles[identity(image)] for image in question.images]
 
     def encode(
@@ -148,15 +147,3 @@ def label_weights(examples: Sequence[Example], class_weights: bool) -> dict[int,
 def identity(image: ImageRef) -> Path | str:
     """Equal for rows that show the same image file."""
     return image.path or image.name
-
-
-def _size(image: ImageRef) -> tuple[int, int]:
-    """Width and height in pixels; the error of an image that can't be read comes from `ImageRef.open`."""
-    from PIL import Image
-
-    data = image.read()
-    try:
-        with Image.open(BytesIO(data)) as opened:
-            return opened.size
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return image.open().size

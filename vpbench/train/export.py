@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from vpbench.errors import CriticError
-from vpbench.models.checkpoint import FETCHED, read_json
+from vpbench.models.checkpoint import SMALL_FILES, read_json
 from vpbench.models.internvl_config import NATIVE, ORIGINAL
 from vpbench.train.original import original_config, original_tensors
 
 SHARD_SIZE = "5GB"
-_NOT_COPIED = ("config.json", "model.safetensors.index.json")
+_NOT_COPIED = ("config.json", "model.safetensors.index.json", "pytorch_model.bin.index.json")
 
 
 def export(
@@ -69,10 +69,12 @@ def _write(folder: Path, base: Path, config: Mapping[str, Any], weights: Mapping
     from huggingface_hub import save_torch_state_dict
 
     folder.mkdir(parents=True, exist_ok=True)
-    for pattern in FETCHED[1:]:
+    for pattern in SMALL_FILES:
         for path in base.glob(pattern):
             if path.name not in _NOT_COPIED:
-                shutil.copyfile(path, folder / path.name)
+                copy = folder / path.relative_to(base)
+                copy.parent.mkdir(exist_ok=True)
+                shutil.copyfile(path, copy)
     (folder / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     save_torch_state_dict(dict(weights), folder, max_shard_size=SHARD_SIZE)
     return folder

@@ -23,7 +23,7 @@ from vpbench.recipe import Recipe
 from vpbench.records import CORRECT, INCORRECT, LabelledSolution
 from vpbench.scoring.load import load_step_scorer
 from vpbench.scoring.step_scorer import StepScorer
-from vpbench.store import versions, write_atomic
+from vpbench.store import versions, write_atomic, writing
 from vpbench.train.batches import MicroBatches, plan_batches
 from vpbench.train.card import Outcome, card
 from vpbench.train.estimate import estimate
@@ -76,15 +76,17 @@ def train_critic(
     if first:
         keep_identity(run.output, identity)
     watched = _watched(encoder, recipe, run, progress)
-    trained, log = _train(scorer, data, watched, run, recipe)
+    with writing(run.output):
+        trained, log = _train(scorer, data, watched, run, recipe)
     if not first:
         return []
     labels, metrics = _label_counts(examples), _last(log)
     outcome = Outcome(len(examples), labels, dict(left_out), plan.steps, metrics, versions(PACKAGES), log)
     from vpbench.train.export import export
 
-    folders = export(base, scorer.model.config, scorer.checkpoint.system_message, trained, run.output, echo)
-    _write_records(run.output, folders, card(critic.title, identity, outcome), identity, outcome)
+    with writing(run.output):
+        folders = export(base, scorer.model.config, scorer.checkpoint.system_message, trained, run.output, echo)
+        _write_records(run.output, folders, card(critic.title, identity, outcome), identity, outcome)
     for folder in folders:
         echo(f"written        {folder}")
     return folders
