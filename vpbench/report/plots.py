@@ -18,6 +18,8 @@ _STYLE: dict[str, tuple[str, Any, str]] = {
     "vote": ("#1f5fa8", (0, (4, 3)), "majority vote"),
 }
 """Colour, line and label. The vote is drawn last and broken: a critic that votes lies under it and stays visible."""
+LABEL_CHARACTERS = 200
+"""Of a name from a file, as much as a picture has room for."""
 _COLOURS = ("#b3261e", "#2e7d32", "#7b3fa0", "#d9822b", "#00838f", "#ad1457", "#5d4037", "#827717")
 
 
@@ -57,7 +59,7 @@ def critics_plot(results: Sequence[tuple[str, BestOfNResult]]) -> dict[str, byte
     for control in ("oracle", "random", "vote"):
         colour, line, label = _STYLE[control]
         curve = shared.curves[control]
-        axes.plot(_ns(curve), _percent(curve), linestyle=line, color=colour, label=label, linewidth=1)
+        axes.plot(_ns(curve), _percent(curve), linestyle=line, color=colour, label=label, linewidth=1.2)
     ns = sorted({n for _, result in results for n in result.ns})
     _finish(figure, axes, below, shared, _name(shared), ns)
     return _bytes(figure)
@@ -168,7 +170,7 @@ def _bytes(figure: Any) -> dict[str, bytes]:
 
 def _plain(text: str) -> str:
     """The text without control characters and folders; a dollar sign doesn't begin a formula."""
-    return printable(without_paths(text)).replace("$", r"\$")
+    return printable(without_paths(text[:LABEL_CHARACTERS])).replace("$", r"\$")
 
 
 def _name(result: Result) -> str:

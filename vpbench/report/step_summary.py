@@ -14,7 +14,7 @@ def step_tables(result: StepResult) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def with_interval(value: float | None, low: float | None, high: float | None) -> str:
+def _with_interval(value: float | None, low: float | None, high: float | None) -> str:
     """A fraction in percent, with its interval if it has one."""
     bounds = "" if low is None or high is None else f" ({percent(low)} .. {percent(high)})"
     return percent(value) + bounds
@@ -22,16 +22,16 @@ def with_interval(value: float | None, low: float | None, high: float | None) ->
 
 def _critic_and_controls(critic: str, report: StepReport) -> str:
     pooled, ranking, held_out = report.pooled, report.ranking, report.held_out_threshold
-    area = with_interval(ranking.auroc, ranking.auroc_low, ranking.auroc_high) if ranking else "n/a"
-    macro = with_interval(pooled.macro_f1, pooled.low, pooled.high)
+    area = _with_interval(ranking.auroc, ranking.auroc_low, ranking.auroc_high) if ranking else "n/a"
+    macro = _with_interval(pooled.macro_f1, pooled.low, pooled.high)
     rows = [[f"{critic}, threshold {report.threshold:g}", macro, area]]
     if held_out is not None:
         fitted = held_out.pooled
-        rows.append([f"{critic}, held-out threshold", with_interval(fitted.macro_f1, fitted.low, fitted.high), area])
+        rows.append([f"{critic}, held-out threshold", _with_interval(fitted.macro_f1, fitted.low, fitted.high), area])
     for control in report.controls:
         curve = control.auroc
-        area = "-" if curve is None else with_interval(curve.value, curve.low, curve.high)
-        rows.append([f"control: {control.name}", with_interval(control.macro_f1, control.low, control.high), area])
+        area = "-" if curve is None else _with_interval(curve.value, curve.low, curve.high)
+        rows.append([f"control: {control.name}", _with_interval(control.macro_f1, control.low, control.high), area])
     return table(rows, ["all steps together", "macro-F1 % (95%)", "AUROC % (95%)"])
 
 

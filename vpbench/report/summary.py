@@ -20,7 +20,7 @@ def summary(result: BestOfNResult | StepResult) -> str:
         judge = "" if result.judge is None else f" by rule and judge {result.judge}"
         head.append(
             f"{size} questions{groups}, pool {result.policy} ({result.pool_size} candidates per question), "
-            f"grading {result.grading}{judge}, {choice(result)}"
+            f"grading {result.grading}{judge}, {_choice(result)}"
         )
         body = "\n\n".join(part for part in (_curves(result), _measures(result)) if part)
     else:
@@ -30,7 +30,7 @@ def summary(result: BestOfNResult | StepResult) -> str:
     return "\n".join(["", *map(printable, head), "", body, *([""] if tail else []), *tail])
 
 
-def choice(result: BestOfNResult) -> str:
+def _choice(result: BestOfNResult) -> str:
     """How a candidate is chosen and N is estimated, in words."""
     parts = [f"selection {result.selection}", f"estimator {result.estimator}"]
     if result.steps_per_response is not None:
