@@ -97,10 +97,8 @@ def _finish(figure: Any, axes: Any, below: Any, result: BestOfNResult, subject: 
     below.set_xlabel("N (candidates to choose from)")
     share = "" if result.complete else f" of {result.questions_in_task}"
     grading = "the pool's own verdicts" if result.grading == "given" else f"{result.grading} grading"
-    title = (
-        f"{subject}\n{result.questions}{share} questions, pool {result.policy}, {grading}, estimator {result.estimator}"
-    )
-    axes.set_title(_plain(title), fontsize=9)
+    on = f"{result.questions}{share} questions, pool {result.policy}, {grading}, estimator {result.estimator}"
+    axes.set_title(f"{_plain(subject)}\n{_plain(on)}", fontsize=9)
     figure.legend(loc="outside lower center", ncols=3, fontsize=8, frameon=False)
 
 
@@ -125,8 +123,8 @@ def step_plot(result: StepResult) -> dict[str, bytes]:
     axes.set_ylabel("%")
     unscored = sum(result.unscored.values())
     failed = f"\n{unscored} of {result.candidates} solutions without a score" if unscored else ""
-    title = f"{_name(result)}: step detection by {result.critic}, threshold {report.threshold:g}{failed}"
-    axes.set_title(_plain(title), fontsize=9)
+    title = f"{_name(result)}: step detection by {result.critic}, threshold {report.threshold:g}"
+    axes.set_title(_plain(title) + failed, fontsize=9)
     figure.legend(loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     return _bytes(figure)
 
@@ -169,8 +167,9 @@ def _bytes(figure: Any) -> dict[str, bytes]:
 
 
 def _plain(text: str) -> str:
-    """The text without control characters and folders; a dollar sign doesn't begin a formula."""
-    return printable(without_paths(text[:LABEL_CHARACTERS])).replace("$", r"\$")
+    """The text in one line without control characters and folders; a dollar sign doesn't begin a formula."""
+    line = " ".join(without_paths(text[:LABEL_CHARACTERS]).split())
+    return printable(line).replace("$", r"\$")
 
 
 def _name(result: Result) -> str:

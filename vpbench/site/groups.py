@@ -35,12 +35,7 @@ class Entry:
     @property
     def marks(self) -> list[str]:
         """What a reader has to see beside the result's rank: how many rows lack a score or an answer."""
-        lacking = {"score": self.result.unscored, "answer": self.result.unanswered}
-        return [
-            f"{sum(counts.values())} of {self.result.candidates} rows without {what}"
-            for what, counts in lacking.items()
-            if counts
-        ]
+        return [line.partition(" (")[0] for line in failed_rows(self.result)]
 
     @property
     def remarks(self) -> list[str]:
