@@ -104,7 +104,8 @@ def selects_by_vote(result: Result) -> bool:
 def _measured(result: BestOfNResult | StepResult) -> Hashable:
     """What has to be equal for a rank: all that isn't the critic or the way in which it is used."""
     provenance = result.provenance
-    both = (provenance.task_version, provenance.data.fingerprint, result.questions, result.candidates, result.metric)
+    asked = (provenance.task_version, provenance.data.fingerprint, result.complete, result.questions)
+    both = (*asked, result.candidates, result.metric)
     if isinstance(result, StepResult):
         return both, result.step_f1.pooled.steps
     # the hash is of the whole pool: what the first candidates are worth tells which questions and verdicts were used
