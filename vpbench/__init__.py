@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from vpbench.base import Critic, Dialogue, Reference, Source, StepTask, Task
 from vpbench.errors import ConfigError, CriticError, DataError, GradeError, TooManyFailures, VpbenchError
 from vpbench.measures import Measure
-from vpbench.recipe import Recipe
 from vpbench.records import (
     EMPTY_RESPONSE,
     Candidate,
@@ -27,6 +26,7 @@ from vpbench.records import (
     Selection,
     Verdict,
 )
+from vpbench.train.recipe import Recipe
 
 if TYPE_CHECKING:
     from vpbench.api import compare, load_results, run

@@ -25,6 +25,9 @@ RowKey = tuple[str, int]
 CORRECT, NEUTRAL, INCORRECT = 1, 0, -1
 """The labels of steps."""
 
+LabelRule = Literal["value", "advantage"]
+"""How raw Monte-Carlo estimates become labels: by their value, or by how they change."""
+
 GradingMode = Literal["robust", "official"]
 Selection = Literal["best", "vote", "weighted-vote"]
 

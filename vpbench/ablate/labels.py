@@ -18,8 +18,7 @@ from vpbench.nano.conversations import nano_tasks
 from vpbench.nano.datasets import draw_questions
 from vpbench.nano.finetune import LABEL_SEED
 from vpbench.nano.truth import step_labels
-from vpbench.recipe import LabelRule
-from vpbench.records import CORRECT, INCORRECT, NEUTRAL, Drawn
+from vpbench.records import CORRECT, INCORRECT, NEUTRAL, Drawn, LabelRule
 from vpbench.store import folder_name
 
 DRAWN = {"policy": 32, "strong-policy": 16}

@@ -9,7 +9,7 @@ from typing import Any
 
 from vpbench.plugins import find_critic
 from vpbench.progress import bar
-from vpbench.recipe import Recipe
+from vpbench.train.recipe import Recipe
 from vpbench.train.run import recipe_of, train_critic
 from vpbench.train.settings import TrainingRun
 

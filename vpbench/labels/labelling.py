@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vpbench.errors import ConfigError
-from vpbench.recipe import LabelRule
-from vpbench.records import GradingMode
+from vpbench.records import GradingMode, LabelRule
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vpbench.recipe import LabelRule
-from vpbench.records import CORRECT, INCORRECT, NEUTRAL
+from vpbench.records import CORRECT, INCORRECT, NEUTRAL, LabelRule
 
 
 @dataclass(frozen=True, slots=True)

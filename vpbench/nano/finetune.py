@@ -22,9 +22,9 @@ from vpbench.nano.datasets import write_questions
 from vpbench.nano.solutions import MAX_TOKENS
 from vpbench.plugins import all_critics
 from vpbench.progress import Progress
-from vpbench.recipe import Recipe
 from vpbench.run.models import Models
 from vpbench.run.policy import Drawing, plan_sample
+from vpbench.train.recipe import Recipe
 from vpbench.train.run import recipe_of, train_critic
 from vpbench.train.settings import TrainingRun
 

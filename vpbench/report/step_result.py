@@ -37,7 +37,7 @@ def step_result(prepared: PreparedSteps, scored: Scored, analysis: Analysis) -> 
         nano=prepared.request.nano,
         step_f1=_step_report(prepared, labels, values, threshold, groups, analysis),
         errors=score_errors(scored.scores.values()),
-        notes=(*prepared.notes, *remarks(scored.scores.values()), *([few] if few else [])),
+        notes=(*prepared.notes, *scored.notes, *remarks(scored.scores.values()), *([few] if few else [])),
         steps_per_response=steps_per_response(scored.scores.values()),
         diagnosis=tuple(diagnose_steps(labels, values, threshold, groups)),
         provenance=run_provenance(prepared, scored, analysis),

@@ -16,16 +16,16 @@ def build_critics(names: Sequence[str], settings: Mapping[str, str], nano: bool 
 
     Raises `ConfigError` for an unknown critic, and for a setting that none of them has.
     """
-    found = [find_critic(name) for name in names]
-    known = {name for each in found for name in critic_settings(each.cls)}
+    plugins = [find_critic(name) for name in names]
+    known_settings = {name for plugin in plugins for name in critic_settings(plugin.cls)}
     for name in settings:
-        if found and name not in known:
-            have = ", ".join(sorted(known)) or "none"
+        if plugins and name not in known_settings:
+            have = ", ".join(sorted(known_settings)) or "none"
             raise ConfigError(f"critic {', '.join(names)}: no setting {name!r}; there are: {have}")
     critics = []
-    for each in found:
-        own = {name: text for name, text in settings.items() if name in critic_settings(each.cls)}
-        critics.append(make_critic(each.cls, {**nano_settings(each.cls), **own} if nano else own))
+    for plugin in plugins:
+        given = {name: text for name, text in settings.items() if name in critic_settings(plugin.cls)}
+        critics.append(make_critic(plugin.cls, {**nano_settings(plugin.cls), **given} if nano else given))
     return critics
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from vpbench.base import BaseTask, Critic, StepTask
 from vpbench.data import load_solutions
-from vpbench.errors import Boundary, DataError
+from vpbench.errors import Boundary
 from vpbench.generate import used_since
 from vpbench.plugins import Plugin
 from vpbench.pools.scores import GivenScores
@@ -24,8 +24,10 @@ from vpbench.records import RowKey, Verdict
 from vpbench.run.allowance import Allowance
 from vpbench.run.candidates import CandidatePlan, plan, size_notes
 from vpbench.run.critics import critic_key
+from vpbench.run.given import rows_given
 from vpbench.run.grade import GradeStage, given_verdicts
 from vpbench.run.judge import Judge, JudgeStage, judge_facts, judge_notes, rows_to_judge
+from vpbench.run.kept_notes import KeptNotes
 from vpbench.run.models import Models
 from vpbench.run.prepared import Common, Prepared, PreparedSteps, Scored
 from vpbench.run.request import Request
@@ -34,7 +36,7 @@ from vpbench.store import folder_name
 
 
 def prepare(
-    found: Plugin[BaseTask],
+    plugin: Plugin[BaseTask],
     request: Request,
     progress: Progress,
     planned: CandidatePlan | None = None,
@@ -42,12 +44,12 @@ def prepare(
 ) -> Prepared:
     """Load questions and candidates, where they aren't `planned`, and grade them. Raises `DataError`, `ConfigError`."""
     models = models or Models()
-    planned = planned or plan(found, request, progress, models)
+    planned = planned or plan(plugin, request, progress, models)
     started = time.perf_counter()
     task = planned.task
     about = {"task": task.name, "task_version": task.version, "data": planned.questions.fingerprint}
     key = {**about, "pool": dict(planned.pool.key)}
-    verdicts, judge, notes = _verdicts(found, planned, key, request, progress, models)
+    verdicts, judge, notes = _verdicts(plugin, planned, key, request, progress, models)
     return Prepared(
         request=request,
         key=key,
@@ -68,7 +70,7 @@ def prepare(
 
 
 def _verdicts(
-    found: Plugin[BaseTask],
+    plugin: Plugin[BaseTask],
     planned: CandidatePlan,
     key: Mapping[str, Any],
     request: Request,
@@ -80,7 +82,7 @@ def _verdicts(
     if request.trust_verdicts:
         return given_verdicts(rows, list(questions)), None, []
     asked = rows_to_judge(task, questions, rows) if request.grading == "official" else []
-    grade_key = {**key, "grading": request.grading, "grader_code": grader_code(found)}
+    grade_key = {**key, "grading": request.grading, "grader_code": grader_code(plugin)}
     judge = stage = None
     if request.judge is not None and asked:
         judge = Judge(request.judge, models.generator(request.judge, request.judge_args))
@@ -93,13 +95,14 @@ def _verdicts(
     grading = GradeStage(task, request.grading, progress, request.max_error_rate, stage)
     verdicts = grading.verdicts(folder, grade_key, questions, rows)
     facts = judge_facts(judge, before, len(asked)) if judge else None
-    return verdicts, facts, judge_notes(asked, verdicts, judge)
+    notes = judge_notes(asked, verdicts, judge) + (KeptNotes(stage.folder).texts if stage else [])
+    return verdicts, facts, notes
 
 
-def prepare_steps(found: Plugin[BaseTask], request: Request) -> PreparedSteps:
+def prepare_steps(plugin: Plugin[BaseTask], request: Request) -> PreparedSteps:
     """Load a step task's solutions. Raises `DataError`."""
     started = time.perf_counter()
-    task = found.cls()
+    task = plugin.cls()
     assert isinstance(task, StepTask)
     loaded = load_solutions(task, request.data)
     solutions = loaded.solutions[: request.limit]
@@ -154,20 +157,13 @@ def score(
         key=key,
         seconds=seconds,
         usage=used,
+        notes=KeptNotes(folder).texts,
     )
 
 
 def use_scores(prepared: Common, given: GivenScores, name: str) -> Scored:
-    """Scores from a file, for exactly the prepared rows. Raises `DataError` naming the first row without one."""
-    keys = [candidate.key for candidates in prepared.candidates.values() for candidate in candidates]
-    missing = [key for key in keys if key not in given.scores]
-    if missing:
-        id, index = missing[0]
-        raise DataError(
-            f"--scores {given.name}: no score for {len(missing)} of {len(keys)} rows, the first is question {id!r} "
-            f"candidate {index}; scores are matched by `question_id` and `index` (or the place in `candidates`)"
-        )
-    scores = {key: given.scores[key] for key in keys}
+    """Scores from a file, for exactly the prepared rows. Raises `DataError`, `TooManyFailures` as `rows_given` does."""
+    scores = rows_given(given, prepared.candidates, prepared.request.max_error_rate)
     return Scored(
         critic=name,
         selection="best",
@@ -184,11 +180,11 @@ def _origin(place: str, request: Request) -> str:
     return "the miniature world" if request.nano else place
 
 
-def grader_code(found: Plugin[BaseTask]) -> str:
+def grader_code(plugin: Plugin[BaseTask]) -> str:
     """What identifies the code that grades for a task: its own file and every file of `vpbench.grade`."""
     import vpbench.grade
 
-    digest = hashlib.sha256(found.path.read_bytes())
+    digest = hashlib.sha256(plugin.path.read_bytes())
     package = Path(vpbench.grade.__file__).parent
     for path in sorted(package.rglob("*.py")):
         digest.update(str(path.relative_to(package)).encode() + b"\0" + path.read_bytes())

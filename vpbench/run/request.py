@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from vpbench.base import BaseTask, StepTask
 from vpbench.data import task_folders
@@ -18,6 +18,8 @@ from vpbench.records import GradingMode
 from vpbench.run.policy import Drawing
 from vpbench.settings import from_options
 
+ShortPools = Literal["refuse", "leave-out"]
+"""What becomes of questions with fewer candidates than the others, or than the largest N."""
 DEFAULT_SAMPLES = 128
 NANO_POLICY = "nano"
 """What `--policy` calls the miniature world's own policy."""
@@ -37,6 +39,8 @@ class Request:
     limit: int | None = None
     nano: bool = False
     max_error_rate: float = 0.1
+    allow_mismatch: bool = False
+    short_pools: ShortPools = "refuse"
     output: Path = Path("runs")
 
 
@@ -83,10 +87,10 @@ def check(task: type[BaseTask], request: Request) -> None:
         )
 
 
-def _in_nano(found: Plugin[BaseTask], request: Request) -> Request:
+def _in_nano(plugin: Plugin[BaseTask], request: Request) -> Request:
     """The miniature world's data, its candidates where nothing else brings any, and its policy where that is asked."""
-    folder, drawing = nano_folder(found.cls.name), request.drawing
+    folder, drawing = nano_folder(plugin.cls.name), request.drawing
     if drawing is not None and drawing.policy == NANO_POLICY:
         drawing = replace(drawing, policy=str(nano_model("policy")), prompt="question")
-    brought = issubclass(found.cls, StepTask) or request.drawing is not None or request.pool is not None
+    brought = issubclass(plugin.cls, StepTask) or request.drawing is not None or request.pool is not None
     return replace(request, data=folder, drawing=drawing, pool=request.pool if brought else folder / POOL)

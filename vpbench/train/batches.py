@@ -15,8 +15,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from vpbench.recipe import Recipe
 from vpbench.train.examples import Encoder, Example, identity
+from vpbench.train.recipe import Recipe
 
 WINDOW = 16
 """Batches among which padded solutions are sorted by length."""

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from vpbench.recipe import Recipe
 from vpbench.terminal import markdown_table
+from vpbench.train.recipe import Recipe
 from vpbench.train.settings import RunIdentity
 
 

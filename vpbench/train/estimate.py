@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vpbench.recipe import Recipe
 from vpbench.train.batches import BatchPlan, used_tokens
 from vpbench.train.examples import Example
+from vpbench.train.recipe import Recipe
 
 GIB = 2**30
 

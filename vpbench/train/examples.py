@@ -16,9 +16,9 @@ from typing import Any
 from vpbench.errors import CriticError, DataError
 from vpbench.models.conversation import ASSISTANT_ROLE, IMAGE_MARKER, LABEL_TURN, SEPARATOR
 from vpbench.models.tiles import tile_count
-from vpbench.recipe import Recipe
 from vpbench.records import CORRECT, INCORRECT, NEUTRAL, ImageRef, LabelledSolution, Question, Reason
 from vpbench.scoring.step_scorer import StepScorer
+from vpbench.train.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import nn
 
-from vpbench.recipe import Recipe
+from vpbench.train.recipe import Recipe
 
 LANGUAGE_MODEL_LINEAR = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
 

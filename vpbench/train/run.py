@@ -19,7 +19,6 @@ from vpbench.errors import ConfigError, CriticError
 from vpbench.labels.read import read_labelled
 from vpbench.models.checkpoint import checkpoint_folder
 from vpbench.progress import Progress
-from vpbench.recipe import Recipe
 from vpbench.records import CORRECT, INCORRECT, LabelledSolution
 from vpbench.scoring.load import load_step_scorer
 from vpbench.scoring.step_scorer import StepScorer
@@ -28,6 +27,7 @@ from vpbench.train.batches import MicroBatches, plan_batches
 from vpbench.train.card import Outcome, card
 from vpbench.train.estimate import estimate
 from vpbench.train.examples import Encoder, Example, label_ids, label_weights, read_examples
+from vpbench.train.recipe import Recipe
 from vpbench.train.resume import keep_identity, last_checkpoint, refuse_another_run
 from vpbench.train.settings import RunIdentity, TrainingRun, run_identity
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from vpbench.errors import DataError
 from vpbench.models.checkpoint import checkpoint_fingerprint
-from vpbench.recipe import Recipe
+from vpbench.train.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True)

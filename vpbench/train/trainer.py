@@ -16,10 +16,10 @@ import torch
 from transformers import Trainer, TrainingArguments
 
 from vpbench.errors import ConfigError
-from vpbench.recipe import Recipe
 from vpbench.stats import step_f1
 from vpbench.train.batches import BatchPlan, MicroBatches
 from vpbench.train.model import LabelModel
+from vpbench.train.recipe import Recipe
 from vpbench.train.settings import TrainingRun
 
 LOGGED_STEPS = 500

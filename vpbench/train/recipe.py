@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
 from vpbench.errors import ConfigError
+from vpbench.records import LabelRule
 
-LabelRule = Literal["value", "advantage"]
 Unit = Literal["step", "response"]
 History = Literal["labels", "placeholder"]
 
