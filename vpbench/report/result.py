@@ -21,6 +21,8 @@ READABLE_VERSIONS = (1, 2)
 """Version 1 has no `measures`."""
 GAINS = ("over_random", "over_vote")
 """The keys of `gains`."""
+NOT_SCORED = "not scored: "
+"""What a key of `errors` begins with where the row has no score; the others are rows without an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +214,20 @@ class Result:
     diagnosis: tuple[str, ...]
     provenance: Provenance
     files: Mapping[str, str] | None = None
+
+    @property
+    def unanswered(self) -> dict[str, int]:
+        """Rows in which no answer could be read, by reason."""
+        return {reason: count for reason, count in self.errors.items() if not reason.startswith(NOT_SCORED)}
+
+    @property
+    def unscored(self) -> dict[str, int]:
+        """Rows without a score, by reason."""
+        return {
+            reason.removeprefix(NOT_SCORED): count
+            for reason, count in self.errors.items()
+            if reason.startswith(NOT_SCORED)
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
