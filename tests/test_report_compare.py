@@ -73,6 +73,7 @@ def changed(stored: StoredResult, **keys: Any) -> StoredResult:
 
 def test_results_of_the_same_settings_differ_in_nothing(results: dict[str, StoredResult]) -> None:
     assert vpbench.compare(results["mean"], results["mean"]).differing == ()
+    assert "\n20 units: few, p by t-test\n" in vpbench.compare(results["mean"], results["max"]).text()
     assert vpbench.compare(results["mean"], results["max"]).differing == ("aggregate mean / max",)
     assert vpbench.compare(results["0.5"], results["0.9"]).differing == ("threshold 0.5 / 0.9999",)
     assert vpbench.compare(results["mean"], results["prefix"]).differing == (

@@ -54,6 +54,11 @@ DAMAGE: list[tuple[str, Any, str]] = [
     ("curves", lambda content: content["curves"]["critic"].clear(), "key 'curves.critic' hasn't a point for every N"),
     ("curves", lambda content: content["gains"]["over_vote"].pop(), "key 'gains.over_vote' hasn't a point"),
     ("curves", lambda content: content["measures"][1]["points"].pop(), "key 'measures[1].points' hasn't a point"),
+    (
+        "steps",
+        lambda content: content["step_f1"]["held_out_threshold"]["thresholds"].pop(),
+        "'step_f1.held_out_threshold.thresholds' hasn't one for each of 5 folds",
+    ),
     ("steps", lambda content: content.pop("step_f1"), "key 'step_f1' is missing"),
     ("steps", lambda content: content["step_f1"].update(pooled="high"), "key 'step_f1.pooled' is 'high'"),
     ("steps", lambda content: content["step_f1"]["by_source"].update(x={}), "'step_f1.by_source.x.f1_correct' is miss"),

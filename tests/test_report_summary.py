@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 import vpbench
+from vpbench.cli import main
 from vpbench.report.plots import best_of_n_plot, critics_plot, step_plot
 from vpbench.report.result import BestOfNResult, StepResult
 from vpbench.report.stored import read_result
@@ -144,3 +147,10 @@ def test_a_picture_holds_a_name_of_any_length(curves: BestOfNResult) -> None:
     picture = best_of_n_plot(named)
     assert len(picture["svg"]) < 1_000_000
     assert picture == best_of_n_plot(named)
+
+
+def test_a_critic_without_step_scores_has_no_held_out_threshold(tmp_path: Path) -> None:
+    command = ["run", "--nano", "--task", "visualprocessbench", "--critic", "self-consistency", "--limit", "10"]
+    done = CliRunner().invoke(main, [*command, "--max-error-rate", "1", "--output", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    assert "held-out" not in done.output

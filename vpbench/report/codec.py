@@ -48,6 +48,8 @@ def from_json(content: Mapping[str, Any], where: object) -> BestOfNResult | Step
     result: BestOfNResult | StepResult = _record(kind, keys, str(where), "")
     if isinstance(result, BestOfNResult):
         _check_ns(result, where)
+    else:
+        _check_folds(result, where)
     # last, because a key that is wrong says more than that something is; earlier versions wrote no checksum
     if _CHECKSUM in content and content[_CHECKSUM] != checksum(keys):
         raise ConfigError(f"{where}: damaged or edited, key {_CHECKSUM!r} isn't that of the others; run it again")
@@ -67,6 +69,14 @@ def _check_ns(result: BestOfNResult, where: object) -> None:
     for key, given in points.items():
         if not ns or [point.n for point in given] != ns:
             raise ConfigError(f"{where}: key {key!r} hasn't a point for every N; run it again")
+
+
+def _check_folds(result: StepResult, where: object) -> None:
+    """Raises `ConfigError` unless there is a held-out threshold for every fold, where there are any."""
+    held_out = result.step_f1.held_out_threshold
+    if held_out is not None and len(held_out.thresholds) != held_out.folds:
+        key = "step_f1.held_out_threshold.thresholds"
+        raise ConfigError(f"{where}: key {key!r} hasn't one for each of {held_out.folds} folds; run it again")
 
 
 @functools.cache

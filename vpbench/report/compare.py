@@ -16,7 +16,14 @@ from vpbench.report.result import BestOfNResult, Result, StepResult
 from vpbench.report.step_comparison import check_same, step_differences
 from vpbench.report.stored import StoredResult, read_result
 from vpbench.report.units import ROUNDING
-from vpbench.stats import Difference, alike_by_construction, holm, outcome_above_process, paired_differences
+from vpbench.stats import (
+    Difference,
+    alike_by_construction,
+    few_units_note,
+    holm,
+    outcome_above_process,
+    paired_differences,
+)
 from vpbench.terminal import interval, points, printable, table
 
 if TYPE_CHECKING:
@@ -86,6 +93,8 @@ class Comparison:
         if not critic_alone(one, two):
             lines.append("note: the difference isn't the critic's alone")
         lines += [f"note: {note}" for note in self.notes]
+        few = few_units_note(len(set(self.second.units.clusters))) if isinstance(two, BestOfNResult) else None
+        lines += [few] if few else []
         # no name may begin a line of its own
         head = "\n".join(printable(" ".join(line.split())) for line in lines)
         return f"{head}\n\n{table(rows, ['', 'points', '95% interval', 'p', 'p (Holm)', 'finds losses from'])}"

@@ -70,7 +70,7 @@ def step_differences(one: StoredResult, two: StoredResult, resamples: int) -> di
     groups = [row["group"] or id for (id, _), row in rows.items()]
     fixed = (two.result.step_f1.threshold, one.result.step_f1.threshold)
     differences = {FIXED: macro_f1_difference(labels, (second, first), fixed, groups, resamples=resamples)}
-    if len(set(groups)) >= FOLDS:
+    if one.result.step_f1.held_out_threshold is not None and two.result.step_f1.held_out_threshold is not None:
         seed = two.result.provenance.seed
         fitted = [
             cross_fitted_threshold(labels, values, clusters=groups, folds=FOLDS, seed=seed).by_solution

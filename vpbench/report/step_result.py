@@ -67,7 +67,9 @@ def _step_report(
         labels, values, threshold, groups, resamples=analysis.resamples, seed=analysis.seed
     )
     held_out = None
-    if len(set(groups)) >= FOLDS:
+    scored = {group for group, row in zip(groups, values, strict=True) if any(value is not None for value in row)}
+    # So that, whichever questions a fold holds, others have scored steps to choose its threshold on.
+    if len(set(groups)) >= FOLDS and len(scored) > -(-len(set(groups)) // FOLDS):
         fitted = stats.cross_fitted_threshold(labels, values, sources, groups, folds=FOLDS, seed=analysis.seed)
         ends = stats.macro_f1_interval(
             labels, values, fitted.by_solution, groups, resamples=analysis.resamples, seed=analysis.seed
