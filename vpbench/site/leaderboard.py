@@ -15,6 +15,7 @@ from vpbench.errors import ConfigError
 from vpbench.plugins import all_tasks
 from vpbench.report.names import names
 from vpbench.report.plots import critics_plot
+from vpbench.report.published import references
 from vpbench.report.result import BestOfNResult, StepResult
 from vpbench.report.stored import StoredResult, read_result
 from vpbench.store import write_atomic
@@ -48,7 +49,8 @@ def build_leaderboard(output: Path, site: Path) -> tuple[Path, int]:
         entries = _entries([stored for stored in results if (stored.result.nano, stored.result.task) == (nano, name)])
         plots = [_plot(group, site) for group in _comparable(entries)]
         steps = isinstance(entries[0].result, StepResult)
-        section = {"name": name, "nano": nano, "task": tasks.get(name), "steps": steps}
+        published = references(tasks[name]) if name in tasks else []
+        section = {"name": name, "nano": nano, "task": tasks.get(name), "steps": steps, "references": published}
         sections.append({**section, "entries": entries, "plots": plots})
     page = _environment().get_template("leaderboard.html.j2").render(sections=sections)
     write_atomic(site / "index.html", page.encode())
