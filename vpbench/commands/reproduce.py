@@ -69,23 +69,32 @@ def _page(published: Published, entry: PublishedTable, cells: Sequence[Cell], ru
 
 def _grid(cells: Sequence[Cell], reasons: Sequence[str], draw: _Table) -> str:
     """Rows are policy, critic and N, as in the papers; columns their benchmarks."""
-    columns = list(dict.fromkeys(cell.row.benchmark for cell in cells))
-    lines: dict[tuple[Any, ...], dict[str, Cell]] = {}
+    columns = list(dict.fromkeys((cell.row.benchmark, cell.row.metric) for cell in cells))
+    lines: dict[tuple[Any, ...], dict[tuple[str, str], Cell]] = {}
     for cell in cells:
-        lines.setdefault((cell.row.policy or "", cell.row.critic, cell.row.n or ""), {})[cell.row.benchmark] = cell
+        row = cell.row
+        lines.setdefault((row.policy or "", row.critic, row.n or ""), {})[row.benchmark, row.metric] = cell
     rows = []
     for label, line in lines.items():
-        shown = {column: _lines(line[column], reasons) if column in line else {} for column in columns}
+        shown = {column: _lines(cell, reasons) for column, cell in line.items()}
         names = ["published", "measured"]
         if any(cell.measured for cell in line.values()):
             names += ["95% interval", "difference", "not comparable"]
         for name in names:
             first = label if name == "published" else ("", "", "")
-            rows.append([*first, name, *(shown[column].get(name, "") for column in columns)])
-    # what all columns begin with is in the title already
-    benchmarks = {column.partition("/")[0] for column in columns}
-    shown_columns = [column.partition("/")[2] or column for column in columns] if len(benchmarks) == 1 else columns
-    return draw(rows, ["policy", "critic", "N", "", *shown_columns])
+            rows.append([*first, name, *(shown.get(column, {}).get(name, "") for column in columns)])
+    return draw(rows, ["policy", "critic", "N", "", *_titles(columns)])
+
+
+def _titles(columns: Sequence[tuple[str, str]]) -> list[str]:
+    """What the columns are called: by benchmark, without what all begin with, and by metric where that tells apart."""
+    benchmarks = [benchmark for benchmark, _ in columns]
+    if len({benchmark.partition("/")[0] for benchmark in benchmarks}) == 1:
+        benchmarks = [benchmark.partition("/")[2] or benchmark for benchmark in benchmarks]
+    return [
+        f"{name}, {metric}" if benchmarks.count(name) > 1 else name
+        for name, (_, metric) in zip(benchmarks, columns, strict=True)
+    ]
 
 
 def _lines(cell: Cell, reasons: Sequence[str]) -> dict[str, str]:
