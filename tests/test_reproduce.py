@@ -261,5 +261,7 @@ def test_tables_are_listed_and_an_unknown_one_is_named(nowhere: Path) -> None:
     assert all(f"{table} " in listed for table in load_published().tables)
     done = vpbench("reproduce", "table99")
     assert done.exit_code == 2 and "no published table is called 'table99'; there are: table2," in done.output
+    (nowhere / "runs" / "results").mkdir(parents=True)
+    assert "120" in shown() and "published" in shown("table6")
     done = vpbench("reproduce", "table6", "--runs", nowhere / "none")
     assert done.exit_code == 2 and "no results" in done.output

@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-import shlex
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from vpbench.report.filling import filling_commands
 from vpbench.report.frames import load_results
-from vpbench.report.published import Published, PublishedRow, PublishedTable, load_published
-from vpbench.report.reproduce import Cell, not_made, reproduce
+from vpbench.report.published import Published, PublishedTable, load_published
+from vpbench.report.reproduce import Cell, reproduce
 from vpbench.terminal import markdown_table, points, table
 
 DEFAULT_RUNS = Path("runs")
@@ -31,7 +31,7 @@ def list_tables() -> str:
         figures = published.rows_of(entry)
         fillable = [row for row in figures if row.critic in published.critics and (row.task or row.metric == "mean")]
         rows.append([entry.id, entry.paper, entry.table, len(figures), len(fillable), entry.title])
-    return table(rows, ["table", "paper", "there", "figures", "can be measured", ""])
+    return table(rows, ["table", "paper", "where", "figures", "can be measured", ""])
 
 
 def reproduced(name: str, runs: Path | None, style: str) -> str:
@@ -41,12 +41,13 @@ def reproduced(name: str, runs: Path | None, style: str) -> str:
     """
     published = load_published()
     entry = published.table(name)
-    there = runs or (DEFAULT_RUNS if (DEFAULT_RUNS / "results").is_dir() else None)
-    cells = reproduce(published, entry, load_results(there).results if there else ())
+    folder = runs or DEFAULT_RUNS
+    nothing = runs is None and not any(folder.glob("results/*/result.json"))
+    cells = reproduce(published, entry, () if nothing else load_results(folder).results)
     if style in ("json", "csv"):
         records = [_record(cell) for cell in cells]
         return json.dumps(records, indent=1, ensure_ascii=False) if style == "json" else _csv(records)
-    return _page(published, entry, cells, there or DEFAULT_RUNS, markdown_table if style == "markdown" else table)
+    return _page(published, entry, cells, folder, markdown_table if style == "markdown" else table)
 
 
 def _page(published: Published, entry: PublishedTable, cells: Sequence[Cell], runs: Path, draw: _Table) -> str:
@@ -61,7 +62,7 @@ def _page(published: Published, entry: PublishedTable, cells: Sequence[Cell], ru
     notes = [*([entry.note] if entry.note else []), *dict.fromkeys(caveats)]
     if notes:
         parts.append("\n".join(f"note: {note}" for note in notes))
-    commands = _commands(published, entry, not_made(cells), runs)
+    commands = filling_commands(published, entry, cells, runs)
     if commands:
         parts.append("\n".join(["To fill it:", *(f"  {command}" for command in commands)]))
     return "\n\n".join(parts)
@@ -141,47 +142,3 @@ def _csv(records: Sequence[dict[str, Any]]) -> str:
     for record in records:
         writer.writerow(record | {name: "; ".join(record[name]) for name in ("reasons", "results")})
     return text.getvalue().rstrip("\n")
-
-
-def _commands(published: Published, entry: PublishedTable, rows: Collection[PublishedRow], runs: Path) -> list[str]:
-    """What would measure the rows: a command per policy and critic, with all their tasks and values of N.
-
-    Rows of vote and random pick are measured by every run of a critic.
-    """
-    wanted: dict[tuple[str, ...], tuple[dict[str, None], set[int]]] = {}
-    for row in rows:
-        options = _options(published, entry, row)
-        if options is not None:
-            tasks, ns = wanted.setdefault(options, ({}, set()))
-            tasks.update(dict.fromkeys([row.task] if row.task else entry.mean_of))
-            ns.update({row.n} if row.n else ())
-    commands = []
-    for options, (tasks, ns) in wanted.items():
-        sweep = ("--n", ",".join(map(str, sorted(ns)))) if ns else ()
-        parts = ("vpbench", "run", "--task", ",".join(tasks), *options, *sweep, "--output", str(runs))
-        commands.append(shlex.join(parts))
-    return commands
-
-
-def _options(published: Published, entry: PublishedTable, row: PublishedRow) -> tuple[str, ...] | None:
-    """The options of `vpbench run` for a row; None where no run measures it."""
-    critic, protocol = published.critics.get(row.critic), entry.protocol
-    if critic is None or critic.critic is None or not (row.task or row.metric == "mean"):
-        return None
-    options = ["--critic", critic.critic, "--critic-model", critic.model or "CHECKPOINT"]
-    if row.part is not None:
-        return (*options, *(() if protocol.threshold is None else ("--threshold", str(protocol.threshold))))
-    policy = published.policies.get(row.policy or "")
-    if policy is None or row.n is None:
-        return None
-    given = {
-        "--temperature": critic.temperature or protocol.temperature,
-        "--estimator": protocol.estimator,
-        "--grading": protocol.grading,
-        "--judge": protocol.judge,
-        "--aggregate": critic.aggregate or protocol.aggregate,
-    }
-    return (
-        *("--policy", policy, *options),
-        *(word for name, value in given.items() if value is not None for word in (name, str(value))),
-    )

@@ -64,11 +64,12 @@ def _of_model(entry: PublishedCritic, result: BestOfNResult | StepResult) -> lis
 
 
 def _facts(facts: Mapping[str, tuple[object, object]]) -> list[str]:
-    """A reason for each fact (there, here) that isn't the same in both; None is not known, so never the same."""
+    """A reason for each fact (published, measured) unless both are the same; what isn't published may be anything."""
     return [
-        f"{kind}: {'not published' if there is None else there} there, {'not recorded' if here is None else here} here"
-        for kind, (there, here) in facts.items()
-        if there is None or not (there == here or is_called(str(here), [str(there)]))
+        f"{kind}: {'not published' if published is None else published} there, "
+        f"{'not recorded' if measured is None else measured} here"
+        for kind, (published, measured) in facts.items()
+        if published is None or not (published == measured or is_called(str(measured), [str(published)]))
     ]
 
 

@@ -7,10 +7,10 @@ whose policy or model is that of another row of the table is left to that row.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from vpbench.report.differing import OF_ANOTHER, differences, is_called, model_of
+from vpbench.report.differing import differences, is_called, model_of
 from vpbench.report.published import AVERAGES, Published, PublishedCritic, PublishedRow, PublishedTable
 from vpbench.report.result import BestOfNResult, PooledF1, StepResult
 from vpbench.report.stored import StoredResult
@@ -155,12 +155,3 @@ def _step_value(row: PublishedRow, entry: PublishedCritic, result: StepResult) -
     if isinstance(figures, PooledF1) and row.metric == result.metric:
         return value, figures.low, figures.high
     return value, None, None
-
-
-def not_made(cells: Collection[Cell]) -> list[PublishedRow]:
-    """The rows of cells that no result of their own policy and critic fills."""
-    return [
-        cell.row
-        for cell in cells
-        if cell.measured is None or any(reason.startswith(OF_ANOTHER) for reason in cell.measured.reasons)
-    ]
