@@ -38,7 +38,6 @@ from vpbench import (
     ImageRef,
     Measure,
     Question,
-    Reference,
     Source,
     Task,
     Verdict,
@@ -50,8 +49,6 @@ NEEDS_JUDGE = "needs a judge"
 VARIANTS = 10
 MAX_RESPONSE_CHARACTERS = 1_000_000
 
-_PAPER = "VisualPRM, arXiv 2503.10291, Tables 2, 6 and 7"
-_OTHER_PROMPT = "another prompt, partly from a public leaderboard; not the mean accuracy of the pool"
 _KEY = "short answer"
 _FORMS = {
     "float": "a decimal number in digits, without a unit",
@@ -86,17 +83,6 @@ class DynaMath(Task):
         licence="MIT by the repository's badge (no licence file)",
         columns=("id", "question", "ground_truth", "answer_type", "subject", "knowledge_level"),
         image_columns=("decoded_image",),
-    )
-    references = (
-        Reference("InternVL2.5-8B", "none", 1, 9.4, _PAPER, _OTHER_PROMPT),
-        Reference("InternVL2.5-8B", "self-consistency", 8, 18.4, _PAPER),
-        Reference("InternVL2.5-8B", "VisualORM-8B", 8, 16.4, _PAPER),
-        Reference("InternVL2.5-8B", "VisualPRM-8B", 8, 18.0, _PAPER),
-        Reference("InternVL2.5-8B", "self-consistency", 128, 22.6, _PAPER),
-        Reference("InternVL2.5-8B", "VisualORM-8B", 128, 16.8, _PAPER),
-        Reference("InternVL2.5-8B", "VisualPRM-8B", 128, 19.4, _PAPER),
-        Reference("MiniCPM-V2.6-8B", "none", 1, 9.8, _PAPER, _OTHER_PROMPT),
-        Reference("MiniCPM-V2.6-8B", "VisualPRM-8B", 8, 11.2, _PAPER),
     )
 
     def question(self, row: Mapping[str, Any], images: tuple[ImageRef, ...]) -> Question:

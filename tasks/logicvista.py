@@ -23,15 +23,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from vpbench import Dialogue, Drawn, GradingMode, ImageRef, Question, Reference, Source, Task, Verdict
+from vpbench import Dialogue, Drawn, GradingMode, ImageRef, Question, Source, Task, Verdict
 from vpbench.grade import extraction_prompt, grade_labels, label_set, read_extraction
 
 MAX_EXTRACTION_CHARACTERS = 20_000
 NO_LABEL = "zzzzz"
 """What the first-party extraction gives for a response without a label."""
-
-_PAPER = "VisualPRM, arXiv 2503.10291, Tables 2, 6 and 7"
-_OTHER_PROMPT = "another prompt, partly from a public leaderboard; not the mean accuracy of the pool"
 
 
 class LogicVista(Task):
@@ -49,17 +46,6 @@ class LogicVista(Task):
         licence="Apache-2.0 (questions and answers); the images are from test vendors' pages",
         columns=("id", "question", "answer", "skill", "broad_capability"),
         image_columns=("image",),
-    )
-    references = (
-        Reference("InternVL2.5-8B", "none", 1, 36.0, _PAPER, _OTHER_PROMPT),
-        Reference("InternVL2.5-8B", "self-consistency", 8, 43.0, _PAPER),
-        Reference("InternVL2.5-8B", "VisualORM-8B", 8, 41.8, _PAPER),
-        Reference("InternVL2.5-8B", "VisualPRM-8B", 8, 43.8, _PAPER),
-        Reference("InternVL2.5-8B", "self-consistency", 128, 43.2, _PAPER),
-        Reference("InternVL2.5-8B", "VisualORM-8B", 128, 40.9, _PAPER),
-        Reference("InternVL2.5-8B", "VisualPRM-8B", 128, 45.4, _PAPER),
-        Reference("MiniCPM-V2.6-8B", "none", 1, 27.5, _PAPER, _OTHER_PROMPT),
-        Reference("MiniCPM-V2.6-8B", "VisualPRM-8B", 8, 37.4, _PAPER),
     )
 
     def question(self, row: Mapping[str, Any], images: tuple[ImageRef, ...]) -> Question | None:

@@ -27,7 +27,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from vpbench import DataError, Dialogue, Drawn, GradingMode, ImageRef, Question, Reference, Source, Task, Verdict
+from vpbench import DataError, Dialogue, Drawn, GradingMode, ImageRef, Question, Source, Task, Verdict
 from vpbench.grade import (
     comparison_prompt,
     extraction_prompt,
@@ -41,8 +41,6 @@ TEXT = "Answer the question that is shown in the image."
 VERSION = "Vision Only"
 MAX_CHARACTERS = 20_000
 
-_PAPER = "VisualPRM, arXiv 2503.10291, Tables 2, 6 and 7"
-_OTHER_PROMPT = "another prompt, partly from a public leaderboard; not the mean accuracy of the pool"
 
 _CHOICES = re.compile(r"\n\s*Choices?\s*:?\s*\n")
 _CHOICE = re.compile(r"(?:\A|\n)\s*([A-Z])\s*[:.]")
@@ -101,17 +99,6 @@ class MathVerse(Task):
         columns=("problem_index", "problem_version", "question_for_eval", "answer", "question_type", "metadata"),
         config="testmini",
         image_columns=("image",),
-    )
-    references = (
-        Reference("InternVL2.5-8B", "none", 1, 22.8, _PAPER, _OTHER_PROMPT),
-        Reference("InternVL2.5-8B", "self-consistency", 8, 30.5, _PAPER),
-        Reference("InternVL2.5-8B", "VisualORM-8B", 8, 32.5, _PAPER),
-        Reference("InternVL2.5-8B", "VisualPRM-8B", 8, 35.8, _PAPER),
-        Reference("InternVL2.5-8B", "self-consistency", 128, 32.0, _PAPER),
-        Reference("InternVL2.5-8B", "VisualORM-8B", 128, 33.5, _PAPER),
-        Reference("InternVL2.5-8B", "VisualPRM-8B", 128, 39.3, _PAPER),
-        Reference("MiniCPM-V2.6-8B", "none", 1, 18.9, _PAPER, _OTHER_PROMPT),
-        Reference("MiniCPM-V2.6-8B", "VisualPRM-8B", 8, 35.8, _PAPER),
     )
 
     def question(self, row: Mapping[str, Any], images: tuple[ImageRef, ...]) -> Question | None:

@@ -22,14 +22,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from vpbench import DataError, Drawn, GradingMode, ImageRef, Question, Reference, Source, Task, Verdict
+from vpbench import DataError, Drawn, GradingMode, ImageRef, Question, Source, Task, Verdict
 from vpbench.grade import equal_to_two_decimals, grade_answer
 
 MAX_EXTRACTION_CHARACTERS = 20_000
 
-_PAPER = "VisualPRM, arXiv 2503.10291, Tables 2, 6 and 7"
-_MINI = "split not stated; the printed values fit the 304 questions of testmini"
-_FULL = "another prompt and, it seems, all 3040 questions; not the mean accuracy of the pool"
 
 _LETTER_AT_END = re.compile(r" (?:([A-E])|\(([A-E])\))\.\Z")
 _LETTER_AT_START = re.compile(r"(?:([A-E])|\(([A-E])\)(?: \2)?)\n")
@@ -62,17 +59,6 @@ class MathVision(Task):
         licence="MIT",
         columns=("id", "question", "options", "answer", "level", "subject"),
         image_columns=("decoded_image",),
-    )
-    references = (
-        Reference("InternVL2.5-8B", "none", 1, 17.0, _PAPER, _FULL),
-        Reference("InternVL2.5-8B", "self-consistency", 8, 23.4, _PAPER, _MINI),
-        Reference("InternVL2.5-8B", "VisualORM-8B", 8, 25.3, _PAPER, _MINI),
-        Reference("InternVL2.5-8B", "VisualPRM-8B", 8, 25.7, _PAPER, _MINI),
-        Reference("InternVL2.5-8B", "self-consistency", 128, 25.7, _PAPER, _MINI),
-        Reference("InternVL2.5-8B", "VisualORM-8B", 128, 28.3, _PAPER, _MINI),
-        Reference("InternVL2.5-8B", "VisualPRM-8B", 128, 30.3, _PAPER, _MINI),
-        Reference("MiniCPM-V2.6-8B", "none", 1, 23.4, _PAPER, "another prompt; " + _MINI),
-        Reference("MiniCPM-V2.6-8B", "VisualPRM-8B", 8, 24.7, _PAPER, _MINI),
     )
 
     def question(self, row: Mapping[str, Any], images: tuple[ImageRef, ...]) -> Question:

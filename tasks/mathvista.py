@@ -29,13 +29,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from vpbench import DataError, Dialogue, Drawn, GradingMode, ImageRef, Question, Reference, Source, Task, Verdict
+from vpbench import DataError, Dialogue, Drawn, GradingMode, ImageRef, Question, Source, Task, Verdict
 from vpbench.grade import extraction_prompt, grade_answer, nearest_choice, read_extraction
 
 MAX_EXTRACTION_CHARACTERS = 20_000
 
-_PAPER = "VisualPRM, arXiv 2503.10291, Tables 2, 6 and 7"
-_OTHER_PROMPT = "another prompt, partly from a public leaderboard; not the mean accuracy of the pool"
 _METADATA = ("language", "source", "category", "task", "context", "grade", "skills")
 _LETTER = re.compile(r"\(([a-zA-Z])\)")
 _QUOTE, _UNQUOTE = 'The answer is "', '".'
@@ -67,17 +65,6 @@ class MathVista(Task):
         ),
         revision="2b6ad69445fbb5695c9b165475e8decdbeb97747",
         image_columns=("decoded_image",),
-    )
-    references = (
-        Reference("InternVL2.5-8B", "none", 1, 64.5, _PAPER, _OTHER_PROMPT),
-        Reference("InternVL2.5-8B", "self-consistency", 8, 65.9, _PAPER),
-        Reference("InternVL2.5-8B", "VisualORM-8B", 8, 67.0, _PAPER),
-        Reference("InternVL2.5-8B", "VisualPRM-8B", 8, 68.5, _PAPER),
-        Reference("InternVL2.5-8B", "self-consistency", 128, 67.4, _PAPER),
-        Reference("InternVL2.5-8B", "VisualORM-8B", 128, 66.6, _PAPER),
-        Reference("InternVL2.5-8B", "VisualPRM-8B", 128, 70.8, _PAPER),
-        Reference("MiniCPM-V2.6-8B", "none", 1, 60.8, _PAPER, _OTHER_PROMPT),
-        Reference("MiniCPM-V2.6-8B", "VisualPRM-8B", 8, 65.7, _PAPER),
     )
 
     def question(self, row: Mapping[str, Any], images: tuple[ImageRef, ...]) -> Question:

@@ -26,7 +26,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from vpbench import DataError, Drawn, GradingMode, ImageRef, Question, Reference, Source, Task, Verdict
+from vpbench import DataError, Drawn, GradingMode, ImageRef, Question, Source, Task, Verdict
 from vpbench.grade import grade_answer
 
 SUBJECTS = {
@@ -54,8 +54,6 @@ SUBJECTS = {
 MAX_LITERAL_CHARACTERS = 20_000
 MAX_OPEN_CHARACTERS = 400_000
 
-_PAPER = "VisualPRM, arXiv 2503.10291, Tables 2, 6 and 7"
-_OTHER_PROMPT = "another prompt, partly from a public leaderboard; not the mean accuracy of the pool"
 _DISCIPLINES = {subject: discipline for discipline, subjects in SUBJECTS.items() for subject in subjects}
 _IMAGE_MARK = re.compile(r"<image (\d)>")
 _LEAD_INS = ("could be ", "so ", "is ", "thus ", "therefore ", "final ", "answer ", "result ")
@@ -87,17 +85,6 @@ class MMMU(Task):
         columns=("id", "question", "options", "answer", "question_type", "subfield", "topic_difficulty", "img_type"),
         config="+".join(sorted(_DISCIPLINES)),
         image_columns=tuple(f"image_{number}" for number in range(1, 8)),
-    )
-    references = (
-        Reference("InternVL2.5-8B", "none", 1, 56.2, _PAPER, _OTHER_PROMPT),
-        Reference("InternVL2.5-8B", "self-consistency", 8, 58.0, _PAPER),
-        Reference("InternVL2.5-8B", "VisualORM-8B", 8, 60.2, _PAPER),
-        Reference("InternVL2.5-8B", "VisualPRM-8B", 8, 60.2, _PAPER, "59.3 in Tables 4 and 8 of the same paper"),
-        Reference("InternVL2.5-8B", "self-consistency", 128, 60.6, _PAPER),
-        Reference("InternVL2.5-8B", "VisualORM-8B", 128, 59.4, _PAPER),
-        Reference("InternVL2.5-8B", "VisualPRM-8B", 128, 61.7, _PAPER),
-        Reference("MiniCPM-V2.6-8B", "none", 1, 49.8, _PAPER, _OTHER_PROMPT),
-        Reference("MiniCPM-V2.6-8B", "VisualPRM-8B", 8, 56.8, _PAPER),
     )
 
     def question(self, row: Mapping[str, Any], images: tuple[ImageRef, ...]) -> Question:

@@ -20,13 +20,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vpbench import Candidate, DataError, ImageRef, LabelledSolution, Question, Reference, Source, StepTask
+from vpbench import Candidate, DataError, ImageRef, LabelledSolution, Question, Source, StepTask
 
 LABELS = (1, 0, -1)
-
-_SOLUTIONS = "the benchmark's own solutions"
-_TABLE = "VisualPRM, arXiv 2503.10291, Table 3"
-_POOLED = "macro-F1 overall, most likely pooled over all labelled steps; threshold not published"
 
 
 class VisualProcessBench(StepTask):
@@ -42,16 +38,6 @@ class VisualProcessBench(StepTask):
         licence="MIT",
         columns=("image", "question", "answer", "response", "policy_model", "data_source"),
         image_columns=("image",),
-    )
-    references = (
-        Reference(_SOLUTIONS, "random guessing", 1, 50.0, _TABLE, _POOLED),
-        Reference(_SOLUTIONS, "VisualPRM-8B", 1, 62.0, _TABLE, _POOLED),
-        Reference(_SOLUTIONS, "InternVL2.5-8B as judge", 1, 48.0, _TABLE, _POOLED),
-        Reference(_SOLUTIONS, "InternVL2.5-78B as judge", 1, 52.6, _TABLE, _POOLED),
-        Reference(_SOLUTIONS, "Qwen2.5-VL-7B as judge", 1, 51.0, _TABLE, _POOLED),
-        Reference(_SOLUTIONS, "Qwen2.5-VL-72B as judge", 1, 60.5, _TABLE, _POOLED),
-        Reference(_SOLUTIONS, "GPT-4o as judge", 1, 60.3, _TABLE, _POOLED),
-        Reference(_SOLUTIONS, "Gemini-2.0-Flash as judge", 1, 62.3, _TABLE, _POOLED),
     )
 
     def solution(self, row: Mapping[str, Any], images: tuple[ImageRef, ...], index: int) -> LabelledSolution:

@@ -27,11 +27,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vpbench import DataError, Drawn, GradingMode, ImageRef, Measure, Question, Reference, Source, Task, Verdict
+from vpbench import DataError, Drawn, GradingMode, ImageRef, Measure, Question, Source, Task, Verdict
 from vpbench.grade import grade_answer, label_set, listed_options
 
-_PAPER = "VisualPRM, arXiv 2503.10291, Tables 2, 6 and 7"
-_OTHER_PROMPT = "another prompt, partly from a public leaderboard; not the mean score of the pool"
 _WITHOUT_MARKS = str.maketrans("", "", "<>:.")
 _TEMPLATE_MARK = re.compile(r"<<|>>|</[^<>\n]{1,20}>")
 _TEMPLATE_HEAD = re.compile(r"<(Thought process|Answer)>")
@@ -158,17 +156,6 @@ class WeMath(Task):
         licence="CC BY-NC 4.0",
         columns=("ID", "key", "question", "option", "answer", "knowledge concept"),
         image_columns=("image_path",),
-    )
-    references = (
-        Reference("InternVL2.5-8B", "none", 1, 23.5, _PAPER, _OTHER_PROMPT),
-        Reference("InternVL2.5-8B", "self-consistency", 8, 32.7, _PAPER),
-        Reference("InternVL2.5-8B", "VisualORM-8B", 8, 35.0, _PAPER),
-        Reference("InternVL2.5-8B", "VisualPRM-8B", 8, 36.5, _PAPER),
-        Reference("InternVL2.5-8B", "self-consistency", 128, 34.7, _PAPER),
-        Reference("InternVL2.5-8B", "VisualORM-8B", 128, 32.3, _PAPER),
-        Reference("InternVL2.5-8B", "VisualPRM-8B", 128, 40.9, _PAPER),
-        Reference("MiniCPM-V2.6-8B", "none", 1, 16.4, _PAPER, _OTHER_PROMPT),
-        Reference("MiniCPM-V2.6-8B", "VisualPRM-8B", 8, 31.0, _PAPER),
     )
 
     def question(self, row: Mapping[str, Any], images: tuple[ImageRef, ...]) -> Question:

@@ -165,11 +165,11 @@ def record(cls: type[Any]) -> dict[str, Any]:
     (`steps`) and the default settings (`settings`) of a critic."""
     SENT.clear()
     scores: list[Any] = []
-    critics = [cls(**settings) for settings in VARIANTS.get(cls.name, [{"model": "."}])]
     with ExitStack() as patches:
         for name, replacement in REPLACEMENTS.items():
             patches.enter_context(patch(name, replacement))
         patches.enter_context(patch.dict(BACKENDS, {"recording": f"{__name__}:RecordingGenerator"}))
+        critics = [cls(**settings) for settings in VARIANTS.get(cls.name, [{"model": "."}])]
         for critic in critics:
             for _, rows in critic.score_questions(questions()):
                 scores += [[_rounded(row.value), list(map(_rounded, row.steps or ())), row.reason] for row in rows]

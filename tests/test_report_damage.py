@@ -43,7 +43,11 @@ def test_no_flipped_bit_changes_a_comparison_unnoticed(folders: list[Path], tmp_
     files = [path for folder in folders for path in sorted((*folder.glob("result.json"), *folder.glob("*.parquet")))]
     assert len(files) == 5
     whole = {folder: compared(folder) for folder in folders}
-    rows = {folder: vpbench.load_results(folder).candidates for folder in folders}
+    # Copies lie where no texts are, as the damaged ones do.
+    rows = {
+        folder: vpbench.load_results(shutil.copytree(folder, tmp_path / "whole" / folder.name)).candidates
+        for folder in folders
+    }
     assert {code for code, _ in whole.values()} == {0}
     harmless = 0
     for _ in range(FLIPS):

@@ -60,11 +60,11 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A published figure, in percent, with what is needed not to misread it."""
+    """A published figure, in percent, with what is needed not to misread it. `n` is None where there is none."""
 
     policy: str
     critic: str
-    n: int
+    n: int | None
     value: float
     where: str
     note: str = ""

@@ -465,3 +465,22 @@ def leaderboard(output: Path, site: Path) -> None:
 
     page, count = build_leaderboard(output, site)
     click.echo(f"{count} result{'s' * (count != 1)} in {page}")
+
+
+@main.command()
+@click.argument("table", required=False)
+@_option("--runs", type=_path, help="Folder of the results to show beside it; default: runs, if there are any.")
+@_option(
+    "--format",
+    "style",
+    type=click.Choice(["text", "markdown", "csv", "json"]),
+    default="text",
+    show_default=True,
+    help="csv and json have a row per figure.",
+)
+def reproduce(table: str | None, runs: Path | None, style: str) -> None:
+    """Show a published TABLE beside what was measured, and why they can't be compared; without TABLE, list them."""
+    from vpbench.commands.reproduce import list_tables, reproduced
+    from vpbench.terminal import echo
+
+    echo(list_tables() if table is None else reproduced(table, runs, style))

@@ -43,7 +43,7 @@ class Plugin(Generic[PluginT]):
 
 
 def builtin_folder(kind: str) -> Path:
-    """The folder of the built-in plugins; `kind` is "tasks" or "critics"."""
+    """The folder of the built-in plugins; `kind` is "tasks", "critics", or "results" for the published figures."""
     packaged = _PACKAGE / "_plugins" / kind
     return packaged if packaged.is_dir() else _PACKAGE.parent / kind
 

@@ -8,6 +8,7 @@ from typing import Any
 from vpbench.base import StepTask, Task
 from vpbench.errors import ConfigError
 from vpbench.plugins import all_critics, all_tasks, critic_settings, find_critic, find_task
+from vpbench.report.published import references
 from vpbench.terminal import table
 
 
@@ -76,8 +77,9 @@ def _task_sheet(name: str) -> str:
         ["file", plugin.path],
     ]
     shown = [f"{plugin.cls.name}: {plugin.cls.title}", _module_text(plugin.cls), table(facts, ["", ""])]
-    if plugin.cls.references:
-        rows = [[r.policy, r.critic, r.n, f"{r.value:.1f}", r.where, r.note] for r in plugin.cls.references]
+    published = references(plugin.cls)
+    if published:
+        rows = [[r.policy, r.critic, r.n or "", f"{r.value:.1f}", r.where, r.note] for r in published]
         shown.append(table(rows, ["policy", "critic", "N", "%", "published in", "note"]))
     return "\n\n".join(shown)
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vpbench.base import BaseTask
+from vpbench.base import BaseTask, Reference
 from vpbench.errors import ConfigError, VpbenchError
 from vpbench.plugins import all_tasks
 from vpbench.report.names import names, without_paths
 from vpbench.report.plots import best_of_n_plot, critics_plot, step_plot
+from vpbench.report.published import references
 from vpbench.report.result import BestOfNResult, StepResult
 from vpbench.report.stored import StoredResult, read_result
 from vpbench.report.summary import holm_p
@@ -35,6 +36,7 @@ class Section:
     nano: bool
     task: type[BaseTask] | None
     groups: tuple[tuple[Group, tuple[str, ...]], ...]
+    references: tuple[Reference, ...]
 
 
 def build_leaderboard(output: Path, site: Path) -> tuple[Path, int]:
@@ -54,7 +56,9 @@ def build_leaderboard(output: Path, site: Path) -> tuple[Path, int]:
     for nano, name in sorted({(stored.result.nano, stored.result.task) for stored in results}):
         entries = _entries([stored for stored in results if (stored.result.nano, stored.result.task) == (nano, name)])
         groups = tuple((group, _pictures(group, site)) for group in groups_of(entries))
-        sections.append(Section(name, nano, tasks.get(name), groups))
+        task = tasks.get(name)
+        published = tuple(references(task)) if task and not nano else ()
+        sections.append(Section(name, nano, task, groups, published))
     gains = sum(group.gains for section in sections for group, _ in section.groups)
     pairs = sum(group.pairs for section in sections for group, _ in section.groups)
     page = _environment().get_template("leaderboard.html.j2")
