@@ -19,7 +19,7 @@ from vpbench.run.candidates import best_of_n_task, plan_drawing
 from vpbench.run.draw import draw, sample_notes
 from vpbench.run.models import Models
 from vpbench.run.policy import Drawing, SamplePlan
-from vpbench.run.request import DEFAULT_SAMPLES, Request, drawing_of, requests
+from vpbench.run.request import DEFAULT_SAMPLES, Request, drawing_of, requests, suite_tasks
 from vpbench.settings import check_claimed, from_options
 
 
@@ -48,7 +48,7 @@ def drawing_requests(
 ) -> list[tuple[Plugin[BaseTask], Request]]:
     """Each task with its request. Raises `ConfigError` for a task that has no candidates to draw, and for several
     tasks with one file to write."""
-    if export is not None and (len(tasks) > 1 or list(tasks) == ["all"]):
+    if export is not None and (len(tasks) > 1 or suite_tasks(tasks)):
         raise ConfigError("--export writes one task's candidates or labels; give one --task")
     asked = requests(tasks, request, echo)
     for plugin, _ in asked:

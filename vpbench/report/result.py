@@ -18,6 +18,8 @@ from vpbench.stats.steps import StepF1
 SCHEMA_VERSION = 2
 READABLE_VERSIONS = (1, 2)
 """Version 1 has no `measures`."""
+MEAN_FIRST_ERROR_F1 = "mean_first_error_f1"
+"""The metric of a step task whose headline is where the first error is placed."""
 GAINS = ("over_random", "over_vote")
 """The keys of `gains`."""
 
@@ -132,7 +134,8 @@ class StepRanking(Ranking):
 class StepReport:
     """Step detection under every averaging (`vpbench.stats.StepDetection`), threshold-free figures, breakdowns.
 
-    What has a default isn't in every file: `held_out_threshold` needs enough solutions.
+    What has a default isn't in every file: `held_out_threshold` needs enough solutions, `first_error_by_source` a task
+    whose headline it is.
     """
 
     threshold: float
@@ -145,10 +148,18 @@ class StepReport:
     ranking: StepRanking | None = None
     reliability: Reliability | None = None
     first_error: FirstErrorAccuracy | None = None
+    first_error_by_source: Mapping[str, FirstErrorAccuracy] | None = None
     by_position: tuple[BinF1, ...] = ()
     by_response_length: tuple[BinF1, ...] = ()
     held_out_threshold: HeldOutThreshold | None = None
     controls: tuple[StepControl, ...] = ()
+
+    @property
+    def mean_first_error_f1(self) -> float | None:
+        """The plain mean over the sources that have solutions of both kinds; None where there is none."""
+        by_source = (self.first_error_by_source or {}).values()
+        values = [part.harmonic_mean for part in by_source if part.harmonic_mean is not None]
+        return sum(values) / len(values) if values else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,3 +261,10 @@ class StepResult(Result):
     def name(self) -> str:
         """The critic."""
         return self.critic
+
+    @property
+    def headline(self) -> float | None:
+        """The figure that `metric` names; None where there is nothing to take it from."""
+        if self.metric == MEAN_FIRST_ERROR_F1:
+            return self.step_f1.mean_first_error_f1
+        return self.step_f1.pooled.macro_f1

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from vpbench.report.result import BestOfNResult, Gain, PooledF1, Provenance, Result, StepReport, StepResult
+from vpbench.report.result import (
+    MEAN_FIRST_ERROR_F1,
+    BestOfNResult,
+    Gain,
+    PooledF1,
+    Provenance,
+    Result,
+    StepReport,
+    StepResult,
+)
 from vpbench.terminal import interval, percent, points, printable, table
 
 _CONTROLS = ("vote", "random", "first", "oracle")
@@ -22,7 +31,7 @@ def summary(result: BestOfNResult | StepResult) -> str:
         body = "\n\n".join(part for part in (_curves(result), _measures(result)) if part)
     else:
         head.append(f"{size} solutions")
-        body = _steps(result.step_f1)
+        body = "\n\n".join(part for part in (_first_errors(result), _steps(result.step_f1)) if part)
     tail = _tail(result)
     return "\n".join(["", *map(printable, head), "", body, *([""] if tail else []), *tail])
 
@@ -108,6 +117,22 @@ def _steps(report: StepReport) -> str:
         rows.append([name, *figures, part.steps])
     headers = ["", "macro-F1 %", "F1 correct", "F1 incorrect", "steps"]
     return f"threshold {report.threshold}\n\n{table(rows, headers)}"
+
+
+def _first_errors(result: StepResult) -> str:
+    """How often the first error is placed exactly, of a task whose headline that is."""
+    if result.metric != MEAN_FIRST_ERROR_F1:
+        return ""
+    rows = [["mean of sources", _share(result.headline), "", "", result.questions]]
+    for source, part in (result.step_f1.first_error_by_source or {}).items():
+        shares = (part.harmonic_mean, part.accuracy_with_error, part.accuracy_without_error)
+        rows.append([source, *map(_share, shares), part.solutions])
+    headers = ["", "first-error F1 %", "accuracy with an error", "accuracy without", "solutions"]
+    return table(rows, headers)
+
+
+def _share(value: float | None) -> str:
+    return "n/a" if value is None else percent(value)
 
 
 def _gain(gain: Gain) -> str:
