@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 from shared_data import compared, shared_rows
-from small_runs import results, vpbench
+from small_runs import vpbench
 
 from vpbench import DataError, LabelledSolution, StepTask
 from vpbench.data import load_solutions
 from vpbench.plugins import find_task
+from vpbench.report.stored import read_result
 from vpbench.stats import first_error_accuracy, step_f1
 
 FIRST_ERRORS = {
@@ -109,15 +110,13 @@ def test_rows_of_the_benchmark_are_read_and_measured_by_its_own_rule(tmp_path: P
         if number % 5 == 0:
             given[-1] = 0.1
         values.append(given)
-    lines = [
-        {"question_id": row["id"], "index": 0, "steps": given, "score": min(given)}
-        for row, given in zip(rows, values, strict=True)
-    ]
+    lines = [{"question_id": row["id"], "step_scores": given} for row, given in zip(rows, values, strict=True)]
     scores.write_text("".join(json.dumps(line) + "\n" for line in lines))
     arguments = ["--data", folder, "--scores", scores, "--resamples", 100, "--output", tmp_path / "runs"]
     done = vpbench("run", "--task", "processbench", *arguments)
     assert done.exit_code == 0, done.output
-    (result,) = results(tmp_path / "runs")
+    (path,) = (tmp_path / "runs" / "results").glob("*/result.json")
+    result: Any = read_result(path).result
     expected = {}
     for split in SPLITS:
         hits: dict[bool, list[bool]] = {True: [], False: []}
@@ -127,11 +126,13 @@ def test_rows_of_the_benchmark_are_read_and_measured_by_its_own_rule(tmp_path: P
                 hits[row["label"] == -1].append(called == row["label"])
         with_error, without = (sum(hits[kind]) / len(hits[kind]) for kind in (False, True))
         expected[split] = 2 * with_error * without / (with_error + without)
-    by_source = result["step_f1"]["first_error_by_source"]
-    assert {name: part["harmonic_mean"] for name, part in by_source.items()} == pytest.approx(expected)
-    mean = sum(expected.values()) / len(expected)
-    assert f"mean of sources                  {100 * mean:.1f}".split()[-1] in done.output
-    assert "first-error F1 %" in done.output
+    by_source = result.step_f1.first_error_by_source
+    assert {name: part.harmonic_mean for name, part in by_source.items()} == pytest.approx(expected)
+    assert result.metric == "mean_first_error_f1"
+    assert result.headline == pytest.approx(sum(expected.values()) / 4)
+    shown = done.output.partition("first-error F1 %")[2].splitlines()
+    (headline,) = (line.split() for line in shown[:9] if line.startswith("mean of sources"))
+    assert headline[3] == f"{100 * result.headline:.1f}"
     compared("solutions", "processbench", len(rows))
 
 
