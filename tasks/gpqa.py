@@ -1,6 +1,6 @@
 r"""GPQA Diamond: 198 questions of biology, physics and chemistry that search engines don't help with; accuracy.
 
-A raw row, columns that are read (values invented; the file has some 60 more of reviews):
+A raw row, columns that are read (values invented; the file has many more, of its reviews):
 
     {"Record ID": "rec7", "Question": "Which particle ...?", "Correct Answer": "A muon\n",
      "Incorrect Answer 1": "A pion", "Incorrect Answer 2": "A kaon", "Incorrect Answer 3": "An electron",
@@ -13,9 +13,9 @@ The file has no order of options. Here it is drawn by the hash of the record's i
 harnesses draw theirs from seeds, so that letters of foreign pools mean other options. Such a pool has to bring its
 `question`, `choices` and `answer` (the letter, or the right option's text).
 
-The official rule (github.com/idavidrein/gpqa, `baselines`) takes a letter from the first of five forms that has one of
-A to D: "answer is (C)", "Answer: (C)", "answer: (C)", "answer (C)", else the first bracketed sign, if that is a letter
-of an option. "Answer: C" isn't read. The prompt asks for the brackets.
+The official rule (`baselines` of github.com/idavidrein/gpqa, read in copies) takes a letter from the first of five
+forms that has one of A to D: "answer is (C)", "Answer: (C)", "answer: (C)", "answer (C)", else the first bracketed
+sign, if that is a letter of an option. "Answer: C" isn't read. The prompt asks for the brackets.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Cases of official grading follow the benchmarks' own code, read and worked out by hand: github.com/openai/
 grade-school-math (`dataset.py`), github.com/hendrycks/math (`math_equivalence.py`, `dataset/util.py`,
-`eval_math_gpt.py`), github.com/idavidrein/gpqa (`baselines`).
+`eval_math_gpt.py`), copies of github.com/idavidrein/gpqa (`baselines`).
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from vpbench.report.units import CURVES
 
 _LAST = ("errors", "notes", "steps_per_response", "diagnosis", "provenance")
 """The keys that follow those of the kind of result, in order."""
-_OF_STEPS = ("held_out_threshold", "first_error_by_source")
+_OF_STEPS = ("held_out_threshold", "first_errors")
 """What a step report may be without."""
 
 

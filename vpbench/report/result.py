@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vpbench.stats.calibration import Ranking, Reliability
+from vpbench.stats.first_error_mean import FirstErrors
 from vpbench.stats.step_breakdown import BinF1, FirstErrorAccuracy
 from vpbench.stats.step_controls import StepControl
 from vpbench.stats.steps import StepF1
@@ -134,8 +135,8 @@ class StepRanking(Ranking):
 class StepReport:
     """Step detection under every averaging (`vpbench.stats.StepDetection`), threshold-free figures, breakdowns.
 
-    What has a default isn't in every file: `held_out_threshold` needs enough solutions, `first_error_by_source` a task
-    whose headline it is.
+    What has a default isn't in every file: `held_out_threshold` needs enough solutions, `first_errors` a task whose
+    headline they are.
     """
 
     threshold: float
@@ -148,18 +149,11 @@ class StepReport:
     ranking: StepRanking | None = None
     reliability: Reliability | None = None
     first_error: FirstErrorAccuracy | None = None
-    first_error_by_source: Mapping[str, FirstErrorAccuracy] | None = None
+    first_errors: FirstErrors | None = None
     by_position: tuple[BinF1, ...] = ()
     by_response_length: tuple[BinF1, ...] = ()
     held_out_threshold: HeldOutThreshold | None = None
     controls: tuple[StepControl, ...] = ()
-
-    @property
-    def mean_first_error_f1(self) -> float | None:
-        """The plain mean over the sources that have solutions of both kinds; None where there is none."""
-        by_source = (self.first_error_by_source or {}).values()
-        values = [part.harmonic_mean for part in by_source if part.harmonic_mean is not None]
-        return sum(values) / len(values) if values else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,8 +257,9 @@ class StepResult(Result):
         return self.critic
 
     @property
-    def headline(self) -> float | None:
-        """The figure that `metric` names; None where there is nothing to take it from."""
+    def headline(self) -> tuple[float | None, float | None, float | None]:
+        """The figure that `metric` names and its interval; None where there is nothing to take it from."""
+        pooled, first = self.step_f1.pooled, self.step_f1.first_errors
         if self.metric == MEAN_FIRST_ERROR_F1:
-            return self.step_f1.mean_first_error_f1
-        return self.step_f1.pooled.macro_f1
+            return (None, None, None) if first is None else (first.mean_f1, first.low, first.high)
+        return pooled.macro_f1, pooled.low, pooled.high

@@ -18,7 +18,6 @@ from vpbench.report.result import (
 from vpbench.report.scored_rows import remarks, score_errors, steps_per_response
 from vpbench.run.analysis import Analysis
 from vpbench.run.prepared import PreparedSteps, Scored
-from vpbench.stats.step_breakdown import FirstErrorAccuracy
 
 FOLDS = 5
 
@@ -76,7 +75,9 @@ def _step_report(
     )
     first_errors = held_out = None
     if prepared.task.metric == MEAN_FIRST_ERROR_F1:
-        first_errors = _first_errors(labels, values, threshold, sources)
+        first_errors = stats.first_errors(
+            labels, values, threshold, sources, groups, resamples=analysis.resamples, seed=analysis.seed
+        )
     if len(set(groups)) >= FOLDS:
         fitted = stats.cross_fitted_threshold(labels, values, sources, groups, folds=FOLDS, seed=analysis.seed)
         ends = stats.macro_f1_interval(
@@ -101,23 +102,9 @@ def _step_report(
         ranking=StepRanking(**ranking, auroc_low=area.low if area else None, auroc_high=area.high if area else None),
         reliability=stats.step_reliability(labels, values),
         first_error=stats.first_error_accuracy(labels, values, threshold),
-        first_error_by_source=first_errors,
+        first_errors=first_errors,
         by_position=tuple(stats.f1_by_position(labels, values, threshold)),
         by_response_length=tuple(stats.f1_by_length(labels, values, threshold, lengths)),
         held_out_threshold=held_out,
         controls=tuple(controls),
     )
-
-
-def _first_errors(
-    labels: Sequence[tuple[int, ...]], values: Sequence[list[float | None]], threshold: float, sources: Sequence[str]
-) -> dict[str, FirstErrorAccuracy]:
-    from vpbench.stats import first_error_accuracy
-
-    rows: dict[str, list[int]] = {}
-    for number, source in enumerate(sources):
-        rows.setdefault(source, []).append(number)
-    return {
-        source: first_error_accuracy([labels[n] for n in numbers], [values[n] for n in numbers], threshold)
-        for source, numbers in sorted(rows.items())
-    }

@@ -2,16 +2,7 @@
 
 from __future__ import annotations
 
-from vpbench.report.result import (
-    MEAN_FIRST_ERROR_F1,
-    BestOfNResult,
-    Gain,
-    PooledF1,
-    Provenance,
-    Result,
-    StepReport,
-    StepResult,
-)
+from vpbench.report.result import BestOfNResult, Gain, PooledF1, Provenance, Result, StepReport, StepResult
 from vpbench.terminal import interval, percent, points, printable, table
 
 _CONTROLS = ("vote", "random", "first", "oracle")
@@ -121,10 +112,12 @@ def _steps(report: StepReport) -> str:
 
 def _first_errors(result: StepResult) -> str:
     """How often the first error is placed exactly, of a task whose headline that is."""
-    if result.metric != MEAN_FIRST_ERROR_F1:
+    first = result.step_f1.first_errors
+    if first is None:
         return ""
-    rows = [["mean of sources", _share(result.headline), "", "", result.questions]]
-    for source, part in (result.step_f1.first_error_by_source or {}).items():
+    bounds = "" if first.low is None or first.high is None else f" ({percent(first.low)} .. {percent(first.high)})"
+    rows = [["mean of sources", _share(first.mean_f1) + bounds, "", "", result.questions]]
+    for source, part in first.by_source.items():
         shares = (part.harmonic_mean, part.accuracy_with_error, part.accuracy_without_error)
         rows.append([source, *map(_share, shares), part.solutions])
     headers = ["", "first-error F1 %", "accuracy with an error", "accuracy without", "solutions"]

@@ -100,7 +100,7 @@ def _rank(stored: StoredResult) -> tuple[bool, str, str, float]:
     if isinstance(result, BestOfNResult):
         grading, headline = result.grading, result.curves["critic"][-1].value
     else:
-        grading, headline = "", result.headline or 0.0
+        grading, headline = "", result.headline[0] or 0.0
     return not result.complete, result.policy, grading, -headline
 
 
