@@ -34,7 +34,8 @@ def test_there_and_back_is_the_same_to_the_byte(folders: dict[str, Path], kind: 
 
 def test_version_1_has_no_measures(folders: dict[str, Path]) -> None:
     content = json.loads((folders["curves"] / "result.json").read_text())
-    del content["measures"]
+    for name in ("measures", "files", "sha256"):
+        del content[name]
     assert from_json({**content, "schema_version": 1}, "here").measures == ()
 
 

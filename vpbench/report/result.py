@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
+from vpbench.records import Selection
 from vpbench.stats.calibration import Ranking, Reliability
 from vpbench.stats.first_error_mean import FirstErrors
 from vpbench.stats.step_breakdown import BinF1, FirstErrorAccuracy
@@ -23,6 +24,8 @@ MEAN_FIRST_ERROR_F1 = "mean_first_error_f1"
 """The metric of a step task whose headline is where the first error is placed."""
 GAINS = ("over_random", "over_vote")
 """The keys of `gains`."""
+NOT_SCORED = "not scored: "
+"""What a key of `errors` begins with where the row has no score; the others are rows without an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +196,11 @@ class Provenance:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What every result has. `errors` counts rows by reason; `diagnosis` says in words what stands out."""
+    """What every result has. `errors` counts rows by reason; `diagnosis` says in words what stands out.
+
+    `files` holds the SHA-256 of the Parquet files by name; None in memory before they are written, and in files of
+    earlier versions.
+    """
 
     schema_version: int = SCHEMA_VERSION
     task: str
@@ -211,6 +218,21 @@ class Result:
     steps_per_response: StepsPerResponse | None = None
     diagnosis: tuple[str, ...]
     provenance: Provenance
+    files: Mapping[str, str] | None = None
+
+    @property
+    def unanswered(self) -> dict[str, int]:
+        """Rows in which no answer could be read, by reason."""
+        return {reason: count for reason, count in self.errors.items() if not reason.startswith(NOT_SCORED)}
+
+    @property
+    def unscored(self) -> dict[str, int]:
+        """Rows without a score, by reason."""
+        return {
+            reason.removeprefix(NOT_SCORED): count
+            for reason, count in self.errors.items()
+            if reason.startswith(NOT_SCORED)
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,12 +243,12 @@ class BestOfNResult(Result):
     asked. `units` counts what the metric does: questions, or groups of them.
     """
 
-    grading: str
+    grading: Literal["robust", "official", "given"]
     judge: str | None = None
-    selection: str
-    estimator: str
+    selection: Selection
+    estimator: Literal["expected", "prefix"]
     aggregate: str
-    link: str | None = None
+    link: Literal["sigmoid"] | None = None
     units: int
     curves: Mapping[str, tuple[Point, ...]]
     gains: Mapping[str, tuple[Gain, ...]]

@@ -24,13 +24,14 @@ FOLDS = 5
 
 def step_result(prepared: PreparedSteps, scored: Scored, analysis: Analysis) -> StepResult:
     """The result of one critic on one step-detection task."""
-    from vpbench.stats import diagnose_steps
+    from vpbench.stats import diagnose_steps, few_units_note
 
     solutions = prepared.solutions
     labels = [solution.labels for solution in solutions]
     values = [step_scores(scored.scores[solution.candidate.key].steps, len(solution.labels)) for solution in solutions]
     groups = [solution.question.group or solution.question.id for solution in solutions]
     threshold = scored.step_threshold if analysis.threshold is None else analysis.threshold
+    few = few_units_note(len(set(groups)))
     return StepResult(
         task=prepared.task.name,
         critic=scored.critic,
@@ -44,7 +45,7 @@ def step_result(prepared: PreparedSteps, scored: Scored, analysis: Analysis) -> 
         nano=prepared.request.nano,
         step_f1=_step_report(prepared, labels, values, threshold, groups, analysis),
         errors=score_errors(scored.scores.values()),
-        notes=(*prepared.notes, *remarks(scored.scores.values())),
+        notes=(*prepared.notes, *scored.notes, *remarks(scored.scores.values()), *([few] if few else [])),
         steps_per_response=steps_per_response(scored.scores.values()),
         diagnosis=tuple(diagnose_steps(labels, values, threshold, groups)),
         provenance=run_provenance(prepared, scored, analysis),
