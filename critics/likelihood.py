@@ -20,4 +20,5 @@ class Likelihood(LikelihoodCritic):
 
     name: ClassVar[str] = "likelihood"
     title: ClassVar[str] = "The policy's own likelihood"
+    version: ClassVar[int] = 2
     nano_settings: ClassVar[Mapping[str, str]] = {"model": "policy", "prompt": "question"}

@@ -9,7 +9,8 @@ A raw row (values invented):
 
 Traps. 419 rows have mere letters as options (A, (A), A) or a), since the content is drawn in the image. Free-form
 answers are mostly numbers, but also LaTeX (`\frac{360}7`), tuples, ratios, and units glued on. The paper's Best-of-N
-figures are most likely on the 304 questions of split testmini, its N = 1 rows on all.
+figures are most likely on the 304 questions of split testmini, its N = 1 rows on all. Testmini is drawn from the 3040,
+and a task of its own here.
 
 The official grading reads responses by rules, and is strict about form and loose about value: a right option given
 with its letter and text fails ("cc"), "Answer: 5" without a box isn't understood, while values count as equal when
@@ -18,6 +19,7 @@ they agree to two decimals. The extracted string, lower-case and without spaces,
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -114,6 +116,17 @@ class MathVision(Task):
             "level": 1,
             "subject": "counting",
         }
+
+
+class MathVisionTestmini(MathVision):
+    """MATH-Vision, split testmini."""
+
+    name = "mathvision-testmini"
+    title = "MATH-Vision (testmini)"
+    suite = None
+    nano_kind = None
+    source = dataclasses.replace(MathVision.source, split="testmini", rows=304)
+    references = ()
 
 
 def extract(response: str) -> str:

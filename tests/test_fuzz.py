@@ -141,6 +141,23 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         },
         {"id": "2", "question": "How long?", "options": [], "answer": r"8\sqrt{3}", "level": 1, "subject": "s"},
     ],
+    "mathvision-testmini": [
+        {"id": "2", "question": "How long?", "options": [], "answer": "7", "level": 1, "subject": "s"},
+    ],
+    "gsm8k": [{"__row__": 0, "question": "How many?", "answer": "So 3*4=<<3*4=12>>12.\n#### 1,200"}],
+    "math-500": [
+        {"unique_id": "1", "problem": "Compute.", "answer": r"\frac{5}{6}", "subject": "s", "level": 1},
+    ],
+    "gpqa-diamond": [
+        {
+            "Record ID": "rec7",
+            "Question": "Which?",
+            "Correct Answer": "A muon",
+            **{f"Incorrect Answer {number}": f"Not {number}" for number in (1, 2, 3)},
+            "High-level domain": "Physics",
+            "Subdomain": "s",
+        }
+    ],
     "dynamath": [
         {**DYNA, "question": "Which? choice: (A) up (B) down", "ground_truth": "B", "answer_type": "multiple choice"},
         {**DYNA, "question": "How much?", "ground_truth": "2.5", "answer_type": "float"},

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
-from vpbench import Question, Task
+from vpbench import ImageRef, Question, Task
 from vpbench.data import load_questions
 from vpbench.data.miniature import FOLDER, nano_folder
 from vpbench.plugins import all_tasks
@@ -34,6 +36,14 @@ def test_the_answer_line_fits_the_answer(fields: dict[str, object], form: str) -
     assert "a blank line between paragraphs" in asked
     assert "\nAnswer: X\nwhere X is " in asked
     assert asked.endswith(f"{form}.")
+
+
+def test_images_are_spoken_of_where_there_are_any() -> None:
+    question = Question(task="t", id="1", text="How many?")
+    assert "image" not in chain_of_thought(question)
+    seen = chain_of_thought(dataclasses.replace(question, images=(ImageRef("one"),)))
+    assert seen.replace("look at the image, ", "") == chain_of_thought(question)
+    assert seen.startswith("How many?\n\nSolve this step by step: look at the image, write each step")
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in FOLDER.iterdir() if _takes_candidates(path.name)))

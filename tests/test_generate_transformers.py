@@ -131,13 +131,17 @@ def test_a_last_message_of_the_assistant_is_continued(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("kind", "decoder"), [("qwen2", SharedPrefix), ("mistral", OwnForward)])
 def test_text_models_are_asked_blind_and_only_if_that_is_wanted(tmp_path: Path, kind: str, decoder: type) -> None:
     model = write_text_model(tmp_path, kind)
+    picture_question = Prompt((Message("user", "how many", (picture(3)[1],)),), GREEDY)
+    seeing: Any = load_generator(str(tmp_path), {})
     with pytest.raises(ConfigError, match="sees no images; allow that by the setting ignore_images=true"):
-        load_generator(str(tmp_path), {}).prepare()
+        answers(seeing, picture_question)
     generator: Any = load_generator(str(tmp_path), {"ignore_images": "true"})
     ids = generator._chat.checkpoint.tokenizer.encode("[user]how many | [assistant]")
     expected = plain_greedy(model, ids, [256, 258, 259, 260], [257])
-    ((found,),) = answers(generator, Prompt((Message("user", "how many", (picture(3)[1],)),), GREEDY))
-    assert found.text == generator._chat.checkpoint.tokenizer.decode([id for id in expected if id != 257])
+    ((blind,),) = answers(generator, picture_question)
+    assert blind.text == generator._chat.checkpoint.tokenizer.decode([id for id in expected if id != 257])
+    ((asked,),) = answers(seeing, Prompt((Message("user", "how many"),), GREEDY))
+    assert asked.text == blind.text
     assert isinstance(decoder_for(model, torch.zeros(1, 2, 24)), decoder)
 
 

@@ -72,7 +72,7 @@ def test_critics_are_trained_on_the_prompts_that_scoring_writes(world, whole):
 
 def test_the_policy_is_trained_on_the_prompts_that_sampling_writes(world):
     folder, _, talk = world
-    chat = load_chat(str(folder), None, "auto", "cpu", None, False)
+    chat = load_chat(str(folder), None, "auto", "cpu", None)
     for drawn in draw_mixed(random.Random(3), 20):
         message = Message("user", talk.text(drawn), (ImageRef("picture", load=drawn.picture.png),))
         text = chat.text((message,), images=True).replace("<image>", "<img>" + "<IMG_CONTEXT>" * 16 + "</img>", 1)

@@ -116,7 +116,7 @@ def test_the_critic_stands_beside_the_controls_of_steps(steps: StepResult) -> No
     assert cells(text, "control: coin at the label share")[1] == "50.0"
     assert f"average precision %: {100 * (ranking.average_precision_incorrect or 0):.1f} of incorrect steps" in text
     assert f"calibration error %: {100 * report.reliability.expected_calibration_error:.1f}" in text
-    assert f"first-error F1 % (ProcessBench's): {100 * (first.harmonic_mean or 0):.1f}, " in text
+    assert f"first-error F1 % (harmonic mean): {100 * (first.harmonic_mean or 0):.1f}, " in text
 
 
 def comments(image: bytes) -> list[str]:

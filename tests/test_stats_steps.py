@@ -14,6 +14,7 @@ from vpbench.stats import (
     f1_by_length,
     f1_by_position,
     first_error_accuracy,
+    first_errors,
     macro_f1_difference,
     macro_f1_interval,
     step_f1,
@@ -166,6 +167,26 @@ def test_by_position_and_length_partition_the_steps() -> None:
     assert same.pooled == by_length[0].figures
     assert len(f1_by_position([[1], [-1]], [[0.3], [0.6]], 0.5)) == 1
     assert f1_by_position([[0]], [[0.3]], 0.5) == ()
+
+
+def test_first_errors_by_source_and_their_mean() -> None:
+    labels = [[1, -1], [-1, 0], [1, 1], [1, -1], [1, 1], [1, 1], [-1]]
+    scores = [[0.9, 0.1], [0.9, 0.1], [0.9, 0.9], [0.9, 0.1], [0.1, 0.9], [0.9, 0.9], [0.1]]
+    sources = ["a", "a", "a", "b", "b", "b", "c"]
+    found = first_errors(labels, scores, 0.5, sources, resamples=200)
+    assert {name: part.harmonic_mean for name, part in found.by_source.items()} == {
+        "a": pytest.approx(2 / 3),
+        "b": pytest.approx(2 / 3),
+        "c": None,
+    }
+    assert found.mean_f1 == pytest.approx(2 / 3)
+    assert found.low is not None
+    assert found.high is not None
+    assert 0 <= found.low < 2 / 3 < found.high <= 1
+    none = first_errors([[1]], [[0.9]], 0.5, ["a"])
+    assert (none.mean_f1, none.low, none.high) == (None, None, None)
+    with pytest.raises(DataError, match="2 sources; give as many"):
+        first_errors([[1]], [[0.9]], 0.5, ["a", "b"])
 
 
 def test_first_error() -> None:

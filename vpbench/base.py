@@ -86,6 +86,10 @@ class Task(BaseTask):
     """A Best-of-N benchmark: questions, and a grader for free-form responses."""
 
     metric: ClassVar[str] = "accuracy"
+    suite: ClassVar[str | None] = "all"
+    """The name by which `--task` asks for this task together with others; None for one asked for by its own only."""
+    answer_line: ClassVar[str] = "Answer: X"
+    """The form of the last line that the default prompt asks for, X being the answer."""
     breakdowns: ClassVar[tuple[str, ...]] = ()
     """The keys of `Question.categories` by which accuracy is reported."""
     shown: ClassVar[tuple[str, ...]] = ()
@@ -95,14 +99,15 @@ class Task(BaseTask):
     def question(self, row: Mapping[str, Any], images: tuple[ImageRef, ...]) -> Question | None:
         """The question of one data set row and the images of its image columns, None for a row that isn't the task's.
 
-        Raises KeyError for a missing column.
+        `row` also has its number, counted from 0, under `__row__`, and its split under `__split__` where the source
+        has several. Raises KeyError for a missing column.
         """
 
     def prompt(self, question: Question) -> str:
         """What a policy is asked, its images aside; by default to reason in steps and to end with an answer line."""
         from vpbench.prompts import chain_of_thought
 
-        return chain_of_thought(question)
+        return chain_of_thought(question, self.answer_line)
 
     @abstractmethod
     def grade(self, question: Question, response: str, mode: GradingMode) -> Verdict:
@@ -154,6 +159,8 @@ class StepTask(BaseTask):
     """A step-detection benchmark: solutions whose steps carry labels."""
 
     metric: ClassVar[str] = "macro_f1"
+    """The headline: "macro_f1" over the labelled steps of all sources, or "mean_first_error_f1", the plain mean over
+    the sources of `FirstErrorAccuracy.harmonic_mean`."""
 
     @abstractmethod
     def solution(self, row: Mapping[str, Any], images: tuple[ImageRef, ...], index: int) -> LabelledSolution:

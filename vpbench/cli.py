@@ -74,7 +74,7 @@ _tasks = _option(
     multiple=True,
     required=True,
     callback=_words,
-    help="Task name or ./file.py; repeat, give a list, or `all`.",
+    help="Task name or ./file.py; repeat, give a list, or `all`, or `text`.",
 )
 _limit = _option("--limit", type=click.IntRange(1), help="Only the first K questions.")
 _max_error_rate = _option(

@@ -65,8 +65,9 @@ class Generation:
 
 PromptStyle = Literal["chain-of-thought", "question"]
 
+_LOOK = "look at the image, "
 _REASON = (
-    "Solve this step by step: look at the image, write each step of your reasoning as a short paragraph of its own and "
+    "Solve this step by step: {look}write each step of your reasoning as a short paragraph of its own and "
     "leave a blank line between paragraphs."
 )
 _FORMS = {
@@ -79,10 +80,11 @@ _LETTER = "the letter of the right option"
 _OPEN = "the answer alone, as short as it can be put"
 
 
-def chain_of_thought(question: Question) -> str:
-    """The question with the request to reason in steps and to end with an answer line."""
-    ending = f"Finish with a separate last line of the form\nAnswer: X\nwhere X is {_form(question)}."
-    return f"{question.text}\n\n{_REASON} {ending}"
+def chain_of_thought(question: Question, answer_line: str = "Answer: X") -> str:
+    """The question with the request to reason in steps and to end with `answer_line`, X being the answer."""
+    reason = _REASON.format(look=_LOOK if question.images else "")
+    ending = f"Finish with a separate last line of the form\n{answer_line}\nwhere X is {_form(question)}."
+    return f"{question.text}\n\n{reason} {ending}"
 
 
 def _form(question: Question) -> str:

@@ -19,7 +19,7 @@ from vpbench.run.candidates import best_of_n_task, plan_drawing
 from vpbench.run.draw import draw, sample_notes
 from vpbench.run.models import Models
 from vpbench.run.policy import Drawing, SamplePlan
-from vpbench.run.request import DEFAULT_SAMPLES, Request, drawing_of, requests
+from vpbench.run.request import DEFAULT_SAMPLES, Request, drawing_of, requests, suite_tasks
 from vpbench.settings import check_claimed, from_options
 
 
@@ -51,7 +51,7 @@ def drawing_requests(
     Raises `ConfigError` for a task that has no candidates to draw, and for several tasks with one file to write or a
     file named like a table.
     """
-    if export is not None and (len(tasks) > 1 or list(tasks) == ["all"]):
+    if export is not None and (len(tasks) > 1 or suite_tasks(tasks)):
         raise ConfigError("--export writes one task's candidates or labels; give one --task")
     if export is not None and export.name.removesuffix(".gz").endswith((".csv", ".tsv", ".xlsx", ".parquet")):
         raise ConfigError(f"--export {export}: the file is written as JSON lines; name it .jsonl or .jsonl.gz")

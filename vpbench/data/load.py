@@ -13,7 +13,7 @@ from vpbench.base import Source, StepTask, Task
 from vpbench.data.checks import checked_question
 from vpbench.data.folder import read_folder
 from vpbench.data.hub import read_hub
-from vpbench.data.table import Row, Table, image_refs
+from vpbench.data.table import ROW, Row, Table, image_refs
 from vpbench.errors import DataError
 from vpbench.records import ImageRef, LabelledSolution, Question
 
@@ -49,8 +49,8 @@ def load_questions(task: Task, data: Path | None) -> QuestionSet:
     table = _table(task.source, data)
     questions: dict[str, Question] = {}
     where: dict[str, str] = {}
-    for row in table.rows:
-        question = _read(task.source, row, task.question, row.values, row.images)
+    for number, row in enumerate(table.rows):
+        question = _read(task.source, row, task.question, {**row.values, ROW: number}, row.images)
         if question is None:
             continue
         checked_question(question, row.where)

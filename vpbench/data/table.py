@@ -40,8 +40,9 @@ class Table:
 
 
 DATA_URL = "data:image/"
-SPLIT = "__split__"
-"""The key under which a row of a source with several splits says which of them it is from."""
+SPLIT, ROW = "__split__", "__row__"
+"""The keys under which a row of a source with several splits says which of them it is from, and a question's row which
+of all it is, counted from 0."""
 
 
 def split_names(source: Source) -> list[str]:

@@ -104,10 +104,9 @@ class TransformersModel(Generator):
 
     def _embed(self, prompt: Prompt) -> Any:
         images = [image for message in prompt.messages for image in message.images]
-        vision = self._chat.checkpoint.vision
-        if self.ignore_images or vision is None or not images:
+        if self.ignore_images or not images:
             return self._chat.embed(prompt.messages, None, ())
-        pixels, tiles = vision.tiles([image.open() for image in images], self.max_tiles)
+        pixels, tiles = self._chat.vision.tiles([image.open() for image in images], self.max_tiles)
         return self._chat.embed(prompt.messages, pixels, tiles)
 
     def _batches(self, group: Sequence[_Ready], length: int, longest: int) -> Iterator[list[tuple[_Ready, int]]]:
@@ -174,9 +173,7 @@ class TransformersModel(Generator):
 
     @cached_property
     def _chat(self) -> Chat:
-        return load_chat(
-            self.model, self.checkpoint_revision, self.dtype, self.device, self.system_message, self.ignore_images
-        )
+        return load_chat(self.model, self.checkpoint_revision, self.dtype, self.device, self.system_message)
 
     @cached_property
     def _usage(self) -> Counter[str]:

@@ -26,6 +26,7 @@ from vpbench.models.load import load_internvl
 from vpbench.models.loaded import LoadedCheckpoint, embed
 from vpbench.models.text import load_text_model
 from vpbench.models.tokenizer import Tokenizer, TransformersTokenizer
+from vpbench.models.vision import Vision
 from vpbench.prompts import Message
 
 
@@ -40,6 +41,15 @@ class Chat:
     checkpoint: LoadedCheckpoint
     template: Any | None
     system_message: str | None
+
+    @property
+    def vision(self) -> Vision:
+        """What sees the images. Raises `ConfigError` for a text-only model."""
+        if self.checkpoint.vision is None:
+            raise ConfigError(
+                f"{self.name}: a text-only model sees no images; allow that by the setting ignore_images=true"
+            )
+        return self.checkpoint.vision
 
     def text(self, messages: Sequence[Message], images: bool) -> str:
         """The conversation up to where the model speaks; a last message of the assistant's is to be continued.
@@ -109,10 +119,8 @@ def ending_ids(configured: int | list[int] | None, others: set[int | None]) -> l
     return sorted(id for id in {*ends, *others} if id is not None)
 
 
-def load_chat(
-    model: str, revision: str | None, dtype: str, device: str, system_message: str | None, blind: bool
-) -> Chat:
-    """Load a checkpoint to chat with; `blind` says that images are left out. Raises `ConfigError`."""
+def load_chat(model: str, revision: str | None, dtype: str, device: str, system_message: str | None) -> Chat:
+    """Load a checkpoint to chat with. Raises `ConfigError`."""
     try:
         folder = checkpoint_folder(model, revision)
         config = read_json(folder / "config.json")
@@ -126,10 +134,6 @@ def load_chat(
             raise ConfigError(
                 f"{model}: models of type {kind!r} aren't drawn from by the transformers backend; use vllm:{model}, or "
                 "an OpenAI-compatible server with openai:MODEL"
-            )
-        if not blind:
-            raise ConfigError(
-                f"{model}: a text-only model sees no images; allow that by the setting ignore_images=true"
             )
         checkpoint = load_text_model(str(folder), None, dtype, device)
     except CriticError as error:

@@ -23,6 +23,7 @@ from vpbench.report.result import (
 )
 from vpbench.stats.auroc import Area
 from vpbench.stats.calibration import Ranking, Reliability, ReliabilityBin
+from vpbench.stats.first_error_mean import FirstErrors
 from vpbench.stats.step_breakdown import FirstErrorAccuracy
 from vpbench.stats.step_controls import StepControl
 from vpbench.stats.steps import StepF1
@@ -66,6 +67,7 @@ _BOUNDS: Mapping[type, Mapping[str, Bounds]] = {
         **dict.fromkeys(("accuracy", "accuracy_with_error", "accuracy_without_error", "harmonic_mean"), _FRACTION),
         "solutions": _FROM_0,
     },
+    FirstErrors: {"mean_f1": _FRACTION, **_INTERVAL},
     StepControl: {"macro_f1": _FRACTION, **_INTERVAL},
     Area: {"value": _FRACTION, **_INTERVAL},
     Provenance: {"task_version": _FROM_0, "seed": _FROM_0, "resamples": _FROM_1, "seconds": _FROM_0},

@@ -21,7 +21,8 @@ from vpbench.report.units import CURVES, ROUNDING
 
 _LAST = ("errors", "notes", "steps_per_response", "diagnosis", "provenance", "files")
 """The keys that follow those of the kind of result, in order."""
-_HELD_OUT = "held_out_threshold"
+_OF_STEPS = ("held_out_threshold", "first_errors")
+"""What a step report may be without."""
 _CHECKSUM = "sha256"
 
 
@@ -30,7 +31,7 @@ def as_json(result: Result) -> dict[str, Any]:
     content = dataclasses.asdict(result)
     content |= {name: content.pop(name) for name in _LAST}
     optional = [(content, name) for name in ("judge", "link", "steps_per_response", "files")]
-    for part, name in (*optional, (content.get("step_f1", {}), _HELD_OUT)):
+    for part, name in (*optional, *((content.get("step_f1", {}), name) for name in _OF_STEPS)):
         if part.get(name, ...) is None:
             del part[name]
     return {**content, _CHECKSUM: checksum(content)}

@@ -90,8 +90,7 @@ def _cells(stored: StoredResult, name: str) -> list[dict[str, Any]]:
         "folder": stored.folder.name,
     }
     if not isinstance(result, BestOfNResult):
-        pooled = result.step_f1.pooled
-        point = {"n": None, "value": pooled.macro_f1, "low": pooled.low, "high": pooled.high}
+        point = {"n": None, **dict(zip(("value", "low", "high"), result.headline, strict=True))}
         return [{**head, "selection": None, "grading": None, **point, **_gain("random"), **_gain("vote"), **tail}]
     return [
         {

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from vpbench.records import Selection
 from vpbench.stats.calibration import Ranking, Reliability
+from vpbench.stats.first_error_mean import FirstErrors
 from vpbench.stats.step_breakdown import BinF1, FirstErrorAccuracy
 from vpbench.stats.step_controls import StepControl
 from vpbench.stats.steps import StepF1
@@ -19,6 +20,8 @@ from vpbench.stats.steps import StepF1
 SCHEMA_VERSION = 2
 READABLE_VERSIONS = (1, 2)
 """Version 1 has no `measures`."""
+MEAN_FIRST_ERROR_F1 = "mean_first_error_f1"
+"""The metric of a step task whose headline is where the first error is placed."""
 GAINS = ("over_random", "over_vote")
 """The keys of `gains`."""
 NOT_SCORED = "not scored: "
@@ -135,7 +138,8 @@ class StepRanking(Ranking):
 class StepReport:
     """Step detection under every averaging (`vpbench.stats.StepDetection`), threshold-free figures, breakdowns.
 
-    What has a default isn't in every file: `held_out_threshold` needs enough solutions.
+    What has a default isn't in every file: `held_out_threshold` needs enough solutions, `first_errors` a task whose
+    headline they are.
     """
 
     threshold: float
@@ -148,6 +152,7 @@ class StepReport:
     ranking: StepRanking | None = None
     reliability: Reliability | None = None
     first_error: FirstErrorAccuracy | None = None
+    first_errors: FirstErrors | None = None
     by_position: tuple[BinF1, ...] = ()
     by_response_length: tuple[BinF1, ...] = ()
     held_out_threshold: HeldOutThreshold | None = None
@@ -272,3 +277,11 @@ class StepResult(Result):
     def name(self) -> str:
         """The critic."""
         return self.critic
+
+    @property
+    def headline(self) -> tuple[float | None, float | None, float | None]:
+        """The figure that `metric` names and its interval; None where there is nothing to take it from."""
+        pooled, first = self.step_f1.pooled, self.step_f1.first_errors
+        if self.metric == MEAN_FIRST_ERROR_F1:
+            return (None, None, None) if first is None else (first.mean_f1, first.low, first.high)
+        return pooled.macro_f1, pooled.low, pooled.high

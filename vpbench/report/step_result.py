@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from vpbench.report.provenance import run_provenance
-from vpbench.report.result import HeldOutF1, HeldOutThreshold, PooledF1, StepRanking, StepReport, StepResult
+from vpbench.report.result import (
+    MEAN_FIRST_ERROR_F1,
+    HeldOutF1,
+    HeldOutThreshold,
+    PooledF1,
+    StepRanking,
+    StepReport,
+    StepResult,
+)
 from vpbench.report.scored_rows import remarks, score_errors, steps_per_response
 from vpbench.run.analysis import Analysis
 from vpbench.run.prepared import PreparedSteps, Scored
@@ -66,7 +74,11 @@ def _step_report(
     low, high = stats.macro_f1_interval(
         labels, values, threshold, groups, resamples=analysis.resamples, seed=analysis.seed
     )
-    held_out = None
+    first_errors = held_out = None
+    if prepared.task.metric == MEAN_FIRST_ERROR_F1:
+        first_errors = stats.first_errors(
+            labels, values, threshold, sources, groups, resamples=analysis.resamples, seed=analysis.seed
+        )
     scored = {group for group, row in zip(groups, values, strict=True) if any(value is not None for value in row)}
     # So that, whichever questions a fold holds, others have scored steps to choose its threshold on.
     if len(set(groups)) >= FOLDS and len(scored) > -(-len(set(groups)) // FOLDS):
@@ -93,6 +105,7 @@ def _step_report(
         ranking=StepRanking(**ranking, auroc_low=area.low if area else None, auroc_high=area.high if area else None),
         reliability=stats.step_reliability(labels, values),
         first_error=stats.first_error_accuracy(labels, values, threshold),
+        first_errors=first_errors,
         by_position=tuple(stats.f1_by_position(labels, values, threshold)),
         by_response_length=tuple(stats.f1_by_length(labels, values, threshold, lengths)),
         held_out_threshold=held_out,

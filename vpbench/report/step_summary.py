@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vpbench.report.result import StepReport, StepResult
+from vpbench.stats.first_error_mean import FirstErrors
 from vpbench.stats.step_breakdown import FirstErrorAccuracy
 from vpbench.terminal import percent, table
 
@@ -10,7 +11,12 @@ from vpbench.terminal import percent, table
 def step_tables(result: StepResult) -> str:
     """The figures of step detection as text."""
     report = result.step_f1
-    parts = (_critic_and_controls(result.critic, report), "\n".join(_figures(report)), _averagings(report))
+    parts = (
+        _placed(report.first_errors),
+        _critic_and_controls(result.critic, report),
+        "\n".join(_figures(report)),
+        _averagings(report),
+    )
     return "\n\n".join(part for part in parts if part)
 
 
@@ -18,6 +24,18 @@ def _with_interval(value: float | None, low: float | None, high: float | None) -
     """A fraction in percent, with its interval if it has one."""
     bounds = "" if low is None or high is None else f" ({percent(low)} .. {percent(high)})"
     return percent(value) + bounds
+
+
+def _placed(first: FirstErrors | None) -> str:
+    """How often first errors are placed exactly, of a task whose headline that is."""
+    if first is None:
+        return ""
+    solutions = sum(part.solutions for part in first.by_source.values())
+    rows = [["mean of sources", _with_interval(first.mean_f1, first.low, first.high), "", "", solutions]]
+    for source, part in first.by_source.items():
+        shares = (part.harmonic_mean, part.accuracy_with_error, part.accuracy_without_error)
+        rows.append([source, *map(percent, shares), part.solutions])
+    return table(rows, ["", "first-error F1 %", "accuracy with an error", "accuracy without", "solutions"])
 
 
 def _critic_and_controls(critic: str, report: StepReport) -> str:
@@ -57,7 +75,7 @@ def _figures(report: StepReport) -> list[str]:
 
 def _first_error(first: FirstErrorAccuracy) -> str:
     return (
-        f"first-error F1 % (ProcessBench's): {percent(first.harmonic_mean)}, of solutions with an error "
+        f"first-error F1 % (harmonic mean): {percent(first.harmonic_mean)}, of solutions with an error "
         f"{percent(first.accuracy_with_error)} right, of those without {percent(first.accuracy_without_error)}"
     )
 

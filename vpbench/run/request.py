@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from vpbench.base import BaseTask, StepTask
+from vpbench.base import BaseTask, StepTask, Task
 from vpbench.data import task_folders
 from vpbench.data.miniature import POOL, nano_folder, nano_model
 from vpbench.errors import ConfigError
@@ -50,20 +50,28 @@ def drawing_of(options: Mapping[str, Any], samples: int) -> Drawing:
 
 
 def requests(names: Sequence[str], request: Request, echo: Echo) -> list[tuple[Plugin[BaseTask], Request]]:
-    """Each task with its request; with "all", `--data` holds a folder per task. Raises `ConfigError`.
+    """Each task with its request; of a suite such as "all" `--data` holds a folder per task. Raises `ConfigError`.
 
     `echo` is told which tasks are left out.
     """
     if request.nano and request.data is not None:
         raise ConfigError(f"--nano brings its own data; leave --data {request.data} out")
-    if list(names) != ["all"]:
+    plugins = suite_tasks(names)
+    if plugins:
+        folders = task_folders(request.data, list(plugins), echo)
+    else:
         plugins = {name: find_task(name) for name in names}
         folders = dict.fromkeys(plugins, request.data)
-    else:
-        plugins = {name: task for name, task in sorted(all_tasks().items()) if not issubclass(task.cls, StepTask)}
-        folders = task_folders(request.data, list(plugins), echo)
     asked = [(plugins[name], replace(request, data=folder)) for name, folder in folders.items()]
     return [(task, _in_nano(task, task_request) if request.nano else task_request) for task, task_request in asked]
+
+
+def suite_tasks(names: Sequence[str]) -> dict[str, Plugin[BaseTask]]:
+    """The tasks of the suite that is asked for alone, by name; none where `names` are tasks."""
+    if len(names) != 1 or names[0].endswith(".py"):
+        return {}
+    tasks = sorted(all_tasks().items())
+    return {name: task for name, task in tasks if issubclass(task.cls, Task) and task.cls.suite == names[0]}
 
 
 def check(task: type[BaseTask], request: Request) -> None:

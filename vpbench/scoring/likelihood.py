@@ -119,9 +119,9 @@ class LikelihoodCritic(Critic):
     def _prompt(self, question: Question) -> tuple[list[int], Any | None]:
         """Token ids of the conversation up to the response, and the image features in it."""
         chat, checkpoint = self._chat, self._chat.checkpoint
-        vision = None if self.ignore_images or not question.images else checkpoint.vision
         features, tiles = None, list[int]()
-        if vision is not None:
+        if question.images and not self.ignore_images:
+            vision = chat.vision
             pixels, tiles = vision.tiles([image.open() for image in question.images], self.max_tiles)
             features = vision.image_features(pixels)
         asked = question.text if self.prompt == "question" else chain_of_thought(question)
@@ -133,9 +133,7 @@ class LikelihoodCritic(Critic):
     @cached_property
     def _chat(self) -> Chat:
         self.revision()
-        return load_chat(
-            self.model, self.checkpoint_revision, self.dtype, self.device, self.system_message, self.ignore_images
-        )
+        return load_chat(self.model, self.checkpoint_revision, self.dtype, self.device, self.system_message)
 
     @cached_property
     def _engine(self) -> Engine:

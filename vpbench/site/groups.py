@@ -134,6 +134,9 @@ def _ranked_steps(entries: Sequence[Entry]) -> Group:
     fitted = [report.held_out_threshold.pooled for report in reports if report.held_out_threshold is not None]
     held_out = len(fitted) == len(reports)
     figures = fitted if held_out else [report.pooled for report in reports]
+    placed = [report.first_errors.mean_f1 or 0.0 for report in reports if report.first_errors is not None]
+    if placed:
+        return Group(_sorted(entries, placed))
     return Group(_sorted(entries, [figure.macro_f1 for figure in figures]), held_out=held_out)
 
 

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from vpbench.stats.diagnosis.headline import Headline as Headline
     from vpbench.stats.diagnosis.steps import diagnose_steps as diagnose_steps
     from vpbench.stats.few_units import few_units_note as few_units_note
+    from vpbench.stats.first_error_mean import FirstErrors as FirstErrors
+    from vpbench.stats.first_error_mean import first_errors as first_errors
     from vpbench.stats.pool_curves import Curves as Curves
     from vpbench.stats.pool_curves import QuestionPool as QuestionPool
     from vpbench.stats.pool_curves import curves as curves
@@ -86,6 +88,7 @@ _HOME = {
     "diagnosis.headline": ("Headline",),
     "diagnosis.steps": ("diagnose_steps",),
     "few_units": ("few_units_note",),
+    "first_error_mean": ("FirstErrors", "first_errors"),
     "prefix": ("prefix_best", "prefix_oracle", "prefix_picks", "prefix_random", "prefix_vote", "prefix_weighted_vote"),
     "random_scores": ("random_scores_p", "variance_of_dealt_scores"),
     "step_breakdown": ("BinF1", "FirstErrorAccuracy", "f1_by_length", "f1_by_position", "first_error_accuracy"),

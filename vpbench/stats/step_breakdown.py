@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vpbench.errors import DataError
 from vpbench.stats.steps import (
     CALLED_INCORRECT,
     Array,
+    BoolArray,
     Labels,
     Scores,
     StepF1,
@@ -93,7 +93,7 @@ def f1_by_length(
     return _by_bin(table, np.asarray(lengths, dtype=np.float64)[table.solution], threshold, bins, unmade)
 
 
-def _share(hits: NDArray[np.bool_]) -> float | None:
+def _share(hits: BoolArray) -> float | None:
     return float(hits.mean()) if len(hits) else None
 
 
@@ -103,6 +103,20 @@ def first_error_accuracy(labels: Labels, scores: Scores, threshold: float) -> Fi
     Only labelled, non-neutral steps are looked at. A solution without an error is right if no step of it is called
     incorrect. A solution with an unmade prediction counts as wrong; one without a labelled step isn't counted. Raises
     `DataError` where labels and scores don't match.
+    """
+    hits, erroneous, labelled = first_error_hits(labels, scores, threshold)
+    with_error, without_error = _share(hits[labelled & erroneous]), _share(hits[labelled & ~erroneous])
+    both = None
+    if with_error is not None and without_error is not None:
+        total = with_error + without_error
+        both = 2 * with_error * without_error / total if total else 0.0
+    return FirstErrorAccuracy(_share(hits[labelled]), with_error, without_error, both, int(labelled.sum()))
+
+
+def first_error_hits(labels: Labels, scores: Scores, threshold: float) -> tuple[BoolArray, BoolArray, BoolArray]:
+    """[S] each: whether a solution's first error is placed exactly, whether it has one, whether it has labelled steps.
+
+    Raises `DataError` where labels and scores don't match.
     """
     table = step_table(labels, scores)
     # Beyond every position: where nothing is wrong and nothing is called so, both firsts are this, and agree.
@@ -114,11 +128,4 @@ def first_error_accuracy(labels: Labels, scores: Scores, threshold: float) -> Fi
     np.minimum.at(called_first, table.solution[rejected], table.position[rejected])
     hits = true_first == called_first
     hits[table.solution[np.isnan(table.score)]] = False
-    labelled = np.bincount(table.solution, minlength=table.solutions) > 0
-    with_error = _share(hits[labelled & (true_first < never)])
-    without_error = _share(hits[labelled & (true_first == never)])
-    both = None
-    if with_error is not None and without_error is not None:
-        total = with_error + without_error
-        both = 2 * with_error * without_error / total if total else 0.0
-    return FirstErrorAccuracy(_share(hits[labelled]), with_error, without_error, both, int(labelled.sum()))
+    return hits, true_first < never, np.bincount(table.solution, minlength=table.solutions) > 0
