@@ -86,7 +86,7 @@ RIGHT = '    return Verdict(response, response, question.answer in response, "ma
 def test_a_grader_that_raises_is_a_row_with_its_reason_and_is_owed_again(tmp_path: Path) -> None:
     first = run(tmp_path, "--max-error-rate", "0.5", task=added(TASK, GRADE + RIGHT))
     assert first.exit_code == 0, first.output
-    assert "without answer or score: 2 (grader failed)" in first.output
+    assert "rows without an answer: 2 of 8 (grader failed 2)" in first.output
     reason = str(rows(tmp_path)["b", 1]["reason"])
     assert reason.startswith(
         "grader failed: task 'mine', question 'b' candidate 1: grade raised KeyError: 'lost' (task.py"
@@ -253,3 +253,35 @@ def test_the_key_of_graded_rows_covers_nested_files(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(Path, "read_bytes", read)
     assert grader_code(task) != before
     assert len(edited) == 1
+
+
+@pytest.mark.parametrize(
+    ("verb", "method", "message"),
+    [
+        (
+            "sample",
+            "def __init__(self):\n    raise OSError('gone')",
+            "task 'mine': __init__ raised OSError: gone",
+        ),
+        ("sample", "def prompt(self, question):\n    return 1 / 0", "question 'a': prompt raised ZeroDivisionError"),
+        (
+            "label",
+            "def grade(self, question, response, mode):\n    return 1 / 0",
+            "grade raised ZeroDivisionError",
+        ),
+        ("sample", "def question(self, row, images):\n    return 1 / 0", "test.jsonl line 1: not a row of me/mine"),
+    ],
+)
+def test_drawing_says_what_a_tasks_code_raised(tmp_path: Path, verb: str, method: str, message: str) -> None:
+    (tmp_path / "task.py").write_text(added(TASK, method))
+    (tmp_path / "data").mkdir()
+    rows = [{"id": id, "question": "Which?", "answer": id} for id in ("a", "b")]
+    (tmp_path / "data" / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with chat_server(lambda body, number: completion("a\n\nb")) as server:
+        places = {"task": tmp_path / "task.py", "data": tmp_path / "data", "output": tmp_path / "runs"}
+        options = [*(f"--{name}={place}" for name, place in places.items()), "--policy=openai:m"]
+        amount = "--samples=1" if verb == "sample" else "--solutions=1"
+        done = CliRunner().invoke(main, [verb, *options, amount, f"--policy-args=base_url={server.url}"])
+    assert done.exit_code == 2, done.output
+    assert message in done.output
+    assert "Traceback" not in done.output

@@ -145,6 +145,12 @@ def find_critic(wanted: str) -> Plugin[Critic]:
     return _find("critics", Critic, wanted)  # type: ignore[type-abstract]
 
 
+def make_task(plugin: Plugin[BaseTask]) -> BaseTask:
+    """The plugin's task. Raises `PluginError` where its code does."""
+    with Boundary(f"task {plugin.cls.name!r}: __init__"):
+        return plugin.cls()
+
+
 def plugin_code(cls: type) -> str | None:
     """16 hexadecimal digits of the file a plugin class stands in; None for one that is shipped.
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from vpbench.base import StepTask, Task
 from vpbench.data import load_questions, load_solutions, task_folders
-from vpbench.plugins import all_tasks, find_task
+from vpbench.errors import Boundary
+from vpbench.plugins import all_tasks, find_task, make_task
 from vpbench.records import GradingMode
 from vpbench.terminal import printable
 
@@ -20,7 +21,7 @@ def validate_tasks(wanted: str, data: Path | None, mode: GradingMode, echo: Call
 
 
 def _validate(name: str, data: Path | None, mode: GradingMode, echo: Callable[[str], None]) -> bool:
-    task = find_task(name).cls()
+    task = make_task(find_task(name))
     if isinstance(task, StepTask):
         solutions = load_solutions(task, data).solutions
         steps = sum(len(solution.labels) for solution in solutions)
@@ -30,7 +31,8 @@ def _validate(name: str, data: Path | None, mode: GradingMode, echo: Callable[[s
     loaded = load_questions(task, data)
     rejected = 0
     for id, question in loaded.questions.items():
-        verdict = task.grade(question, task.gold_response(question), mode)
+        with Boundary(f"task {task.name!r}, question {id!r}: grade"):
+            verdict = task.grade(question, task.gold_response(question), mode)
         if not verdict.correct:
             rejected += 1
             echo(

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vpbench.base import Task
+from vpbench.errors import Boundary
 from vpbench.generate.generator import Generator
 from vpbench.labels.labelling import MonteCarlo
 from vpbench.labels.rules import StepEstimate
@@ -120,7 +121,8 @@ class Continuer:
             if row is None or row["error"] is not None:
                 continue
             if key not in self.graded:
-                self.graded[key] = self.task.grade(question, prefix + row["text"], self.grading).correct
+                with Boundary(f"task {self.task.name!r}, question {question.id!r}: grade"):
+                    self.graded[key] = self.task.grade(question, prefix + row["text"], self.grading).correct
             outcomes.append(self.graded[key])
         return outcomes
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from vpbench.errors import ConfigError, DataError
+from vpbench.errors import Boundary, ConfigError, DataError
 from vpbench.labels.continuation import Continuer, Solution
 from vpbench.labels.labelling import Labelling
 from vpbench.labels.rules import StepEstimate
@@ -91,7 +91,8 @@ def _solutions(
     for candidate in draw(planned, max_error_rate, progress):
         if candidate.response.strip():
             question = planned.questions.questions[candidate.question_id]
-            verdict = planned.task.grade(question, candidate.response, labelling.grading)
+            with Boundary(f"task {planned.task.name!r}, question {question.id!r}: grade"):
+                verdict = planned.task.grade(question, candidate.response, labelling.grading)
             steps = split_steps(candidate.response, labelling.max_steps)
             solutions.setdefault(question.id, []).append(Solution(question, candidate, steps, verdict.correct))
     return solutions

@@ -13,7 +13,7 @@ from vpbench.data import QuestionSet, load_questions
 from vpbench.data.load import pool_questions
 from vpbench.errors import ConfigError, DataError
 from vpbench.generate import Pool, PoolRow, read_pool
-from vpbench.plugins import Plugin
+from vpbench.plugins import Plugin, make_task
 from vpbench.pools.match import identified, mismatches
 from vpbench.progress import Progress
 from vpbench.records import Question
@@ -48,7 +48,7 @@ class CandidatePlan:
 
 def best_of_n_task(plugin: Plugin[BaseTask]) -> Task:
     """The task, which has to be one that takes candidates. Raises `ConfigError`."""
-    task = plugin.cls()
+    task = make_task(plugin)
     if not isinstance(task, Task):
         raise ConfigError(f"task {task.name!r} is a step-detection task; it has no pools")
     return task

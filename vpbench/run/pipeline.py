@@ -17,7 +17,7 @@ from vpbench.base import BaseTask, Critic, StepTask
 from vpbench.data import load_solutions
 from vpbench.errors import Boundary
 from vpbench.generate import used_since
-from vpbench.plugins import Plugin
+from vpbench.plugins import Plugin, make_task
 from vpbench.pools.scores import GivenScores
 from vpbench.progress import Progress
 from vpbench.records import RowKey, Verdict
@@ -102,7 +102,7 @@ def _verdicts(
 def prepare_steps(plugin: Plugin[BaseTask], request: Request) -> PreparedSteps:
     """Load a step task's solutions. Raises `DataError`."""
     started = time.perf_counter()
-    task = plugin.cls()
+    task = make_task(plugin)
     assert isinstance(task, StepTask)
     loaded = load_solutions(task, request.data)
     solutions = loaded.solutions[: request.limit]

@@ -12,7 +12,7 @@ from typing import Any
 
 from vpbench.base import Task
 from vpbench.data import QuestionSet, load_questions
-from vpbench.errors import ConfigError
+from vpbench.errors import Boundary, ConfigError
 from vpbench.generate import Generator, Message, Sampling, used_since
 from vpbench.models.checkpoint import NotFetched
 from vpbench.prompts import PromptStyle
@@ -128,10 +128,10 @@ def plan_sample(
 ) -> SamplePlan:
     """Load the questions and find the policy's backend. Raises `DataError`, `ConfigError`."""
     questions = load_questions(task, data)
-    prompts = {
-        id: question.text if drawing.prompt == "question" else task.prompt(question)
-        for id, question in questions.questions.items()
-    }
+    prompts = {}
+    for id, question in questions.questions.items():
+        with Boundary(f"task {task.name!r}, question {id!r}: prompt"):
+            prompts[id] = question.text if drawing.prompt == "question" else task.prompt(question)
     generator = models.generator(drawing.policy, drawing.policy_args)
     asked = tuple(prompts)[:limit]
     return SamplePlan(task, drawing, questions, prompts, asked, generator, output, dict(generator.usage()))
