@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from vpbench.errors import ConfigError
+from vpbench.errors import ConfigError, require
 
 if TYPE_CHECKING:
     from openai import APIStatusError
@@ -48,10 +48,9 @@ class ChatClient:
     """
 
     def __init__(self, base_url: str, key: str | None, key_name: str, timeout_s: float, retries: int) -> None:
-        try:
-            import openai
-        except ImportError as error:
-            raise ConfigError("the openai backend needs its package: pip install 'vpbench[openai]'") from error
+        require("openai", "openai")
+        import openai
+
         self._openai = openai
         self._client = openai.OpenAI(base_url=base_url, api_key=key or "none", timeout=timeout_s, max_retries=0)
         self._base_url, self._key, self._key_name = base_url, key, key_name
