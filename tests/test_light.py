@@ -35,7 +35,7 @@ for name in ("alarm", "setitimer", "SIGALRM", "SIGPROF"):
 
 def light(code: str, *arguments: object) -> tuple[int, str]:
     """Exit code and output of `code` with these arguments."""
-    command = [sys.executable, "-c", LIGHT + code, *map(str, arguments)]
+    command = [sys.executable, "-P", "-c", LIGHT + code, *map(str, arguments)]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     return done.returncode, done.stdout
 
@@ -128,7 +128,6 @@ def test_a_missing_extra_is_named_with_its_command(
     extra: str, arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("OPENAI_API_KEY", "key")
     code, output = vpbench(*arguments)
     assert code == 2 and "Traceback" not in output, output
