@@ -67,6 +67,8 @@ class MLLMJudge(Critic):
         if self.max_steps < 1 or self.max_tokens < 1:
             raise ConfigError(f"{self.name}: max_steps and max_tokens have to be at least 1")
         splitter(self.splitter)
+        if self.model:
+            self._generator  # noqa: B018  (its settings are checked before anything shows them)
 
     def prepare(self) -> None:
         """Load the model, or make the endpoint's client."""
@@ -76,6 +78,10 @@ class MLLMJudge(Critic):
         """The wording's hash, and what determines the model's replies."""
         wording = hashlib.sha256("\n".join((_ALL, _STEP, _RESPONSE)).encode()).hexdigest()[:10]
         return f"wording {wording} {json.dumps(self._generator.identity(), sort_keys=True)}"
+
+    def notes(self) -> Sequence[str]:
+        """What the model wasn't sent."""
+        return self._generator.notes()
 
     def usage(self) -> Mapping[str, float]:
         """What the model was asked and used."""

@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -14,11 +14,12 @@ from typing import Any
 
 @dataclass
 class Answer:
-    """What to send: a body (a dict as JSON, bytes as they are), its status and headers."""
+    """What to send: a body (a dict as JSON, bytes as they are), its status and headers; or whatever `send` sends."""
 
     body: dict[str, Any] | bytes
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
+    send: Callable[[BaseHTTPRequestHandler], None] | None = None
 
 
 Rule = Callable[[dict[str, Any], int], Answer]
@@ -90,6 +91,11 @@ def chat_server(rule: Rule, seconds: float = 0.0) -> Iterator[Server]:
             answer = rule(body, number)
             with lock:
                 server.at_once -= 1
+            if answer.send is not None:
+                self.close_connection = True
+                with suppress(OSError):  # the client has left
+                    answer.send(self)
+                return
             data = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
             self.send_response(answer.status)
             for name, value in {"Content-Type": "application/json", **answer.headers}.items():

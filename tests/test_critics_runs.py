@@ -131,7 +131,9 @@ def test_critics_import_only_what_is_exported() -> None:
 def test_the_critic_in_the_documentation_runs(pool: Path, tmp_path: Path) -> None:
     text = (Path(__file__).parent.parent / "docs" / "critics.md").read_text()
     plugin = tmp_path / "my_prm.py"
-    plugin.write_text(text.split("```python\n")[1].split("```")[0])
+    blocks = [block.split("```")[0] for block in text.split("```python\n")[1:]]
+    (critic,) = [block for block in blocks if "class " in block]
+    plugin.write_text(critic)
     write_original(tmp_path / "checkpoint", "qwen2", extra=("<step>", "good", "bad"))
     _, result = run(pool, tmp_path / "checkpoint", str(plugin))
     assert result["critic"] == "my-prm"

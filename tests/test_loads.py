@@ -175,14 +175,14 @@ def test_the_policy_is_let_go_before_grading_and_before_a_critic_is_made_ready(
     def look(when: str) -> None:
         kept.append((when, sum(type(thing) is CountedPolicy for thing in gc.get_objects())))
 
+    prepared = _refuse_the_last() if fails else prepare
+
     def grading(*rest: Any) -> Any:
         look("grading")
-        return prepare(*rest)
+        return prepared(*rest)
 
     monkeypatch.setattr(find_critic(str(critic)).cls, "prepare", lambda _: look("scoring"))
     monkeypatch.setattr("vpbench.run.study.prepare", grading)
-    if fails:
-        monkeypatch.setattr("vpbench.run.study._check_ns", _refuse_the_last())
     done = run(tmp_path, str(critic), *policy, "--samples", 3)
     assert done.exit_code == (2 if fails else 0), done.output
     assert kept == [("grading", 0)] * len(TASKS) + [("scoring", 0)]
@@ -192,12 +192,13 @@ def test_the_policy_is_let_go_before_grading_and_before_a_critic_is_made_ready(
 def _refuse_the_last() -> Any:
     seen: list[str] = []
 
-    def check(prepared: Any, _: Any) -> None:
-        seen.append(prepared.task.name)
+    def refusing(*rest: Any) -> Any:
+        seen.append(rest[0].cls.name)
         if len(seen) == len(TASKS):
             raise ConfigError("not this one")
+        return prepare(*rest)
 
-    return check
+    return refusing
 
 
 def test_each_task_counts_what_the_critic_used_on_it(tmp_path: Path, finished: Finished) -> None:
@@ -282,7 +283,7 @@ def test_every_failure_is_told_with_task_and_critic_and_the_first_ends_the_run(
 def test_what_fails_before_any_critic_is_told_with_its_task(
     tmp_path: Path, finished: Finished, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vpbench.run.study._check_ns", _refuse_the_last())
+    monkeypatch.setattr("vpbench.run.study.prepare", _refuse_the_last())
     done = run(tmp_path, "self-consistency")
     assert done.exit_code == 2
     assert done.stderr.splitlines() == [f"vpbench: task {TASKS[2]}: not this one"]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from small_runs import write_edited
 
 from vpbench.cli import main
 from vpbench.report.plots import best_of_n_plot, critics_plot
@@ -75,12 +76,14 @@ def test_a_clear_loss_is_a_regression_and_a_gain_is_not(runs: dict[str, Path]) -
 def test_a_comparison_says_what_else_differs_than_the_critic(runs: dict[str, Path], tmp_path: Path) -> None:
     assert "note:" not in vpbench("compare", runs["prm"], runs["last"])[1]
     result = json.loads((runs["last"] / "result.json").read_text())
+    pool = result["provenance"]["pool_sha256"]
     result["provenance"]["pool_sha256"] = "0" * 64
-    (tmp_path / "result.json").write_text(json.dumps(result))
+    write_edited(tmp_path, result)
     (tmp_path / "units.parquet").write_bytes((runs["last"] / "units.parquet").read_bytes())
     code, text = vpbench("compare", runs["prm"], tmp_path)
     assert code == 0
-    assert re.findall("note: (.*) of the two", text) == ["the candidates"]
+    assert re.findall("differs: pool (.*)", text) == [f"{pool} / {'0' * 64}"]
+    assert "note: the difference isn't the critic's alone" in text
 
 
 @pytest.mark.parametrize(
@@ -104,7 +107,7 @@ def test_the_page_shows_every_result_and_escapes_what_data_says(runs: dict[str, 
         "nano": False,
         "complete": False,
     }
-    write_atomic(copy / "result.json", json.dumps(result).encode())
+    write_edited(copy, result)
     hostile = read_result(copy).result
     assert critics_plot([(HOSTILE, hostile)])["png"] and best_of_n_plot(hostile)["svg"]
     page, count = build_leaderboard(tmp_path / "runs", tmp_path / "site")

@@ -34,7 +34,8 @@ def test_there_and_back_is_the_same_to_the_byte(folders: dict[str, Path], kind: 
 
 def test_version_1_has_no_measures(folders: dict[str, Path]) -> None:
     content = json.loads((folders["curves"] / "result.json").read_text())
-    del content["measures"]
+    for name in ("measures", "files", "sha256"):
+        del content[name]
     assert from_json({**content, "schema_version": 1}, "here").measures == ()
 
 
@@ -53,6 +54,11 @@ DAMAGE: list[tuple[str, Any, str]] = [
     ("curves", lambda content: content["curves"]["critic"].clear(), "key 'curves.critic' hasn't a point for every N"),
     ("curves", lambda content: content["gains"]["over_vote"].pop(), "key 'gains.over_vote' hasn't a point"),
     ("curves", lambda content: content["measures"][1]["points"].pop(), "key 'measures[1].points' hasn't a point"),
+    (
+        "steps",
+        lambda content: content["step_f1"]["held_out_threshold"]["thresholds"].pop(),
+        "'step_f1.held_out_threshold.thresholds' hasn't one for each of 5 folds",
+    ),
     ("steps", lambda content: content.pop("step_f1"), "key 'step_f1' is missing"),
     ("steps", lambda content: content["step_f1"].update(pooled="high"), "key 'step_f1.pooled' is 'high'"),
     ("steps", lambda content: content["step_f1"]["by_source"].update(x={}), "'step_f1.by_source.x.f1_correct' is miss"),

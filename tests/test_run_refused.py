@@ -61,7 +61,7 @@ def test_wrong_requests_say_what_to_do(
 
 def test_an_unknown_question_id_is_named_and_a_part_of_the_data_is_not_an_error(tmp_path: Path) -> None:
     data = nano_folder("mathvista")
-    pool = pool_file(tmp_path, line("1", "4"), line("no-such-id", "4"))
+    pool = pool_file(tmp_path, *({"question_id": id, "candidates": [{"response": "4"}]} for id in ("1", "no-such-id")))
     arguments = ["run", "--task", "mathvista", "--critic", "self-consistency", "--data", data, "--pool", pool]
     done = vpbench(*arguments, "--output", tmp_path)
     assert done.exit_code == 0

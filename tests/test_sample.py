@@ -255,6 +255,7 @@ def test_a_dry_run_draws_nothing_and_says_what_would_be_drawn(tmp_path: Path) ->
         ("sample", ["--temperature", "0"], "--temperature 0 draws the same response every time; give --samples 1"),
         ("sample", ["--task", "visualprocessbench"], "is a step-detection task; it has no pools"),
         ("sample", ["--task", "mmmu", "--export", "x.jsonl"], "--export writes one task's candidates"),
+        ("sample", ["--export", "x.csv"], "--export x.csv: the file is written as JSON lines; name it .jsonl"),
         ("sample", ["--policy-args", "speed=2"], "fake model: no setting 'speed'; there are: log, model"),
         ("sample", ["--policy", "/nowhere/model"], "no such folder"),
         ("run", ["--critic", "self-consistency", "--pool", "a.jsonl"], "give one of the two"),

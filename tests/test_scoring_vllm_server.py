@@ -88,7 +88,7 @@ def test_what_a_chat_cannot_carry_concerns_one_solution(folder: Path) -> None:
     ("fault", "message"),
     [
         ("tiles", "number of tiles differs .it must cut images into 12 tokens in all"),
-        ("choices", "lacks the labels' log-probabilities"),
+        ("choices", "no log-probabilities: broken reply: no choices"),
         ("refusal", "unknown field"),
     ],
 )

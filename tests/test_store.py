@@ -184,6 +184,7 @@ def test_text_that_is_not_unicode_is_stored(tmp_path: Path) -> None:
 WRITER = """
 import sys, os, signal
 from pathlib import Path
+from typing import Any
 from vpbench.store import RowStore
 import vpbench.store.rows as s
 s.SEAL_ROWS = 40

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack, get_args, get_origin, get_type_hints
 
+from vpbench.endpoint.budget import budget
 from vpbench.errors import ConfigError
 from vpbench.progress import Echo, Progress, no_bar, silent
 from vpbench.prompts import PromptStyle
@@ -26,6 +27,7 @@ from vpbench.report.summary import summary
 from vpbench.report.units import Units
 from vpbench.report.write import write_result
 from vpbench.run.prepared import Prepared, PreparedSteps, Scored
+from vpbench.run.request import ShortPools
 from vpbench.run.study import Study, run_study, study_of
 
 
@@ -52,6 +54,8 @@ class RunOptions(TypedDict, total=False):
     grading: GradingMode
     judge: str | None
     judge_args: Mapping[str, object]
+    short_pools: ShortPools
+    allow_mismatch: bool
     trust_verdicts: bool
     selection: Selection | None
     estimator: Literal["expected", "prefix"]
@@ -63,12 +67,15 @@ class RunOptions(TypedDict, total=False):
     seed: int
     resamples: int
     max_error_rate: float
+    max_cost: float | None
+    max_total_tokens: int | None
     output: str | Path
     nano: bool
 
 
 _PATHS = ("pool", "scores", "data", "output")
 _SETTINGS = ("critic_args", "policy_args", "judge_args")
+_SPENDING = ("max_cost", "max_total_tokens")
 _BOUNDS: Mapping[str, tuple[float, float | None]] = {
     "samples": (1, None),
     "temperature": (0, None),
@@ -77,6 +84,7 @@ _BOUNDS: Mapping[str, tuple[float, float | None]] = {
     "limit": (1, None),
     "resamples": (100, None),
     "max_error_rate": (0, 1),
+    "max_total_tokens": (1, None),
 }
 """The least and the largest value of options that have one."""
 
@@ -101,7 +109,8 @@ def run(
         return _finish(prepared, scored, plan, echo)
 
     plan = study(task, critic, options, echo)
-    return run_study(plan, finish, progress, echo, warn)
+    with budget(options.get("max_cost"), options.get("max_total_tokens")):
+        return run_study(plan, finish, progress, echo, warn)
 
 
 def load_results(folder: str | Path) -> Results:
@@ -112,13 +121,16 @@ def load_results(folder: str | Path) -> Results:
     return read_results(Path(folder))
 
 
-def compare(first: str | Path | StoredResult, second: str | Path | StoredResult) -> Comparison:
+def compare(
+    first: str | Path | StoredResult, second: str | Path | StoredResult, smallest_loss: float = 0.0
+) -> Comparison:
     """SECOND minus FIRST, paired over questions; each is a result or its folder.
 
-    Raises `ConfigError` if they aren't about the same questions of the same task.
+    A loss smaller than `smallest_loss`, a fraction of 1, doesn't make `Comparison.regressed`. Raises `ConfigError` if
+    they aren't about the same questions of the same task, or one is damaged.
     """
     one, two = (Path(given) if isinstance(given, str) else given for given in (first, second))
-    return compare_results(one, two)
+    return compare_results(one, two, smallest_loss)
 
 
 def study(
@@ -130,6 +142,7 @@ def study(
     """What `run` does with these arguments. Raises TypeError, `ConfigError`."""
     given = {name: value for name, value in options.items() if value is not None}
     _check(given)
+    given = {name: value for name, value in given.items() if name not in _SPENDING}
     if "n" in given:
         given["ns"] = _ns(given.pop("n"))
     given |= {name: Path(given[name]) for name in _PATHS if name in given}
@@ -146,10 +159,10 @@ def _finish(prepared: Prepared | PreparedSteps, scored: Scored, plan: Study, ech
         result, units = best_of_n_result(prepared, scored, plan.analysis)
     else:
         result = step_result(prepared, scored, plan.analysis)
-    folder = write_result(prepared, scored, plan.analysis, result, units)
+    stored = write_result(prepared, scored, plan.analysis, result, units)
     echo(summary(result))
-    echo(f"written to {folder}")
-    return StoredResult(folder, result)
+    echo(f"written to {stored.folder}")
+    return stored
 
 
 def _names(given: str | Path | Sequence[str | Path]) -> list[str]:

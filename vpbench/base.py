@@ -208,6 +208,10 @@ class Critic(ABC):
         can't be done is left to `score`.
         """
 
+    def notes(self) -> Sequence[str]:
+        """What a reader of the scores so far has to know of how they came about, where it isn't as asked for."""
+        return ()
+
     def usage(self) -> Mapping[str, float]:
         """What scoring used so far (requests, tokens, cost in US dollars), where something is paid or counted."""
         return {}

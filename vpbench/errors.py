@@ -46,6 +46,10 @@ class TooManyFailures(VpbenchError):
     exit_code = 3
 
 
+class BudgetSpent(VpbenchError):
+    """Endpoints were asked for as much as `--max-cost` and `--max-total-tokens` allow."""
+
+
 class PluginError(VpbenchError):
     """Code of a task or critic raised something of its own; the message names plugin, row and line of code."""
 

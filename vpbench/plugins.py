@@ -22,12 +22,16 @@ from typing import Any, Generic, TypeVar
 from vpbench.base import BaseTask, Critic
 from vpbench.errors import Boundary, ConfigError
 from vpbench.settings import parse_settings
+from vpbench.terminal import echo
 
 PluginT = TypeVar("PluginT", BaseTask, Critic)
 
 _PACKAGE = Path(__file__).resolve().parent
 _DIGEST = "__vpbench_source__"
 """The attribute of a plugin's module that holds the SHA-256 of the source it was loaded from."""
+
+_TOLD: set[Path] = set()
+"""The files of plugins of which it was said that they have a shipped one's name."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -81,9 +85,12 @@ def _classes(module: ModuleType, base: type[PluginT]) -> Iterator[Plugin[PluginT
             yield Plugin(value, Path(str(module.__file__)))
 
 
+def _shipped(kind: str) -> list[ModuleType]:
+    return [load_file(path) for path in sorted(builtin_folder(kind).glob("*.py")) if path.stem != "__init__"]
+
+
 def _all(kind: str, base: type[PluginT]) -> dict[str, Plugin[PluginT]]:
-    modules = [load_file(path) for path in sorted(builtin_folder(kind).glob("*.py")) if path.stem != "__init__"]
-    modules += [point.load() for point in entry_points(group=f"vpbench.{kind}")]
+    modules = _shipped(kind) + [point.load() for point in entry_points(group=f"vpbench.{kind}")]
     plugins: dict[str, Plugin[PluginT]] = {}
     for module in modules:
         for plugin in _classes(module, base):
@@ -94,11 +101,21 @@ def _all(kind: str, base: type[PluginT]) -> dict[str, Plugin[PluginT]]:
     return plugins
 
 
+def _tell_shadowing(kind: str, base: type[PluginT], plugin: Plugin[PluginT]) -> None:
+    """Say that a file's plugin has the name of a shipped one, as whose its results would be taken; once per file."""
+    shipped = {shipped.cls.name: shipped.path for module in _shipped(kind) for shipped in _classes(module, base)}
+    name, path = plugin.cls.name, plugin.path.resolve()
+    if path not in _TOLD and shipped.get(name, path).resolve() != path:
+        _TOLD.add(path)
+        echo(f"{path}: its {kind[:-1]} has the name of the shipped {name!r}; rename it to tell results apart", err=True)
+
+
 def _find(kind: str, base: type[PluginT], wanted: str) -> Plugin[PluginT]:
     if wanted.endswith(".py"):
         classes = list(_classes(load_file(Path(wanted)), base))
         if len(classes) != 1:
             raise ConfigError(f"{wanted}: needs exactly one {base.__name__} class with a `name`, has {len(classes)}")
+        _tell_shadowing(kind, base, classes[0])
         return classes[0]
     plugins = _all(kind, base)
     if wanted in plugins:

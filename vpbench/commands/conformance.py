@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from vpbench.base import Task
+from vpbench.data.files import json_lines, read_bytes
 from vpbench.data.load import question_from_fields
 from vpbench.errors import ConfigError, DataError
 from vpbench.plugins import all_tasks
-from vpbench.pools.formats import json_lines, read_bytes
 from vpbench.progress import bar
 from vpbench.records import Question, Verdict
 from vpbench.report.agreement import ALL_SYSTEMS, ComparedRow, FileTally, Tally

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import logging
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -23,8 +25,33 @@ def _show(level: int) -> Callable[[click.Context, click.Parameter, bool], None]:
     return callback
 
 
+_PREFIX = "VPBENCH_"
+
+_INPUTS = {"pool", "scores", "data"}
+"""Options of one file each; of others the last counts, as scripts that add to a command expect."""
+
+_OF_TESTS = {"SHARED", "REQUIRE_SHARED", "SLOW"}
+"""Variables, without the prefix, that the tests read."""
+
+
+def _variables(command: click.Command) -> set[str]:
+    """The environment variables that set the options of a command and of those under it."""
+    variables = {str(parameter.envvar) for parameter in command.params if parameter.envvar}
+    return variables.union(*map(_variables, getattr(command, "commands", {}).values()))
+
+
+def _warn_of_unknown_variables(command: click.Command) -> None:
+    """Name the variables that look like ours and set nothing, as one that is misspelt does."""
+    variables = {name.removeprefix(_PREFIX) for name in _variables(command)}
+    for name in sorted(name.removeprefix(_PREFIX) for name in os.environ if name.startswith(_PREFIX)):
+        if name not in variables | _OF_TESTS:
+            near = [_PREFIX + match for match in difflib.get_close_matches(name, variables, n=2)]
+            hint = f"; did you mean {' or '.join(near)}?" if near else " (`vpbench run --help` lists the options)"
+            click.echo(f"vpbench: the environment variable {_PREFIX}{name} sets nothing{hint}", err=True)
+
+
 class Command(click.Command):
-    """A command with `-q` and `-v`."""
+    """A command with `-q` and `-v`, which refuses an input file that is given twice: the first would go unread."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
@@ -41,6 +68,14 @@ class Command(click.Command):
             ),
         ]
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments."""
+        _, _, given = self.make_parser(ctx).parse_args(args=list(args))
+        for option in given:
+            if option.name in _INPUTS and not option.multiple and given.count(option) > 1:
+                raise click.UsageError(f"{option.opts[0]} is given {given.count(option)} times; give it once", ctx)
+        return super().parse_args(ctx, args)
+
 
 class Group(click.Group):
     """Says in one message, without a traceback, what ended a command, and exits with its code.
@@ -56,6 +91,8 @@ class Group(click.Group):
         """Run the command."""
         logging.basicConfig(format="%(message)s")
         logging.getLogger("vpbench").setLevel(logging.INFO)
+        if ctx.parent is None:
+            _warn_of_unknown_variables(self)
         try:
             with _sigterm_as_interrupt():
                 return super().invoke(ctx)

@@ -10,13 +10,14 @@ from typing import Any
 from vpbench import api
 from vpbench.base import StepTask
 from vpbench.models.checkpoint import without_fetching
+from vpbench.pools.scores import GivenScores, read_scores
 from vpbench.progress import bar
-from vpbench.run.candidates import plan, plan_drawing
+from vpbench.run.candidates import plan_drawing
 from vpbench.run.critics import build_critics
 from vpbench.run.judge import rows_to_judge
 from vpbench.run.models import Models
 from vpbench.run.pipeline import prepare_steps
-from vpbench.run.study import Asked, Study
+from vpbench.run.study import Asked, Study, candidates_of
 from vpbench.terminal import echo
 
 
@@ -30,13 +31,14 @@ def run_all(tasks: Sequence[str], critics: Sequence[str], dry_run: bool, **optio
     if not dry_run:
         return len(api.run(tasks, critics, progress=bar, echo=echo, warn=_warn, **options))
     study, models = api.study(tasks, critics, options, echo), Models()
+    given = None if study.scores is None else read_scores(study.scores)
     for asked in study.tasks:
         with without_fetching():
-            echo(_plan(asked, study, models))
+            echo(_plan(asked, study, given, models))
     return 0
 
 
-def _plan(asked: Asked, study: Study, models: Models) -> str:
+def _plan(asked: Asked, study: Study, given: GivenScores | None, models: Models) -> str:
     plugin, request = asked
     lines = [f"task      {plugin.cls.name} (version {plugin.cls.version})"]
     if issubclass(plugin.cls, StepTask):
@@ -48,7 +50,7 @@ def _plan(asked: Asked, study: Study, models: Models) -> str:
         lines += drawing.describe()
         notes = []
     else:
-        planned = plan(plugin, request, bar, models)
+        planned = candidates_of(asked, study.analysis, given, bar, models)
         sizes = [len(candidates) for candidates in planned.rows.values()]
         lines += [
             f"data      {planned.questions.origin}: {len(sizes)} questions with candidates",

@@ -34,22 +34,27 @@ def sample_all(
         if dry_run:
             continue
         candidates = draw(planned, options["max_error_rate"], bar)
-        for note in sample_notes(candidates):
+        for note in sample_notes(planned, candidates):
             echo(f"note      {note}")
         for name, value in planned.used().items():
             echo(f"used      {value:g} {name}")
         if export is not None:
-            export_pool(export, planned.prompts, candidates)
+            export_pool(export, planned.task.name, planned.prompts, candidates)
             echo(f"exported  {export}, for `vpbench run --pool`")
 
 
 def drawing_requests(
     tasks: Sequence[str], export: Path | None, request: Request, echo: Callable[[str], None]
 ) -> list[tuple[Plugin[BaseTask], Request]]:
-    """Each task with its request. Raises `ConfigError` for a task that has no candidates to draw, and for several
-    tasks with one file to write."""
+    """Each task with its request.
+
+    Raises `ConfigError` for a task that has no candidates to draw, and for several tasks with one file to write or a
+    file named like a table.
+    """
     if export is not None and (len(tasks) > 1 or list(tasks) == ["all"]):
         raise ConfigError("--export writes one task's candidates or labels; give one --task")
+    if export is not None and export.name.removesuffix(".gz").endswith((".csv", ".tsv", ".xlsx", ".parquet")):
+        raise ConfigError(f"--export {export}: the file is written as JSON lines; name it .jsonl or .jsonl.gz")
     asked = requests(tasks, request, echo)
     for plugin, _ in asked:
         best_of_n_task(plugin)

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from vpbench.base import Source
+from vpbench.data.files import decoded, parse_json, read_bytes
 from vpbench.data.table import (
     Row,
     Table,
@@ -52,6 +52,8 @@ def _read_split(source: Source, folder: Path, only_file: bool) -> Table:
     rows: list[Row] = []
     for path in files:
         digest.update(path.name.encode())
+        if not path.is_file():
+            raise DataError(f"{path}: no regular file; replace it by the data set's own file")
         with path.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
         rows += _parquet(source, path, root) if path.suffix == ".parquet" else _json(source, path, root)
@@ -62,6 +64,8 @@ def _files(source: Source, folder: Path, only_file: bool) -> list[Path]:
     """The files of one split; `only_file`: whether the only data file there may have another name."""
     if folder.is_file():
         return [folder]
+    if folder.exists() and not folder.is_dir():
+        raise DataError(f"--data {folder}: a pipe or device; write the content to a file and give that")
     if not folder.is_dir():
         raise DataError(f"--data {folder}: no such folder; give the folder that holds the files of {source.hub_id}")
     folders = (folder, folder / "data", *(folder / config for config in source.configs))
@@ -89,7 +93,7 @@ def _parquet(source: Source, path: Path, root: Path) -> Iterator[Row]:
 
     try:
         file = pq.ParquetFile(path)
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path}: not a readable Parquet file ({error})") from error
     schema = file.schema_arrow
     check_columns(source, schema.names, str(path))
@@ -98,7 +102,10 @@ def _parquet(source: Source, path: Path, root: Path) -> Iterator[Row]:
     several = len(source.image_columns) > 1
     number = 0
     for group in range(file.num_row_groups):
-        values = file.read_row_group(group, columns=columns).to_pylist()
+        try:
+            values = file.read_row_group(group, columns=columns).to_pylist()
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise DataError(f"{path}: row group {group} can't be read ({error}); copy the file again") from error
         present = {name: _cells(path, group, name).is_valid() for name in inline} if several else {}
         for offset, row in enumerate(values):
             number += 1
@@ -128,22 +135,17 @@ def _json(source: Source, path: Path, root: Path) -> Iterator[Row]:
 
 
 def _json_rows(path: Path) -> Iterator[tuple[int, Any]]:
-    try:
-        text = path.read_text(encoding="utf-8")
-        if path.suffix == ".json":
-            content = json.loads(text)
-            rows = list(content.values()) if isinstance(content, dict) else content
-            yield from enumerate(rows, 1)
-            return
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not valid JSON ({error})") from error
+    text = decoded(path, read_bytes(path))
+    if path.suffix == ".json":
+        content = parse_json(text, str(path), "fix the file")
+        rows = list(content.values()) if isinstance(content, dict) else content
+        if not isinstance(rows, list):
+            raise DataError(f"{path}: a {type(rows).__name__}, expected a list of rows")
+        yield from enumerate(rows, 1)
+        return
     for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            yield number, json.loads(line)
-        except json.JSONDecodeError as error:
-            raise DataError(f"{path} line {number}: not valid JSON ({error}); fix or remove the line") from error
+        if line.strip():
+            yield number, parse_json(line, f"{path} line {number}")
 
 
 def _images(row: dict[str, Any], column: str, where: str, root: Path) -> tuple[ImageRef, ...]:

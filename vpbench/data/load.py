@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from vpbench.base import Source, StepTask, Task
+from vpbench.data.checks import checked_question
 from vpbench.data.folder import read_folder
 from vpbench.data.hub import read_hub
 from vpbench.data.table import Row, Table, image_refs
@@ -17,6 +18,9 @@ from vpbench.errors import DataError
 from vpbench.records import ImageRef, LabelledSolution, Question
 
 Made = TypeVar("Made")
+
+MOST_OPTIONS, MOST_DECIMALS = 100, 100
+"""What a pool's own question fields may ask for; benchmarks have up to 26 options and 4 decimals."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ def load_questions(task: Task, data: Path | None) -> QuestionSet:
         question = _read(task.source, row, task.question, row.values, row.images)
         if question is None:
             continue
+        checked_question(question, row.where)
         if question.id in questions:
             raise DataError(f"{row.where}: question id {question.id!r} is already at {where[question.id]}")
         questions[question.id] = question
@@ -64,7 +69,7 @@ def load_solutions(task: StepTask, data: Path | None) -> SolutionSet:
     ]
     seen: dict[str, str] = {}
     for solution, row in zip(solutions, table.rows, strict=True):
-        id = solution.question.id
+        id = checked_question(solution.question, row.where).id
         if id in seen:
             raise DataError(f"{row.where}: question id {id!r} is already that of {seen[id]}; give every row its own")
         seen[id] = row.where
@@ -91,13 +96,15 @@ def question_from_fields(task: Task, fields: Mapping[str, Any], where: str, root
     missing = [name for name in needed if fields.get(name) is None]
     if missing:
         raise DataError(f"{where}: no {missing[0]!r}, so the question can't be built from the pool; give --data DIR")
-    choices = _choices(fields.get("choices"))
+    choices = option_texts(fields.get("choices"))
+    if len(choices) > MOST_OPTIONS:
+        raise DataError(f"{where}: {len(choices)} choices; expected at most {MOST_OPTIONS}, correct `choices`")
     lines = [str(fields["question"]), *(f"({chr(ord('A') + index)}) {text}" for index, text in enumerate(choices))]
     images: tuple[ImageRef, ...] = ()
     if task.source.image_columns or fields.get("images"):
         images = image_refs(fields.get("images"), f"{where}, images", root)
-    precision = fields.get("precision")
-    return Question(
+    unit, group = fields.get("unit"), fields.get("group")
+    question = Question(
         task=task.name,
         id=str(fields["question_id"]),
         text="\n".join(lines),
@@ -105,20 +112,38 @@ def question_from_fields(task: Task, fields: Mapping[str, Any], where: str, root
         choices=choices or None,
         answer=str(fields["answer"]),
         answer_type=str(fields.get("answer_type") or "text"),
-        precision=None if precision is None else int(precision),
-        unit=fields.get("unit"),
-        group=fields.get("group"),
+        precision=_precision(fields.get("precision"), where),
+        unit=None if unit is None else str(unit),
+        group=None if group is None else str(group),
         categories=fields.get("categories") or {},
     )
+    return checked_question(question, where)
 
 
-def _choices(given: Any) -> tuple[str, ...]:
-    """Option texts, whether given as a list or as one string that lists them."""
+def option_texts(given: Any) -> tuple[str, ...]:
+    """Option texts, whether given as a list, as `{text: [...]}` or as one string that lists them; else none."""
+    if isinstance(given, Mapping):
+        given = given.get("text")
     if isinstance(given, str):
         from vpbench.grade import listed_options
 
         return listed_options(given) or ()
-    return tuple(map(str, given or ()))
+    return tuple(map(str, given)) if isinstance(given, list | tuple) else ()
+
+
+def _precision(value: Any, where: str) -> int | None:
+    if value is None:
+        return None
+    try:
+        precision = int(value)
+        if precision == float(value) and 0 <= precision <= MOST_DECIMALS:
+            return precision
+    except (ValueError, TypeError, OverflowError):
+        pass  # told as what it is not, like the values out of range
+    raise DataError(
+        f"{where}: `precision` is {repr(value)[:40]}, expected a number of decimals from 0 to {MOST_DECIMALS}; correct "
+        "it or leave it out"
+    )
 
 
 def _table(source: Source, data: Path | None) -> Table:

@@ -48,6 +48,14 @@ class Generator(ABC):
         """What determines the samples: backend, revision and settings."""
         return {"backend": self.backend, "revision": self.revision(), **identity_settings(self)}
 
+    def unsent(self) -> frozenset[str]:
+        """Names of `Sampling` that the settings keep from the model, which draws by its own."""
+        return frozenset()
+
+    def notes(self) -> list[str]:
+        """What a reader of the samples so far has to know of how they were drawn: not as asked for, say."""
+        return []
+
     def usage(self) -> Mapping[str, float]:
         """What was used so far: requests, prompt_tokens, completion_tokens, cost (US dollars), as far as known."""
         return {}

@@ -1,44 +1,35 @@
 """Generation by any server that speaks the OpenAI chat-completions protocol: a commercial one, or one's own vLLM.
 
 Requests run concurrently. Several samples of a prompt are one request where the server allows that, else one each;
-images travel as data URLs. Tokens are counted as the server tells them, and priced where prices are given.
+images travel as data URLs. Tokens are counted as the server tells them, and priced where prices are given. Parameters
+that the server refuses are left out, and the notes say so.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 import os
-import re
 import threading
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
+from vpbench.endpoint.budget import Meter
 from vpbench.endpoint.client import ChatClient, RequestFailed
-from vpbench.endpoint.messages import generations, message_body, token_counts
+from vpbench.endpoint.keys import API_KEY_ENV, check_address, check_model, check_variable, read_key
+from vpbench.endpoint.messages import choices, generations, message_body, no_samples
+from vpbench.endpoint.parameters import Parameters, omitted
 from vpbench.endpoint.threads import RequestThreads
-from vpbench.errors import ConfigError, DataError
+from vpbench.errors import BudgetSpent, ConfigError, DataError
 from vpbench.generate.generator import Generator
 from vpbench.prompts import Generation, Prompt
 
 OPENAI_URL = "https://api.openai.com/v1"
-TOP_LOGPROBS = 5
-NEWER_LIMIT_NAME = "max_completion_tokens"
-
-
-class _Learned:
-    """What requests so far have shown: what the server can't do, and what was used."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.one_by_one = False
-        self.no_logprobs = False
-        self.limit_name = "max_tokens"
-        self.used: Counter[str] = Counter()
+LONGEST_TIMEOUT_S = 1e6
 
 
 @dataclass(frozen=True)
@@ -47,153 +38,174 @@ class OpenAIEndpoint(Generator):
 
     The key is read from the environment variable `api_key_env`. A request is tried again up to `retries` times, each
     time for at most `timeout_s`. Prices are in US dollars per million tokens. Seeds go to the server by `send_seed`.
+    `omit` names parameters that aren't sent, with "+" between them: temperature, top_p, max_tokens, n, seed, logprobs.
     """
 
     backend: ClassVar[str] = "openai"
 
     model: str
     base_url: str | None = None
-    api_key_env: str = field(default="OPENAI_API_KEY", compare=False)
+    api_key_env: str = field(default=API_KEY_ENV, compare=False)
     concurrency: int = field(default=16, compare=False)
     retries: int = field(default=6, compare=False)
     timeout_s: float = field(default=600.0, compare=False)
     prompt_price: float | None = field(default=None, compare=False)
     completion_price: float | None = field(default=None, compare=False)
     send_seed: bool = False
+    omit: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         if not self.model:
             raise ConfigError("openai model: no name; write openai:MODEL, as the server calls it")
-        if not re.fullmatch(r"[A-Z_][A-Z0-9_]*", self.api_key_env):
+        check_variable(self.api_key_env)
+        key = read_key(self.api_key_env)
+        check_model(self.model, key)
+        check_address(self.revision(), key)
+        if self.concurrency < 1 or self.retries < 0 or not 0 < self.timeout_s <= LONGEST_TIMEOUT_S:
             raise ConfigError(
-                "openai model: api_key_env is the name of an environment variable, in capitals; never the key itself"
+                f"openai model: concurrency has to be at least 1, retries 0, timeout_s above 0 and at most "
+                f"{LONGEST_TIMEOUT_S:g}"
             )
-        parts = urlsplit(self.base_url or os.environ.get("OPENAI_BASE_URL", ""))
-        if parts.username or parts.password or parts.query:
-            raise ConfigError("openai model: base_url must hold no key or password; name a variable by api_key_env")
-        if self.concurrency < 1 or self.retries < 0 or self.timeout_s <= 0:
-            raise ConfigError("openai model: concurrency has to be at least 1, retries 0, timeout_s above 0")
+        if not all(0 <= (price or 0) < math.inf for price in (self.prompt_price, self.completion_price)):
+            raise ConfigError("openai model: prices are US dollars per million tokens, at least 0")
+        omitted(self.omit)
 
     def prepare(self) -> None:
         """Make the client. Raises `ConfigError` without key or package."""
-        self._client  # noqa: B018
+        self._client.prepare()
 
     def revision(self) -> str:
         """The server's address."""
         return self.base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI_URL
 
+    def identity(self) -> dict[str, Any]:
+        """As every generator's; with what is omitted, other than by how many samples are asked for at once."""
+        names = sorted(omitted(self.omit) - {"n"})
+        return {**super().identity(), **({"omit": "+".join(names)} if names else {})}
+
+    def unsent(self) -> frozenset[str]:
+        """See `Generator`."""
+        return omitted(self.omit)
+
+    def notes(self) -> list[str]:
+        """Which parameters requests went without so far."""
+        return self._parameters.notes(f"openai:{self.model}")
+
     def usage(self) -> Mapping[str, float]:
         """Requests answered, tokens as the server counts them, and their cost where both prices are given."""
-        with self._learned.lock:
-            used: dict[str, float] = dict(self._learned.used)
-        if self.prompt_price is not None and self.completion_price is not None:
-            prices = {"prompt_tokens": self.prompt_price, "completion_tokens": self.completion_price}
-            used["cost"] = sum(used.get(name, 0) * price for name, price in prices.items()) / 1e6
-        return used
+        return self._meter.used()
 
     def generate(self, prompts: Sequence[Prompt]) -> Iterator[tuple[int, Generation]]:
-        """Every sample of every prompt as it arrives; whoever asks for no more waits for none in flight."""
+        """Every sample of every prompt as it arrives; whoever asks for no more waits for none in flight.
+
+        Once the budget is spent what is in flight is waited for, then `BudgetSpent` is raised.
+        """
         self.prepare()
         stop = threading.Event()
         work = deque((position, 0, prompt.count) for position, prompt in enumerate(prompts) if prompt.count)
         running: dict[Future[list[Generation]], tuple[int, int, int]] = {}
+        spent: BudgetSpent | None = None
         with RequestThreads(self.concurrency) as pool:
             try:
                 while work or running:
                     while work and len(running) < self.concurrency:
                         position, first, count = work.popleft()
-                        if count > 1 and self._learned.one_by_one:
+                        if count > 1 and self._parameters.one_by_one:
                             work.extendleft([(position, first + k, 1) for k in reversed(range(count))])
                             continue
                         request = pool.submit(self._samples, prompts[position], first, count, stop)
                         running[request] = (position, first, count)
                     for request in wait(running, return_when=FIRST_COMPLETED).done:
                         position, first, count = running.pop(request)
-                        samples = request.result()
+                        try:
+                            samples = request.result()
+                        except BudgetSpent as error:
+                            spent = error
+                            continue
                         if len(samples) < count:
                             work.appendleft((position, first + len(samples), count - len(samples)))
                         for sample in samples:
                             yield position, sample
+                    if spent is not None:
+                        work.clear()
             finally:
                 stop.set()
+        if spent is not None:
+            try:
+                raise spent
+            finally:
+                del spent  # its traceback holds this frame: the two would keep the client in memory
 
     def _samples(self, prompt: Prompt, first: int, count: int, stop: threading.Event) -> list[Generation]:
         """At least one and at most `count` samples, the first of which is number `first` of the prompt."""
         try:
             messages = [message_body(message) for message in prompt.messages]
-        except DataError as error:
+            reply = self._reply(messages, self._wanted(prompt, first, count), stop)
+        except (DataError, RequestFailed) as error:
             return [Generation("", error=str(error))] * count
-        logprobs = prompt.first_token_logprobs and not self._learned.no_logprobs
-        # A server may refuse several samples or log-probabilities: ask for less, and remember what it can't do.
-        simpler = [(count, logprobs), (count, False), (1, logprobs), (1, False)]
-        failure: RequestFailed | None = None
-        for number, with_logprobs in dict.fromkeys(simpler):
-            try:
-                reply = self._reply(prompt, messages, first, number, with_logprobs, stop)
-            except RequestFailed as error:
-                failure = failure or error
-                if error.refused:
-                    continue
-                break
-            samples = self._read(reply)[:number]
-            if not samples:
-                failure = RequestFailed("broken reply: no choices")
-                break
-            self._learned.one_by_one |= len(samples) < count
-            self._learned.no_logprobs |= with_logprobs != logprobs
-            return samples
-        return [Generation("", error=str(failure))] * count
+        if count > 1:
+            self._parameters.count_choices(len(choices(reply)))
+        samples = generations(reply)[:count]
+        shown, kept = self._client.shown, self._client.kept
+        return [
+            replace(sample, text=kept(sample.text), error=sample.error and shown(sample.error)) for sample in samples
+        ]
 
-    def _reply(
-        self,
-        prompt: Prompt,
-        messages: list[dict[str, Any]],
-        first: int,
-        count: int,
-        logprobs: bool,
-        stop: threading.Event,
-    ) -> dict[str, Any]:
+    def _wanted(self, prompt: Prompt, first: int, count: int) -> dict[str, Any]:
+        """The parameters of a request, as if the server took them all."""
         sampling = prompt.sampling
-        body: dict[str, Any] = {
-            "model": self.model,
-            "messages": messages,
+        wanted: dict[str, Any] = {
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
+            "max_tokens": sampling.max_tokens,
         }
         if count > 1:
-            body["n"] = count
+            wanted["n"] = count
         if self.send_seed:
-            body["seed"] = prompt.seed if first == 0 else _later_seed(prompt.seed, first)
-        if logprobs:
-            body |= {"logprobs": True, "top_logprobs": TOP_LOGPROBS}
-        limit_name = self._learned.limit_name
-        try:
-            return self._client.complete({**body, limit_name: sampling.max_tokens}, stop)
-        except RequestFailed as error:
-            if limit_name == NEWER_LIMIT_NAME or NEWER_LIMIT_NAME not in str(error):
-                raise
-            self._learned.limit_name = NEWER_LIMIT_NAME
-            return self._client.complete({**body, NEWER_LIMIT_NAME: sampling.max_tokens}, stop)
+            wanted["seed"] = prompt.seed if first == 0 else _later_seed(prompt.seed, first)
+        if prompt.first_token_logprobs:
+            wanted["logprobs"] = True
+        return wanted
 
-    def _read(self, reply: Mapping[str, Any]) -> list[Generation]:
-        usage = token_counts(reply)
-        with self._learned.lock:
-            self._learned.used.update({"requests": 1, **usage})
-        return generations(reply, usage.get("completion_tokens"))
+    def _reply(
+        self, messages: list[dict[str, Any]], wanted: Mapping[str, Any], stop: threading.Event
+    ) -> dict[str, Any]:
+        """The reply to the request as far as the server takes it. Raises as `ChatClient.complete` does."""
+        failure: RequestFailed | None = None
+        for attempt in self._parameters.attempts(wanted):
+            while True:
+                body = {"model": self.model, "messages": messages, **attempt.body()}
+                try:
+                    reply = self._client.complete(body, stop, no_samples)
+                except RequestFailed as error:
+                    # Gateways send a refusal as a failure of their own, which is tried again first.
+                    if attempt.adapt(error.explanation):
+                        continue
+                    if not error.refused:
+                        raise
+                    failure = failure or error
+                    break
+                self._parameters.learn(attempt)
+                return reply
+        raise failure or RequestFailed("nothing to ask")
 
     @cached_property
-    def _learned(self) -> _Learned:
-        return _Learned()
+    def _parameters(self) -> Parameters:
+        return Parameters(omitted(self.omit))
+
+    @cached_property
+    def _meter(self) -> Meter:
+        return Meter(self.prompt_price, self.completion_price)
 
     @cached_property
     def _client(self) -> ChatClient:
-        self._learned  # noqa: B018  (made before threads are)
-        url, key = self.revision(), os.environ.get(self.api_key_env)
-        if not key and url.startswith(OPENAI_URL):
+        self._parameters  # noqa: B018  (made before threads are)
+        url = self.revision()
+        if url.startswith(OPENAI_URL) and read_key(self.api_key_env) is None:
             raise ConfigError(
                 f"no key: set the environment variable {self.api_key_env}, or name another by api_key_env"
             )
-        return ChatClient(url, key, self.api_key_env, self.timeout_s, self.retries)
+        return ChatClient(url, self.api_key_env, self.timeout_s, self.retries, self._meter)
 
 
 def _later_seed(seed: int, number: int) -> int:

@@ -21,6 +21,7 @@ from vpbench.progress import Progress
 from vpbench.records import CORRECT, INCORRECT, NEUTRAL
 from vpbench.run.allowance import Allowance
 from vpbench.run.draw import draw
+from vpbench.run.kept_notes import KeptNotes
 from vpbench.run.policy import SamplePlan
 from vpbench.scoring.splitting import split_steps
 from vpbench.store import RowStore, folder_name
@@ -59,6 +60,9 @@ def label_task(
         )
         estimated = list(_estimated(solutions, continuer, max_error_rate, progress))
         drawn = len(store.rows)
+    # Solutions and continuations are asked for alike: what was left out of the one was left out of the other.
+    notes = KeptNotes(planned.folder)
+    notes.add(planned.generator.notes())
     path = export or _path(planned, labelling, key)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -67,6 +71,8 @@ def label_task(
     except OSError as error:
         raise ConfigError(f"{path}: can't be written ({error.strerror}); choose another file by --export") from error
     _report(rows, estimated, drawn, echo)
+    for note in notes.texts:
+        echo(f"note           {note}")
     return path
 
 

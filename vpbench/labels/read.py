@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from vpbench.data.files import json_lines, read_bytes
 from vpbench.data.table import image_refs
 from vpbench.errors import DataError
 from vpbench.labels.rules import StepEstimate, step_labels
-from vpbench.pools.formats import json_lines, read_bytes
 from vpbench.records import CORRECT, INCORRECT, NEUTRAL, Candidate, ImageRef, LabelledSolution, LabelRule, Question
 
 _QUESTION_HEAD, _SOLUTION_HEAD = "### Question:\n", "\n\n### Solution Process:\n"

@@ -71,7 +71,7 @@ def write_pool(folder: Path, task: Task, policy: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         plan = plan_sample(task, folder, None, drawing, Path(scratch), Models())
         candidates = [replace(candidate, policy="nano") for candidate in draw(plan, 0.0, bar)]
-    export_pool(folder / POOL, plan.prompts, candidates)
+    export_pool(folder / POOL, plan.task.name, plan.prompts, candidates)
 
 
 def labelled_solutions(policy: Path) -> list[Labelled]:

@@ -13,8 +13,8 @@ from vpbench.records import Candidate
 from vpbench.store import write_atomic
 
 
-def export_pool(path: Path, prompts: Mapping[str, str], candidates: Iterable[Candidate]) -> None:
-    """Write candidates as JSONL (.gz: compressed), one question per line with its prompt, in the order of `prompts`.
+def export_pool(path: Path, task: str, prompts: Mapping[str, str], candidates: Iterable[Candidate]) -> None:
+    """Write candidates as JSONL (.gz: compressed), one question per line with its task and prompt, as `prompts` are.
 
     Candidates that could not be drawn are left out, and so are questions without any. Raises `ConfigError` if the file
     can't be written.
@@ -25,7 +25,7 @@ def export_pool(path: Path, prompts: Mapping[str, str], candidates: Iterable[Can
             names = ("index", "policy", "response", "finish_reason", "tokens")
             lines[candidate.question_id].append({name: getattr(candidate, name) for name in names})
     text = "".join(
-        json.dumps({"question_id": id, "prompt": prompts[id], "candidates": drawn}) + "\n"
+        json.dumps({"task": task, "question_id": id, "prompt": prompts[id], "candidates": drawn}) + "\n"
         for id, drawn in lines.items()
         if drawn
     )

@@ -70,7 +70,7 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
         measures=named_measures(prepared.task, questions, curves, analysis.resamples, analysis.seed),
         drawing_standard_error=tuple(float(error) for error in curves.drawing_standard_error),
         errors=_errors(prepared, scored),
-        notes=(*prepared.notes, *remarks(scored.scores.values()), *([few] if few else [])),
+        notes=(*prepared.notes, *scored.notes, *remarks(scored.scores.values()), *([few] if few else [])),
         steps_per_response=steps_per_response(scored.scores.values()),
         diagnosis=tuple(_diagnosis(prepared, scored, pools, _headline(units, analysis), selection, analysis)),
         provenance=run_provenance(prepared, scored, analysis),

@@ -1,40 +1,58 @@
-"""A result as JSON, and back: the file's keys are the attributes of the dataclasses in `vpbench.report.result`."""
+"""A result as JSON, and back: the file's keys are the attributes of the dataclasses in `vpbench.report.result`.
+
+Its last key, `sha256`, is a checksum of all others, so that a changed digit is noticed.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
+import json
+import sys
 import types
 from collections.abc import Mapping, Sequence
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from vpbench.errors import ConfigError
+from vpbench.report.bounds import bounds_of
 from vpbench.report.result import GAINS, BestOfNResult, Gain, MeasurePoint, Point, Result, StepResult
-from vpbench.report.units import CURVES
+from vpbench.report.units import CURVES, ROUNDING
 
-_LAST = ("errors", "notes", "steps_per_response", "diagnosis", "provenance")
+_LAST = ("errors", "notes", "steps_per_response", "diagnosis", "provenance", "files")
 """The keys that follow those of the kind of result, in order."""
 _HELD_OUT = "held_out_threshold"
+_CHECKSUM = "sha256"
 
 
 def as_json(result: Result) -> dict[str, Any]:
     """The content of `result.json`; what a result may be without isn't in it as null."""
     content = dataclasses.asdict(result)
     content |= {name: content.pop(name) for name in _LAST}
-    optional = [(content, name) for name in ("judge", "link", "steps_per_response")]
+    optional = [(content, name) for name in ("judge", "link", "steps_per_response", "files")]
     for part, name in (*optional, (content.get("step_f1", {}), _HELD_OUT)):
         if part.get(name, ...) is None:
             del part[name]
-    return content
+    return {**content, _CHECKSUM: checksum(content)}
+
+
+def checksum(content: Mapping[str, Any]) -> str:
+    """The SHA-256 of a result's keys and values, whatever their order and the spaces between them."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def from_json(content: Mapping[str, Any], where: object) -> BestOfNResult | StepResult:
     """The result of a file's content. Raises `ConfigError` naming the file, `where`, and the key that is wrong."""
-    if "curves" not in content:
-        steps: StepResult = _record(StepResult, content, str(where), "")
-        return steps
-    result: BestOfNResult = _record(BestOfNResult, content, str(where), "")
-    _check_ns(result, where)
+    keys = {name: value for name, value in content.items() if name != _CHECKSUM}
+    kind = BestOfNResult if "curves" in keys else StepResult
+    result: BestOfNResult | StepResult = _record(kind, keys, str(where), "")
+    if isinstance(result, BestOfNResult):
+        _check_ns(result, where)
+    else:
+        _check_folds(result, where)
+    # last, because a key that is wrong says more than that something is; earlier versions wrote no checksum
+    if _CHECKSUM in content and content[_CHECKSUM] != checksum(keys):
+        raise ConfigError(f"{where}: damaged or edited, key {_CHECKSUM!r} isn't that of the others; run it again")
     return result
 
 
@@ -46,9 +64,19 @@ def _check_ns(result: BestOfNResult, where: object) -> None:
         **{f"measures[{number}].points": measure.points for number, measure in enumerate(result.measures)},
     }
     ns = [point.n for point in points["curves.critic"]]
+    if ns != sorted(set(ns)):
+        raise ConfigError(f"{where}: key 'curves.critic' hasn't every N once and in order; run it again")
     for key, given in points.items():
         if not ns or [point.n for point in given] != ns:
             raise ConfigError(f"{where}: key {key!r} hasn't a point for every N; run it again")
+
+
+def _check_folds(result: StepResult, where: object) -> None:
+    """Raises `ConfigError` unless there is a held-out threshold for every fold, where there are any."""
+    held_out = result.step_f1.held_out_threshold
+    if held_out is not None and len(held_out.thresholds) != held_out.folds:
+        key = "step_f1.held_out_threshold.thresholds"
+        raise ConfigError(f"{where}: key {key!r} hasn't one for each of {held_out.folds} folds; run it again")
 
 
 @functools.cache
@@ -66,7 +94,21 @@ def _record(kind: type, value: Any, where: str, key: str) -> Any:
     for name, field in fields.items():
         if name not in value and dataclasses.MISSING is field.default:
             raise ConfigError(f"{where}: key {_inner(key, name)!r} is missing; run it again")
-    return kind(**{name: _decoded(_hints(kind)[name], part, where, _inner(key, name)) for name, part in value.items()})
+    parts = {name: _decoded(_hints(kind)[name], part, where, _inner(key, name)) for name, part in value.items()}
+    _check_bounds(kind, parts, where, key)
+    return kind(**parts)
+
+
+def _check_bounds(kind: type, parts: Mapping[str, Any], where: str, key: str) -> None:
+    for name, (least, most) in bounds_of(kind).items():
+        part = parts.get(name)
+        numbers = part.values() if isinstance(part, Mapping) else part if isinstance(part, tuple) else (part,)
+        for number in numbers:
+            if number is not None and not least - ROUNDING <= number <= most + ROUNDING:
+                raise _wrong(number, f"at least {least:g} and at most {most:g}", where, _inner(key, name))
+    low, high = parts.get("low"), parts.get("high")
+    if low is not None and high is not None and low > high:
+        raise _wrong(low, f"at most the upper end {high!r}", where, _inner(key, "low"))
 
 
 def _decoded(hint: Any, value: Any, where: str, key: str) -> Any:
@@ -79,6 +121,10 @@ def _decoded(hint: Any, value: Any, where: str, key: str) -> Any:
         return None if value is None else _decoded(rest, value, where, key)
     if dataclasses.is_dataclass(hint):
         return _record(hint, value, where, key)  # type: ignore[arg-type]
+    if origin is Literal:
+        if value not in inner:
+            raise _wrong(value, f"one of {', '.join(inner)}", where, key)
+        return value
     if origin is tuple:
         if not isinstance(value, list):
             raise _wrong(value, "a list", where, key)
@@ -90,7 +136,10 @@ def _decoded(hint: Any, value: Any, where: str, key: str) -> Any:
     # a whole number stands for a float, but true and false, which Python takes for numbers, stand for themselves only
     if isinstance(value, bool) != (hint is bool) or not isinstance(value, (int, float) if hint is float else hint):
         raise _wrong(value, f"a value of type {hint.__name__}", where, key)
-    return value
+    if hint is float and not abs(value) <= sys.float_info.max:
+        raise _wrong(value, "a finite number", where, key)
+    # half of a surrogate pair, which a policy's name may bring, can't be in a frame or a file
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
 def _inner(key: str, name: str) -> str:

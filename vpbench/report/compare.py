@@ -5,22 +5,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from statistics import NormalDist
+from typing import TYPE_CHECKING
 
 from vpbench.errors import ConfigError
-from vpbench.report.result import BestOfNResult, StepResult
-from vpbench.report.step_result import step_scores
+from vpbench.report.differing import critic_alone, differences_of
+from vpbench.report.result import BestOfNResult, Result, StepResult
+from vpbench.report.step_comparison import check_same, step_differences
 from vpbench.report.stored import StoredResult, read_result
-from vpbench.stats import Difference, alike_by_construction, holm, macro_f1_difference, paired_differences
-from vpbench.terminal import interval, points, table
+from vpbench.report.units import ROUNDING
+from vpbench.stats import (
+    Difference,
+    alike_by_construction,
+    few_units_note,
+    holm,
+    outcome_above_process,
+    paired_differences,
+)
+from vpbench.terminal import interval, points, printable, table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 RESAMPLES = 10_000
+LEVEL = 0.05
+POWER = 0.8
 
 
 @dataclass(frozen=True)
@@ -32,29 +43,76 @@ class Comparison:
     labels: tuple[str, ...]
     differences: tuple[Difference, ...]
     p_holm: tuple[float, ...]
+    smallest_loss: float = 0.0
+    """A smaller loss is no regression; a fraction of 1."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def significant_losses(self) -> tuple[str, ...]:
+        """The labels whose difference is below zero with its whole interval, and after Holm's correction at 5%."""
+        return tuple(label for label, _ in self._losses())
 
     @property
     def regressed(self) -> bool:
-        """Whether any difference is below zero with its whole interval, and after Holm's correction at 5%."""
-        return any(
-            difference.high < 0 and p < 0.05 for difference, p in zip(self.differences, self.p_holm, strict=True)
+        """Whether any of the significant losses is `smallest_loss` or more."""
+        return any(loss + ROUNDING >= self.smallest_loss for _, loss in self._losses())
+
+    def _losses(self) -> list[tuple[str, float]]:
+        rows = zip(self.labels, self.differences, self.p_holm, strict=True)
+        return [(label, -d.value) for label, d, p in rows if d.high < 0 and p < LEVEL]
+
+    @property
+    def differing(self) -> tuple[str, ...]:
+        """Every setting in which the two differ: "aggregate mean / max", the first's before the second's."""
+        return differences_of(self.first.result, self.second.result)
+
+    @property
+    def detectable(self) -> tuple[float | None, ...]:
+        """By label the true loss that `check` would find in 4 of 5 cases; None where no question differs.
+
+        Standard errors, of which the interval is 2 x 1.96 wide, times the normal quantiles of the level, after Holm's
+        first step over all labels, and of the power: 1.96 + 0.84 for one label. Source: Cohen 1988, section 2.4.
+        """
+        normal = NormalDist()
+        width = 2 * normal.inv_cdf(1 - LEVEL / 2)
+        deviations = normal.inv_cdf(1 - LEVEL / 2 / len(self.p_holm)) + normal.inv_cdf(POWER)
+        return tuple(
+            deviations * (difference.high - difference.low) / width if difference.high > difference.low else None
+            for difference in self.differences
         )
 
     def text(self) -> str:
-        """The comparison as a table, in percentage points."""
+        """The comparison as a table, in percentage points, under all that differs."""
         rows = [
-            [label, points(d.value, 2), interval(d.low, d.high, 2), f"{d.p_value:.4f}", f"{p:.4f}"]
-            for label, d, p in zip(self.labels, self.differences, self.p_holm, strict=True)
+            [label, points(d.value, 2), interval(d.low, d.high, 2), f"{d.p_value:.4f}", f"{p:.4f}", _loss(loss)]
+            for label, d, p, loss in zip(self.labels, self.differences, self.p_holm, self.detectable, strict=True)
         ]
         one, two = self.first.result, self.second.result
-        head = f"{two.task}: ({two.name}) minus ({one.name}), {two.questions} questions"
-        notes = [
-            f"note: {what} of the two differ; the difference isn't the critic's alone" for what in self._differing()
-        ]
-        return "\n".join([f"{head}\n\n{table(rows, ['', 'points', '95% interval', 'p', 'p (Holm)'])}", *notes])
+        lines = [f"{two.task}: ({two.name}) minus ({one.name}), {two.questions} questions"]
+        lines += [f"differs: {line}" for line in self.differing]
+        if not critic_alone(one, two):
+            lines.append("note: the difference isn't the critic's alone")
+        lines += [f"note: {note}" for note in self.notes]
+        few = few_units_note(len(set(self.second.units.clusters))) if isinstance(two, BestOfNResult) else None
+        lines += [few] if few else []
+        # no name may begin a line of its own
+        head = "\n".join(printable(" ".join(line.split())) for line in lines)
+        return f"{head}\n\n{table(rows, ['', 'points', '95% interval', 'p', 'p (Holm)', 'finds losses from'])}"
+
+    def verdict(self) -> str:
+        """What `check` says: the smallest loss that these questions could show, and whether the result held."""
+        shown = [(loss, label) for label, loss in zip(self.labels, self.detectable, strict=True) if loss is not None]
+        lines = ["the results differ in no question, so the smallest loss they could show isn't known"]
+        if shown:
+            loss, label = min(shown)
+            lines = [f"smallest loss that these questions show in 4 of 5 cases: {_loss(loss)} points ({label})"]
+        if self.significant_losses and not self.regressed:
+            labels = ", ".join(self.significant_losses)
+            lines.append(f"significant, but smaller than {100 * self.smallest_loss:g} points: the loss at {labels}")
+        return "\n".join([*lines, "regressed" if self.regressed else "held"])
 
     def frame(self) -> pd.DataFrame:
-        """A row per label: `value`, `low`, `high` as fractions of 1, `p`, `p_holm`."""
+        """A row per label: `value`, `low`, `high` as fractions of 1, `p`, `p_holm`, and the `detectable` loss."""
         import pandas as pd
 
         return pd.DataFrame(
@@ -65,67 +123,72 @@ class Comparison:
                 "high": [difference.high for difference in self.differences],
                 "p": [difference.p_value for difference in self.differences],
                 "p_holm": self.p_holm,
+                "detectable": self.detectable,
             }
         )
 
-    def _differing(self) -> list[str]:
-        """What else differs between the results."""
-        one, two = self.first.result.provenance, self.second.result.provenance
-        data = one.data.fingerprint != two.data.fingerprint
-        return ["the questions' data"] * data + ["the candidates"] * (one.pool_sha256 != two.pool_sha256)
 
-
-def compare(first: Path | StoredResult, second: Path | StoredResult) -> Comparison:
+def compare(first: Path | StoredResult, second: Path | StoredResult, smallest_loss: float = 0.0) -> Comparison:
     """Compare two results, read or in their folders.
 
-    Raises `ConfigError` if they aren't about the same questions of the same task.
+    Raises `ConfigError` if they aren't about the same questions of the same task, if one is damaged, or for a
+    `smallest_loss` that is no fraction of 1.
     """
+    if not 0 <= smallest_loss <= 1:
+        raise ConfigError(f"smallest loss: {smallest_loss} is no fraction of 1, such as 0.01 for a point")
     one, two = (stored if isinstance(stored, StoredResult) else read_result(stored) for stored in (first, second))
     for name in ("task", "nano", "metric"):
         left, right = getattr(one.result, name), getattr(two.result, name)
         if left != right:
             raise ConfigError(f"can't compare: {name} is {left!r} in {one.folder} and {right!r} in {two.folder}")
+    by_n: dict[int, Difference] = {}
+    alike: list[int] = []
     if isinstance(one.result, StepResult) and isinstance(two.result, StepResult):
-        thresholds = (two.result.step_f1.threshold, one.result.step_f1.threshold)
-        difference = _step_difference(one, two, thresholds)
-        return Comparison(one, two, ("macro-F1 pooled",), (difference,), (difference.p_value,))
-    if not (isinstance(one.result, BestOfNResult) and isinstance(two.result, BestOfNResult)):
+        differences = step_differences(one, two, RESAMPLES)
+    elif isinstance(one.result, BestOfNResult) and isinstance(two.result, BestOfNResult):
+        by_n, alike = _curve_differences(one, two)
+        differences = {f"N = {n}": difference for n, difference in by_n.items()}
+    else:
         raise ConfigError(f"can't compare: only one of {one.folder} and {two.folder} has curves")
+    p_holm = holm([difference.p_value for difference in differences.values()], alike)
+    notes = tuple(_outcome_above_process(one.result, two.result, by_n, p_holm))
+    return Comparison(one, two, tuple(differences), tuple(differences.values()), p_holm, smallest_loss, notes)
+
+
+def _curve_differences(one: StoredResult, two: StoredResult) -> tuple[dict[int, Difference], list[int]]:
+    """The differences by N, and the positions of those that are 0 by construction."""
     ns = [n for n in two.units.ns if n in one.units.ns]
     if not ns:
         raise ConfigError("can't compare: the results have no N in common; run both with the same --n")
-    _check_same(one.units.names, two.units.names)
-    order = [one.units.names.index(name) for name in two.units.names]
+    check_same(one.units.names, two.units.names)
+    row = {name: number for number, name in enumerate(one.units.names)}
+    order = [row[name] for name in two.units.names]
     left = two.units.values["critic"][:, [two.units.ns.index(n) for n in ns]]
     right = one.units.values["critic"][order][:, [one.units.ns.index(n) for n in ns]]
     alike = alike_by_construction(ns, left, right, same=one.result.critic == two.result.critic)
     differences = paired_differences(left, right, two.units.clusters, RESAMPLES, alike=alike)
-    p_holm = holm([difference.p_value for difference in differences], alike)
-    return Comparison(one, two, tuple(f"N = {n}" for n in ns), tuple(differences), p_holm)
+    return dict(zip(ns, differences, strict=True)), alike
 
 
-def _check_same(first: Collection[str], second: Collection[str]) -> None:
-    differ = sorted(set(first) ^ set(second))
-    if differ:
-        raise ConfigError(
-            f"can't compare: the questions differ ({len(first)} and {len(second)}); {differ[0]!r} is in one result "
-            "only. Run both on the same data and pool."
-        )
+def _outcome_above_process(
+    first: Result, second: Result, by_n: dict[int, Difference], p_holm: tuple[float, ...]
+) -> list[str]:
+    kinds = (_scored(first), _scored(second))
+    if set(kinds) != {"outcomes", "steps"}:
+        return []
+    differences = list(by_n.values())
+    if kinds[0] == "outcomes":
+        differences = [Difference(-d.value, -d.high, -d.low, d.p_value) for d in differences]
+    return outcome_above_process(list(by_n), differences, p_holm)
 
 
-def _step_difference(one: StoredResult, two: StoredResult, thresholds: tuple[float, float]) -> Difference:
-    rows, baseline = _step_rows(two), _step_rows(one)
-    _check_same(baseline, rows)
-    labels = [[int(label) for label in row["labels"]] for row in rows.values()]
-    values = [
-        [step_scores(scored[id]["steps"], len(given)) for id, given in zip(rows, labels, strict=True)]
-        for scored in (rows, baseline)
-    ]
-    groups = [row["group"] or id for id, row in rows.items()]
-    return macro_f1_difference(labels, (values[0], values[1]), thresholds, groups, resamples=RESAMPLES)
+def _scored(result: Result) -> str | None:
+    """What the critic scores; None where it has no say, as in a vote and in step detection."""
+    if not isinstance(result, BestOfNResult) or result.selection == "vote":
+        return None
+    steps = result.steps_per_response
+    return "outcomes" if steps is None or steps.one_step_share == 1 else "steps"
 
 
-def _step_rows(stored: StoredResult) -> dict[str, dict[str, Any]]:
-    return {
-        row["question_id"]: row for row in stored.table("rows", ("question_id", "group", "labels", "steps")).to_pylist()
-    }
+def _loss(loss: float | None) -> str:
+    return "n/a" if loss is None else f"{100 * loss:.2f}"

@@ -6,99 +6,126 @@ from collections.abc import Sequence
 from io import BytesIO
 from typing import Any
 
-from vpbench.report.result import BestOfNResult, Point, Result, StepResult
+from vpbench.report.names import without_paths
+from vpbench.report.result import BestOfNResult, Gain, Point, Result, StepResult
 from vpbench.terminal import printable
 
-_STYLE = {
+_STYLE: dict[str, tuple[str, Any, str]] = {
     "oracle": ("#9a9a9a", "--", "oracle (pass@N)"),
     "critic": ("#b3261e", "-", ""),
-    "vote": ("#1f5fa8", "-", "majority vote"),
     "random": ("#444444", ":", "random pick"),
     "first": ("#8a6d1d", "-.", "first candidate"),
+    "vote": ("#1f5fa8", (0, (4, 3)), "majority vote"),
 }
+"""Colour, line and label. The vote is drawn last and broken: a critic that votes lies under it and stays visible."""
+LABEL_CHARACTERS = 200
+"""Of a name from a file, as much as a picture has room for."""
 _COLOURS = ("#b3261e", "#2e7d32", "#7b3fa0", "#d9822b", "#00838f", "#ad1457", "#5d4037", "#827717")
 
 
 def best_of_n_plot(result: BestOfNResult) -> dict[str, bytes]:
-    """Accuracy in percent over N, the critic beside its controls, with 95% bands for critic and vote."""
-    figure, axes = _figure()
-    for name, (colour, line, label) in _STYLE.items():
-        if name == "vote" and result.selection == "vote":
-            continue
+    """Accuracy in percent over N, the critic beside its controls, with 95% bands for critic and vote.
+
+    Below it the gain over the vote with its paired band, which is narrower than the two bands suggest.
+    """
+    figure, axes, below = _panels()
+    label = _label(result.critic, result)
+    for name, (colour, line, control) in _STYLE.items():
         curve = result.curves[name]
-        style = {"color": colour, "marker": "o", "markersize": 3}
-        axes.plot(_ns(curve), _percent(curve), line, label=label or _plain(result.critic), **style)
+        style = {"color": colour, "linestyle": line, "marker": "o", "markersize": 3}
+        axes.plot(_ns(curve), _percent(curve), label=control or label, **style)
         if name in ("critic", "vote"):
             low, high = (_percent(curve, end) for end in ("low", "high"))
             axes.fill_between(_ns(curve), low, high, color=colour, alpha=0.13, linewidth=0)
-    _finish(axes, result)
+    _gain_band(below, result, _STYLE["critic"][0])
+    _finish(figure, axes, below, result, f"{result.critic} on {_name(result)}", result.ns)
     return _bytes(figure)
 
 
 def critics_plot(results: Sequence[tuple[str, BestOfNResult]]) -> dict[str, bytes]:
     """Several critics on the same candidates and grading: a line each, its 95% interval at the largest N, controls.
 
-    Each result comes with its name for the legend.
+    Each result comes with its name for the legend. Below are the gains over the vote with their paired bands.
     """
-    figure, axes = _figure()
-    shared = results[0][1]
-    for control in ("oracle", "vote", "random"):
-        colour, line, label = _STYLE[control]
-        curve = shared.curves[control]
-        axes.plot(_ns(curve), _percent(curve), line, color=colour, label=label, linewidth=1)
+    figure, axes, below = _panels()
+    shared = max((result for _, result in results), key=lambda result: len(result.ns))
     for number, (name, result) in enumerate(results):
         curve = result.curves["critic"]
         colour = _COLOURS[number % len(_COLOURS)]
-        label = _plain(f"{name}, {result.selection}")
-        axes.plot(_ns(curve), _percent(curve), color=colour, label=label, marker="o", markersize=3)
+        axes.plot(_ns(curve), _percent(curve), color=colour, label=_label(name, result), marker="o", markersize=3)
         ends = [_percent(curve, end)[-1] for end in ("low", "high")]
         axes.plot([_ns(curve)[-1] * 1.03 ** (number + 1)] * 2, ends, color=colour, alpha=0.6, linewidth=2)
-    _finish(axes, shared)
+        _gain_band(below, result, colour)
+    for control in ("oracle", "random", "vote"):
+        colour, line, label = _STYLE[control]
+        curve = shared.curves[control]
+        axes.plot(_ns(curve), _percent(curve), linestyle=line, color=colour, label=label, linewidth=1.2)
+    ns = sorted({n for _, result in results for n in result.ns})
+    _finish(figure, axes, below, shared, _name(shared), ns)
     return _bytes(figure)
 
 
-def _ns(curve: Sequence[Point]) -> list[int]:
+def _gain_band(axes: Any, result: BestOfNResult, colour: str) -> None:
+    gains = result.gains["over_vote"]
+    axes.plot(_ns(gains), _percent(gains), color=colour, linewidth=1)
+    low, high = (_percent(gains, end) for end in ("low", "high"))
+    axes.fill_between(_ns(gains), low, high, color=colour, alpha=0.13, linewidth=0)
+
+
+def _ns(curve: Sequence[Point | Gain]) -> list[int]:
     return [point.n for point in curve]
 
 
-def _percent(curve: Sequence[Point], name: str = "value") -> list[float]:
+def _percent(curve: Sequence[Point | Gain], name: str = "value") -> list[float]:
     return [100 * getattr(point, name) for point in curve]
 
 
-def _finish(axes: Any, result: BestOfNResult) -> None:
-    """The axes, title and legend of a Best-of-N picture."""
+def _label(name: str, result: BestOfNResult) -> str:
+    unscored = sum(result.unscored.values())
+    failed = f" ({unscored} of {result.candidates} rows without a score)" if unscored else ""
+    return _plain(f"{name}, {result.selection}{failed}")
+
+
+def _finish(figure: Any, axes: Any, below: Any, result: BestOfNResult, subject: str, ns: Sequence[int]) -> None:
+    """The axes, title and legend of a Best-of-N picture of the `subject`."""
     axes.set_xscale("log", base=2)
-    axes.set_xticks(result.ns, [str(n) for n in result.ns])
+    axes.set_xticks(ns, [str(n) for n in ns])
     axes.minorticks_off()
-    axes.set_xlabel("N (candidates to choose from)")
     axes.set_ylabel(f"{result.metric.replace('_', ' ')} (%)")
+    below.axhline(0, color="#1f5fa8", linewidth=0.8)
+    below.set_ylabel("over vote (points)", fontsize=8)
+    below.set_xlabel("N (candidates to choose from)")
     share = "" if result.complete else f" of {result.questions_in_task}"
     grading = "the pool's own verdicts" if result.grading == "given" else f"{result.grading} grading"
-    title = f"{_name(result)}: {result.questions}{share} questions, pool {result.policy}, {grading}"
-    axes.set_title(_plain(title), fontsize=9)
-    axes.legend(fontsize=8, frameon=False)
+    on = f"{result.questions}{share} questions, pool {result.policy}, {grading}, estimator {result.estimator}"
+    axes.set_title(f"{_plain(subject)}\n{_plain(on)}", fontsize=9)
+    figure.legend(loc="outside lower center", ncols=3, fontsize=8, frameon=False)
 
 
 def step_plot(result: StepResult) -> dict[str, bytes]:
-    """Macro-F1 in percent by source and pooled."""
+    """Macro-F1 in percent by source and pooled, this with its interval."""
     figure, axes = _figure()
     report = result.step_f1
     parts = {"pooled": report.pooled, **report.by_source}
     positions = range(len(parts))
-    for offset, figure_name, colour in (
-        (-0.25, "f1_correct", "#7aa6d6"),
-        (0.0, "f1_incorrect", "#d68a7a"),
-        (0.25, "macro_f1", "#444444"),
+    for offset, key, colour, label in (
+        (-0.25, "f1_correct", "#7aa6d6", "F1 of correct steps"),
+        (0.0, "f1_incorrect", "#d68a7a", "F1 of incorrect steps"),
+        (0.25, "macro_f1", "#444444", "macro-F1"),
     ):
-        values = [100 * getattr(part, figure_name) for part in parts.values()]
+        values = [100 * getattr(part, key) for part in parts.values()]
         lefts = [position + offset for position in positions]
-        axes.bar(lefts, values, 0.23, color=colour, label=figure_name.replace("_", " "))
-    axes.set_xticks(list(positions), [f"{name}\n{part.steps} steps" for name, part in parts.items()], fontsize=7)
+        axes.bar(lefts, values, 0.23, color=colour, label=label)
+    axes.vlines(0.25, 100 * report.pooled.low, 100 * report.pooled.high, color="#d9822b")
+    sources = [f"{_plain(name)}\n{part.steps} steps" for name, part in parts.items()]
+    axes.set_xticks(list(positions), sources, fontsize=7)
     axes.set_ylim(0, 100)
     axes.set_ylabel("%")
-    title = f"{_name(result)}: step detection by {result.critic}, threshold {report.threshold}"
-    axes.set_title(_plain(title), fontsize=9)
-    axes.legend(fontsize=8, frameon=False)
+    unscored = sum(result.unscored.values())
+    failed = f"\n{unscored} of {result.candidates} solutions without a score" if unscored else ""
+    title = f"{_name(result)}: step detection by {result.critic}, threshold {report.threshold:g}"
+    axes.set_title(_plain(title) + failed, fontsize=9)
+    figure.legend(loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     return _bytes(figure)
 
 
@@ -107,9 +134,24 @@ def _figure() -> tuple[Any, Any]:
 
     figure = Figure(figsize=(6.4, 4.2), layout="constrained")
     axes = figure.subplots()
+    _plain_axes(axes)
+    return figure, axes
+
+
+def _panels() -> tuple[Any, Any, Any]:
+    """A figure with two axes over one another: values, and differences."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 5.6), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    for axes in (above, below):
+        _plain_axes(axes)
+    return figure, above, below
+
+
+def _plain_axes(axes: Any) -> None:
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
 
 
 def _bytes(figure: Any) -> dict[str, bytes]:
@@ -125,8 +167,9 @@ def _bytes(figure: Any) -> dict[str, bytes]:
 
 
 def _plain(text: str) -> str:
-    """The text as it is, without control characters: a dollar sign doesn't begin a formula."""
-    return printable(text).replace("$", r"\$")
+    """The text in one line without control characters and folders; a dollar sign doesn't begin a formula."""
+    line = " ".join(without_paths(text[:LABEL_CHARACTERS]).split())
+    return printable(line).replace("$", r"\$")
 
 
 def _name(result: Result) -> str:

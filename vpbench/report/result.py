@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
+from vpbench.records import Selection
 from vpbench.stats.calibration import Ranking, Reliability
 from vpbench.stats.step_breakdown import BinF1, FirstErrorAccuracy
 from vpbench.stats.step_controls import StepControl
@@ -20,6 +21,8 @@ READABLE_VERSIONS = (1, 2)
 """Version 1 has no `measures`."""
 GAINS = ("over_random", "over_vote")
 """The keys of `gains`."""
+NOT_SCORED = "not scored: "
+"""What a key of `errors` begins with where the row has no score; the others are rows without an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +191,11 @@ class Provenance:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What every result has. `errors` counts rows by reason; `diagnosis` says in words what stands out."""
+    """What every result has. `errors` counts rows by reason; `diagnosis` says in words what stands out.
+
+    `files` holds the SHA-256 of the Parquet files by name; None in memory before they are written, and in files of
+    earlier versions.
+    """
 
     schema_version: int = SCHEMA_VERSION
     task: str
@@ -206,6 +213,21 @@ class Result:
     steps_per_response: StepsPerResponse | None = None
     diagnosis: tuple[str, ...]
     provenance: Provenance
+    files: Mapping[str, str] | None = None
+
+    @property
+    def unanswered(self) -> dict[str, int]:
+        """Rows in which no answer could be read, by reason."""
+        return {reason: count for reason, count in self.errors.items() if not reason.startswith(NOT_SCORED)}
+
+    @property
+    def unscored(self) -> dict[str, int]:
+        """Rows without a score, by reason."""
+        return {
+            reason.removeprefix(NOT_SCORED): count
+            for reason, count in self.errors.items()
+            if reason.startswith(NOT_SCORED)
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,12 +238,12 @@ class BestOfNResult(Result):
     asked. `units` counts what the metric does: questions, or groups of them.
     """
 
-    grading: str
+    grading: Literal["robust", "official", "given"]
     judge: str | None = None
-    selection: str
-    estimator: str
+    selection: Selection
+    estimator: Literal["expected", "prefix"]
     aggregate: str
-    link: str | None = None
+    link: Literal["sigmoid"] | None = None
     units: int
     curves: Mapping[str, tuple[Point, ...]]
     gains: Mapping[str, tuple[Gain, ...]]

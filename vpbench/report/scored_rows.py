@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection
 
 from vpbench.records import Reason, Score
-from vpbench.report.result import StepsPerResponse
+from vpbench.report.result import NOT_SCORED, StepsPerResponse
 
 
 def steps_per_response(scores: Collection[Score]) -> StepsPerResponse | None:
@@ -26,4 +26,4 @@ def remarks(scores: Collection[Score]) -> list[str]:
 def score_errors(scores: Collection[Score]) -> dict[str, int]:
     """Rows without a score, counted by the kind of their reason."""
     unscored = [score for score in scores if score.value is None and not score.steps]
-    return dict(Counter(f"not scored: {Reason(score.reason or '').kind}" for score in unscored))
+    return dict(Counter(f"{NOT_SCORED}{Reason(score.reason or '').kind}" for score in unscored))

@@ -16,13 +16,14 @@ FOLDS = 5
 
 def step_result(prepared: PreparedSteps, scored: Scored, analysis: Analysis) -> StepResult:
     """The result of one critic on one step-detection task."""
-    from vpbench.stats import diagnose_steps
+    from vpbench.stats import diagnose_steps, few_units_note
 
     solutions = prepared.solutions
     labels = [solution.labels for solution in solutions]
     values = [step_scores(scored.scores[solution.candidate.key].steps, len(solution.labels)) for solution in solutions]
     groups = [solution.question.group or solution.question.id for solution in solutions]
     threshold = scored.step_threshold if analysis.threshold is None else analysis.threshold
+    few = few_units_note(len(set(groups)))
     return StepResult(
         task=prepared.task.name,
         critic=scored.critic,
@@ -36,7 +37,7 @@ def step_result(prepared: PreparedSteps, scored: Scored, analysis: Analysis) -> 
         nano=prepared.request.nano,
         step_f1=_step_report(prepared, labels, values, threshold, groups, analysis),
         errors=score_errors(scored.scores.values()),
-        notes=(*prepared.notes, *remarks(scored.scores.values())),
+        notes=(*prepared.notes, *scored.notes, *remarks(scored.scores.values()), *([few] if few else [])),
         steps_per_response=steps_per_response(scored.scores.values()),
         diagnosis=tuple(diagnose_steps(labels, values, threshold, groups)),
         provenance=run_provenance(prepared, scored, analysis),
@@ -66,7 +67,9 @@ def _step_report(
         labels, values, threshold, groups, resamples=analysis.resamples, seed=analysis.seed
     )
     held_out = None
-    if len(set(groups)) >= FOLDS:
+    scored = {group for group, row in zip(groups, values, strict=True) if any(value is not None for value in row)}
+    # So that, whichever questions a fold holds, others have scored steps to choose its threshold on.
+    if len(set(groups)) >= FOLDS and len(scored) > -(-len(set(groups)) // FOLDS):
         fitted = stats.cross_fitted_threshold(labels, values, sources, groups, folds=FOLDS, seed=analysis.seed)
         ends = stats.macro_f1_interval(
             labels, values, fitted.by_solution, groups, resamples=analysis.resamples, seed=analysis.seed

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from vpbench.report.result import BestOfNResult, Gain, PooledF1, Provenance, Result, StepReport, StepResult
+from collections.abc import Mapping
+
+from vpbench.report.result import BestOfNResult, Gain, Provenance, Result, StepResult
+from vpbench.report.step_summary import step_tables
 from vpbench.terminal import interval, percent, points, printable, table
 
 _CONTROLS = ("vote", "random", "first", "oracle")
@@ -17,28 +20,53 @@ def summary(result: BestOfNResult | StepResult) -> str:
         judge = "" if result.judge is None else f" by rule and judge {result.judge}"
         head.append(
             f"{size} questions{groups}, pool {result.policy} ({result.pool_size} candidates per question), "
-            f"grading {result.grading}{judge}, selection {result.selection}, estimator {result.estimator}"
+            f"grading {result.grading}{judge}, {_choice(result)}"
         )
         body = "\n\n".join(part for part in (_curves(result), _measures(result)) if part)
     else:
         head.append(f"{size} solutions")
-        body = _steps(result.step_f1)
+        body = step_tables(result)
     tail = _tail(result)
     return "\n".join(["", *map(printable, head), "", body, *([""] if tail else []), *tail])
 
 
-def _tail(result: Result) -> list[str]:
-    lines = [
-        f"without answer or score: {count} ({printable(reason)})" for reason, count in sorted(result.errors.items())
+def _choice(result: BestOfNResult) -> str:
+    """How a candidate is chosen and N is estimated, in words."""
+    parts = [f"selection {result.selection}", f"estimator {result.estimator}"]
+    if result.steps_per_response is not None:
+        parts.append(f"aggregation {result.aggregate}")
+    if result.link is not None:
+        parts.append(f"link {result.link}")
+    return ", ".join(parts)
+
+
+def failed_rows(result: Result) -> list[str]:
+    """What rows lack, with counts by reason: one line for answers, one for scores."""
+    lacking = {"an answer": result.unanswered, "a score": result.unscored}
+    return [
+        f"rows without {what}: {sum(counts.values())} of {result.candidates} ({_counts(counts)})"
+        for what, counts in lacking.items()
+        if counts
     ]
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    if len(counts) == 1:
+        return next(iter(counts))
+    return ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items()))
+
+
+def _tail(result: Result) -> list[str]:
+    lines = failed_rows(result)
     steps = result.steps_per_response
     if steps is not None:
         lines.append(
             f"steps per response: {steps.mean:.1f} on average, at most {steps.max}, one alone in "
             f"{percent(steps.one_step_share)}% of responses"
         )
-    lines += [f"note: {printable(note)}" for note in result.notes]
-    return [*lines, *_used(result.provenance), *(f"diagnosis: {line}" for line in result.diagnosis)]
+    lines += [f"note: {note}" for note in result.notes]
+    lines += [*_used(result.provenance), *(f"diagnosis: {line}" for line in result.diagnosis)]
+    return list(map(printable, lines))
 
 
 def _used(provenance: Provenance) -> list[str]:
@@ -58,19 +86,18 @@ def _used(provenance: Provenance) -> list[str]:
 
 
 def _curves(result: BestOfNResult) -> str:
-    headers = ["N", f"{result.critic} %", "95% interval", *_CONTROLS, "over random", "over vote", "p (Holm)"]
+    gains = ["over random", "p (Holm)", "over vote", "p (Holm)"]
+    headers = ["N", f"{result.critic} %", "95% interval", *_CONTROLS, *gains]
     rows = []
     for k, point in enumerate(result.curves["critic"]):
-        over_vote = result.gains["over_vote"][k]
+        over = [result.gains[name][k] for name in ("over_random", "over_vote")]
         rows.append(
             [
                 point.n,
                 percent(point.value),
                 f"{percent(point.low)} .. {percent(point.high)}",
                 *(percent(result.curves[name][k].value) for name in _CONTROLS),
-                _gain(result.gains["over_random"][k]),
-                _gain(over_vote),
-                f"{over_vote.p_holm:.4f}",
+                *(cell for gain in over for cell in (_gain(gain), holm_p(gain))),
             ]
         )
     return table(rows, headers)
@@ -95,20 +122,10 @@ def _measures(result: BestOfNResult) -> str:
     return f"at N = {result.ns[-1]}\n\n{table(rows, headers)}" if rows else ""
 
 
-def _steps(report: StepReport) -> str:
-    parts = {
-        "pooled": report.pooled,
-        "step-weighted mean": report.step_weighted_mean,
-        "mean of sources": report.mean_of_sources,
-    }
-    rows = []
-    for name, part in [*parts.items(), *report.by_source.items()]:
-        bounds = f" ({percent(part.low)} .. {percent(part.high)})" if isinstance(part, PooledF1) else ""
-        figures = (percent(part.macro_f1) + bounds, percent(part.f1_correct), percent(part.f1_incorrect))
-        rows.append([name, *figures, part.steps])
-    headers = ["", "macro-F1 %", "F1 correct", "F1 incorrect", "steps"]
-    return f"threshold {report.threshold}\n\n{table(rows, headers)}"
-
-
 def _gain(gain: Gain) -> str:
     return f"{points(gain.value)} ({interval(gain.low, gain.high)})"
+
+
+def holm_p(gain: Gain) -> str:
+    """The p-value corrected over N; of one candidate there is none, as whoever picks picks that one."""
+    return "-" if gain.n == 1 else f"{gain.p_holm:.4f}"

@@ -19,6 +19,8 @@ from vpbench.records import Question
 from vpbench.stats import Curves
 
 CURVES = ("critic", "vote", "random", "oracle", "first")
+ROUNDING = 1e-9
+"""How far outside 0..1 rounding may have left a value, and a mean from that of a result."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,13 +70,23 @@ def units_table(units: Units) -> Any:
 
 
 def read_units(table: Any) -> Units:
-    """The units of a table written by `units_table`."""
-    columns = table.to_pydict()
-    ns = tuple(dict.fromkeys(columns["n"]))
-    first = range(0, len(columns["n"]), len(ns))
+    """The units of a table written by `units_table`. Raises ValueError for any other."""
+    columns = {name: table.column(name).to_pylist() for name in ("unit", "cluster", "n", *CURVES)}
+    for name, column in columns.items():
+        kind = {"unit": str, "cluster": str, "n": int}.get(name, float)
+        odd = next((row for row, value in enumerate(column) if type(value) is not kind), None)
+        if odd is not None:
+            raise ValueError(f"row {odd}, column {name!r}: {column[odd]!r:.60} is not of type {kind.__name__}")
+    names, ns = (tuple(dict.fromkeys(columns[name])) for name in ("unit", "n"))
+    if not names or columns["unit"] != [name for name in names for _ in ns] or columns["n"] != list(ns) * len(names):
+        raise ValueError("not one row for each unit and N")
     values = {name: np.array(columns[name], dtype=np.float64).reshape(-1, len(ns)) for name in CURVES}
-    names, clusters = (tuple(columns[name][row] for row in first) for name in ("unit", "cluster"))
-    return Units(names, clusters, ns, values)
+    for name, matrix in values.items():
+        outside = ~((matrix >= -ROUNDING) & (matrix <= 1 + ROUNDING))
+        if outside.any():
+            row, column = np.argwhere(outside)[0]
+            raise ValueError(f"{name} of unit {names[row]!r} at N = {ns[column]} is {matrix[row, column]}, not in 0..1")
+    return Units(names, tuple(columns["cluster"][:: len(ns)]), ns, values)
 
 
 def fraction(value: float) -> float:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import asdict
-from pathlib import Path
+from dataclasses import asdict, replace
 from typing import Any
 
 from vpbench.records import RowKey
 from vpbench.report.codec import as_json
 from vpbench.report.plots import best_of_n_plot, step_plot
 from vpbench.report.result import BestOfNResult, StepResult
+from vpbench.report.stored import StoredResult
 from vpbench.report.summary import summary
 from vpbench.report.texts import write_texts
 from vpbench.report.units import Units, units_table
@@ -45,7 +46,7 @@ def write_result(
     analysis: Analysis,
     result: BestOfNResult | StepResult,
     units: Units | None,
-) -> Path:
+) -> StoredResult:
     """Write the result's folder; its name holds the hash of all that determines the result."""
     key: dict[str, Any] = {**scored.key, "critic": scored.critic, "analysis": asdict(analysis)}
     names = [prepared.task.name, scored.critic]
@@ -61,15 +62,18 @@ def write_result(
     folder = prepared.request.output / "results" / folder_name(*names, key=key)
     folder.mkdir(parents=True, exist_ok=True)
     write_texts(prepared)
-    write_atomic(folder / "rows.parquet", parquet_bytes(rows, columns))
+    tables = {"rows.parquet": parquet_bytes(rows, columns)}
     if units is not None:
-        write_atomic(folder / "units.parquet", table_bytes(units_table(units)))
+        tables["units.parquet"] = table_bytes(units_table(units))
+    for name, data in tables.items():
+        write_atomic(folder / name, data)
+    result = replace(result, files={name: hashlib.sha256(data).hexdigest() for name, data in tables.items()})
     pictures = best_of_n_plot(result) if isinstance(result, BestOfNResult) else step_plot(result)
     for suffix, data in pictures.items():
         write_atomic(folder / f"curve.{suffix}", data)
     write_atomic(folder / "table.txt", (summary(result) + "\n").encode())
     write_atomic(folder / "result.json", json.dumps(as_json(result), indent=1, allow_nan=False).encode())
-    return folder
+    return StoredResult(folder, result)
 
 
 def _rows(prepared: Prepared, scored: Scored) -> dict[RowKey, dict[str, Any]]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from vpbench.base import BaseTask, Source, Task
@@ -13,12 +14,14 @@ from vpbench.data.load import pool_questions
 from vpbench.errors import ConfigError, DataError
 from vpbench.generate import Pool, PoolRow, read_pool
 from vpbench.plugins import Plugin
+from vpbench.pools.match import identified, mismatches
 from vpbench.progress import Progress
 from vpbench.records import Question
 from vpbench.run.draw import draw, sample_notes, sampled_pool
+from vpbench.run.given import task_names
 from vpbench.run.models import Models
 from vpbench.run.policy import SamplePlan, plan_sample
-from vpbench.run.request import Request
+from vpbench.run.request import Request, ShortPools
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,13 @@ def plan(plugin: Plugin[BaseTask], request: Request, progress: Progress, models:
         questions = pool_questions(task, pool.question_fields, request.pool.parent)
     else:
         questions = load_questions(task, request.data)
-    rows, notes = _match(questions, pool, task, request.nano)
+    pool, notes = identified(pool, questions.questions, questions.origin)
+    names = task_names(pool.statements.values())
+    notes += mismatches(
+        task, questions.questions, pool.statements, questions.origin, names, allowed=request.allow_mismatch
+    )
+    rows, left_out = _match(questions, pool, task, request.nano)
+    notes += left_out
     if request.limit is not None:
         rows = {id: rows[id] for id in list(rows)[: request.limit]}
     total = len(questions.questions) if request.nano else task.source.rows
@@ -86,9 +95,37 @@ def _drawn(planned: SamplePlan, request: Request, progress: Progress, load_s: fl
     pool = sampled_pool(planned, candidates)
     total = len(questions.questions) if request.nano else task.source.rows
     notes = size_notes(task.source, len(pool.rows), total, request.nano)
-    notes += sample_notes(candidates) + _empty_notes(pool.rows)
+    notes += sample_notes(planned, candidates) + _empty_notes(pool.rows)
     seconds = {"load": load_s, "draw": time.perf_counter() - started}
     return CandidatePlan(task, questions, pool, pool.rows, total, notes, seconds, planned.facts())
+
+
+def with_enough(planned: CandidatePlan, largest_n: int | None, short_pools: ShortPools) -> CandidatePlan:
+    """The plan with its questions that have at least `largest_n` candidates, None: as many as most questions have.
+
+    Raises `ConfigError` for a question with fewer, unless such questions are to be left out.
+    """
+    sizes = Counter(len(rows) for rows in planned.rows.values())
+    most_common = max(sizes, key=lambda size: (sizes[size], size))
+    wanted = largest_n or most_common
+    short = [id for id, rows in planned.rows.items() if len(rows) < wanted]
+    if not short:
+        return planned
+    id, fewest = short[0], len(planned.rows[short[0]])
+    if short_pools == "leave-out" and len(short) < len(planned.rows):
+        rows = {id: rows for id, rows in planned.rows.items() if len(rows) >= wanted}
+        note = f"{len(short)} questions with fewer than {wanted} candidates left out, the first {id!r} with {fewest}"
+        return replace(planned, rows=rows, notes=[*planned.notes, note])
+    if largest_n:
+        raise ConfigError(
+            f"--n {largest_n} is more than question {id!r} has candidates ({fewest}); lower --n or complete the pool "
+            f"({len(short)} of {len(planned.rows)} questions have fewer; --short-pools leave-out leaves them out)"
+        )
+    raise ConfigError(
+        f"question {id!r} has {fewest} candidates, most questions have {most_common} ({len(short)} of "
+        f"{len(planned.rows)} have fewer); complete the pool, give --n {fewest} or less, or leave these questions out "
+        "by --short-pools leave-out"
+    )
 
 
 def _match(questions: QuestionSet, pool: Pool, task: Task, nano: bool) -> tuple[dict[str, list[PoolRow]], list[str]]:

@@ -17,6 +17,7 @@ from vpbench.generate import Generation, Generator, Message, Pool, PoolRow, Prom
 from vpbench.progress import Progress
 from vpbench.records import Candidate, RowKey
 from vpbench.run.allowance import Allowance
+from vpbench.run.kept_notes import KeptNotes
 from vpbench.run.policy import Drawing, SamplePlan
 from vpbench.store import CANDIDATES, RowStore, key_hash
 
@@ -41,10 +42,12 @@ def draw(plan: SamplePlan, max_error_rate: float, progress: Progress) -> list[Ca
         prompts, keys = _prompts(plan.conversations, owed, drawing)
         if prompts:
             plan.generator.prepare()
+        notes = KeptNotes(plan.folder)
         for (id, index), sample in _samples(plan.generator, prompts, keys):
             candidate = Candidate(
                 id, index, sample.text, drawing.policy, sample.finish_reason, sample.tokens, error=sample.error
             )
+            notes.add(plan.generator.notes())
             store.append(candidate.key, CANDIDATES.to_row(candidate))
             store.flush()
             bar.update(1)
@@ -68,9 +71,9 @@ def sampled_pool(plan: SamplePlan, candidates: Sequence[Candidate]) -> Pool:
     return Pool(name, {"candidates": key_hash(plan.key)}, digest.hexdigest(), rows, {})
 
 
-def sample_notes(candidates: Sequence[Candidate]) -> list[str]:
+def sample_notes(plan: SamplePlan, candidates: Sequence[Candidate]) -> list[str]:
     """What a reader of a result has to know about its drawn candidates."""
-    notes = []
+    notes = KeptNotes(plan.folder).texts
     cut = sum(candidate.finish_reason == "length" for candidate in candidates)
     if cut:
         notes.append(f"{cut} of {len(candidates)} responses were cut at the token limit; kept as they are")

@@ -19,6 +19,7 @@ from vpbench.errors import Boundary, PluginError
 from vpbench.generate import Generation, Generator, Message, PoolRow, Prompt, Sampling, used_since
 from vpbench.records import Question, Reason, RowKey, Verdict
 from vpbench.run.allowance import Allowance
+from vpbench.run.kept_notes import KeptNotes
 from vpbench.store import RowStore, folder_name
 
 ROWS_AT_ONCE = 4096
@@ -57,15 +58,23 @@ class JudgeStage:
     pool: str
     allowance: Allowance
 
+    @property
+    def key(self) -> dict[str, Any]:
+        """What determines the replies."""
+        return {"task": self.task, "pool": self.pool, "judge": self.judge.identity()}
+
+    @property
+    def folder(self) -> Path:
+        """Where they are kept."""
+        return self.output / "judge" / folder_name(self.task, self.pool, self.judge.spec, key=self.key)
+
     def hold(self, dialogues: Mapping[RowKey, Dialogue]) -> Iterator[tuple[RowKey, End]]:
         """How each conversation ends, as it ends; None is an unreadable reply.
 
         Raises `TooManyFailures`; the replies that came are kept.
         """
-        key = {"task": self.task, "pool": self.pool, "judge": self.judge.identity()}
-        folder = self.output / "judge" / folder_name(self.task, self.pool, self.judge.spec, key=key)
         rows = list(dialogues)
-        with RowStore(folder, "replies", key) as store:
+        with RowStore(self.folder, "replies", self.key) as store:
             for start in range(0, len(rows), ROWS_AT_ONCE):
                 for row, end in self._rounds(
                     {row: dialogues[row] for row in rows[start : start + ROWS_AT_ONCE]}, store
@@ -113,9 +122,11 @@ class JudgeStage:
         for prompt in prompts:
             if keys[prompt] in store.rows:
                 yield prompt, store.rows[keys[prompt]]["text"]
+        notes = KeptNotes(self.folder)
         for position, reply in self.judge.replies(owed) if owed else ():
             prompt = owed[position]
             if reply.error is None:
+                notes.add(self.judge.generator.notes())
                 store.append(keys[prompt], {"text": reply.text})
                 store.flush()
             yield prompt, reply.text if reply.error is None else reply

@@ -15,7 +15,7 @@ from typing import Any
 
 from vpbench.base import BaseTask, Critic, StepTask
 from vpbench.data import load_solutions
-from vpbench.errors import Boundary, DataError
+from vpbench.errors import Boundary
 from vpbench.generate import used_since
 from vpbench.plugins import Plugin
 from vpbench.pools.scores import GivenScores
@@ -24,8 +24,10 @@ from vpbench.records import RowKey, Verdict
 from vpbench.run.allowance import Allowance
 from vpbench.run.candidates import CandidatePlan, plan, size_notes
 from vpbench.run.critics import critic_key
+from vpbench.run.given import rows_given
 from vpbench.run.grade import GradeStage, given_verdicts
 from vpbench.run.judge import Judge, JudgeStage, judge_facts, judge_notes, rows_to_judge
+from vpbench.run.kept_notes import KeptNotes
 from vpbench.run.models import Models
 from vpbench.run.prepared import Common, Prepared, PreparedSteps, Scored
 from vpbench.run.request import Request
@@ -93,7 +95,8 @@ def _verdicts(
     grading = GradeStage(task, request.grading, progress, request.max_error_rate, stage)
     verdicts = grading.verdicts(folder, grade_key, questions, rows)
     facts = judge_facts(judge, before, len(asked)) if judge else None
-    return verdicts, facts, judge_notes(asked, verdicts, judge)
+    notes = judge_notes(asked, verdicts, judge) + (KeptNotes(stage.folder).texts if stage else [])
+    return verdicts, facts, notes
 
 
 def prepare_steps(plugin: Plugin[BaseTask], request: Request) -> PreparedSteps:
@@ -154,20 +157,13 @@ def score(
         key=key,
         seconds=seconds,
         usage=used,
+        notes=KeptNotes(folder).texts,
     )
 
 
 def use_scores(prepared: Common, given: GivenScores, name: str) -> Scored:
-    """Scores from a file, for exactly the prepared rows. Raises `DataError` naming the first row without one."""
-    keys = [candidate.key for candidates in prepared.candidates.values() for candidate in candidates]
-    missing = [key for key in keys if key not in given.scores]
-    if missing:
-        id, index = missing[0]
-        raise DataError(
-            f"--scores {given.name}: no score for {len(missing)} of {len(keys)} rows, the first is question {id!r} "
-            f"candidate {index}; scores are matched by `question_id` and `index` (or the place in `candidates`)"
-        )
-    scores = {key: given.scores[key] for key in keys}
+    """Scores from a file, for exactly the prepared rows. Raises `DataError`, `TooManyFailures` as `rows_given` does."""
+    scores = rows_given(given, prepared.candidates, prepared.request.max_error_rate)
     return Scored(
         critic=name,
         selection="best",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,10 @@ class SamplePlan:
 
         The number of samples isn't part of it, so that more are added to those that are there.
         """
-        drawing, sampling = self.drawing, self.drawing.sampling
+        drawing = self.drawing
+        sampling = {
+            name: None if name in self.generator.unsent() else value for name, value in asdict(drawing.sampling).items()
+        }
         return {
             "task": self.task.name,
             "task_version": self.task.version,
@@ -81,9 +84,7 @@ class SamplePlan:
             "policy": self.generator.identity(),
             "prompt": drawing.prompt,
             "prompts": hashlib.sha256(json.dumps(list(self.prompts.values())).encode()).hexdigest(),
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-            "max_tokens": sampling.max_tokens,
+            **sampling,
             "first_greedy": drawing.first_greedy,
             "seed": drawing.seed,
         }
@@ -107,6 +108,7 @@ class SamplePlan:
         """What is to be drawn, in lines for people; of a policy that a dry run doesn't fetch, where it comes from."""
         drawing, sampling = self.drawing, self.drawing.sampling
         first = "candidate 0 greedy, " if drawing.first_greedy else ""
+        unsent = f"; not sent: {', '.join(sorted(self.generator.unsent()))}" if self.generator.unsent() else ""
         try:
             policy, rows = f"{drawing.policy} {json.dumps(self.generator.identity())}", [f"rows      {self.folder}"]
         except NotFetched as error:
@@ -115,7 +117,8 @@ class SamplePlan:
             f"data      {self.questions.origin}: {len(self.asked)} questions",
             f"policy    {policy}",
             f"sampling  {drawing.samples} candidates per question, {first}temperature {sampling.temperature:g}, top-p "
-            f"{sampling.top_p:g}, at most {sampling.max_tokens} tokens, prompt {drawing.prompt}, seed {drawing.seed}",
+            f"{sampling.top_p:g}, at most {sampling.max_tokens} tokens, prompt {drawing.prompt}, seed {drawing.seed}"
+            f"{unsent}",
             *rows,
         ]
 

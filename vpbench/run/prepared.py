@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -105,6 +105,7 @@ class Scored:
     key: dict[str, Any]
     seconds: float
     usage: Mapping[str, float] = field(default_factory=dict)
+    notes: Sequence[str] = ()
 
 
 def candidate_value(score: Score, how: str) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from vpbench.base import BaseTask, StepTask
 from vpbench.data import task_folders
@@ -18,6 +18,8 @@ from vpbench.records import GradingMode
 from vpbench.run.policy import Drawing
 from vpbench.settings import from_options
 
+ShortPools = Literal["refuse", "leave-out"]
+"""What becomes of questions with fewer candidates than the others, or than the largest N."""
 DEFAULT_SAMPLES = 128
 NANO_POLICY = "nano"
 """What `--policy` calls the miniature world's own policy."""
@@ -37,6 +39,8 @@ class Request:
     limit: int | None = None
     nano: bool = False
     max_error_rate: float = 0.1
+    allow_mismatch: bool = False
+    short_pools: ShortPools = "refuse"
     output: Path = Path("runs")
 
 

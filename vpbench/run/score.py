@@ -20,6 +20,7 @@ from vpbench.records import EMPTY_RESPONSE, Candidate, Question, RowKey, Score
 from vpbench.run.allowance import Allowance
 from vpbench.run.checks import checked_scores
 from vpbench.run.executor import Executor, LocalExecutor
+from vpbench.run.kept_notes import KeptNotes
 from vpbench.run.prefetch import Prefetch
 from vpbench.store import SCORES, RowStore, content_hash
 
@@ -65,16 +66,20 @@ class ScoreStage:
             if owed:
                 with Boundary(f"critic {self.critic.name!r}: prepare"):
                     (self.make_ready or self.critic.prepare)()
-                self._score(items, store, allowance, title)
+                self._score(items, store, KeptNotes(folder), allowance, title)
             return {row_key: SCORES.from_row(store.rows[row_key]) for row_key in keys}
 
-    def _score(self, items: Sequence[Item], store: RowStore, allowance: Allowance, title: str) -> None:
+    def _score(
+        self, items: Sequence[Item], store: RowStore, notes: KeptNotes, allowance: Allowance, title: str
+    ) -> None:
         """Score the owed rows and keep them."""
         with self.progress(title, sum(len(rows) for _, rows in items)) as bar:
             uncounted: list[RowKey] = []
             results = self.executor.run(partial(score_items, self.critic), items)
             for number, (position, scores) in enumerate(results, 1):
                 rows = items[position][1]
+                with Boundary(f"critic {self.critic.name!r}: notes"):
+                    notes.add(self.critic.notes())
                 for candidate, score in zip(rows, scores, strict=True):
                     content = content_hash(candidate.response, candidate.steps)
                     store.append(candidate.key, {**SCORES.to_row(score), "content": content})

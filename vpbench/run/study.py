@@ -17,12 +17,13 @@ from typing import Any, TypeVar
 from vpbench.base import BaseTask, StepTask
 from vpbench.errors import ConfigError, VpbenchError
 from vpbench.plugins import Plugin, all_critics
-from vpbench.pools.scores import read_scores
+from vpbench.pools.scores import GivenScores, read_scores
 from vpbench.progress import Echo, Progress, silent
 from vpbench.prompts import Sampling
 from vpbench.run.analysis import Analysis
-from vpbench.run.candidates import CandidatePlan, plan
+from vpbench.run.candidates import CandidatePlan, plan, with_enough
 from vpbench.run.critics import build_critics, critic_key
+from vpbench.run.given import notes_on_given, rows_given
 from vpbench.run.models import Models
 from vpbench.run.pipeline import prepare, prepare_steps, score, use_scores
 from vpbench.run.policy import Drawing
@@ -140,9 +141,10 @@ def run_study(
 
     What fails on a task leaves that one and those after it; the others are finished. Raises the first failure.
     """
-    scorers = _scorers(study, progress, echo)
+    given = None if study.scores is None else read_scores(study.scores)
+    scorers = _scorers(study, given, progress, echo)
     failures = Failures(warn)
-    prepared = _prepared(study, progress, failures)
+    prepared = _prepared(study, given, progress, failures)
     results: list[Done] = []
     # A critic is let go of once it is done, since its checkpoint would stay in memory beside the next one.
     while scorers:
@@ -158,17 +160,20 @@ def run_study(
     return results
 
 
-def _prepared(study: Study, progress: Progress, failures: Failures) -> list[Prepared | PreparedSteps]:
+def _prepared(
+    study: Study, given: GivenScores | None, progress: Progress, failures: Failures
+) -> list[Prepared | PreparedSteps]:
     """The tasks with their graded candidates or labelled solutions, up to the first that fails.
 
     All candidates are drawn before any is graded, so that policy and judge are never in memory together.
     """
     models = Models()
     plans: list[CandidatePlan | None] = []
-    for plugin, request in study.tasks:
+    for asked in study.tasks:
+        plugin = asked[0]
         try:
             step_task = issubclass(plugin.cls, StepTask)
-            plans.append(None if step_task else plan(plugin, request, progress, models))
+            plans.append(None if step_task else candidates_of(asked, study.analysis, given, progress, models))
         except VpbenchError as error:
             failures.add(f"task {plugin.cls.name}", error)
             break
@@ -177,11 +182,9 @@ def _prepared(study: Study, progress: Progress, failures: Failures) -> list[Prep
     for (plugin, request), planned in zip(study.tasks, plans, strict=False):
         try:
             if planned is None:
-                prepared.append(prepare_steps(plugin, request))
+                prepared.append(_steps(plugin, request, given))
             else:
-                task = prepare(plugin, request, progress, planned, models)
-                _check_ns(task, study.analysis)
-                prepared.append(task)
+                prepared.append(prepare(plugin, request, progress, planned, models))
         except VpbenchError as error:
             failures.add(f"task {plugin.cls.name}", error)
             break
@@ -189,13 +192,40 @@ def _prepared(study: Study, progress: Progress, failures: Failures) -> list[Prep
     return prepared
 
 
-def _scorers(study: Study, progress: Progress, echo: Echo) -> list[tuple[str, Scorer]]:
+def candidates_of(
+    asked: Asked, analysis: Analysis, given: GivenScores | None, progress: Progress, models: Models
+) -> CandidatePlan:
+    """The candidates of a Best-of-N task, enough for every N, and their scores from a file checked.
+
+    Raises as `plan`, `with_enough`, `notes_on_given` and `rows_given` do.
+    """
+    plugin, request = asked
+    planned = plan(plugin, request, progress, models)
+    planned = with_enough(planned, max(analysis.ns or (), default=None), request.short_pools)
+    if given is None:
+        return planned
+    candidates = {id: [row.candidate for row in rows] for id, rows in planned.pool.rows.items()}
+    questions = planned.questions
+    notes = notes_on_given(given, planned.task, questions.questions, questions.origin, candidates, request)
+    rows_given(given, {id: candidates[id] for id in planned.rows}, request.max_error_rate)
+    return dataclasses.replace(planned, notes=planned.notes + notes)
+
+
+def _steps(plugin: Plugin[BaseTask], request: Request, given: GivenScores | None) -> PreparedSteps:
+    """A step task's solutions, their scores from a file checked."""
+    prepared = prepare_steps(plugin, request)
+    if given is None:
+        return prepared
+    notes = notes_on_given(given, prepared.task, prepared.questions, prepared.data_origin, prepared.candidates, request)
+    return dataclasses.replace(prepared, notes=prepared.notes + notes)
+
+
+def _scorers(study: Study, given: GivenScores | None, progress: Progress, echo: Echo) -> list[tuple[str, Scorer]]:
     """What scores the prepared tasks, by name: every critic, or the file of scores.
 
-    Raises `ConfigError`, `CriticError`, `DataError`.
+    Raises `ConfigError`, `CriticError`.
     """
-    if study.scores is not None:
-        given = read_scores(study.scores)
+    if given is not None:
         name = study.critics[0] if study.critics else given.name
         return [(name, functools.partial(use_scores, given=given, name=name))]
     critics = build_critics(study.critics, study.settings, study.nano)
@@ -205,13 +235,3 @@ def _scorers(study: Study, progress: Progress, echo: Echo) -> list[tuple[str, Sc
         (critic.name, functools.partial(score, critic=critic, make_ready=functools.cache(critic.prepare), **shared))
         for critic in critics
     ]
-
-
-def _check_ns(prepared: Prepared, analysis: Analysis) -> None:
-    """Raises `ConfigError` for an N that no result could be computed for, before anything is scored."""
-    id, fewest = min(((id, len(rows)) for id, rows in prepared.rows.items()), key=lambda counted: counted[1])
-    if analysis.ns and max(analysis.ns) > fewest:
-        raise ConfigError(
-            f"--n {max(analysis.ns)} is more than question {id!r} has candidates ({fewest}); lower --n or complete the "
-            "pool"
-        )

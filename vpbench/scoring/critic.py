@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from vpbench.base import Critic
+from vpbench.endpoint.keys import API_KEY_ENV, check_address, read_key
 from vpbench.errors import ConfigError, CriticError
 from vpbench.models.checkpoint import checkpoint_fingerprint, checkpoint_folder
 from vpbench.models.conversation import IMAGE_MARKER
@@ -59,6 +60,7 @@ class CheckpointCritic(Critic):
             raise ConfigError(f"{self.name}: backend {self.backend!r} is unknown; give one of {', '.join(BACKENDS)}")
         if (self.backend == "vllm-server") != bool(self.base_url):
             raise ConfigError(f"{self.name}: base_url and backend=vllm-server go together; give both or neither")
+        check_address(self.base_url, read_key(API_KEY_ENV))
 
     @abstractmethod
     def steps(self, candidate: Candidate) -> tuple[str, ...]:

@@ -9,14 +9,15 @@ checkpoint's own where an image needs no resizing.
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from vpbench.endpoint.budget import Meter
 from vpbench.endpoint.client import ChatClient, RequestFailed
+from vpbench.endpoint.keys import API_KEY_ENV
 from vpbench.endpoint.messages import png_url
 from vpbench.endpoint.threads import RequestThreads
 from vpbench.errors import CriticError
@@ -114,7 +115,7 @@ class ServerBackend:
             "temperature": 0,
             "logprobs": True,
             "top_logprobs": len(label_ids),
-            "extra_body": extra,
+            **extra,
         }
         reply = self.client.complete(body, stop)
         image_tokens = prompt.ids.count(self.checkpoint.image_token_id)
@@ -153,7 +154,7 @@ def load_server_step_scorer(
     served: str | None = None,
     revision: str | None = None,
     system_message: str | None = None,
-    api_key_env: str = "OPENAI_API_KEY",
+    api_key_env: str = API_KEY_ENV,
 ) -> StepScorer:
     """A scorer for a vLLM server at `base_url` that serves the checkpoint `model` (no pooling) under the name `served`.
 
@@ -163,6 +164,6 @@ def load_server_step_scorer(
     folder = checkpoint_folder(model, revision, weights=False)
     original = read_json(folder / "config.json").get("model_type") == ORIGINAL
     checkpoint = load_internvl_without_weights(str(folder), None, system_message)
-    client = ChatClient(base_url, os.environ.get(api_key_env), api_key_env, TIMEOUT_S, RETRIES)
+    client = ChatClient(base_url, api_key_env, TIMEOUT_S, RETRIES, Meter(0.0, 0.0))
     image_text = IMAGE_MARKER if original else IMAGE_CONTEXT
     return StepScorer(checkpoint, ServerBackend(checkpoint, client, served or model, image_text))

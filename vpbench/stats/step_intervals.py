@@ -107,7 +107,7 @@ def macro_f1_difference(
 
     The same scores at the same threshold are one critic: 0 from 0 to 0. Raises as `macro_f1_interval` does.
     """
-    if scores[0] == scores[1] and thresholds[0] == thresholds[1]:
+    if scores[0] == scores[1] and np.array_equal(*thresholds):
         return NO_DIFFERENCE
     first, second = (
         _cluster_counts(labels, values, threshold, clusters, "missed")

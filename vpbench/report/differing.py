@@ -1,0 +1,102 @@
+"""Everything in which two results differ besides their figures, so that no difference is taken for another."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from vpbench.report.result import BestOfNResult, StepResult
+from vpbench.terminal import printable
+
+LONGEST = 64
+"""Characters of a setting that are shown; what is longer is told apart by its hash."""
+
+
+def differences_of(first: BestOfNResult | StepResult, second: BestOfNResult | StepResult) -> tuple[str, ...]:
+    """A line per setting: "aggregate mean / max", the first result's before the second's."""
+    return (*_lines(_of_the_critic(first), _of_the_critic(second)), *_lines(_measured_on(first), _measured_on(second)))
+
+
+def critic_alone(first: BestOfNResult | StepResult, second: BestOfNResult | StepResult) -> bool:
+    """Whether nothing differs but the critic, how it is used, and where it ran."""
+    return _measured_on(first) == _measured_on(second)
+
+
+def _lines(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
+    lines = []
+    for name in dict.fromkeys((*first, *second)):
+        values = (first.get(name), second.get(name))
+        if values[0] != values[1]:
+            left, right = map(_shown, values)
+            if left == right:
+                left, right = (_short(json.dumps(value)) for value in values)
+            lines.append(f"{name} {left} / {right}")
+    return lines
+
+
+def _of_the_critic(result: BestOfNResult | StepResult) -> dict[str, Any]:
+    provenance = result.provenance
+    used = {"threshold": result.step_f1.threshold} if isinstance(result, StepResult) else _picking(result)
+    return {
+        "critic": result.critic,
+        "critic revision": provenance.critic_revision,
+        **_flat("critic setting", provenance.critic_settings),
+        **used,
+        "seed": provenance.seed,
+        "resamples": provenance.resamples,
+        **_flat("version of", provenance.versions),
+        "rows without answer or score": sum(result.errors.values()),
+    }
+
+
+def _picking(result: BestOfNResult) -> dict[str, Any]:
+    return {
+        "selection": result.selection,
+        "aggregate": result.aggregate,
+        "link": result.link,
+        "N": ",".join(map(str, result.ns)),
+    }
+
+
+def _measured_on(result: BestOfNResult | StepResult) -> dict[str, Any]:
+    provenance = result.provenance
+    measured = {
+        "data": provenance.data.origin,
+        "data revision": provenance.data.revision,
+        "data fingerprint": provenance.data.fingerprint,
+        "task version": provenance.task_version,
+        "policy": result.policy,
+        "pool": provenance.pool_sha256,
+        **_flat("drawing", provenance.drawing or {}),
+        "questions": result.questions,
+        "questions in the task": result.questions_in_task,
+        "candidates": result.candidates,
+        "candidates per question": result.pool_size,
+    }
+    if isinstance(result, BestOfNResult):
+        measured |= {"estimator": result.estimator, "grading": result.grading, "judge": result.judge}
+        # how many verdicts the judge gave is an outcome, not a setting
+        measured |= {**_flat("judge", (provenance.judge or {}).get("identity", {})), "units": result.units}
+    return measured
+
+
+def _flat(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings under one name, those of objects within too, without what a run happened to use."""
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        if key != "used_in_this_run":
+            flat |= _flat(f"{name} {key}", value) if isinstance(value, Mapping) else {f"{name} {key}": value}
+    return flat
+
+
+def _shown(value: Any) -> str:
+    return _short("none" if value is None else value if isinstance(value, str) else json.dumps(value))
+
+
+def _short(text: str) -> str:
+    line = printable(" ".join(text.split()))
+    if len(line) <= LONGEST:
+        return line
+    return f"{line[: LONGEST - 20]}... ({hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:12]})"
