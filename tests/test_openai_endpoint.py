@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-import builtins
 import json
+import sys
 import threading
 from io import BytesIO
 from pathlib import Path
@@ -312,14 +312,7 @@ def test_the_identity_holds_what_determines_samples_and_no_key() -> None:
 
 
 def test_a_missing_package_names_the_install_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = builtins.__import__
-
-    def absent(name: str, *rest: Any) -> Any:
-        if name == "openai":
-            raise ImportError(name)
-        return real(name, *rest)
-
-    monkeypatch.setattr(builtins, "__import__", absent)
+    monkeypatch.setitem(sys.modules, "openai", None)
     with pytest.raises(ConfigError, match=r"pip install 'vpbench\[openai\]'"):
         OpenAIEndpoint("m", "http://h/v1").prepare()
 

@@ -347,4 +347,4 @@ def test_a_missing_extra_and_a_critic_without_recipe_say_what_to_do(
     find = importlib.util.find_spec
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "accelerate" else find(name))
     result = CliRunner().invoke(main, command(root, "x"))
-    assert result.exit_code == 2 and 'pip install "vpbench[train]"' in result.output
+    assert result.exit_code == 2 and "pip install 'vpbench[train]'" in result.output

@@ -9,6 +9,7 @@ stops the whole run is raised.
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import traceback
 from pathlib import Path
@@ -51,6 +52,19 @@ class BudgetSpent(VpbenchError):
 
 class PluginError(VpbenchError):
     """Code of a task or critic raised something of its own; the message names plugin, row and line of code."""
+
+
+def require(extra: str, *packages: str, otherwise: str = "") -> None:
+    """Raise `ConfigError` where one of the packages, which are no part of a plain installation, is missing.
+
+    It says the command that installs `extra`, which has them, and `otherwise`: what to do without them.
+    """
+    missing = [package for package in packages if importlib.util.find_spec(package) is None]
+    if missing:
+        raise ConfigError(
+            f"this needs {', '.join(missing)}, not installed here: pip install 'vpbench[{extra}]', or in a checkout "
+            f"of the repository pip install -e '.[{extra}]'{otherwise}"
+        )
 
 
 MESSAGE_CHARACTERS = 500

@@ -25,7 +25,7 @@ from vpbench.data.table import (
     image_ref,
     single_cells,
 )
-from vpbench.errors import DataError
+from vpbench.errors import DataError, require
 from vpbench.images import MAX_BYTES
 from vpbench.records import ImageRef
 
@@ -36,8 +36,9 @@ MAX_RATIO, UNSUSPECTED_BYTES = 200, 2**30
 def read_hub(source: Source) -> Table:
     """All rows of the task's split, or of its several splits.
 
-    Raises `DataError` where the hub can't be reached or holds something else.
+    Raises `DataError` where the hub can't be reached or holds something else, and `ConfigError` without `datasets`.
     """
+    require("models", "datasets", otherwise="; or give a folder that holds the data set's own files: --data DIR")
     return by_split(source, _read_split)
 
 

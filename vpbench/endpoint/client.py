@@ -23,7 +23,7 @@ from vpbench.endpoint.keys import KeyMask, check_address, read_key
 from vpbench.endpoint.messages import no_choices
 from vpbench.endpoint.replies import ACCEPTED, BrokenReply, unpacked
 from vpbench.endpoint.threads import RequestThreads
-from vpbench.errors import ConfigError
+from vpbench.errors import ConfigError, require
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 60.0
 LONGEST_ASKED_PAUSE_S = 600.0
@@ -77,10 +77,9 @@ class ChatClient:
     """
 
     def __init__(self, base_url: str, key_name: str, timeout_s: float, retries: int, meter: Meter) -> None:
-        try:
-            import openai
-        except ImportError as error:
-            raise ConfigError("the openai backend needs its package: pip install 'vpbench[openai]'") from error
+        require("openai", "openai")
+        import openai
+
         key = read_key(key_name)
         check_address(base_url, key)
         # Of the package only its HTTP client is used: its own requests take replies of any length.

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
 
-from vpbench.errors import ConfigError, CriticError
+from vpbench.errors import ConfigError, CriticError, require
 from vpbench.generate.generator import FIRST_TOKENS, Generator
 from vpbench.models.chat import ending_ids
 from vpbench.models.checkpoint import checkpoint_fingerprint, checkpoint_folder, read_json
@@ -120,6 +120,7 @@ class VllmModel(Generator):
 
     @cached_property
     def _folder(self) -> Any:
+        require("vllm", "torch")
         try:
             return checkpoint_folder(self.model, self.checkpoint_revision)
         except CriticError as error:

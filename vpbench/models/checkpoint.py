@@ -16,7 +16,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from vpbench.errors import CriticError, VpbenchError
+from vpbench.errors import CriticError, VpbenchError, require
 
 SAFETENSORS = "*.safetensors"
 SMALL_FILES = (
@@ -61,8 +61,11 @@ def checkpoint_folder(model: str, revision: str | None = None, weights: bool = T
     """The local folder of a model: a path, or a hub id that is fetched (or found in the cache when offline).
 
     Without `weights` the rest is fetched only. Raises `CriticError` saying what to do if there is neither or if the
-    folder holds an adapter, and `NotFetched` within `without_fetching`.
+    folder holds an adapter, `ConfigError` without the packages that run models, and `NotFetched` within
+    `without_fetching`.
     """
+    # Whatever runs a model comes by here first.
+    require("models", "torch", "transformers", "safetensors")
     folder = _folder(model, revision, weights)
     adapter = [name for name in ADAPTER_FILES if (folder / name).exists()]
     if adapter:

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from vpbench.errors import CriticError
+from vpbench.errors import CriticError, require
 from vpbench.models.checkpoint import read_json
 
 
@@ -86,6 +86,7 @@ class SentencePieceTokenizer:
 
 def load_sentencepiece(folder: Path) -> SentencePieceTokenizer:
     """The tokenizer of a folder with `tokenizer.model`. Raises `CriticError` naming the file that can't be used."""
+    require("models", "sentencepiece")
     from sentencepiece import SentencePieceProcessor
 
     path = folder / "tokenizer.model"

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vpbench.errors import ConfigError
+from vpbench.errors import ConfigError, require
 
 CPU_ENVIRONMENT: Mapping[str, str] = {
     "VLLM_CPU_KVCACHE_SPACE": "2",
@@ -21,14 +21,10 @@ CPU_ENVIRONMENT: Mapping[str, str] = {
 }
 """Gigabytes of keys and values; no pinning of threads; no further process."""
 
-MISSING = (
-    "vLLM isn't installed; on a machine with a GPU run pip install 'vpbench[vllm]', without one make an environment "
-    "of its own by scripts/vllm-cpu-env of the repository"
-)
-
 
 def start_vllm(model: Path | str, pooling_task: str | None = None, **settings: Any) -> Any:
     """A `vllm.LLM` with these settings. Raises `ConfigError` if vLLM is missing or refuses the model."""
+    require("vllm", "vllm", otherwise="; without a GPU scripts/vllm-cpu-env there makes an environment for it")
     import torch
 
     cpu: dict[str, Any] = {}
@@ -44,7 +40,7 @@ def start_vllm(model: Path | str, pooling_task: str | None = None, **settings: A
         from vllm import LLM
         from vllm.config import PoolerConfig
     except ImportError as error:
-        raise ConfigError(f"{MISSING} ({error})") from error
+        raise ConfigError(f"vLLM is installed but can't be imported: {error}") from error
     if pooling_task is not None:
         settings |= {"runner": "pooling", "pooler_config": PoolerConfig(task=pooling_task)}
     try:

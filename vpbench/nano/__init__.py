@@ -5,3 +5,7 @@ stronger one, a process reward model before and after its Monte-Carlo labels, an
 `vpbench.nano.recipe` says how they were trained, `vpbench ablate gates` what they can do. Everything takes the way that
 real data and models take; figures are real measurements, of this world only.
 """
+
+from vpbench.errors import require
+
+require("models", "torch", "transformers", "safetensors")

@@ -11,7 +11,7 @@ import dataclasses
 import gc
 from collections.abc import Sequence
 
-from vpbench.errors import ConfigError, CriticError
+from vpbench.errors import ConfigError, CriticError, require
 from vpbench.models.checkpoint import checkpoint_folder
 from vpbench.models.load import load_internvl
 from vpbench.models.tokenizer import required_id
@@ -52,6 +52,7 @@ def load_vllm_step_scorer(
     `load_step_scorer`. Raises `ConfigError` if vLLM is missing, and `CriticError` if the checkpoint can't be used or
     vLLM's scores aren't the reference's.
     """
+    require("vllm", "torch")
     import torch
 
     runs_on = "cuda" if torch.cuda.is_available() else "cpu"

@@ -6,7 +6,6 @@ Every process of a `torchrun` does the same up to the training itself; the first
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import json
 import os
 from collections import Counter
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from vpbench.base import Critic
-from vpbench.errors import ConfigError, CriticError
+from vpbench.errors import ConfigError, CriticError, require
 from vpbench.labels.read import read_labelled
 from vpbench.models.checkpoint import checkpoint_folder
 from vpbench.progress import Progress
@@ -95,9 +94,7 @@ def train_critic(
 def _check(run: TrainingRun, recipe: Recipe) -> None:
     if run.fsdp and recipe.lora_rank:
         raise ConfigError("--lora-rank doesn't go with --fsdp: adapters are small, leave --fsdp out")
-    for package in ("accelerate", *(["peft"] if recipe.lora_rank else [])):
-        if importlib.util.find_spec(package) is None:
-            raise ConfigError(f'training needs {package}: pip install "vpbench[train]"')
+    require("train", "accelerate", *(["peft"] if recipe.lora_rank else []))
 
 
 def _check_accelerator() -> None:
