@@ -225,6 +225,53 @@ def test_what_concerns_the_whole_task_ends_the_run(tmp_path: Path, method: str) 
     assert "Traceback" not in result.output
 
 
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [
+        (
+            "def measures(self, questions, correctness):\n    return ['x']",
+            "measures gave 'x', expected a vpbench.Measure",
+        ),
+        (
+            "def measures(self, questions, correctness):\n"
+            "    from vpbench import Measure\n    return [Measure('m', correctness[:1], correctness[:1, 0])]",
+            "measures gave Measure(name='m'",
+        ),
+        ("def group_value(self, questions, correctness):\n    return 1", "group_value gave 1, expected 2 numbers"),
+        (
+            "def group_value(self, questions, correctness):\n    return correctness[0] * float('nan')",
+            "group_value gave array([nan, nan]), expected 2 numbers",
+        ),
+        ("def group_value(self, questions, correctness):\n    return 'a'", "group_value raised ValueError"),
+        ("def other_rules(self):\n    return 1 / 0", "other_rules raised ZeroDivisionError"),
+        ("def prompt(self, question):\n    return 1 / 0", "question 'a': prompt raised ZeroDivisionError"),
+    ],
+)
+def test_what_a_task_gives_for_all_questions_is_checked(tmp_path: Path, method: str, message: str) -> None:
+    result = run(tmp_path, task=added(TASK, method))
+    assert result.exit_code == 2
+    assert message in result.output
+    assert "a fault of vpbench" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("def revision(self):\n    return object()", "scores can't be kept under its settings and revision"),
+        ("setting: object = object()", "scores can't be kept under its settings and revision"),
+        ("def notes(self):\n    return [3]", "notes raised TypeError: [3] instead of texts"),
+        ("questions_at_once = 0", "questions_at_once is 0, expected 1 or more"),
+        ("selection = 'worst'", "selection is 'worst', expected one of"),
+        ("def prepare(self):\n    raise SystemExit(0)", "critic 'length': prepare raised SystemExit: 0"),
+    ],
+)
+def test_what_a_critic_says_of_itself_is_checked(tmp_path: Path, lines: str, message: str) -> None:
+    result = run(tmp_path, critic=added(CRITIC, lines))
+    assert result.exit_code == 2
+    assert message in result.output
+    assert "a fault of vpbench" not in result.output
+
+
 def test_an_edited_critic_never_gets_its_old_scores(tmp_path: Path) -> None:
     assert "taken from" not in run(tmp_path).output
     again = run(tmp_path)

@@ -17,10 +17,11 @@ from collections.abc import Iterator, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, get_args
 
 from vpbench.base import BaseTask, Critic
-from vpbench.errors import Boundary, ConfigError
+from vpbench.errors import Boundary, ConfigError, PluginError
+from vpbench.records import Selection
 from vpbench.settings import parse_settings
 from vpbench.terminal import echo
 
@@ -30,7 +31,7 @@ _PACKAGE = Path(__file__).resolve().parent
 _DIGEST = "__vpbench_source__"
 """The attribute of a plugin's module that holds the SHA-256 of the source it was loaded from."""
 
-_TOLD: set[Path] = set()
+_WARNED: set[Path] = set()
 """The files of plugins of which it was said that they have a shipped one's name."""
 
 
@@ -67,7 +68,7 @@ def load_file(path: Path) -> ModuleType:
     sys.modules[module_name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[module_name]
         raise ConfigError(f"{path}: the plugin fails on import ({type(error).__name__}: {error})") from error
     return module
@@ -105,8 +106,8 @@ def _tell_shadowing(kind: str, base: type[PluginT], plugin: Plugin[PluginT]) -> 
     """Say that a file's plugin has the name of a shipped one, as whose its results would be taken; once per file."""
     shipped = {shipped.cls.name: shipped.path for module in _shipped(kind) for shipped in _classes(module, base)}
     name, path = plugin.cls.name, plugin.path.resolve()
-    if path not in _TOLD and shipped.get(name, path).resolve() != path:
-        _TOLD.add(path)
+    if path not in _WARNED and shipped.get(name, path).resolve() != path:
+        _WARNED.add(path)
         echo(f"{path}: its {kind[:-1]} has the name of the shipped {name!r}; rename it to tell results apart", err=True)
 
 
@@ -175,6 +176,10 @@ def critic_settings(cls: type[Critic]) -> dict[str, Any]:
 
 
 def make_critic(cls: type[Critic], given: Mapping[str, str]) -> Critic:
-    """A critic with the settings given as text. Raises `ConfigError` as `parse_settings` does."""
+    """A critic with the settings given as text. Raises `ConfigError` as `parse_settings` does, `PluginError`."""
+    if not (isinstance(cls.questions_at_once, int) and cls.questions_at_once >= 1):
+        raise PluginError(f"critic {cls.name!r}: questions_at_once is {cls.questions_at_once!r}, expected 1 or more")
+    if cls.selection not in get_args(Selection):
+        raise PluginError(f"critic {cls.name!r}: selection is {cls.selection!r}, expected one of {get_args(Selection)}")
     with Boundary(f"critic {cls.name!r}: __init__"):
         return parse_settings(cls, f"critic {cls.name!r}", given)

@@ -159,7 +159,7 @@ def _read(source: Source, row: Row, make: Callable[..., Made], *arguments: Any) 
         return make(*arguments)
     except DataError as error:
         raise DataError(f"{row.where}: {error}") from error
-    except Exception as error:  # a task's code may raise anything
+    except (Exception, SystemExit) as error:  # a task's code may raise anything
         raise DataError(
             f"{row.where}: not a row of {source.hub_id}: {type(error).__name__} {error}; has {', '.join(row.values)}"
         ) from error
