@@ -42,7 +42,7 @@ def other_task(task: BaseTask, statement: Statement, task_names: Iterable[str]) 
 
 def _mismatch(task: BaseTask, question: Question | None, statement: Statement) -> str | None:
     """What a line says of its question that the data does not, in words; None where they agree."""
-    if question is None:  # told where pool and data are put together
+    if question is None:  # named where pool and data are put together
         return None
     texts = [text for text in (question.text, question.text_in_image) if text]
     with Boundary(f"task {task.name!r}, question {question.id!r}: prompt"):
@@ -128,7 +128,7 @@ def _wrong_ids(
     if not present:
         key, id = next(iter(ids.items()))
         return f"`{name}` {id!r} is no question id of {origin}"
-    for key in present:  # the others are told where pool and data are put together
+    for key in present:  # the others are named where pool and data are put together
         statement, id = foreign[key], ids[key]
         if isinstance(statement.text, str) and not same_text(statement.text, _texts(questions[id])):
             return f"`{name}` {id!r} has another text there"
