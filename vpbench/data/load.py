@@ -157,7 +157,10 @@ def _fingerprint(table: Table, task: Task | StepTask) -> str:
 def _read(source: Source, row: Row, make: Callable[..., Made], *arguments: Any) -> Made:
     try:
         with Boundary(f"{row.where}: not a row of {source.hub_id}: {make.__name__}"):
-            return make(*arguments)
+            made = make(*arguments)
+        if made is not None and not isinstance(made, Question | LabelledSolution):
+            raise DataError(f"{make.__name__} gave a {type(made).__name__}, expected a record of vpbench")
+        return made
     except DataError as error:
         raise DataError(f"{row.where}: {error}") from error
     except PluginError as error:
