@@ -67,26 +67,26 @@ def shared(model: Any, prompt: Any, count: int) -> Any:
         model(prompt[:, :-1], past_key_values=cache, use_cache=True)
     cache.batch_repeat_interleave(count)
     ids = prompt.repeat(count, 1)
-    found = model.generate(ids, attention_mask=torch.ones_like(ids), past_key_values=cache, **SETTINGS)
-    return found[:, prompt.shape[1] :]
+    drawn = model.generate(ids, attention_mask=torch.ones_like(ids), past_key_values=cache, **SETTINGS)
+    return drawn[:, prompt.shape[1] :]
 
 
-def own(model: Any, prompt: Any, count: int) -> Any:
+def in_two_parts(model: Any, prompt: Any, count: int) -> Any:
     nothing = torch.empty(0, dtype=torch.long)
     rows = [SampleRow(0, 0, number) for number in range(count)]
     with torch.inference_mode():
         embeddings = model.get_input_embeddings()(prompt)
     drawn, _ = draw_rows(model, embeddings, rows, Sampling(), TOKENS, Vocabulary(nothing, nothing))
-    return torch.tensor([each.ids for each in drawn])
+    return torch.tensor([row.ids for row in drawn])
 
 
 def measure(way: Callable[[Any, Any, int], Any], model: Any, prompt: Any, count: int) -> tuple[float, float]:
     """Tokens per CPU second, and the share of rows that are unlike all others."""
     way(model, prompt, 2)
     start = time.process_time()
-    found = way(model, prompt, count)
+    samples = way(model, prompt, count)
     seconds = time.process_time() - start
-    return found.numel() / seconds, len(found.unique(dim=0)) / count
+    return samples.numel() / seconds, len(samples.unique(dim=0)) / count
 
 
 def main() -> None:
@@ -95,7 +95,7 @@ def main() -> None:
     for width, vocabulary, dtype, length, sharpness, count in CELLS:
         model = model_of(width, 4, vocabulary, dtype, sharpness)
         prompt = torch.randint(0, vocabulary, (1, length), generator=torch.Generator().manual_seed(1))
-        ways = [measure(way, model, prompt, count) for way in (plain, shared, own)]
+        ways = [measure(way, model, prompt, count) for way in (plain, shared, in_two_parts)]
         kind = "flat" if sharpness == 1 else "peaked"
         name = f"{width} x 4, {str(dtype).removeprefix('torch.')}"
         speeds = [f"{speed:,.0f}" for speed, _ in ways]

@@ -39,7 +39,7 @@ ROUNDS, MANY, FULL_FORWARDS = 3, 64, 16
 
 
 @dataclass(frozen=True)
-class Cell:
+class Timing:
     """One row of the table: seconds, tokens and the largest distances of step scores."""
 
     width: str
@@ -159,7 +159,7 @@ def shared(model: Any, engine: Any, prompts: list[StepPrompt], pixels: Any) -> A
     with torch.inference_mode():
         features = model.get_image_features(pixels, return_dict=True).pooler_output
     logits = label_logits(engine, model, prompts, features, IMAGE_TOKEN, LabelRows.of(model, LABELS))
-    return [each.softmax(-1)[:, 0] for each in logits]
+    return [steps.softmax(-1)[:, 0] for steps in logits]
 
 
 def timed(work: Callable[[], Any]) -> tuple[float, Any]:
@@ -194,7 +194,7 @@ def measure(model: Any, engine: Any, prompts: list[StepPrompt], pixels: Any) -> 
     return plain_s * scale, statistics.median(shared_s), torch.cat(plain_scores), shared_drawn
 
 
-def cells(widths: list[str], prefixes: list[str], counts: list[int]) -> Iterator[Cell]:
+def cells(widths: list[str], prefixes: list[str], counts: list[int]) -> Iterator[Timing]:
     for width in widths:
         model = random_model(*SIZES[width])
         for name in prefixes:
@@ -206,13 +206,13 @@ def cells(widths: list[str], prefixes: list[str], counts: list[int]) -> Iterator
                 exact = None
                 for dtype in (torch.float32, torch.bfloat16):
                     in_dtype(model, dtype)
-                    found = measure(model, engine_for(model), prompts, pixels.to(dtype))
-                    exact = found[2] if exact is None else exact
+                    plain_s, shared_s, plain, ours = measure(model, engine_for(model), prompts, pixels.to(dtype))
+                    exact = plain if exact is None else exact
                     off = [
                         float((scores - reference).abs().max())
-                        for scores, reference in ((found[3], found[2]), (found[3], exact), (found[2], exact))
+                        for scores, reference in ((ours, plain), (ours, exact), (plain, exact))
                     ]
-                    yield Cell(width, str(dtype)[6:], count, prefix, rest, *found[:2], *off)
+                    yield Timing(width, str(dtype)[6:], count, prefix, rest, plain_s, shared_s, *off)
 
 
 def main() -> None:

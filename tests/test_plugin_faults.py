@@ -225,6 +225,57 @@ def test_what_concerns_the_whole_task_ends_the_run(tmp_path: Path, method: str) 
     assert "Traceback" not in result.output
 
 
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [
+        (
+            "def measures(self, questions, correctness):\n    return ['x']",
+            "measures gave 'x', expected a vpbench.Measure",
+        ),
+        (
+            "def measures(self, questions, correctness):\n"
+            "    from vpbench import Measure\n    return [Measure('m', correctness[:1], correctness[:1, 0])]",
+            "measures gave Measure(name='m'",
+        ),
+        ("def group_value(self, questions, correctness):\n    return 1", "group_value gave 1, expected 2 numbers"),
+        (
+            "def group_value(self, questions, correctness):\n    return correctness[0] * float('nan')",
+            "group_value gave array([nan, nan]), expected 2 numbers",
+        ),
+        ("def group_value(self, questions, correctness):\n    return 'a'", "group_value raised ValueError"),
+        ("name = 3", "Mine.name is 3; `vpbench.BaseTask` says what it has to be"),
+        ("version = '1'", "Mine.version is '1'"),
+        ("source = None", "Mine.source is None"),
+        ("def other_rules(self):\n    return 1 / 0", "other_rules raised ZeroDivisionError"),
+        ("def prompt(self, question):\n    return 1 / 0", "question 'a': prompt raised ZeroDivisionError"),
+    ],
+)
+def test_what_a_task_gives_for_all_questions_is_checked(tmp_path: Path, method: str, message: str) -> None:
+    result = run(tmp_path, task=added(TASK, method))
+    assert result.exit_code == 2
+    assert message in result.output
+    assert "a fault of vpbench" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("def revision(self):\n    return object()", "scores can't be kept under its settings and revision"),
+        ("setting: object = object()", "scores can't be kept under its settings and revision"),
+        ("def notes(self):\n    return [3]", "notes raised TypeError: [3] instead of texts"),
+        ("questions_at_once = 0", "Mine.questions_at_once is 0; `vpbench.Critic` says what it has to be"),
+        ("selection = 'worst'", "Mine.selection is 'worst'"),
+        ("step_threshold = 'a'", "Mine.step_threshold is 'a'"),
+        ("def prepare(self):\n    raise SystemExit(0)", "critic 'length': prepare raised SystemExit: 0"),
+    ],
+)
+def test_what_a_critic_says_of_itself_is_checked(tmp_path: Path, lines: str, message: str) -> None:
+    result = run(tmp_path, critic=added(CRITIC, lines))
+    assert result.exit_code == 2
+    assert message in result.output
+    assert "a fault of vpbench" not in result.output
+
+
 def test_an_edited_critic_never_gets_its_old_scores(tmp_path: Path) -> None:
     assert "taken from" not in run(tmp_path).output
     again = run(tmp_path)
@@ -270,6 +321,12 @@ def test_the_key_of_graded_rows_covers_nested_files(monkeypatch: pytest.MonkeyPa
             "grade raised ZeroDivisionError",
         ),
         ("sample", "def question(self, row, images):\n    return 1 / 0", "test.jsonl line 1: not a row of me/mine"),
+        ("sample", "def question(self, row, images):\n    return 'x'", "test.jsonl line 1: question gave a str"),
+        (
+            "sample",
+            "def question(self, row, images):\n    return Question('mine', row['id'], None, answer='a')",
+            "test.jsonl line 1: the question's text is None, expected a string",
+        ),
     ],
 )
 def test_drawing_says_what_a_tasks_code_raised(tmp_path: Path, verb: str, method: str, message: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,10 @@ def test_a_broken_file_is_named(tmp_path: Path, text: str, message: str) -> None
         find_critic(str(tmp_path / "broken.py"))
     with pytest.raises(ConfigError, match="not a Python file"):
         find_critic(str(tmp_path / "none.py"))
+
+
+def test_an_installed_plugin_that_fails_on_import_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = EntryPoint("broken", "no_such_package.tasks", "vpbench.tasks")
+    monkeypatch.setattr("vpbench.plugins.entry_points", lambda group: [broken])
+    with pytest.raises(ConfigError, match=r"no_such_package\.tasks: this installed plugin fails on import \(ModuleNot"):
+        all_tasks()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from vpbench.measures import Measure
+from vpbench.prompts import chain_of_thought
 from vpbench.records import (
     Candidate,
     Drawn,
@@ -105,8 +106,6 @@ class Task(BaseTask):
 
     def prompt(self, question: Question) -> str:
         """What a policy is asked, its images aside; by default to reason in steps and to end with an answer line."""
-        from vpbench.prompts import chain_of_thought
-
         return chain_of_thought(question, self.answer_line)
 
     @abstractmethod

@@ -14,10 +14,10 @@ import click
 
 from vpbench import __version__
 from vpbench.commands import options as opt
-from vpbench.commands.group import Group
+from vpbench.commands.group import CommandGroup
 
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="vpbench")
 def main() -> None:
     """Measure critics of multimodal reasoning: step detection, and what Best-of-N gains by them."""

@@ -108,7 +108,8 @@ class Boundary:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not isinstance(error, Exception) or isinstance(error, VpbenchError | StopIteration):
+        # A plugin that calls `sys.exit` must not end the run in silence, with an exit code that says success.
+        if not isinstance(error, Exception | SystemExit) or isinstance(error, VpbenchError | StopIteration):
             return
         logging.getLogger("vpbench").debug(self._where, exc_info=error)
         raise PluginError(f"{self._where} raised {summary(error)}") from error

@@ -13,14 +13,16 @@ import hashlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Iterator, Mapping
-from importlib.metadata import entry_points
+from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from numbers import Real
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, get_args
 
-from vpbench.base import BaseTask, Critic
+from vpbench.base import BaseTask, Critic, Source
 from vpbench.errors import Boundary, ConfigError
+from vpbench.records import Selection
 from vpbench.settings import parse_settings
 from vpbench.terminal import echo
 
@@ -30,7 +32,7 @@ _PACKAGE = Path(__file__).resolve().parent
 _DIGEST = "__vpbench_source__"
 """The attribute of a plugin's module that holds the SHA-256 of the source it was loaded from."""
 
-_TOLD: set[Path] = set()
+_WARNED: set[Path] = set()
 """The files of plugins of which it was said that they have a shipped one's name."""
 
 
@@ -67,7 +69,7 @@ def load_file(path: Path) -> ModuleType:
     sys.modules[module_name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[module_name]
         raise ConfigError(f"{path}: the plugin fails on import ({type(error).__name__}: {error})") from error
     return module
@@ -82,15 +84,54 @@ def _classes(module: ModuleType, base: type[PluginT]) -> Iterator[Plugin[PluginT
             and not inspect.isabstract(value)
             and "name" in vars(value)
         ):
+            _check_facts(value, base, str(module.__file__))
             yield Plugin(value, Path(str(module.__file__)))
+
+
+_FACTS: Mapping[type, Mapping[str, Callable[[Any], bool]]] = {
+    BaseTask: {
+        "name": lambda name: isinstance(name, str),
+        "version": lambda version: isinstance(version, int),
+        "source": lambda source: isinstance(source, Source),
+    },
+    Critic: {
+        "name": lambda name: isinstance(name, str),
+        "version": lambda version: isinstance(version, int),
+        "selection": lambda selection: selection in get_args(Selection),
+        "questions_at_once": lambda count: isinstance(count, int) and count >= 1,
+        "step_threshold": lambda threshold: isinstance(threshold, Real),
+    },
+}
+"""What a run relies on in a plugin's class, by its base class."""
+
+
+def _check_facts(cls: type, base: type, path: str) -> None:
+    for fact, fits in _FACTS[base].items():
+        value = getattr(cls, fact, None)
+        if not fits(value):
+            raise ConfigError(
+                f"{path}: {cls.__name__}.{fact} is {value!r}; `vpbench.{base.__name__}` says what it has to be"
+            )
+    if base is Critic and not dataclasses.is_dataclass(cls):
+        raise ConfigError(f"{path}: {cls.__name__} is no dataclass; write @dataclass(frozen=True) above it")
 
 
 def _shipped(kind: str) -> list[ModuleType]:
     return [load_file(path) for path in sorted(builtin_folder(kind).glob("*.py")) if path.stem != "__init__"]
 
 
+def _load_entry(point: EntryPoint) -> ModuleType:
+    try:
+        module: ModuleType = point.load()
+    except (Exception, SystemExit) as error:
+        raise ConfigError(
+            f"{point.value}: this installed plugin fails on import ({type(error).__name__}: {error}); mend or remove it"
+        ) from error
+    return module
+
+
 def _all(kind: str, base: type[PluginT]) -> dict[str, Plugin[PluginT]]:
-    modules = _shipped(kind) + [point.load() for point in entry_points(group=f"vpbench.{kind}")]
+    modules = _shipped(kind) + [_load_entry(point) for point in entry_points(group=f"vpbench.{kind}")]
     plugins: dict[str, Plugin[PluginT]] = {}
     for module in modules:
         for plugin in _classes(module, base):
@@ -105,8 +146,8 @@ def _tell_shadowing(kind: str, base: type[PluginT], plugin: Plugin[PluginT]) -> 
     """Say that a file's plugin has the name of a shipped one, as whose its results would be taken; once per file."""
     shipped = {shipped.cls.name: shipped.path for module in _shipped(kind) for shipped in _classes(module, base)}
     name, path = plugin.cls.name, plugin.path.resolve()
-    if path not in _TOLD and shipped.get(name, path).resolve() != path:
-        _TOLD.add(path)
+    if path not in _WARNED and shipped.get(name, path).resolve() != path:
+        _WARNED.add(path)
         echo(f"{path}: its {kind[:-1]} has the name of the shipped {name!r}; rename it to tell results apart", err=True)
 
 
@@ -175,6 +216,6 @@ def critic_settings(cls: type[Critic]) -> dict[str, Any]:
 
 
 def make_critic(cls: type[Critic], given: Mapping[str, str]) -> Critic:
-    """A critic with the settings given as text. Raises `ConfigError` as `parse_settings` does."""
+    """A critic with the settings given as text. Raises `ConfigError` as `parse_settings` does, `PluginError`."""
     with Boundary(f"critic {cls.name!r}: __init__"):
         return parse_settings(cls, f"critic {cls.name!r}", given)

@@ -9,7 +9,7 @@ from statistics import fmean, stdev
 from vpbench.ablate import published
 from vpbench.ablate.figures import verdict
 from vpbench.ablate.labels import LabelSet, agreement
-from vpbench.ablate.published import Published
+from vpbench.ablate.published import PaperRow
 from vpbench.ablate.rows import BASE_ROW, AblationRow, compared, figure_columns, percent, seed_figures, spread
 from vpbench.ablate.table import AblationTable, Cell, points
 from vpbench.ablate.workshop import MAX_STEPS, POLICY, Setting, Tuned, Workshop
@@ -45,9 +45,9 @@ def aggregation(shop: Workshop) -> list[AblationTable]:
     return [compared(shop, "aggregation", "Aggregation of the step scores (base: mean)", rows)]
 
 
-def label_sets() -> dict[str, tuple[LabelSet, Published | None]]:
+def label_sets() -> dict[str, tuple[LabelSet, PaperRow | None]]:
     """The label sets beside the base row's, by name."""
-    sets: dict[str, tuple[LabelSet, Published | None]] = {
+    sets: dict[str, tuple[LabelSet, PaperRow | None]] = {
         "advantage": (LabelSet(rule="advantage"), published.ADVANTAGE),
         "early stop": (LabelSet(early_stop=True), published.EARLY_STOP),
     }

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from vpbench.labels.labelling import MonteCarlo
 from vpbench.labels.read import read_labelled
-from vpbench.nano.conversations import nano_tasks
+from vpbench.nano.conversations import nano_tasks, row_of
 from vpbench.nano.datasets import draw_questions
 from vpbench.nano.finetune import LABEL_SEED
 from vpbench.nano.truth import step_labels
@@ -59,7 +59,7 @@ def questions_folder(per_kind: int) -> str:
         for number, drawn in draw_questions(kind, LABEL_SEED, per_kind):
             content = [drawn.text, drawn.facts, drawn.solution, drawn.options, drawn.part]
             picture = hashlib.sha256(drawn.picture.pixels).hexdigest()
-            contents.append([task.name, task.nano_row(drawn, number), content, picture])
+            contents.append([task.name, row_of(task, drawn, number), content, picture])
     return folder_name("questions", key={"drawn": contents})
 
 

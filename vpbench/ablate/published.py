@@ -13,7 +13,7 @@ SOURCE = "arXiv 2503.10291"
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PaperRow:
     """One published row: Best-of-8 and, where it was measured, step F1; `reference_*` are those of its base row."""
 
     table: int
@@ -33,18 +33,22 @@ class Published:
         return None if self.f1 is None else round(self.f1 - self.reference_f1, 1)
 
 
-RANDOM = Published(4, 41.1, reference_best=33.0)
+RANDOM = PaperRow(4, 41.1, reference_best=33.0)
 """The base row against a random pick."""
-AGGREGATIONS: Mapping[str, Published] = {"min": Published(4, 40.4), "max": Published(4, 35.9)}
-ADVANTAGE = Published(4, 37.4, f1=55.0)
-EARLY_STOP = Published(4, 40.6, f1=61.6)
-THRESHOLDS: Mapping[float, Published] = {
-    1 / 16: Published(8, 40.4, f1=61.0),
-    1 / 8: Published(8, 40.5, f1=60.7),
-    1 / 4: Published(8, 40.0, f1=60.2),
+AGGREGATIONS: Mapping[str, PaperRow] = {"min": PaperRow(4, 40.4), "max": PaperRow(4, 35.9)}
+ADVANTAGE = PaperRow(4, 37.4, f1=55.0)
+EARLY_STOP = PaperRow(4, 40.6, f1=61.6)
+THRESHOLDS: Mapping[float, PaperRow] = {
+    1 / 16: PaperRow(8, 40.4, f1=61.0),
+    1 / 8: PaperRow(8, 40.5, f1=60.7),
+    1 / 4: PaperRow(8, 40.0, f1=60.2),
 }
 """The first is printed as 0.625 there, which can only be 0.0625."""
-TEMPERATURES: Mapping[float, Published] = {0.3: Published(8, 40.5), 1.0: Published(8, 40.9), 1.3: Published(8, 38.6)}
-OUTCOME_LABELS = Published(6, 39.7, reference_best=41.2)
-OTHER_POLICY = Published(2, 45.1, reference_best=41.4)
+TEMPERATURES: Mapping[float, PaperRow] = {
+    0.3: PaperRow(8, 40.5),
+    1.0: PaperRow(8, 40.9),
+    1.3: PaperRow(8, 38.6),
+}
+OUTCOME_LABELS = PaperRow(6, 39.7, reference_best=41.2)
+OTHER_POLICY = PaperRow(2, 45.1, reference_best=41.4)
 """Candidates of a stronger policy of another family: the critic's choice, against one response."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vpbench.ablate.figures import Figures, direction, verdict
-from vpbench.ablate.published import Published
+from vpbench.ablate.published import PaperRow
 from vpbench.ablate.table import AblationTable, Cell
 from vpbench.ablate.workshop import Setting, Tuned, Workshop
 from vpbench.stats import Difference
 
 BASE_ROW = "base"
 
-AblationRow = tuple[str, Figures, Published | None]
+AblationRow = tuple[str, Figures, PaperRow | None]
 
 
 def compared(

@@ -21,8 +21,8 @@ from typing import Any
 from vpbench.base import Task
 from vpbench.data.files import json_lines, read_bytes
 from vpbench.data.load import question_from_fields
-from vpbench.errors import ConfigError, DataError
-from vpbench.plugins import all_tasks
+from vpbench.errors import Boundary, ConfigError, DataError, PluginError, VpbenchError
+from vpbench.plugins import all_tasks, make_task
 from vpbench.progress import bar
 from vpbench.records import Question, Verdict
 from vpbench.report.agreement import ALL_SYSTEMS, ComparedRow, FileTally, Tally
@@ -36,8 +36,11 @@ def measure_conformance(folder: Path, echo: Callable[[str], None]) -> None:
 
     Raises `ConfigError` if the folder has no row to grade, `DataError` for a file that can't be read.
     """
-    tasks = [plugin.cls() for plugin in all_tasks().values() if issubclass(plugin.cls, Task)]
-    graders = {name: grader for task in tasks for name, grader in {task.name: task, **task.other_rules()}.items()}
+    tasks = [task for plugin in all_tasks().values() if isinstance(task := make_task(plugin), Task)]
+    graders: dict[str, Task] = {}
+    for task in tasks:
+        with Boundary(f"task {task.name!r}: other_rules"):
+            graders |= {task.name: task, **task.other_rules()}
     graded = False
     for path in sorted([*folder.glob("*.jsonl"), *folder.glob("*.jsonl.gz")]):
         tally = _tally(path, graders)
@@ -72,10 +75,11 @@ def _add(tally: FileTally, task: Task, row: Mapping[str, Any], where: str) -> No
     official = robust = None
     try:
         question = _question(task, row, where)
-        official = _official(task, question, row, from_response=unread is None)
-        robust = task.grade(question, row["response"], "robust") if unread is None else None
-    except (DataError, KeyError, TypeError, ValueError) as error:
-        reason = str(error) if isinstance(error, DataError) else f"{type(error).__name__} {error}"
+        with Boundary(f"task {task.name!r}: grade"):
+            official = _official(task, question, row, from_response=unread is None)
+            robust = task.grade(question, row["response"], "robust") if unread is None else None
+    except (DataError, KeyError, TypeError, ValueError, PluginError) as error:
+        reason = str(error) if isinstance(error, VpbenchError) else f"{type(error).__name__} {error}"
         unread = reason.removeprefix(f"{where}: ").removeprefix(f"question {row.get('question_id')}: ")
     if official is None:
         tally.not_usable[str(unread)] += 1

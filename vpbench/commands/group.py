@@ -77,7 +77,7 @@ class Command(click.Command):
         return super().parse_args(ctx, args)
 
 
-class Group(click.Group):
+class CommandGroup(click.Group):
     """Says in one message, without a traceback, what ended a command, and exits with its code.
 
     That of the project's own errors is theirs; 130 after Ctrl-C and SIGTERM; 2 where the machine failed, and for all

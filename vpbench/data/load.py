@@ -14,7 +14,7 @@ from vpbench.data.checks import checked_question
 from vpbench.data.folder import read_folder
 from vpbench.data.hub import read_hub
 from vpbench.data.table import ROW, Row, Table, image_refs
-from vpbench.errors import DataError
+from vpbench.errors import Boundary, DataError, PluginError
 from vpbench.records import ImageRef, LabelledSolution, Question
 
 Made = TypeVar("Made")
@@ -139,7 +139,7 @@ def _precision(value: Any, where: str) -> int | None:
         if precision == float(value) and 0 <= precision <= MOST_DECIMALS:
             return precision
     except (ValueError, TypeError, OverflowError):
-        pass  # told as what it is not, like the values out of range
+        pass  # refused below, as a value out of range is
     raise DataError(
         f"{where}: `precision` is {repr(value)[:40]}, expected a number of decimals from 0 to {MOST_DECIMALS}; correct "
         "it or leave it out"
@@ -156,10 +156,12 @@ def _fingerprint(table: Table, task: Task | StepTask) -> str:
 
 def _read(source: Source, row: Row, make: Callable[..., Made], *arguments: Any) -> Made:
     try:
-        return make(*arguments)
+        with Boundary(f"{row.where}: not a row of {source.hub_id}: {make.__name__}"):
+            made = make(*arguments)
+        if made is not None and not isinstance(made, Question | LabelledSolution):
+            raise DataError(f"{make.__name__} gave a {type(made).__name__}, expected a record of vpbench")
+        return made
     except DataError as error:
         raise DataError(f"{row.where}: {error}") from error
-    except Exception as error:  # a task's code may raise anything
-        raise DataError(
-            f"{row.where}: not a row of {source.hub_id}: {type(error).__name__} {error}; has {', '.join(row.values)}"
-        ) from error
+    except PluginError as error:
+        raise DataError(f"{error}; the row has {', '.join(row.values)}") from error

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from vpbench.base import Critic
 from vpbench.errors import ConfigError
-
-if TYPE_CHECKING:
-    from vpbench.base import Critic
 
 _WORLD = Path(__file__).parent.parent / "nano"
 FOLDER = _WORLD / "data"

@@ -27,6 +27,26 @@ ASSUMED: Mapping[str, tuple[Any, Any]] = {
 }
 """Top-level key -> (the only supported value, what its absence means in the released layout)."""
 
+SHARED_VISION_SETTINGS = (
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "intermediate_size",
+    "hidden_act",
+    "layer_norm_eps",
+)
+SHARED_TEXT_SETTINGS = (
+    "vocab_size",
+    "hidden_size",
+    "intermediate_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "rms_norm_eps",
+    "max_position_embeddings",
+    "hidden_act",
+)
+"""Settings that the released layout and transformers call by one name."""
+
 LANGUAGE_MODELS = ("qwen2", "internlm2")
 NORMS = ("layer_norm", "rms_norm")
 NATIVE_QK_NORM_EPS = 1e-6
@@ -84,17 +104,9 @@ def _vision_config(raw: Mapping[str, Any], path: Path) -> Any:
     qk_norm = _value(raw, "qk_normalization", path)
     if qk_norm:
         _require(path, "vision_config.layer_norm_eps (with qk_normalization)", eps, (NATIVE_QK_NORM_EPS,))
-    copied = (
-        "hidden_size",
-        "num_hidden_layers",
-        "num_attention_heads",
-        "intermediate_size",
-        "hidden_act",
-        "layer_norm_eps",
-    )
     size, patch = _value(raw, "image_size", path), _value(raw, "patch_size", path)
     return InternVLVisionConfig(
-        **{key: _value(raw, key, path) for key in copied},
+        **{key: _value(raw, key, path) for key in SHARED_VISION_SETTINGS},
         num_channels=raw.get("num_channels", 3),
         norm_type=norm_type,
         attention_bias=_value(raw, "qkv_bias", path),
@@ -116,17 +128,7 @@ def _text_config(raw: Mapping[str, Any], path: Path) -> Any:
     if scaling is not None:
         kind_of_scaling = scaling.get("rope_type", scaling.get("type")) if isinstance(scaling, dict) else scaling
         _require(path, "llm_config.rope_scaling type", kind_of_scaling, ("dynamic", "default"))
-    copied = (
-        "vocab_size",
-        "hidden_size",
-        "intermediate_size",
-        "num_hidden_layers",
-        "num_attention_heads",
-        "rms_norm_eps",
-        "max_position_embeddings",
-        "hidden_act",
-    )
-    shared = {key: _value(raw, key, path) for key in copied}
+    shared = {key: _value(raw, key, path) for key in SHARED_TEXT_SETTINGS}
     shared["num_key_value_heads"] = raw.get("num_key_value_heads") or shared["num_attention_heads"]
     shared["tie_word_embeddings"] = False
     # Dynamic scaling changes nothing up to max_position_embeddings, and longer sequences are refused.

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from vpbench.base import Task
+from vpbench.errors import Boundary
 from vpbench.models.conversation import ASSISTANT_ROLE, IMAGE_MARKER, SEPARATOR, USER_ROLE, place_images
 from vpbench.nano.architecture import VISUAL_TOKENS
 from vpbench.nano.language import Words
@@ -23,9 +25,17 @@ def nano_tasks() -> dict[str, Task]:
     return {str(task.nano_kind): task for task in tasks if isinstance(task, Task)}
 
 
+def row_of(task: Task, drawn: Drawn, number: int) -> dict[str, Any]:
+    """A drawn question as a row of its task's data set; `number` is its group's. Raises `PluginError`."""
+    with Boundary(f"task {task.name!r}: nano_row"):
+        return task.nano_row(drawn, number)
+
+
 def as_question(task: Task, drawn: Drawn, number: int = 0) -> Question:
     """A drawn question as its task reads it from a row, without the picture; `number` is its group's."""
-    question = task.question(task.nano_row(drawn, number), ())
+    row = row_of(task, drawn, number)
+    with Boundary(f"task {task.name!r}: question"):
+        question = task.question(row, ())
     assert question is not None
     return question
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from vpbench.base import StepTask, Task
-from vpbench.nano.conversations import as_question, nano_tasks
+from vpbench.errors import Boundary
+from vpbench.nano.conversations import as_question, nano_tasks, row_of
 from vpbench.nano.families import KINDS
 from vpbench.records import CORRECT, INCORRECT, Drawn
 
@@ -60,7 +61,7 @@ def write_questions(folder: Path, task: Task, seed: int, count: int) -> None:
 
     splits: dict[str, list[dict[str, Any]]] = {}
     for number, drawn in draw_questions(str(task.nano_kind), seed, count):
-        row = task.nano_row(drawn, number)
+        row = row_of(task, drawn, number)
         split = row.pop(SPLIT, task.source.split)
         image = {"bytes": drawn.picture.png(), "path": f"{number}{drawn.part}.png"}
         splits.setdefault(split, []).append({**row, task.source.image_columns[0]: image})
@@ -77,8 +78,9 @@ def write_solutions(folder: Path, task: StepTask, solutions: Sequence[Labelled],
         image, drawn = f"images/{number:03d}.png", solution.drawn
         (folder / image).write_bytes(drawn.picture.png())
         labels = [CORRECT if right else INCORRECT for right in solution.labels]
-        row = task.nano_solution_row(
-            image, solution.text, drawn.answer, solution.steps, labels, solution.source, policy
-        )
+        with Boundary(f"task {task.name!r}: nano_solution_row"):
+            row = task.nano_solution_row(
+                image, solution.text, drawn.answer, solution.steps, labels, solution.source, policy
+            )
         lines.append(json.dumps(row) + "\n")
     (folder / f"{task.source.split}.jsonl").write_text("".join(lines), encoding="utf-8")

@@ -16,7 +16,7 @@ from typing import Any
 
 from vpbench.base import BaseTask, Task
 from vpbench.data.load import option_texts
-from vpbench.errors import DataError
+from vpbench.errors import Boundary, DataError
 from vpbench.pools.formats import ROW_NUMBER, Statement
 from vpbench.pools.normal import normal, same_gold, same_options, same_text
 from vpbench.pools.pool import Pool, PoolRow
@@ -30,7 +30,8 @@ def other_task(task: BaseTask, statement: Statement, task_names: Iterable[str]) 
 
     `benchmark` is only taken for a task's name if it is one of `task_names`; other tools use the field too.
     """
-    accepted = {_name(name) for name in (task.name, *(task.other_rules() if isinstance(task, Task) else ()))}
+    with Boundary(f"task {task.name!r}: other_rules"):
+        accepted = {_name(name) for name in (task.name, *(task.other_rules() if isinstance(task, Task) else ()))}
     if statement.task is not None and _name(statement.task) not in accepted:
         return f"it is of task {statement.task!r}, this is task {task.name!r}"
     others = {_name(name) for name in task_names} - accepted
@@ -41,10 +42,11 @@ def other_task(task: BaseTask, statement: Statement, task_names: Iterable[str]) 
 
 def _mismatch(task: BaseTask, question: Question | None, statement: Statement) -> str | None:
     """What a line says of its question that the data does not, in words; None where they agree."""
-    if question is None:  # told where pool and data are put together
+    if question is None:  # named where pool and data are put together
         return None
     texts = [text for text in (question.text, question.text_in_image) if text]
-    prompts = [*texts, task.prompt(question)] if texts and isinstance(task, Task) else texts
+    with Boundary(f"task {task.name!r}, question {question.id!r}: prompt"):
+        prompts = [*texts, task.prompt(question)] if texts and isinstance(task, Task) else texts
     for field, stated, ours in (("question", statement.text, texts), ("prompt", statement.prompt, prompts)):
         if isinstance(stated, str) and not same_text(stated, ours):
             return f"its {field} is {_short(stated)}, the data's question is {_short(ours[0])}"
@@ -126,7 +128,7 @@ def _wrong_ids(
     if not present:
         key, id = next(iter(ids.items()))
         return f"`{name}` {id!r} is no question id of {origin}"
-    for key in present:  # the others are told where pool and data are put together
+    for key in present:  # the others are named where pool and data are put together
         statement, id = foreign[key], ids[key]
         if isinstance(statement.text, str) and not same_text(statement.text, _texts(questions[id])):
             return f"`{name}` {id!r} has another text there"

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from vpbench.base import Task
-from vpbench.errors import Boundary
+from vpbench.errors import Boundary, PluginError
 from vpbench.measures import Measure
 from vpbench.records import Question
 from vpbench.report.result import MeasurePoint, NamedMeasure
@@ -55,7 +55,21 @@ def measures_of(task: Task, questions: Sequence[Question], correctness: Any) -> 
     parts = [part for category in task.breakdowns for part in accuracy.by_category(questions, category)]
     with Boundary(f"task {task.name!r}: measures"):
         figures = list(task.measures(questions, correctness))
+    for figure in figures:
+        if not _fits(figure, correctness.shape):
+            raise PluginError(
+                f"task {task.name!r}: measures gave {figure!r}, expected a vpbench.Measure with numbers as `values` "
+                f"{list(correctness.shape)} and `weights` [{len(correctness)}]"
+            )
     return [accuracy, *figures, *parts]
+
+
+def _fits(figure: Any, shape: tuple[int, ...]) -> bool:
+    if not isinstance(figure, Measure):
+        return False
+    finite = np.shape(figure.values) == shape and np.shape(figure.weights) == shape[:1]
+    finite = finite and bool(np.isfinite(figure.values).all() and np.isfinite(figure.weights).all())
+    return finite and (figure.by is None or _fits(figure.by, shape))
 
 
 def _intervals(measures: Sequence[Measure], clusters: Sequence[str], resamples: int, seed: int) -> dict[str, Any]:

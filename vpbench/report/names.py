@@ -35,10 +35,10 @@ def names(results: Sequence[Result]) -> list[str]:
         differing = [name for name in values if any(other.get(name, values[name]) != values[name] for other in others)]
         parts = ", ".join(f"{name} {_shown(values[name])}" for name in differing)
         called.append(f"{result.critic} ({parts})" if parts else result.critic)
-    return _told_apart(called, results)
+    return _with_revisions(called, results)
 
 
-def _told_apart(called: list[str], results: Sequence[Result]) -> list[str]:
+def _with_revisions(called: list[str], results: Sequence[Result]) -> list[str]:
     revisions: dict[str, set[str]] = {}
     for name, result in zip(called, results, strict=True):
         revisions.setdefault(name, set()).add(result.provenance.critic_revision)

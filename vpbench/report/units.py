@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vpbench.base import Task
-from vpbench.errors import Boundary
+from vpbench.errors import Boundary, PluginError
 from vpbench.records import Question
 from vpbench.stats import Curves
 
@@ -51,9 +51,11 @@ def _by_group(task: Task, questions: Sequence[Question], groups: Mapping[str, li
     for numbers in groups.values():
         with Boundary(f"task {task.name!r}: group_value"):
             value = task.group_value([questions[number] for number in numbers], matrix[numbers])
-        if value is None:
-            return None
-        rows.append(value)
+            if value is None:
+                return None
+            rows.append(np.asarray(value, dtype=np.float64))
+        if rows[-1].shape != matrix.shape[1:] or not np.isfinite(rows[-1]).all():
+            raise PluginError(f"task {task.name!r}: group_value gave {value!r}, expected {matrix.shape[1]} numbers")
     return rows
 
 

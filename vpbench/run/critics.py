@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vpbench.base import Critic
 from vpbench.data.miniature import nano_settings
-from vpbench.errors import Boundary, ConfigError
+from vpbench.errors import Boundary, ConfigError, PluginError
 from vpbench.plugins import critic_settings, find_critic, make_critic, plugin_code
 
 
@@ -37,5 +38,11 @@ def critic_key(critic: Critic) -> dict[str, Any]:
     """
     with Boundary(f"critic {critic.name!r}: revision"):
         key = critic.identity()
+    try:
+        json.dumps(key)
+    except (TypeError, ValueError) as error:
+        raise PluginError(
+            f"critic {critic.name!r}: scores can't be kept under its settings and revision ({error})"
+        ) from error
     code = plugin_code(type(critic))
     return key if code is None else {**key, "critic_code": code}

@@ -25,6 +25,8 @@ class KeptNotes:
     def add(self, texts: Iterable[str]) -> None:
         """Keep those that aren't there yet; before the rows they are about."""
         new = [text for text in texts if text not in self.texts]
+        if not all(isinstance(text, str) for text in new):
+            raise TypeError(f"{new} instead of texts")
         if new:
             self.texts += new
             write_atomic(self._path, json.dumps(self.texts, indent=1).encode())

@@ -176,8 +176,8 @@ def use_scores(prepared: Common, given: GivenScores, name: str) -> Scored:
     )
 
 
-def _origin(place: str, request: Request) -> str:
-    return "the miniature world" if request.nano else place
+def _origin(origin: str, request: Request) -> str:
+    return "the miniature world" if request.nano else origin
 
 
 def grader_code(plugin: Plugin[BaseTask]) -> str:

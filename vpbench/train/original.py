@@ -1,4 +1,4 @@
-"""Native weights and configuration -> those of the released layout: the way back of `scoring.chat_weights`.
+"""Native weights and configuration -> those of the released layout: the way back of `models.internvl_weights`.
 
 The names are turned round one by one; query, key and value are fused again, in the vision tower as three blocks of
 rows, in InternLM2 head by head. A checkpoint read and written again is bit for bit what it was.
@@ -12,6 +12,7 @@ from typing import Any
 
 from vpbench.errors import CriticError
 from vpbench.models.conversation import TEMPLATE
+from vpbench.models.internvl_config import SHARED_TEXT_SETTINGS, SHARED_VISION_SETTINGS
 
 _VISION = r"model\.vision_tower\."
 _LM = r"model\.language_model\."
@@ -103,7 +104,7 @@ def _join_wqkv(query: Any, key: Any, value: Any, text_config: Any) -> Any:
 
 
 def original_config(config: Any) -> dict[str, Any]:
-    """`config.json` of the released layout for a native `InternVLConfig`; what `scoring.chat_config` reads back."""
+    """`config.json` of the released layout for a native `InternVLConfig`; what `models.internvl_config` reads back."""
     vision, text = config.vision_config, config.text_config
     kind = language_model_kind(text)
     rope = text.rope_parameters
@@ -121,19 +122,7 @@ def original_config(config: Any) -> dict[str, Any]:
         "dynamic_image_size": True,
         "force_image_size": vision.image_size[0],
         "vision_config": {
-            **{
-                name: getattr(vision, name)
-                for name in (
-                    "hidden_size",
-                    "num_hidden_layers",
-                    "num_attention_heads",
-                    "intermediate_size",
-                    "hidden_act",
-                    "layer_norm_eps",
-                    "norm_type",
-                    "num_channels",
-                )
-            },
+            **{name: getattr(vision, name) for name in (*SHARED_VISION_SETTINGS, "norm_type", "num_channels")},
             "image_size": vision.image_size[0],
             "patch_size": vision.patch_size[0],
             "qk_normalization": vision.use_qk_norm,
@@ -144,19 +133,6 @@ def original_config(config: Any) -> dict[str, Any]:
             "bias": False,
             "tie_word_embeddings": False,
             "rope_theta": rope["rope_theta"],
-            **{
-                name: getattr(text, name)
-                for name in (
-                    "vocab_size",
-                    "hidden_size",
-                    "intermediate_size",
-                    "num_hidden_layers",
-                    "num_attention_heads",
-                    "num_key_value_heads",
-                    "rms_norm_eps",
-                    "max_position_embeddings",
-                    "hidden_act",
-                )
-            },
+            **{name: getattr(text, name) for name in (*SHARED_TEXT_SETTINGS, "num_key_value_heads")},
         },
     }
