@@ -17,6 +17,7 @@ from typing import Any
 
 from vpbench.data.files import check_unpacked, decoded
 from vpbench.errors import DataError
+from vpbench.store import table_of
 
 Rows = Iterator[tuple[str, dict[str, Any]]]
 
@@ -146,10 +147,9 @@ def _excel(path: Path, data: bytes) -> Rows:
 
 def _parquet(path: Path, data: bytes) -> Rows:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        rows = pq.read_table(pa.BufferReader(data)).to_pylist()
+        rows = table_of(data).to_pylist()
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(f"{path}: not a readable Parquet file ({error}); write it again") from error
     for number, row in enumerate(rows, 1):
