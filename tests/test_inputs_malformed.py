@@ -116,6 +116,7 @@ POOLS = {
         "line 2: question '1' stands at ",
     ),
     "use broken line": (content(line(), '{"question_id": '), "line 2: not valid JSON"),
+    "use Latin-1": (content(line()).encode() + '{"response": "Fläche"}'.encode("latin-1"), "line 2: not UTF-8"),
     "use NUL": ("\0", "line 1: not valid JSON"),
     "list that is broken": ("[{},\n", "pool.jsonl: not valid JSON"),
     "list of texts": ('["4"]', "item 1: a str, expected a JSON object"),
@@ -125,8 +126,8 @@ POOLS = {
 
 
 @pytest.mark.parametrize(("text", "message"), POOLS.values(), ids=POOLS)
-def test_a_malformed_pool(folder: Path, text: str, message: str) -> None:
-    (folder / "pool.jsonl").write_text(text)
+def test_a_malformed_pool(folder: Path, text: str | bytes, message: str) -> None:
+    (folder / "pool.jsonl").write_bytes(text if isinstance(text, bytes) else text.encode())
     refused(run(folder, pool="pool.jsonl"), folder, "pool.jsonl", message)
 
 

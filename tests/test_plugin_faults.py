@@ -138,7 +138,9 @@ def test_a_conversation_with_a_judge_that_raises(tmp_path: Path, before: str, af
 SCORE = "def score(self, question, candidates):\n    "
 
 
-@pytest.mark.parametrize("error", ["ValueError('bad')", "KeyError('x')", "MemoryError()", "RecursionError()"])
+@pytest.mark.parametrize(
+    "error", ["ValueError('bad')", "KeyError('x')", "MemoryError()", "RecursionError()", "SystemExit(0)"]
+)
 def test_a_critic_that_raises_fails_the_question(tmp_path: Path, error: str) -> None:
     body = f"if question.id == 'b':\n        raise {error}\n    return [Score(1.0) for _ in candidates]"
     result = run(tmp_path, "--max-error-rate", "0.5", critic=added(CRITIC, SCORE + body))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
@@ -75,7 +76,12 @@ def test_a_duplicate_name_is_an_error(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("1 +", "fails on import .SyntaxError"), ("x = 1", "needs exactly one Critic class")]
+    ("text", "message"),
+    [
+        ("1 +", "fails on import .SyntaxError"),
+        ("import sys; sys.exit()", "fails on import .SystemExit"),
+        ("x = 1", "needs exactly one Critic class"),
+    ],
 )
 def test_a_broken_file_is_named(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "broken.py").write_text(text)
@@ -83,3 +89,20 @@ def test_a_broken_file_is_named(tmp_path: Path, text: str, message: str) -> None
         find_critic(str(tmp_path / "broken.py"))
     with pytest.raises(ConfigError, match="not a Python file"):
         find_critic(str(tmp_path / "none.py"))
+
+
+@pytest.mark.parametrize("text", ["1 +", "raise SystemExit(0)", "import nothing_of_this_name"])
+def test_a_broken_entry_point_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    (tmp_path / "broken_of_a_package.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    point = EntryPoint("theirs", "broken_of_a_package", "vpbench.critics")
+    monkeypatch.setattr("vpbench.plugins.entry_points", lambda group: [point])
+    with pytest.raises(ConfigError, match="entry point theirs = broken_of_a_package: the plugin fails on import"):
+        all_critics()
+
+
+def test_a_critic_that_is_no_dataclass_is_refused(tmp_path: Path) -> None:
+    path = Path(plugin_file(tmp_path))
+    path.write_text(path.read_text().replace("@dataclass(frozen=True)\n", ""))
+    with pytest.raises(ConfigError, match=r"critic 'mine': Mine is no dataclass.*write @dataclasses"):
+        critic_settings(find_critic(str(path)).cls)

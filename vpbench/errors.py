@@ -93,8 +93,8 @@ def machine_failure(error: Exception) -> str | None:
 class Boundary:
     """A context for every call into a task or critic: whatever their code raises becomes a `PluginError`.
 
-    `where` names plugin, call and row. Our own errors pass as they are, and so does StopIteration, by which a
-    conversation with a judge ends.
+    `where` names plugin, call and row. So does a SystemExit, which would end the command without a word. Our own errors
+    pass as they are, and so does StopIteration, by which a conversation with a judge ends.
     """
 
     __slots__ = ("_where",)
@@ -108,7 +108,7 @@ class Boundary:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not isinstance(error, Exception) or isinstance(error, VpbenchError | StopIteration):
+        if not isinstance(error, Exception | SystemExit) or isinstance(error, VpbenchError | StopIteration):
             return
         logging.getLogger("vpbench").debug(self._where, exc_info=error)
         raise PluginError(f"{self._where} raised {summary(error)}") from error

@@ -14,7 +14,7 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Iterator, Mapping
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic, TypeVar
@@ -67,10 +67,21 @@ def load_file(path: Path) -> ModuleType:
     sys.modules[module_name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # SystemExit: a script's last line, which would end us without a word
         del sys.modules[module_name]
         raise ConfigError(f"{path}: the plugin fails on import ({type(error).__name__}: {error})") from error
     return module
+
+
+def _load_point(point: EntryPoint) -> ModuleType:
+    """The module that another package's entry point names. Raises `ConfigError` if that fails."""
+    try:
+        return point.load()  # type: ignore[no-any-return]
+    except (Exception, SystemExit) as error:
+        raise ConfigError(
+            f"entry point {point.name} = {point.value}: the plugin fails on import ({type(error).__name__}: {error}); "
+            "mend or uninstall its package"
+        ) from error
 
 
 def _classes(module: ModuleType, base: type[PluginT]) -> Iterator[Plugin[PluginT]]:
@@ -90,7 +101,7 @@ def _shipped(kind: str) -> list[ModuleType]:
 
 
 def _all(kind: str, base: type[PluginT]) -> dict[str, Plugin[PluginT]]:
-    modules = _shipped(kind) + [point.load() for point in entry_points(group=f"vpbench.{kind}")]
+    modules = _shipped(kind) + [_load_point(point) for point in entry_points(group=f"vpbench.{kind}")]
     plugins: dict[str, Plugin[PluginT]] = {}
     for module in modules:
         for plugin in _classes(module, base):
@@ -167,10 +178,14 @@ def plugin_code(cls: type) -> str | None:
 
 
 def critic_settings(cls: type[Critic]) -> dict[str, Any]:
-    """The settings a critic has, name to default."""
+    """The settings a critic has, name to default. Raises `ConfigError` for a class that is no dataclass."""
+    if not dataclasses.is_dataclass(cls):
+        raise ConfigError(
+            f"critic {cls.name!r}: {cls.__name__} is no dataclass, so it has no settings; write "
+            "@dataclasses.dataclass(frozen=True) above its class"
+        )
     return {
-        field.name: None if field.default is dataclasses.MISSING else field.default
-        for field in dataclasses.fields(cls)  # type: ignore[arg-type]
+        field.name: None if field.default is dataclasses.MISSING else field.default for field in dataclasses.fields(cls)
     }
 
 

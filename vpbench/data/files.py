@@ -76,7 +76,9 @@ def parse_json(text: str | bytes, where: str, remedy: str = "fix or remove the l
         return json.loads(text)
     except RecursionError as error:
         raise DataError(f"{where}: JSON that is nested too deeply; {remedy}") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise DataError(f"{where}: not UTF-8 ({error.reason}); save the file as UTF-8") from error
+    except json.JSONDecodeError as error:
         raise DataError(f"{where}: not valid JSON ({error}); {remedy}") from error
     except ValueError as error:  # Python's limit on the digits of whole numbers
         number = str(error).partition(":")[0]
