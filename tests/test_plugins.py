@@ -106,3 +106,31 @@ def test_a_critic_that_is_no_dataclass_is_refused(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace("@dataclass(frozen=True)\n", ""))
     with pytest.raises(ConfigError, match=r"critic 'mine': Mine is no dataclass.*write @dataclasses"):
         critic_settings(find_critic(str(path)).cls)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "expected"),
+    [
+        ("name = 5", "a text"),
+        ("name = ''", "a text"),
+        ("title = None", "a text"),
+        ("version = 'new'", "a whole number"),
+        ("selection = 'bset'", "best, vote, weighted-vote"),
+        ("questions_at_once = 0", "a whole number from 1"),
+        ("step_threshold = float('nan')", "a number"),
+    ],
+)
+def test_what_a_class_says_of_itself_is_checked(tmp_path: Path, attribute: str, expected: str) -> None:
+    path = Path(plugin_file(tmp_path))
+    path.write_text(path.read_text() + f"\n    {attribute}\n")
+    with pytest.raises(ConfigError, match=rf"mine\.py: Mine\.{attribute.split()[0]} is .*, expected {expected}"):
+        find_critic(str(path))
+
+
+def test_a_task_without_a_source_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "task.py").write_text(
+        "from vpbench import Task\nclass Mine(Task):\n    name = title = 'mine'\n    source = None\n"
+        "    def question(self, row, images): ...\n    def grade(self, question, response, mode): ...\n"
+    )
+    with pytest.raises(ConfigError, match=r"Mine\.source is None, expected a vpbench\.Source"):
+        find_task(str(tmp_path / "task.py"))

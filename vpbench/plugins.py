@@ -12,15 +12,17 @@ import difflib
 import hashlib
 import importlib.util
 import inspect
+import math
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, get_args
 
-from vpbench.base import BaseTask, Critic
+from vpbench.base import BaseTask, Critic, Source
 from vpbench.errors import Boundary, ConfigError
+from vpbench.records import Selection
 from vpbench.settings import parse_settings
 from vpbench.terminal import echo
 
@@ -32,6 +34,18 @@ _DIGEST = "__vpbench_source__"
 
 _TOLD: set[Path] = set()
 """The files of plugins of which it was said that they have a shipped one's name."""
+
+
+_ATTRIBUTES: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "name": ("a text", lambda value: isinstance(value, str) and bool(value.strip())),
+    "title": ("a text", lambda value: isinstance(value, str)),
+    "version": ("a whole number", lambda value: isinstance(value, int)),
+    "source": ("a vpbench.Source", lambda value: isinstance(value, Source)),
+    "selection": (", ".join(get_args(Selection)), lambda value: value in get_args(Selection)),
+    "questions_at_once": ("a whole number from 1", lambda value: isinstance(value, int) and value >= 1),
+    "step_threshold": ("a number", lambda value: isinstance(value, int | float) and math.isfinite(value)),
+}
+"""What the attributes of plugin classes have to be, in words and as a test."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -96,6 +110,14 @@ def _classes(module: ModuleType, base: type[PluginT]) -> Iterator[Plugin[PluginT
             yield Plugin(value, Path(str(module.__file__)))
 
 
+def _check_attributes(plugin: Plugin[PluginT]) -> None:
+    """Raise `ConfigError` where what the class says of itself isn't what is read of it."""
+    for name, (expected, fits) in _ATTRIBUTES.items():
+        value = getattr(plugin.cls, name, None)
+        if (hasattr(plugin.cls, name) or name in ("name", "title")) and not fits(value):
+            raise ConfigError(f"{plugin.path}: {plugin.cls.__name__}.{name} is {value!r}, expected {expected}")
+
+
 def _shipped(kind: str) -> list[ModuleType]:
     return [load_file(path) for path in sorted(builtin_folder(kind).glob("*.py")) if path.stem != "__init__"]
 
@@ -126,6 +148,7 @@ def _find(kind: str, base: type[PluginT], wanted: str) -> Plugin[PluginT]:
         classes = list(_classes(load_file(Path(wanted)), base))
         if len(classes) != 1:
             raise ConfigError(f"{wanted}: needs exactly one {base.__name__} class with a `name`, has {len(classes)}")
+        _check_attributes(classes[0])
         _tell_shadowing(kind, base, classes[0])
         return classes[0]
     plugins = _all(kind, base)
