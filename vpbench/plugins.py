@@ -113,9 +113,9 @@ def _classes(module: ModuleType, base: type[PluginT]) -> Iterator[Plugin[PluginT
 def _check_attributes(plugin: Plugin[PluginT]) -> None:
     """Raise `ConfigError` where what the class says of itself isn't what is read of it."""
     for name, (expected, fits) in _ATTRIBUTES.items():
-        value = getattr(plugin.cls, name, None)
-        if (hasattr(plugin.cls, name) or name in ("name", "title")) and not fits(value):
-            raise ConfigError(f"{plugin.path}: {plugin.cls.__name__}.{name} is {value!r}, expected {expected}")
+        if hasattr(plugin.cls, name) and not fits(getattr(plugin.cls, name)):
+            value = repr(getattr(plugin.cls, name))
+            raise ConfigError(f"{plugin.path}: {plugin.cls.__name__}.{name} is {value}, expected {expected}")
 
 
 def _shipped(kind: str) -> list[ModuleType]:
