@@ -24,13 +24,18 @@ Rows = Iterator[tuple[str, dict[str, Any]]]
 _VALUES = {"index", "tokens", "correct", "score", "step_scores", "steps", "candidates", "precision"}
 """Columns whose cells aren't text; others are left as they are."""
 _TRUTH = {"true": True, "false": False}
+_MAGIC = {b"PAR1": ".parquet", b"PK\x03\x04": ".xlsx"}
+"""How tables that are no text begin, whatever the file is called."""
 _KEPT_EMPTY = {"response", "prediction", "score", "step_scores"}
 """Columns whose empty cells mean something: an empty response, a row that has no score."""
 
 
 def table_rows(path: Path, data: bytes) -> Rows | None:
     """Every row of a table with its place; None for a file that is no table. Raises `DataError` naming the row."""
-    reader = _READERS.get(Path(path.name.removesuffix(".gz")).suffix.lower())
+    suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
+    if suffix not in _MAGIC.values():
+        suffix = _MAGIC.get(data[:4], suffix)
+    reader = _READERS.get(suffix)
     return None if reader is None else reader(path, data)
 
 
