@@ -153,6 +153,7 @@ def _find(kind: str, base: type[PluginT], wanted: str) -> Plugin[PluginT]:
         return classes[0]
     plugins = _all(kind, base)
     if wanted in plugins:
+        _check_attributes(plugins[wanted])
         return plugins[wanted]
     near = difflib.get_close_matches(wanted, plugins, n=3, cutoff=0.4)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(sorted(plugins))}."
