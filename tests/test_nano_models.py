@@ -165,4 +165,4 @@ def test_the_flat_optimiser_is_adamw():
         flat.step(1e-2)
         adamw.step()
     for parameter, other in zip(ours, theirs, strict=True):
-        assert torch.equal(parameter, other.to(torch.bfloat16)) or torch.allclose(parameter.float(), other, atol=1e-2)
+        assert torch.allclose(parameter.float(), other, atol=1e-2)

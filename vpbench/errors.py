@@ -93,8 +93,8 @@ def machine_failure(error: Exception) -> str | None:
 class Boundary:
     """A context for every call into a task or critic: whatever their code raises becomes a `PluginError`.
 
-    `where` names plugin, call and row. Our own errors pass as they are, and so does StopIteration, by which a
-    conversation with a judge ends.
+    So does a SystemExit, by which their code would end the command without a word. `where` names plugin, call and row.
+    Our own errors pass as they are, and so does StopIteration, by which a conversation with a judge ends.
     """
 
     __slots__ = ("_where",)
