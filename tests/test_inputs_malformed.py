@@ -116,6 +116,7 @@ POOLS = {
         "line 2: question '1' stands at ",
     ),
     "use broken line": (content(line(), '{"question_id": '), "line 2: not valid JSON"),
+    "use Latin-1": (content(line()).encode() + '{"response": "Fläche"}'.encode("latin-1"), "line 2: not UTF-8"),
     "use NUL": ("\0", "line 1: not valid JSON"),
     "list that is broken": ("[{},\n", "pool.jsonl: not valid JSON"),
     "list of texts": ('["4"]', "item 1: a str, expected a JSON object"),
@@ -125,8 +126,8 @@ POOLS = {
 
 
 @pytest.mark.parametrize(("text", "message"), POOLS.values(), ids=POOLS)
-def test_a_malformed_pool(folder: Path, text: str, message: str) -> None:
-    (folder / "pool.jsonl").write_text(text)
+def test_a_malformed_pool(folder: Path, text: str | bytes, message: str) -> None:
+    (folder / "pool.jsonl").write_bytes(text if isinstance(text, bytes) else text.encode())
     refused(run(folder, pool="pool.jsonl"), folder, "pool.jsonl", message)
 
 
@@ -215,6 +216,7 @@ DATA = {
     "Latin-1": ('{"id": "1", "question": "Fläche", "answer": "4"}'.encode("latin-1"), "line 1: not UTF-8"),
     "id a number": (content({"id": 1, "question": "Q", "answer": "4"}), "line 1: the question's id is 1"),
     "id a surrogate": (content({"id": SURROGATE, "question": "Q", "answer": "4"}), "line 1: the question's id is"),
+    "answer a number": (content({"id": "1", "question": "Q", "answer": 4}), "line 1: the question's answer is 4"),
     "group a number": (content({"id": "1", "question": "Q", "answer": "4", "group": 5}), "the question's group is 5"),
     "categories a list": (
         content({"id": "1", "question": "Q", "answer": "4", "categories": [1]}),
@@ -288,6 +290,15 @@ def test_packings_that_are_read(folder: Path, name: str, pack: Any, option: str)
     assert done.exit_code == 0, done.output
     (result,) = results(folder / "runs")
     assert (result["candidates"], result["curves"]["oracle"][-1]["value"]) == (4, 1.0)
+
+
+@pytest.mark.parametrize("marks", [1, 2])
+def test_lines_with_byte_order_marks_of_their_own(folder: Path, marks: int) -> None:
+    """As files are that were put together of several, or saved with a mark twice; reports data-with-bom."""
+    for path in (folder / "data" / "test.jsonl", folder / "good.jsonl"):
+        path.write_bytes(b"".join(b"\xef\xbb\xbf" * marks + line for line in path.read_bytes().splitlines(True)))
+    done = run(folder)
+    assert done.exit_code == 0, done.output
 
 
 @pytest.mark.parametrize("name", ["test.jsonl", "test.json"])

@@ -136,6 +136,13 @@ def test_parquet_pools_flat_and_grouped(tmp_path: Path) -> None:
         assert responses(path) == {"7": ["a", "b"]}
 
 
+def test_a_parquet_file_under_another_name(tmp_path: Path) -> None:
+    """use section 4: it was "not valid JSON; fix or remove the line"."""
+    path = tmp_path / "rows.jsonl"
+    pq.write_table(pa.Table.from_pylist([{"question_id": "7", "response": "a"}]), path)
+    assert responses(path) == {"7": ["a"]}
+
+
 EXPECTED = {("1", 0): Score(0.5), ("1", 1): Score(None, (0.25, 1.0)), ("2", 0): Score(None, None, "no score given")}
 
 

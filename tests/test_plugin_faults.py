@@ -138,7 +138,9 @@ def test_a_conversation_with_a_judge_that_raises(tmp_path: Path, before: str, af
 SCORE = "def score(self, question, candidates):\n    "
 
 
-@pytest.mark.parametrize("error", ["ValueError('bad')", "KeyError('x')", "MemoryError()", "RecursionError()"])
+@pytest.mark.parametrize(
+    "error", ["ValueError('bad')", "KeyError('x')", "MemoryError()", "RecursionError()", "SystemExit(0)"]
+)
 def test_a_critic_that_raises_fails_the_question(tmp_path: Path, error: str) -> None:
     body = f"if question.id == 'b':\n        raise {error}\n    return [Score(1.0) for _ in candidates]"
     result = run(tmp_path, "--max-error-rate", "0.5", critic=added(CRITIC, SCORE + body))
@@ -243,7 +245,7 @@ def test_what_concerns_the_whole_task_ends_the_run(tmp_path: Path, method: str) 
             "group_value gave array([nan, nan]), expected 2 numbers",
         ),
         ("def group_value(self, questions, correctness):\n    return 'a'", "group_value raised ValueError"),
-        ("name = 3", "Mine.name is 3; `vpbench.BaseTask` says what it has to be"),
+        ("name = 3", "Mine.name is 3, expected a text"),
         ("version = '1'", "Mine.version is '1'"),
         ("source = None", "Mine.source is None"),
         ("def other_rules(self):\n    return 1 / 0", "other_rules raised ZeroDivisionError"),
@@ -263,7 +265,7 @@ def test_what_a_task_gives_for_all_questions_is_checked(tmp_path: Path, method: 
         ("def revision(self):\n    return object()", "scores can't be kept under its settings and revision"),
         ("setting: object = object()", "scores can't be kept under its settings and revision"),
         ("def notes(self):\n    return [3]", "notes raised TypeError: [3] instead of texts"),
-        ("questions_at_once = 0", "Mine.questions_at_once is 0; `vpbench.Critic` says what it has to be"),
+        ("questions_at_once = 0", "Mine.questions_at_once is 0, expected a whole number from 1"),
         ("selection = 'worst'", "Mine.selection is 'worst'"),
         ("step_threshold = 'a'", "Mine.step_threshold is 'a'"),
         ("def prepare(self):\n    raise SystemExit(0)", "critic 'length': prepare raised SystemExit: 0"),

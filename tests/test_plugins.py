@@ -76,7 +76,12 @@ def test_a_duplicate_name_is_an_error(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("1 +", "fails on import .SyntaxError"), ("x = 1", "needs exactly one Critic class")]
+    ("text", "message"),
+    [
+        ("1 +", "fails on import .SyntaxError"),
+        ("import sys; sys.exit()", "fails on import .SystemExit"),
+        ("x = 1", "needs exactly one Critic class"),
+    ],
 )
 def test_a_broken_file_is_named(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "broken.py").write_text(text)
@@ -86,8 +91,46 @@ def test_a_broken_file_is_named(tmp_path: Path, text: str, message: str) -> None
         find_critic(str(tmp_path / "none.py"))
 
 
-def test_an_installed_plugin_that_fails_on_import_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = EntryPoint("broken", "no_such_package.tasks", "vpbench.tasks")
-    monkeypatch.setattr("vpbench.plugins.entry_points", lambda group: [broken])
-    with pytest.raises(ConfigError, match=r"no_such_package\.tasks: this installed plugin fails on import \(ModuleNot"):
-        all_tasks()
+@pytest.mark.parametrize("text", ["1 +", "raise SystemExit(0)", "import nothing_of_this_name"])
+def test_a_broken_entry_point_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    (tmp_path / "broken_of_a_package.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    point = EntryPoint("theirs", "broken_of_a_package", "vpbench.critics")
+    monkeypatch.setattr("vpbench.plugins.entry_points", lambda group: [point])
+    with pytest.raises(ConfigError, match="entry point theirs = broken_of_a_package: the plugin fails on import"):
+        all_critics()
+
+
+def test_a_critic_that_is_no_dataclass_is_refused(tmp_path: Path) -> None:
+    path = Path(plugin_file(tmp_path))
+    path.write_text(path.read_text().replace("@dataclass(frozen=True)\n", ""))
+    with pytest.raises(ConfigError, match=r"mine\.py: Mine is no dataclass.*write @dataclasses"):
+        find_critic(str(path))
+
+
+@pytest.mark.parametrize(
+    ("attribute", "expected"),
+    [
+        ("name = 5", "a text"),
+        ("name = ''", "a text"),
+        ("title = None", "a text"),
+        ("version = 'new'", "a whole number"),
+        ("selection = 'bset'", "best, vote, weighted-vote"),
+        ("questions_at_once = 0", "a whole number from 1"),
+        ("step_threshold = float('nan')", "a number"),
+    ],
+)
+def test_what_a_class_says_of_itself_is_checked(tmp_path: Path, attribute: str, expected: str) -> None:
+    path = Path(plugin_file(tmp_path))
+    path.write_text(path.read_text() + f"\n    {attribute}\n")
+    with pytest.raises(ConfigError, match=rf"mine\.py: Mine\.{attribute.split()[0]} is .*, expected {expected}"):
+        find_critic(str(path))
+
+
+def test_a_task_without_a_source_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "task.py").write_text(
+        "from vpbench import Task\nclass Mine(Task):\n    name = title = 'mine'\n    source = None\n"
+        "    def question(self, row, images): ...\n    def grade(self, question, response, mode): ...\n"
+    )
+    with pytest.raises(ConfigError, match=r"Mine\.source is None, expected a vpbench\.Source"):
+        find_task(str(tmp_path / "task.py"))

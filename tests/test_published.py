@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 from shared_data import shared_table
-from small_runs import vpbench
+from small_runs import vpbench, write_edited
 
 from vpbench import Reference, Task
 from vpbench.base import BaseTask
@@ -150,7 +150,7 @@ def test_the_leaderboard_shows_them_beside_the_benchmark_alone(nano: bool, tmp_p
     folder = tmp_path / "runs" / "results" / "one"
     shutil.copytree(ROOT / "results" / "nano-mathvista", folder)
     result = json.loads((folder / "result.json").read_text())
-    (folder / "result.json").write_text(json.dumps({**result, "nano": nano}))
+    write_edited(folder, {**result, "nano": nano})
     (folder / "curve.svg").write_text("<svg/>")
     page = build_leaderboard(tmp_path / "runs", tmp_path / "site")[0].read_text()
     assert ("VisualPRM, Table 6" in page) is not nano

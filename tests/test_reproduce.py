@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_runs import vpbench
+from small_runs import vpbench, write_edited
 
 import vpbench as package
 from vpbench.cli import main
@@ -49,7 +49,7 @@ def store(runs: Path, name: str = "one", **changed: Any) -> Path:
     content.update(changed)
     folder = runs / "results" / name
     folder.mkdir(parents=True)
-    (folder / "result.json").write_text(json.dumps(content))
+    write_edited(folder, content)
     return runs
 
 

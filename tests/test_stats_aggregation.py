@@ -8,6 +8,8 @@ from itertools import permutations
 import pytest
 
 from vpbench.errors import ConfigError
+from vpbench.records import Score
+from vpbench.run.prepared import candidate_value
 from vpbench.stats import AGGREGATIONS, aggregate
 
 STEPS = [0.5, 0.25, 0.8]
@@ -58,3 +60,23 @@ def test_refusals() -> None:
         aggregate([], "mean")
     with pytest.raises(ConfigError, match="geometric-mean"):
         aggregate([0.5], "median")
+
+
+def test_a_mean_whose_sum_is_too_large() -> None:
+    assert aggregate([1e308, 1.5e308, 1e308], "mean") == pytest.approx(3.5 / 3 * 1e308)
+
+
+@pytest.mark.parametrize(
+    ("steps", "how"),
+    [
+        ([-3.0, -4.0], "product"),
+        ([0.5, -0.1], "geometric-mean"),
+        ([-1.0], "log-odds-sum"),
+        ([0.5, 7.0], "log-odds-sum"),
+    ],
+)
+def test_scores_that_an_aggregation_means_nothing_for_are_refused(steps: list[float], how: str) -> None:
+    """They were floored: all negative steps were the same."""
+    with pytest.raises(ConfigError, match=f"aggregation '{how}' means nothing for step scores from .* choose"):
+        candidate_value(Score(None, tuple(steps)), how)
+    assert candidate_value(Score(None, tuple(steps)), "mean") == pytest.approx(sum(steps) / len(steps))

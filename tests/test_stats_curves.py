@@ -86,6 +86,14 @@ def test_weighted_vote_with_equal_scores_is_the_vote_within_its_error() -> None:
     assert not np.array_equal(again, other)
 
 
+@pytest.mark.parametrize("estimator", ["expected", "prefix"])
+def test_a_weighted_vote_of_one_candidate_is_that_candidate(estimator: Estimator) -> None:
+    result = curves(POOLS, "weighted-vote", estimator, [2, 1])
+    assert result.critic is not None
+    assert result.critic[:, 1].tolist() == result.vote[:, 1].tolist()
+    assert result.drawing_standard_error[1] == 0
+
+
 def test_weighted_vote_repeats_under_its_seed() -> None:
     first, second = (curves(POOLS, "weighted-vote", ns=[3], seed=1) for _ in range(2))
     assert first.critic is not None and second.critic is not None

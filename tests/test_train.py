@@ -237,6 +237,13 @@ def test_killed_and_resumed_gives_the_same_weights(root: Path, trained: Path) ->
     assert once.keys() == twice.keys() and all(torch.equal(once[name], twice[name]) for name in once)
 
 
+def test_quiet_training_shows_no_progress(root: Path) -> None:
+    result = CliRunner().invoke(main, command(root, "quiet", "-q"))
+    assert result.exit_code == 0, result.output
+    assert "written " in result.stdout and "loss" not in result.stdout
+    assert "it/s" not in result.stderr
+
+
 def test_a_torn_checkpoint_is_passed_over(tmp_path: Path) -> None:
     for step, text in ((2, '{"global_step": 2}'), (10, '{"global_step": 10}'), (12, '{"global'), (14, None)):
         (tmp_path / f"checkpoint-{step}").mkdir()

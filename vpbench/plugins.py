@@ -12,10 +12,10 @@ import difflib
 import hashlib
 import importlib.util
 import inspect
+import math
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
-from numbers import Real
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic, TypeVar, get_args
@@ -34,6 +34,18 @@ _DIGEST = "__vpbench_source__"
 
 _WARNED: set[Path] = set()
 """The files of plugins of which it was said that they have a shipped one's name."""
+
+
+_ATTRIBUTES: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "name": ("a text", lambda value: isinstance(value, str) and bool(value.strip())),
+    "title": ("a text", lambda value: isinstance(value, str)),
+    "version": ("a whole number", lambda value: isinstance(value, int)),
+    "source": ("a vpbench.Source", lambda value: isinstance(value, Source)),
+    "selection": (", ".join(get_args(Selection)), lambda value: value in get_args(Selection)),
+    "questions_at_once": ("a whole number from 1", lambda value: isinstance(value, int) and value >= 1),
+    "step_threshold": ("a number", lambda value: isinstance(value, int | float) and math.isfinite(value)),
+}
+"""What the attributes of plugin classes have to be, in words and as a test."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -69,10 +81,21 @@ def load_file(path: Path) -> ModuleType:
     sys.modules[module_name] = module
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit) as error:  # SystemExit: a script's last line, which would end us without a word
         del sys.modules[module_name]
         raise ConfigError(f"{path}: the plugin fails on import ({type(error).__name__}: {error})") from error
     return module
+
+
+def _load_point(point: EntryPoint) -> ModuleType:
+    """The module that another package's entry point names. Raises `ConfigError` if that fails."""
+    try:
+        return point.load()  # type: ignore[no-any-return]
+    except (Exception, SystemExit) as error:
+        raise ConfigError(
+            f"entry point {point.name} = {point.value}: the plugin fails on import ({type(error).__name__}: {error}); "
+            "mend or uninstall its package"
+        ) from error
 
 
 def _classes(module: ModuleType, base: type[PluginT]) -> Iterator[Plugin[PluginT]]:
@@ -84,54 +107,30 @@ def _classes(module: ModuleType, base: type[PluginT]) -> Iterator[Plugin[PluginT
             and not inspect.isabstract(value)
             and "name" in vars(value)
         ):
-            _check_facts(value, base, str(module.__file__))
-            yield Plugin(value, Path(str(module.__file__)))
+            path = Path(str(module.__file__))
+            _check_attributes(value, path)
+            yield Plugin(value, path)
 
 
-_FACTS: Mapping[type, Mapping[str, Callable[[Any], bool]]] = {
-    BaseTask: {
-        "name": lambda name: isinstance(name, str),
-        "version": lambda version: isinstance(version, int),
-        "source": lambda source: isinstance(source, Source),
-    },
-    Critic: {
-        "name": lambda name: isinstance(name, str),
-        "version": lambda version: isinstance(version, int),
-        "selection": lambda selection: selection in get_args(Selection),
-        "questions_at_once": lambda count: isinstance(count, int) and count >= 1,
-        "step_threshold": lambda threshold: isinstance(threshold, Real),
-    },
-}
-"""What a run relies on in a plugin's class, by its base class."""
-
-
-def _check_facts(cls: type, base: type, path: str) -> None:
-    for fact, fits in _FACTS[base].items():
-        value = getattr(cls, fact, None)
-        if not fits(value):
-            raise ConfigError(
-                f"{path}: {cls.__name__}.{fact} is {value!r}; `vpbench.{base.__name__}` says what it has to be"
-            )
-    if base is Critic and not dataclasses.is_dataclass(cls):
-        raise ConfigError(f"{path}: {cls.__name__} is no dataclass; write @dataclass(frozen=True) above it")
+def _check_attributes(cls: type, path: Path) -> None:
+    """Raise `ConfigError` where what the class says of itself isn't what is read of it."""
+    for name, (expected, fits) in _ATTRIBUTES.items():
+        needed = hasattr(cls, name) or (name == "source" and issubclass(cls, BaseTask))
+        if needed and not fits(getattr(cls, name, None)):
+            raise ConfigError(f"{path}: {cls.__name__}.{name} is {getattr(cls, name, None)!r}, expected {expected}")
+    if issubclass(cls, Critic) and not dataclasses.is_dataclass(cls):
+        raise ConfigError(
+            f"{path}: {cls.__name__} is no dataclass, so it has no settings; write @dataclasses.dataclass(frozen=True) "
+            "above it"
+        )
 
 
 def _shipped(kind: str) -> list[ModuleType]:
     return [load_file(path) for path in sorted(builtin_folder(kind).glob("*.py")) if path.stem != "__init__"]
 
 
-def _load_entry(point: EntryPoint) -> ModuleType:
-    try:
-        module: ModuleType = point.load()
-    except (Exception, SystemExit) as error:
-        raise ConfigError(
-            f"{point.value}: this installed plugin fails on import ({type(error).__name__}: {error}); mend or remove it"
-        ) from error
-    return module
-
-
 def _all(kind: str, base: type[PluginT]) -> dict[str, Plugin[PluginT]]:
-    modules = _shipped(kind) + [_load_entry(point) for point in entry_points(group=f"vpbench.{kind}")]
+    modules = _shipped(kind) + [_load_point(point) for point in entry_points(group=f"vpbench.{kind}")]
     plugins: dict[str, Plugin[PluginT]] = {}
     for module in modules:
         for plugin in _classes(module, base):
@@ -208,11 +207,9 @@ def plugin_code(cls: type) -> str | None:
 
 
 def critic_settings(cls: type[Critic]) -> dict[str, Any]:
-    """The settings a critic has, name to default."""
-    return {
-        field.name: None if field.default is dataclasses.MISSING else field.default
-        for field in dataclasses.fields(cls)  # type: ignore[arg-type]
-    }
+    """The settings of a critic that was found here (so a dataclass), name to default."""
+    fields = dataclasses.fields(cls)  # type: ignore[arg-type]
+    return {field.name: None if field.default is dataclasses.MISSING else field.default for field in fields}
 
 
 def make_critic(cls: type[Critic], given: Mapping[str, str]) -> Critic:

@@ -32,9 +32,14 @@ Echo = Callable[[str], None]
 """Shows a text."""
 
 
+def shown() -> bool:
+    """Whether progress is shown: not with `-q`, and not from Python."""
+    return _LOG.isEnabledFor(logging.INFO)
+
+
 def bar(what: str, total: int) -> AbstractContextManager[Bar]:
     """A progress bar over `total` rows on standard error, or lines there; nothing with `-q`."""
-    if not _LOG.isEnabledFor(logging.INFO):
+    if not shown():
         return no_bar(what, total)
     if not sys.stderr.isatty():
         return nullcontext(_Lines(what, total))

@@ -18,9 +18,10 @@ def checked_question(question: Question, where: str) -> Question:
         text = getattr(question, name)
         if text is not None and not _is_text(text):
             raise DataError(f"{where}: the question's {name} is {text!r}, expected text without half surrogate pairs")
-    for name in ("text", "answer"):
-        if not isinstance(getattr(question, name), str):
-            raise DataError(f"{where}: the question's {name} is {getattr(question, name)!r}, expected a string")
+    for name in ("text", "answer", "answer_type"):
+        text = getattr(question, name)
+        if not isinstance(text, str):
+            raise DataError(f"{where}: the question's {name} is {repr(text)[:40]}, expected a string")
     if not isinstance(question.categories, Mapping):
         raise DataError(
             f"{where}: `categories` is {repr(question.categories)[:40]}, expected an object such as "

@@ -22,6 +22,7 @@ FREE_UNPACKED, LARGEST_RATIO = 2**30, 200
 """A file may unpack to `FREE_UNPACKED` bytes, and beyond that to `LARGEST_RATIO` times its packed size."""
 
 _CHUNK = 2**24
+_AS_TEXT = "save the file as UTF-8; of packed files only gzip is read"
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -67,16 +68,19 @@ def decoded(path: Path, data: bytes) -> str:
         return data.decode("utf-16" if data.startswith(_UTF16) else "utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise DataError(f"{path} line {line}: not UTF-8 ({error.reason}); save the file as UTF-8") from error
+        raise DataError(f"{path} line {line}: not UTF-8 ({error.reason}); {_AS_TEXT}") from error
 
 
 def parse_json(text: str | bytes, where: str, remedy: str = "fix or remove the line") -> Any:
     """The JSON value of a text. Raises `DataError` for any text that has none that can be held."""
     try:
-        return json.loads(text)
+        # A byte order mark may stand at any line: files that begin with one are put together, or saved with one twice.
+        return json.loads((text if isinstance(text, str) else text.decode()).lstrip("\ufeff"))
     except RecursionError as error:
         raise DataError(f"{where}: JSON that is nested too deeply; {remedy}") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise DataError(f"{where}: not UTF-8 ({error.reason}); {_AS_TEXT}") from error
+    except json.JSONDecodeError as error:
         raise DataError(f"{where}: not valid JSON ({error}); {remedy}") from error
     except ValueError as error:  # Python's limit on the digits of whole numbers
         number = str(error).partition(":")[0]

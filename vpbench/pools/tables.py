@@ -17,19 +17,25 @@ from typing import Any
 
 from vpbench.data.files import check_unpacked, decoded
 from vpbench.errors import DataError
+from vpbench.store import table_of
 
 Rows = Iterator[tuple[str, dict[str, Any]]]
 
 _VALUES = {"index", "tokens", "correct", "score", "step_scores", "steps", "candidates", "precision"}
 """Columns whose cells aren't text; others are left as they are."""
 _TRUTH = {"true": True, "false": False}
+_MAGIC = {b"PAR1": ".parquet", b"PK\x03\x04": ".xlsx"}
+"""How tables that are no text begin, whatever the file is called."""
 _KEPT_EMPTY = {"response", "prediction", "score", "step_scores"}
 """Columns whose empty cells mean something: an empty response, a row that has no score."""
 
 
 def table_rows(path: Path, data: bytes) -> Rows | None:
     """Every row of a table with its place; None for a file that is no table. Raises `DataError` naming the row."""
-    reader = _READERS.get(Path(path.name.removesuffix(".gz")).suffix.lower())
+    suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
+    if suffix not in _MAGIC.values():
+        suffix = _MAGIC.get(data[:4], suffix)
+    reader = _READERS.get(suffix)
     return None if reader is None else reader(path, data)
 
 
@@ -146,10 +152,9 @@ def _excel(path: Path, data: bytes) -> Rows:
 
 def _parquet(path: Path, data: bytes) -> Rows:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        rows = pq.read_table(pa.BufferReader(data)).to_pylist()
+        rows = table_of(data).to_pylist()
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(f"{path}: not a readable Parquet file ({error}); write it again") from error
     for number, row in enumerate(rows, 1):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
@@ -15,6 +14,7 @@ from vpbench.errors import ConfigError
 from vpbench.report.codec import from_json
 from vpbench.report.result import READABLE_VERSIONS, SCHEMA_VERSION, BestOfNResult, StepResult
 from vpbench.report.units import CURVES, ROUNDING, Units, fraction, read_units
+from vpbench.store import table_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,7 +75,6 @@ def read_table(path: Path, columns: Collection[str], sha256: str | None = None) 
     Raises `ConfigError` if it is missing or damaged, hasn't the checksum `sha256`, or lacks a column.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     if not path.is_file():
         raise ConfigError(f"{path}: missing or damaged (no such file); run the result again")
@@ -87,7 +86,7 @@ def read_table(path: Path, columns: Collection[str], sha256: str | None = None) 
     if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
         raise ConfigError(f"{path}: missing or damaged (its SHA-256 isn't that in result.json); run the result again")
     try:
-        table = pq.read_table(io.BytesIO(data))
+        table = table_of(data)
     except (OSError, ValueError, MemoryError, pa.ArrowException) as error:
         raise ConfigError(f"{path}: missing or damaged ({error}); run the result again") from error
     for column in columns:

@@ -109,7 +109,13 @@ class Scored:
 
 
 def candidate_value(score: Score, how: str) -> float | None:
-    """One number for a candidate: its aggregated step scores, or its own score where it has no steps."""
-    from vpbench.stats import aggregate
+    """One number for a candidate: its aggregated step scores, or its own score where it has no steps.
 
-    return aggregate(score.steps, how) if score.steps else score.value
+    Raises `ConfigError` for step scores that the aggregation means nothing for.
+    """
+    from vpbench.stats import aggregate, check_meaning
+
+    if not score.steps:
+        return score.value
+    check_meaning(score.steps, how)
+    return aggregate(score.steps, how)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vpbench.stats.aggregation import AGGREGATIONS as AGGREGATIONS
     from vpbench.stats.aggregation import aggregate as aggregate
+    from vpbench.stats.aggregation import check_meaning as check_meaning
     from vpbench.stats.auroc import Area as Area
     from vpbench.stats.auroc import step_auroc as step_auroc
     from vpbench.stats.best_of_n import expected_best as expected_best
@@ -69,7 +70,7 @@ if TYPE_CHECKING:
     from vpbench.stats.weighted_vote import weighted_votes as weighted_votes
 
 _HOME = {
-    "aggregation": ("AGGREGATIONS", "aggregate"),
+    "aggregation": ("AGGREGATIONS", "aggregate", "check_meaning"),
     "auroc": ("Area", "step_auroc"),
     "best_of_n": ("expected_best", "expected_oracle", "expected_random", "first"),
     "bootstrap": (

@@ -12,6 +12,9 @@ from vpbench.errors import ConfigError
 
 LOG_FLOOR = 1e-30
 """Logarithms and products take a step score below this as this; log-odds clip at both ends (see `_log_odds_sum`)."""
+_LARGEST = {"product": math.inf, "geometric-mean": math.inf, "log-odds-sum": 1.0}
+"""The largest step score of those aggregations that mean nothing below 0."""
+_ROUNDING = 1e-6
 
 
 def _floored(values: Sequence[float]) -> list[float]:
@@ -23,7 +26,10 @@ def _floored(values: Sequence[float]) -> list[float]:
 
 
 def _mean(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values)
+    try:
+        return math.fsum(values) / len(values)
+    except OverflowError:  # the sum, not the mean, is beyond the largest number
+        return math.fsum(value / len(values) for value in values)
 
 
 def _product(values: Sequence[float]) -> float:
@@ -66,3 +72,16 @@ def aggregate(step_values: Sequence[float], how: str = "mean") -> float:
         raise ValueError("a solution without step scores has no value")
     values = [float(value) for value in step_values]
     return math.nan if any(map(math.isnan, values)) else float(_FUNCTIONS[how](values))
+
+
+def check_meaning(step_values: Sequence[float], how: str) -> None:
+    """Raise `ConfigError` for step scores that `aggregate` would floor or clip, though they are no probabilities.
+
+    `product` and `geometric-mean` mean nothing for negative ones, `log-odds-sum` for those above 1 either.
+    """
+    largest = _LARGEST.get(how)
+    if largest is not None and any(value < -_ROUNDING or value > largest + _ROUNDING for value in step_values):
+        raise ConfigError(
+            f"aggregation {how!r} means nothing for step scores from {min(step_values):g} to {max(step_values):g}; "
+            "choose --aggregate mean, min, max or last, or give probabilities"
+        )

@@ -136,6 +136,9 @@ def curves(
             weights = vote_weights([_scores(pool) for pool in pools], link)
             pools = [replace(pool, scores=values) for pool, values in zip(pools, weights, strict=True)]
         critic, error = _critic(pools, selection, exact, column, seed)
+        if selection == "weighted-vote":
+            # one candidate wins by any weight, so nothing has to be drawn
+            critic[:, column == 0], error[column == 0] = vote[:, column == 0], 0.0
     return Curves(
         ns=tuple(int(n) for n in ns),
         critic=critic,

@@ -5,7 +5,7 @@ from vpbench.store.files import sha256, write_atomic, writing
 from vpbench.store.keys import content_hash, folder_name, key_hash
 from vpbench.store.local import LocalStore, Store
 from vpbench.store.rows import RowStore
-from vpbench.store.tables import parquet_bytes, table_bytes
+from vpbench.store.tables import parquet_bytes, table_bytes, table_of
 from vpbench.store.versions import versions
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "parquet_bytes",
     "sha256",
     "table_bytes",
+    "table_of",
     "versions",
     "write_atomic",
     "writing",

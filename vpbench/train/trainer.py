@@ -13,9 +13,10 @@ import math
 from typing import Any
 
 import torch
-from transformers import Trainer, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from vpbench.errors import ConfigError
+from vpbench.progress import shown
 from vpbench.stats import step_f1
 from vpbench.train.batches import BatchPlan, MicroBatches
 from vpbench.train.model import LabelModel
@@ -38,6 +39,8 @@ class LabelTrainer(Trainer):  # type: ignore[misc]
         threshold: float,
     ) -> None:
         super().__init__(model, args, data_collator=_only, train_dataset=train_dataset, eval_dataset=eval_dataset)
+        # without a bar the Trainer prints every log entry instead; they stand in training.json
+        self.remove_callback(PrinterCallback)
         self.loss_is_scaled_for_ga = True
         self.threshold = threshold
 
@@ -133,6 +136,7 @@ def training_arguments(
         save_steps=run.save_every or 500,
         save_total_limit=2,
         logging_steps=max(1, plan.steps // LOGGED_STEPS),
+        disable_tqdm=not shown(),
         remove_unused_columns=False,
         dataloader_num_workers=4 if gpu else 0,
         dataloader_pin_memory=gpu,
