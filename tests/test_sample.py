@@ -87,7 +87,14 @@ def test_killed_at_any_draw_the_same_command_draws_nothing_twice_and_loses_nothi
     ]
     for at in ("0", "1", "33", "50", "119", "never"):
         done = subprocess.run(
-            command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(HERE), "DIE_AT": at}, check=False
+            command,
+            cwd=tmp_path,
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join(filter(None, (str(HERE), os.environ.get("PYTHONPATH")))),
+                "DIE_AT": at,
+            },
+            check=False,
         )
         assert done.returncode == (0 if at == "never" else -signal.SIGKILL)
     found = draws(tmp_path)

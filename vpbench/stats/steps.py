@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vpbench.errors import ConfigError, DataError
+from vpbench.records import CORRECT, INCORRECT, NEUTRAL
 
 Array = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -78,11 +79,11 @@ def step_table(labels: Labels, scores: Scores) -> StepTable:
         if len(given) != len(values):
             raise DataError(f"solution {number}: {len(given)} labels but {len(values)} scores; score every step")
         for position, (label, value) in enumerate(zip(given, values, strict=True)):
-            if label not in (1, 0, -1, None):
+            if label not in (CORRECT, NEUTRAL, INCORRECT, None):
                 raise DataError(f"solution {number}, step {position}: label {label!r} is none of 1, 0, -1, null")
-            neutral += label == 0
-            if label in (1, -1):
-                rows.append((label == 1, np.nan if value is None else float(value), number, position))
+            neutral += label == NEUTRAL
+            if label in (CORRECT, INCORRECT):
+                rows.append((label == CORRECT, np.nan if value is None else float(value), number, position))
     columns = list(zip(*rows, strict=True)) or [(), (), (), ()]
     correct, score = np.array(columns[0], dtype=bool), np.array(columns[1], dtype=np.float64)
     solution, position_of = (np.array(column, dtype=np.intp) for column in columns[2:])
