@@ -95,7 +95,14 @@ with store.lease("lock"):
 
 def holder(member: str, folder: Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-c", HOLDER, member, str(folder)]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # A shell's background job, as tests may be, ignores Ctrl-C, and its children with it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
 
 
 def test_a_lease_is_waited_for_and_said_so_once(member: str, tmp_path: Path) -> None:

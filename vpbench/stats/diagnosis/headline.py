@@ -35,7 +35,7 @@ class Headline:
 
 def points(fraction: float) -> str:
     """A difference in percentage points."""
-    return f"{100 * fraction:+.1f}"
+    return f"{100 * fraction:+z.1f}"
 
 
 def interval(difference: Difference) -> str:
