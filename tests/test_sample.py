@@ -296,7 +296,7 @@ def test_a_result_tells_how_its_candidates_were_drawn(tmp_path: Path) -> None:
     assert told["policy"] == {"backend": "fake", "revision": "", "model": "model", "log": f"{tmp_path}/log"}
     names = ("samples", "temperature", "top_p", "max_tokens", "first_greedy", "seed", "prompt")
     assert [told[name] for name in names] == [2, 0.7, 0.9, 4096, False, 5, "chain-of-thought"]
-    assert set(result["provenance"]["seconds"]) == {"load", "draw", "grade", "score"}
+    assert set(result["provenance"]["seconds"]) == {"load", "draw", "grade", "score", "analyse", "write"}
 
 
 def test_more_to_choose_from_than_is_drawn_is_told_before_drawing(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -35,6 +36,7 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
     from vpbench import stats
     from vpbench.report.measures import named_measures
 
+    started = time.perf_counter()
     pools = prepared.pools(scored.scores, analysis.aggregate)
     pool_size = min(pool.size for pool in pools)
     selection = analysis.selection or scored.selection
@@ -73,7 +75,7 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
         notes=(*prepared.notes, *scored.notes, *remarks(scored.scores.values()), *([few] if few else [])),
         steps_per_response=steps_per_response(scored.scores.values()),
         diagnosis=tuple(_diagnosis(prepared, scored, pools, _headline(units, analysis), selection, analysis)),
-        provenance=run_provenance(prepared, scored, analysis),
+        provenance=run_provenance(prepared, scored, analysis, started),
     )
     return result, units
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+import time
 
 from vpbench.report.result import DataOrigin, Provenance
 from vpbench.report.texts import texts_folder
@@ -15,8 +16,8 @@ from vpbench.store import versions
 _PACKAGES = ("torch", "transformers", "datasets", "numpy", "math-verify", "pillow", "sentencepiece")
 
 
-def run_provenance(prepared: Common, scored: Scored, analysis: Analysis) -> Provenance:
-    """Everything the result rests on, and the command as it was typed."""
+def run_provenance(prepared: Common, scored: Scored, analysis: Analysis, started: float) -> Provenance:
+    """Everything the result rests on, and the command as it was typed; statistics have `started` at this time."""
     return Provenance(
         command=("vpbench", *sys.argv[1:]),
         versions={**versions(("vpbench",)), "python": platform.python_version(), **versions(_PACKAGES)},
@@ -32,7 +33,7 @@ def run_provenance(prepared: Common, scored: Scored, analysis: Analysis) -> Prov
         critic_revision=scored.revision,
         seed=analysis.seed,
         resamples=analysis.resamples,
-        seconds={**prepared.seconds, "score": scored.seconds},
+        seconds={**prepared.seconds, "score": scored.seconds, "analyse": time.perf_counter() - started},
         texts=texts_folder(prepared),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -26,6 +27,7 @@ def step_result(prepared: PreparedSteps, scored: Scored, analysis: Analysis) -> 
     """The result of one critic on one step-detection task."""
     from vpbench.stats import diagnose_steps, few_units_note
 
+    started = time.perf_counter()
     solutions = prepared.solutions
     labels = [solution.labels for solution in solutions]
     values = [step_scores(scored.scores[solution.candidate.key].steps, len(solution.labels)) for solution in solutions]
@@ -48,7 +50,7 @@ def step_result(prepared: PreparedSteps, scored: Scored, analysis: Analysis) -> 
         notes=(*prepared.notes, *scored.notes, *remarks(scored.scores.values()), *([few] if few else [])),
         steps_per_response=steps_per_response(scored.scores.values()),
         diagnosis=tuple(diagnose_steps(labels, values, threshold, groups)),
-        provenance=run_provenance(prepared, scored, analysis),
+        provenance=run_provenance(prepared, scored, analysis, started),
     )
 
 

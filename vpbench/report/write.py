@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -48,6 +49,7 @@ def write_result(
     units: Units | None,
 ) -> StoredResult:
     """Write the result's folder; its name holds the hash of all that determines the result."""
+    started = time.perf_counter()
     key: dict[str, Any] = {**scored.key, "critic": scored.critic, "analysis": asdict(analysis)}
     names = [prepared.task.name, scored.critic]
     if isinstance(prepared, Prepared):
@@ -72,6 +74,8 @@ def write_result(
     for suffix, data in pictures.items():
         write_atomic(folder / f"curve.{suffix}", data)
     write_atomic(folder / "table.txt", (summary(result) + "\n").encode())
+    seconds = {**result.provenance.seconds, "write": time.perf_counter() - started}
+    result = replace(result, provenance=replace(result.provenance, seconds=seconds))
     write_atomic(folder / "result.json", json.dumps(as_json(result), indent=1, allow_nan=False).encode())
     return StoredResult(folder, result)
 
