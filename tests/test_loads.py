@@ -118,7 +118,7 @@ def finished(monkeypatch: pytest.MonkeyPatch) -> Finished:
     finished: Finished = {}
 
     def finish(prepared: Any, scored: Any, study: Any, echo: Any) -> Path:
-        finished[prepared.task.name, scored.critic] = asdict(run_provenance(prepared, scored, study.analysis))
+        finished[prepared.task.name, scored.critic] = asdict(run_provenance(prepared, scored, study.analysis, 0.0))
         return Path("unwritten")
 
     monkeypatch.setattr("vpbench.api._finish", finish)
