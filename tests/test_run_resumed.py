@@ -11,22 +11,16 @@ from pathlib import Path
 from small_runs import CRITIC, line, pool_file, results, vpbench
 
 
+def arguments_of(folder: Path) -> list[str | Path]:
+    """A run of the critic that counts its calls, on the miniature world."""
+    log = f"log={folder}/log"
+    critic = ["--critic", folder / "critic.py", "--critic-args", log]
+    return ["run", "--nano", "--task", "mathvista", *critic, "--output", folder / "runs"]
+
+
 def test_the_same_command_again_does_nothing_twice_and_gives_the_same_rows(tmp_path: Path) -> None:
     (tmp_path / "critic.py").write_text(CRITIC)
-    arguments = [
-        "run",
-        "--nano",
-        "--task",
-        "mathvista",
-        "--critic",
-        tmp_path / "critic.py",
-        "--critic-args",
-        f"log={tmp_path}/log",
-        "--output",
-        tmp_path / "runs",
-        "--limit",
-        12,
-    ]
+    arguments = [*arguments_of(tmp_path), "--limit", 12]
     assert vpbench(*arguments).exit_code == 0
     rows = next((tmp_path / "runs" / "results").glob("*/rows.parquet"))
     before, calls = rows.read_bytes(), (tmp_path / "log").read_text()
@@ -75,20 +69,7 @@ def _run_killed(tmp_path: Path, name: str, die_at: list[int]) -> bytes:
 
 def test_a_failed_row_is_a_row_with_its_reason_and_is_tried_again(tmp_path: Path) -> None:
     (tmp_path / "critic.py").write_text(CRITIC)
-    arguments = [
-        "run",
-        "--nano",
-        "--task",
-        "mathvista",
-        "--critic",
-        tmp_path / "critic.py",
-        "--critic-args",
-        f"log={tmp_path}/log",
-        "--output",
-        tmp_path / "runs",
-        "--limit",
-        4,
-    ]
+    arguments = [*arguments_of(tmp_path), "--limit", 4]
     stopped = vpbench(*arguments, FAIL="2")
     assert stopped.exit_code == 3
     assert "question '2' candidate 0: no picture here" in stopped.output
