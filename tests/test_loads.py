@@ -99,8 +99,7 @@ def run(folder: Path, critics: str, *arguments: object) -> Result:
         "--nano",
         "--task",
         ",".join(TASKS),
-        "--critic",
-        critics,
+        *(["--critic", critics] if critics else []),
         "--limit",
         2,
         "--output",
@@ -340,11 +339,11 @@ def test_scores_are_read_once_for_all_tasks(
         read.append(path)
         return read_scores(path)
 
-    monkeypatch.setattr("vpbench.run.study.read_scores", counted)
+    monkeypatch.setattr("vpbench.run.scorers.read_scores", counted)
     scores = tmp_path / "scores.jsonl"
     lines = [{"question_id": id, "candidates": [{"score": 1}] * 128} for id in ("1", "2", "v1_1", "v1_2")]
     scores.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    done = run(tmp_path, "mine", "--scores", scores)
+    done = run(tmp_path, "", "--scores", f"mine={scores}")
     assert done.exit_code == 0, done.output
     assert read == [scores]
     assert set(finished) == {(task, "mine") for task in TASKS}

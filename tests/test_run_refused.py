@@ -43,7 +43,12 @@ def test_a_pool_without_images_is_never_scored_as_text_alone(tmp_path: Path) -> 
         (["--critic", "self-consistency", "--trust-verdicts"], "candidate 0: no `correct`; --trust-verdicts needs it"),
         (["--critic", "self-consistency", "--task", "visualprocessbench"], "leave --pool out"),
         (["--scores", "pool.jsonl"], "neither `step_scores` nor `score`"),
-        (["--critic", "a", "--critic", "b", "--scores", "pool.jsonl"], "at most one --critic"),
+        (["--critic", "mine", "--scores", "pool.jsonl"], "no such critic; to name the scores: --scores mine=FILE"),
+        (["--critic", "=visualprm"], "the name before = is empty"),
+        (["--critic", "ours=visualprm:"], "expected [NAME=]CRITIC[:MODEL]"),
+        (["--critic", "a=self-consistency,a=likelihood:x"], "two critics are called 'a'"),
+        (["--critic", "a=self-consistency", "--critic-args", "b.model=x"], "no critic is called 'b'; there are: a"),
+        (["--scores", "a=pool.jsonl,a=other.jsonl"], "two critics are called 'a'"),
     ],
 )
 def test_wrong_requests_say_what_to_do(

@@ -67,7 +67,7 @@ def test_a_rejected_gold_answer_is_named_with_its_row_and_reason(root: Path) -> 
 def test_a_folder_of_no_task(tmp_path: Path) -> None:
     code, text = vpbench("validate", "all", "--data", tmp_path)
     assert code == 2
-    assert f"--data {tmp_path}: with `all` it holds a folder per task" in text
+    assert f"--data {tmp_path}: for several tasks it holds a folder for each" in text
 
 
 def test_run_takes_the_same_folder(root: Path) -> None:

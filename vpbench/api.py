@@ -49,7 +49,7 @@ class RunOptions(TypedDict, total=False):
     max_tokens: int
     first_greedy: bool
     prompt: PromptStyle
-    scores: str | Path | None
+    scores: str | Path | Sequence[str | Path] | None
     data: str | Path | None
     grading: GradingMode
     judge: str | None
@@ -73,7 +73,7 @@ class RunOptions(TypedDict, total=False):
     nano: bool
 
 
-_PATHS = ("pool", "scores", "data", "output")
+_PATHS = ("pool", "data", "output")
 _SETTINGS = ("critic_args", "policy_args", "judge_args")
 _SPENDING = ("max_cost", "max_total_tokens")
 _BOUNDS: Mapping[str, tuple[float, float | None]] = {
@@ -100,9 +100,10 @@ def run(
 ) -> list[StoredResult]:
     """Run critics on tasks, as `vpbench run` does; one result per task and critic, each with its folder.
 
-    `task` and `critic` are a name or file, several, or "all". `progress` opens progress bars
-    (`vpbench.progress.bar` does), `echo` is given each result as text, and `warn` each failure. Raises TypeError for an
-    unknown option, and `VpbenchError` for the first failure, when what doesn't depend on it is finished.
+    `task` and `critic` are a name or file, several, or "all"; a critic is written as `--critic` takes it. `progress`
+    opens progress bars (`vpbench.progress.bar` does), `echo` is given each result as text, and `warn` each failure.
+    Raises TypeError for an unknown option, and `VpbenchError` for the first failure, when what doesn't depend on it is
+    finished.
     """
 
     def finish(prepared: Prepared | PreparedSteps, scored: Scored) -> StoredResult:
@@ -146,6 +147,8 @@ def study(
     if "n" in given:
         given["ns"] = _ns(given.pop("n"))
     given |= {name: Path(given[name]) for name in _PATHS if name in given}
+    if "scores" in given:
+        given["scores"] = tuple(_names(given["scores"]))
     given |= {
         name: {setting: str(value) for setting, value in given[name].items()} for name in _SETTINGS if name in given
     }

@@ -26,19 +26,39 @@ def main() -> None:
 @main.command()
 @opt.tasks
 @opt.option(
-    "--critic", "critics", multiple=True, callback=opt.words, help="Critic name or ./file.py; repeat or give a list."
+    "--critic",
+    "critics",
+    multiple=True,
+    callback=opt.words,
+    metavar="[NAME=]CRITIC[:MODEL]",
+    help="Critic name or ./file.py, what to call it, its checkpoint; repeat or give a list.",
 )
-@opt.option("--critic-model", help="The critic's checkpoint: a folder or a hub id.")
-@opt.option("--critic-args", multiple=True, callback=opt.settings, help="The critic's settings, name=value,...")
+@opt.option("--critic-model", help="The checkpoint of critics that name none: a folder or a hub id.")
+@opt.option(
+    "--critic-args",
+    multiple=True,
+    callback=opt.settings,
+    help="The critics' settings: setting=value,..., or NAME.setting=value of one.",
+)
 @opt.option(
     "--released-tokenization",
     is_flag=True,
     help="Let special tokens typed in questions and responses act, as released scorers do.",
 )
-@opt.option("--pool", type=opt.path, help="Candidates: JSONL (.gz), or another tool's file.")
+@opt.option(
+    "--pool",
+    type=opt.path,
+    help="Candidates: JSONL (.gz), or another tool's file; a folder: of TASK.jsonl.gz, one for each task.",
+)
 @opt.option("--policy", help="Draw the candidates: BACKEND:MODEL, or a folder or hub id for transformers.")
 @opt.drawing
-@opt.option("--scores", type=opt.path, help="Scores from a file, instead of running a critic.")
+@opt.option(
+    "--scores",
+    multiple=True,
+    callback=opt.words,
+    metavar="[NAME=]PATH",
+    help="A critic's scores from a file, or a folder of TASK.jsonl; repeat or give a list.",
+)
 @opt.data
 @opt.grading
 @opt.option("--judge", help="Official grading: the language model to ask where the rule asks one, BACKEND:MODEL.")

@@ -51,7 +51,9 @@ def settings(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> d
 
 path = click.Path(path_type=Path)
 data = option(
-    "--data", type=path, help="Folder with the data set's own files, not the hub; `all`: one for each task in it."
+    "--data",
+    type=path,
+    help="Folder with the data set's own files, not the hub; for several tasks: one for each in it.",
 )
 grading = option(
     "--grading",

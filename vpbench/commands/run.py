@@ -10,13 +10,13 @@ from typing import Any
 from vpbench import api
 from vpbench.base import StepTask
 from vpbench.models.checkpoint import without_fetching
-from vpbench.pools.scores import GivenScores, read_scores
 from vpbench.progress import bar
 from vpbench.run.candidates import plan_drawing
-from vpbench.run.critics import build_critics
+from vpbench.run.critics import build_critic
 from vpbench.run.judge import rows_to_judge
 from vpbench.run.models import Models
 from vpbench.run.pipeline import prepare_steps
+from vpbench.run.scorers import Scorer, scorers
 from vpbench.run.study import Asked, Study, candidates_of
 from vpbench.terminal import echo
 
@@ -31,14 +31,14 @@ def run_all(tasks: Sequence[str], critics: Sequence[str], dry_run: bool, **optio
     if not dry_run:
         return len(api.run(tasks, critics, progress=bar, echo=echo, warn=_warn, **options))
     study, models = api.study(tasks, critics, options, echo), Models()
-    given = None if study.scores is None else read_scores(study.scores)
-    for asked in study.tasks:
-        with without_fetching():
-            echo(_plan(asked, study, given, models))
+    with without_fetching():
+        files = scorers([row for row in study.critics if row.scores is not None], study.task_names, False, bar, echo)
+        for asked in study.tasks:
+            echo(_plan(asked, study, files, models))
     return 0
 
 
-def _plan(asked: Asked, study: Study, given: GivenScores | None, models: Models) -> str:
+def _plan(asked: Asked, study: Study, files: Sequence[Scorer], models: Models) -> str:
     plugin, request = asked
     lines = [f"task      {plugin.cls.name} (version {plugin.cls.version})"]
     if issubclass(plugin.cls, StepTask):
@@ -50,7 +50,7 @@ def _plan(asked: Asked, study: Study, given: GivenScores | None, models: Models)
         lines += drawing.describe()
         notes = []
     else:
-        planned = candidates_of(asked, study.analysis, given, bar, models)
+        planned = candidates_of(asked, study.analysis, files, bar, models)
         sizes = [len(candidates) for candidates in planned.rows.values()]
         lines += [
             f"data      {planned.questions.origin}: {len(sizes)} questions with candidates",
@@ -61,9 +61,12 @@ def _plan(asked: Asked, study: Study, given: GivenScores | None, models: Models)
             rows = len(rows_to_judge(planned.task, planned.questions.questions, planned.rows))
             lines.append(f"judge     {request.judge}, asked about {rows} rows")
         notes = planned.notes
-    for critic in build_critics(study.critics, study.settings, study.nano) if study.scores is None else ():
+    for entry in study.critics:
+        called = "" if entry.label is None else f"{entry.label} = "
+        if entry.scores is not None:
+            lines.append(f"scores    {called}{entry.scores}")
+            continue
+        critic = build_critic(entry, study.nano)
         settings: dict[str, Any] = dataclasses.asdict(critic) if dataclasses.is_dataclass(critic) else {}
-        lines.append(f"critic    {critic.name} {json.dumps(settings) if settings else ''}".rstrip())
-    if study.scores is not None:
-        lines.append(f"scores    {study.scores}")
+        lines.append(f"critic    {called}{critic.name} {json.dumps(settings) if settings else ''}".rstrip())
     return "\n".join([*lines, f"output    {request.output}", *(f"note      {note}" for note in notes)])

@@ -15,7 +15,7 @@ from vpbench.terminal import printable
 
 def validate_tasks(wanted: str, data: Path | None, mode: GradingMode, echo: Callable[[str], None]) -> bool:
     """Validate the task called `wanted`, or all; whether every gold answer is accepted. Raises `ConfigError`."""
-    folders = task_folders(data, sorted(all_tasks()), echo) if wanted == "all" else {wanted: data}
+    folders = task_folders(data, sorted(all_tasks()), True, echo) if wanted == "all" else {wanted: data}
     accepted = [_validate(name, folder, mode, echo) for name, folder in folders.items()]
     return all(accepted)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from vpbench.base import Critic
@@ -27,9 +28,9 @@ def nano_model(name: str) -> Path:
     return MODELS / name
 
 
-def nano_settings(critic: type[Critic]) -> dict[str, str]:
-    """A critic's settings for the miniature world, its `model` as a folder."""
-    settings = dict(critic.nano_settings)
-    if "model" in settings:
+def nano_settings(critic: type[Critic], given: Mapping[str, str]) -> dict[str, str]:
+    """A critic's settings for the miniature world under those given, a miniature model's name as its folder."""
+    settings = {**critic.nano_settings, **given}
+    if nano_model(settings.get("model", "")).parent == MODELS and nano_model(settings["model"]).is_dir():
         settings["model"] = str(nano_model(settings["model"]))
     return settings

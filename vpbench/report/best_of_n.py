@@ -52,6 +52,7 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
     result = BestOfNResult(
         task=prepared.task.name,
         critic=scored.critic,
+        label=scored.label,
         policy=prepared.origin,
         questions=len(pools),
         questions_in_task=prepared.total,

@@ -165,9 +165,13 @@ def _curve_differences(one: StoredResult, two: StoredResult) -> tuple[dict[int, 
     order = [row[name] for name in two.units.names]
     left = two.units.values["critic"][:, [two.units.ns.index(n) for n in ns]]
     right = one.units.values["critic"][order][:, [one.units.ns.index(n) for n in ns]]
-    alike = alike_by_construction(ns, left, right, same=one.result.critic == two.result.critic)
+    alike = alike_by_construction(ns, left, right, same=_same_critic(one.result, two.result))
     differences = paired_differences(left, right, two.units.clusters, RESAMPLES, alike=alike)
     return dict(zip(ns, differences, strict=True)), alike
+
+
+def _same_critic(one: Result, two: Result) -> bool:
+    return (one.critic, one.provenance.critic_revision) == (two.critic, two.provenance.critic_revision)
 
 
 def _outcome_above_process(

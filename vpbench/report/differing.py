@@ -40,6 +40,7 @@ def _of_the_critic(result: BestOfNResult | StepResult) -> dict[str, Any]:
     provenance = result.provenance
     used = {"threshold": result.step_f1.threshold} if isinstance(result, StepResult) else _picking(result)
     return {
+        "called": result.row,
         "critic": result.critic,
         "critic revision": provenance.critic_revision,
         **_flat("critic setting", provenance.critic_settings),

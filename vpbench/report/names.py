@@ -23,7 +23,7 @@ def without_paths(text: str) -> str:
 
 
 def names(results: Sequence[Result]) -> list[str]:
-    """Each result's critic, with the settings by which it differs from the same critic's other results.
+    """What each result's row is called, with the settings by which it differs from the same critic's other results.
 
     Results that would still be called the same, as two models of one name in different folders, have a part of the
     critic's fingerprint too.
@@ -31,10 +31,10 @@ def names(results: Sequence[Result]) -> list[str]:
     settings = [_settings(result) for result in results]
     called = []
     for result, values in zip(results, settings, strict=True):
-        others = [other for rival, other in zip(results, settings, strict=True) if rival.critic == result.critic]
+        others = [other for rival, other in zip(results, settings, strict=True) if rival.row == result.row]
         differing = [name for name in values if any(other.get(name, values[name]) != values[name] for other in others)]
         parts = ", ".join(f"{name} {_shown(values[name])}" for name in differing)
-        called.append(f"{result.critic} ({parts})" if parts else result.critic)
+        called.append(f"{result.row} ({parts})" if parts else result.row)
     return _with_revisions(called, results)
 
 

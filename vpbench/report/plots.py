@@ -29,7 +29,7 @@ def best_of_n_plot(result: BestOfNResult) -> dict[str, bytes]:
     Below it the gain over the vote with its paired band, which is narrower than the two bands suggest.
     """
     figure, axes, below = _panels()
-    label = _label(result.critic, result)
+    label = _label(result.row, result)
     for name, (colour, line, control) in _STYLE.items():
         curve = result.curves[name]
         style = {"color": colour, "linestyle": line, "marker": "o", "markersize": 3}
@@ -38,7 +38,7 @@ def best_of_n_plot(result: BestOfNResult) -> dict[str, bytes]:
             low, high = (_percent(curve, end) for end in ("low", "high"))
             axes.fill_between(_ns(curve), low, high, color=colour, alpha=0.13, linewidth=0)
     _gain_band(below, result, _STYLE["critic"][0])
-    _finish(figure, axes, below, result, f"{result.critic} on {_name(result)}", result.ns)
+    _finish(figure, axes, below, result, f"{result.row} on {_name(result)}", result.ns)
     return _bytes(figure)
 
 
@@ -123,7 +123,7 @@ def step_plot(result: StepResult) -> dict[str, bytes]:
     axes.set_ylabel("%")
     unscored = sum(result.unscored.values())
     failed = f"\n{unscored} of {result.candidates} solutions without a score" if unscored else ""
-    title = f"{_name(result)}: step detection by {result.critic}, threshold {report.threshold:g}"
+    title = f"{_name(result)}: step detection by {result.row}, threshold {report.threshold:g}"
     axes.set_title(_plain(title) + failed, fontsize=9)
     figure.legend(loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     return _bytes(figure)

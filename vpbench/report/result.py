@@ -198,8 +198,8 @@ class Provenance:
 class Result:
     """What every result has. `errors` counts rows by reason; `diagnosis` says in words what stands out.
 
-    `files` holds the SHA-256 of the Parquet files by name; None in memory before they are written, and in files of
-    earlier versions.
+    `label` is what the study calls the critic, None for its own name. `files` holds the SHA-256 of the Parquet files by
+    name; None in memory before they are written, and in files of earlier versions.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -219,6 +219,12 @@ class Result:
     diagnosis: tuple[str, ...]
     provenance: Provenance
     files: Mapping[str, str] | None = None
+    label: str | None = None
+
+    @property
+    def row(self) -> str:
+        """What the critic is called in tables, plots and on pages."""
+        return self.label or self.critic
 
     @property
     def unanswered(self) -> dict[str, int]:
@@ -259,7 +265,7 @@ class BestOfNResult(Result):
     def name(self) -> str:
         """Critic, selection, grading and judge in one line."""
         judge = () if self.judge is None else (f"judge {self.judge}",)
-        return ", ".join((self.critic, self.selection, self.grading, *judge))
+        return ", ".join((self.row, self.selection, self.grading, *judge))
 
     @property
     def ns(self) -> tuple[int, ...]:
@@ -276,7 +282,7 @@ class StepResult(Result):
     @property
     def name(self) -> str:
         """The critic."""
-        return self.critic
+        return self.row
 
     @property
     def headline(self) -> tuple[float | None, float | None, float | None]:

@@ -37,6 +37,7 @@ def step_result(prepared: PreparedSteps, scored: Scored, analysis: Analysis) -> 
     return StepResult(
         task=prepared.task.name,
         critic=scored.critic,
+        label=scored.label,
         policy="the data set's own solutions",
         questions=len(labels),
         questions_in_task=prepared.total,

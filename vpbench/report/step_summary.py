@@ -13,7 +13,7 @@ def step_tables(result: StepResult) -> str:
     report = result.step_f1
     parts = (
         _placed(report.first_errors),
-        _critic_and_controls(result.critic, report),
+        _critic_and_controls(result.row, report),
         "\n".join(_figures(report)),
         _averagings(report),
     )

@@ -14,7 +14,7 @@ _CONTROLS = ("vote", "random", "first", "oracle")
 def summary(result: BestOfNResult | StepResult) -> str:
     """The result as text. Values are percentages; intervals are 95%."""
     size = str(result.questions) if result.complete else f"{result.questions} of {result.questions_in_task}"
-    head = [f"{result.task} | critic {result.critic}"]
+    head = [f"{result.task} | critic {result.row}"]
     if isinstance(result, BestOfNResult):
         groups = "" if result.units == result.questions else f" in {result.units} groups"
         judge = "" if result.judge is None else f" by rule and judge {result.judge}"
@@ -87,7 +87,7 @@ def _used(provenance: Provenance) -> list[str]:
 
 def _curves(result: BestOfNResult) -> str:
     gains = ["over random", "p (Holm)", "over vote", "p (Holm)"]
-    headers = ["N", f"{result.critic} %", "95% interval", *_CONTROLS, *gains]
+    headers = ["N", f"{result.row} %", "95% interval", *_CONTROLS, *gains]
     rows = []
     for k, point in enumerate(result.curves["critic"]):
         over = [result.gains[name][k] for name in ("over_random", "over_vote")]
@@ -118,7 +118,7 @@ def _measures(result: BestOfNResult) -> str:
                     *(percent(getattr(last, name)) for name in _CONTROLS),
                 ]
             )
-    headers = ["", "count", f"{result.critic} %", "95% interval", *_CONTROLS]
+    headers = ["", "count", f"{result.row} %", "95% interval", *_CONTROLS]
     return f"at N = {result.ns[-1]}\n\n{table(rows, headers)}" if rows else ""
 
 

@@ -50,14 +50,15 @@ def write_result(
 ) -> StoredResult:
     """Write the result's folder; its name holds the hash of all that determines the result."""
     started = time.perf_counter()
-    key: dict[str, Any] = {**scored.key, "critic": scored.critic, "analysis": asdict(analysis)}
-    names = [prepared.task.name, scored.critic]
+    labelled = {} if scored.label is None else {"label": scored.label}
+    key: dict[str, Any] = {**scored.key, "critic": scored.critic, **labelled, "analysis": asdict(analysis)}
+    names = [prepared.task.name, result.row]
     if isinstance(prepared, Prepared):
         assert isinstance(result, BestOfNResult)
         key |= {"grading": result.grading, "questions": sorted(prepared.questions), "sha256": prepared.pool_sha256}
         if prepared.judge is not None:
             key["judge"] = prepared.judge["identity"]
-        names = [prepared.task.name, prepared.origin, scored.critic, result.selection, result.grading]
+        names = [prepared.task.name, prepared.origin, result.row, result.selection, result.grading]
         rows, columns = _rows(prepared, scored), _ROWS
     else:
         rows, columns = _step_rows(prepared, scored), _STEP_ROWS

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -130,11 +130,12 @@ def score(
     progress: Progress,
     make_ready: Callable[[], None] | None = None,
     echo: Callable[[str], None] = lambda text: None,
+    label: str | None = None,
 ) -> Scored:
     """Score every prepared row with `critic`. Raises `CriticError`, `TooManyFailures`, `PluginError`.
 
     `make_ready` is called where there is something to score (None: the critic's own `prepare`). `echo` hears what was
-    scored before.
+    scored before; `label` is what the study calls the critic.
     """
     started = time.perf_counter()
     with Boundary(f"critic {critic.name!r}: usage"):
@@ -158,11 +159,17 @@ def score(
         seconds=seconds,
         usage=used,
         notes=KeptNotes(folder).texts,
+        label=label,
     )
 
 
-def use_scores(prepared: Common, given: GivenScores, name: str) -> Scored:
-    """Scores from a file, for exactly the prepared rows. Raises `DataError`, `TooManyFailures` as `rows_given` does."""
+def use_scores(
+    prepared: Common, given: GivenScores, name: str, label: str | None = None, notes: Sequence[str] = ()
+) -> Scored:
+    """Scores from a file, for exactly the prepared rows, with `notes` on it.
+
+    Raises `DataError`, `TooManyFailures` as `rows_given` does.
+    """
     started = time.perf_counter()
     scores = rows_given(given, prepared.candidates, prepared.request.max_error_rate)
     return Scored(
@@ -174,6 +181,8 @@ def use_scores(prepared: Common, given: GivenScores, name: str) -> Scored:
         scores=scores,
         key={**prepared.key, "scores": given.sha256},
         seconds=time.perf_counter() - started,
+        notes=notes,
+        label=label,
     )
 
 

@@ -94,7 +94,7 @@ class PreparedSteps(Common):
 
 @dataclass(frozen=True)
 class Scored:
-    """What one critic said of the prepared rows."""
+    """What one critic said of the prepared rows; `label` is what the study calls it, None for its own name."""
 
     critic: str
     selection: Selection
@@ -106,6 +106,7 @@ class Scored:
     seconds: float
     usage: Mapping[str, float] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    label: str | None = None
 
 
 def candidate_value(score: Score, how: str) -> float | None:

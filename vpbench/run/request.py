@@ -12,6 +12,7 @@ from vpbench.data import task_folders
 from vpbench.data.miniature import POOL, nano_folder, nano_model
 from vpbench.errors import ConfigError
 from vpbench.plugins import Plugin, all_tasks, find_task
+from vpbench.pools.roots import task_pools
 from vpbench.progress import Echo
 from vpbench.prompts import Sampling
 from vpbench.records import GradingMode
@@ -50,20 +51,27 @@ def drawing_of(options: Mapping[str, Any], samples: int) -> Drawing:
 
 
 def requests(names: Sequence[str], request: Request, echo: Echo) -> list[tuple[Plugin[BaseTask], Request]]:
-    """Each task with its request; of a suite such as "all" `--data` holds a folder per task. Raises `ConfigError`.
+    """Each task with its request; of several, `--data` holds a folder and `--pool` a file per task.
 
-    `echo` is told which tasks are left out.
+    `echo` is told which tasks of a suite, such as "all", are left out for want of one. Raises `ConfigError`.
     """
     if request.nano and request.data is not None:
         raise ConfigError(f"--nano brings its own data; leave --data {request.data} out")
-    plugins = suite_tasks(names)
-    if plugins:
-        folders = task_folders(request.data, list(plugins), echo)
-    else:
-        plugins = {name: find_task(name) for name in names}
-        folders = dict.fromkeys(plugins, request.data)
-    asked = [(plugins[name], replace(request, data=folder)) for name, folder in folders.items()]
+    suite = suite_tasks(names)
+    plugins = suite or {plugin.cls.name: plugin for plugin in map(find_task, names)}
+    folders = task_folders(request.data, list(plugins), bool(suite), echo)
+    pools = task_pools(request.pool, [name for name in folders if _takes_pool(plugins[name])], bool(suite), echo)
+    brings_none = request.pool if request.pool is None or not request.pool.is_dir() else None  # a file is refused later
+    asked = [
+        (plugins[name], replace(request, data=folder, pool=pools.get(name, brings_none)))
+        for name, folder in folders.items()
+        if name in pools or not _takes_pool(plugins[name])
+    ]
     return [(task, _in_nano(task, task_request) if request.nano else task_request) for task, task_request in asked]
+
+
+def _takes_pool(plugin: Plugin[BaseTask]) -> bool:
+    return issubclass(plugin.cls, Task)
 
 
 def suite_tasks(names: Sequence[str]) -> dict[str, Plugin[BaseTask]]:

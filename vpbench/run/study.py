@@ -9,41 +9,38 @@ JSON holds inline.
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 from vpbench.base import BaseTask, StepTask
 from vpbench.errors import ConfigError, VpbenchError
 from vpbench.plugins import Plugin, all_critics
-from vpbench.pools.scores import GivenScores, read_scores
 from vpbench.progress import Echo, Progress, silent
 from vpbench.prompts import Sampling
 from vpbench.run.analysis import Analysis
 from vpbench.run.candidates import CandidatePlan, plan, with_enough
-from vpbench.run.critics import build_critics, critic_key
-from vpbench.run.given import notes_on_given, rows_given
+from vpbench.run.critics import with_settings
+from vpbench.run.entries import CriticEntry, check_names, critic_entry, scores_entry
 from vpbench.run.models import Models
-from vpbench.run.pipeline import prepare, prepare_steps, score, use_scores
+from vpbench.run.pipeline import prepare, prepare_steps
 from vpbench.run.policy import Drawing
 from vpbench.run.prepared import Prepared, PreparedSteps, Scored
 from vpbench.run.request import DEFAULT_SAMPLES, Request, check, drawing_of, requests
+from vpbench.run.scorers import FileScorer, Scorer, scorers
 from vpbench.settings import check_claimed, from_options
 
 Asked = tuple[Plugin[BaseTask], Request]
-Scorer = Callable[[Prepared | PreparedSteps], Scored]
 Done = TypeVar("Done")
 
 
 @dataclasses.dataclass(frozen=True)
 class CriticOptions:
-    """Which critic scores, or which file the scores come from; field names are the command line's."""
+    """The settings of all critics, and files of scores beside them; field names are the command line's."""
 
     critic_model: str | None = None
     critic_args: Mapping[str, str] = dataclasses.field(default_factory=dict)
     released_tokenization: bool = False
-    scores: Path | None = None
+    scores: tuple[str, ...] = ()
 
     @property
     def settings(self) -> dict[str, str]:
@@ -55,14 +52,17 @@ class CriticOptions:
 
 @dataclasses.dataclass(frozen=True)
 class Study:
-    """Which critics are to be run on which tasks, with which settings, or which file their scores come from."""
+    """Which critics are to be run on which tasks."""
 
     tasks: tuple[Asked, ...]
-    critics: tuple[str, ...]
-    settings: Mapping[str, str]
-    scores: Path | None
+    critics: tuple[CriticEntry, ...]
     nano: bool
     analysis: Analysis
+
+    @property
+    def task_names(self) -> list[str]:
+        """The tasks' names, in order."""
+        return [plugin.cls.name for plugin, _ in self.tasks]
 
 
 def study_of(tasks: Sequence[str], critics: Sequence[str], options: Mapping[str, Any], echo: Echo) -> Study:
@@ -76,17 +76,30 @@ def study_of(tasks: Sequence[str], critics: Sequence[str], options: Mapping[str,
     analysis, scoring = from_options(Analysis, options), from_options(CriticOptions, options)
     aggregate((1.0,), analysis.aggregate)  # a name that doesn't exist is told before the work, not after it
     request = _request(options, analysis)
-    if scoring.scores is not None and len(critics) > 1:
-        raise ConfigError("--scores is one critic's file; give at most one --critic to name it")
+    rows = _entries(tuple(all_critics()) if list(critics) == ["all"] else critics, scoring.scores)
+    if not rows and request.nano:
+        rows = [CriticEntry(name) for name in _nano_critics()]
     asked = requests(tasks, request, echo)
     for plugin, task_request in asked:
         check(plugin.cls, task_request)
-    critics = tuple(all_critics()) if list(critics) == ["all"] else tuple(critics)
-    if not critics and scoring.scores is None:
-        critics = _nano_critics() if request.nano else ()
-        if not critics:
-            raise ConfigError("no critic: give --critic NAME (see `vpbench list`) or --scores FILE")
-    return Study(tuple(asked), critics, scoring.settings, scoring.scores, request.nano, analysis)
+    if not rows:
+        raise ConfigError("no critic: give --critic NAME (see `vpbench list`) or --scores FILE")
+    return Study(tuple(asked), with_settings(rows, scoring.settings), request.nano, analysis)
+
+
+def _entries(critics: Sequence[str], scores: Sequence[str]) -> list[CriticEntry]:
+    """The rows that are asked for, what is written twice once. Raises `ConfigError`."""
+    files = [scores_entry(text) for text in scores]
+    if len(files) > 1 and not all(file.name for file in files):
+        raise ConfigError(f"--scores is given {len(files)} times; give it once, or names: --scores NAME=FILE,...")
+    entries = [critic_entry(text) for text in dict.fromkeys(critics)]
+    for entry in entries if files else ():
+        if entry.critic not in all_critics() and not str(entry.critic).endswith(".py"):
+            raise ConfigError(
+                f"--critic {entry.critic}: no such critic; to name the scores: --scores {entry.critic}=FILE"
+            )
+    check_names(row.called for row in (*entries, *files))
+    return [*entries, *files]
 
 
 def _nano_critics() -> tuple[str, ...]:
@@ -137,31 +150,31 @@ def run_study(
     echo: Echo,
     warn: Echo,
 ) -> list[Done]:
-    """What `finish` makes of every critic's scores on every task.
+    """What `finish` makes of every row's scores on every task.
 
     What fails on a task leaves that one and those after it; the others are finished. Raises the first failure.
     """
-    given = None if study.scores is None else read_scores(study.scores)
-    scorers = _scorers(study, given, progress, echo)
+    rows = scorers(study.critics, study.task_names, study.nano, progress, echo)
     failures = Failures(warn)
-    prepared = _prepared(study, given, progress, failures)
+    prepared = _prepared(study, rows, progress, failures)
     results: list[Done] = []
     # A critic is let go of once it is done, since its checkpoint would stay in memory beside the next one.
-    while scorers:
-        critic, scorer = scorers.pop(0)
+    while rows:
+        row = rows.pop(0)
         for number, task in enumerate(prepared):
             try:
-                results.append(finish(task, scorer(task)))
+                results.append(finish(task, row.scored(task)))
             except VpbenchError as error:
-                failures.add(f"task {task.task.name}, critic {critic}", error)
+                failures.add(f"task {task.task.name}, critic {row.name}", error)
                 prepared = prepared[:number]
                 break
+        del row
     failures.raise_first()
     return results
 
 
 def _prepared(
-    study: Study, given: GivenScores | None, progress: Progress, failures: Failures
+    study: Study, rows: Sequence[Scorer], progress: Progress, failures: Failures
 ) -> list[Prepared | PreparedSteps]:
     """The tasks with their graded candidates or labelled solutions, up to the first that fails.
 
@@ -173,7 +186,7 @@ def _prepared(
         plugin = asked[0]
         try:
             step_task = issubclass(plugin.cls, StepTask)
-            plans.append(None if step_task else candidates_of(asked, study.analysis, given, progress, models))
+            plans.append(None if step_task else candidates_of(asked, study.analysis, rows, progress, models))
         except VpbenchError as error:
             failures.add(f"task {plugin.cls.name}", error)
             break
@@ -182,7 +195,7 @@ def _prepared(
     for (plugin, request), planned in zip(study.tasks, plans, strict=False):
         try:
             if planned is None:
-                prepared.append(_steps(plugin, request, given))
+                prepared.append(_steps(plugin, request, rows))
             else:
                 prepared.append(prepare(plugin, request, progress, planned, models))
         except VpbenchError as error:
@@ -193,45 +206,25 @@ def _prepared(
 
 
 def candidates_of(
-    asked: Asked, analysis: Analysis, given: GivenScores | None, progress: Progress, models: Models
+    asked: Asked, analysis: Analysis, rows: Sequence[Scorer], progress: Progress, models: Models
 ) -> CandidatePlan:
-    """The candidates of a Best-of-N task, enough for every N, and their scores from a file checked.
+    """The candidates of a Best-of-N task, enough for every N, and scores from files checked.
 
-    Raises as `plan`, `with_enough`, `notes_on_given` and `rows_given` do.
+    Raises as `plan`, `with_enough` and `FileScorer.check` do.
     """
     plugin, request = asked
     planned = plan(plugin, request, progress, models)
     planned = with_enough(planned, max(analysis.ns or (), default=None), request.short_pools)
-    if given is None:
-        return planned
-    candidates = {id: [row.candidate for row in rows] for id, rows in planned.pool.rows.items()}
-    questions = planned.questions
-    notes = notes_on_given(given, planned.task, questions.questions, questions.origin, candidates, request)
-    rows_given(given, {id: candidates[id] for id in planned.rows}, request.max_error_rate)
-    return dataclasses.replace(planned, notes=planned.notes + notes)
+    for row in rows:
+        if isinstance(row, FileScorer):
+            row.check(planned, request)
+    return planned
 
 
-def _steps(plugin: Plugin[BaseTask], request: Request, given: GivenScores | None) -> PreparedSteps:
-    """A step task's solutions, their scores from a file checked."""
+def _steps(plugin: Plugin[BaseTask], request: Request, rows: Sequence[Scorer]) -> PreparedSteps:
+    """A step task's solutions, scores from files checked."""
     prepared = prepare_steps(plugin, request)
-    if given is None:
-        return prepared
-    notes = notes_on_given(given, prepared.task, prepared.questions, prepared.data_origin, prepared.candidates, request)
-    return dataclasses.replace(prepared, notes=prepared.notes + notes)
-
-
-def _scorers(study: Study, given: GivenScores | None, progress: Progress, echo: Echo) -> list[tuple[str, Scorer]]:
-    """What scores the prepared tasks, by name: every critic, or the file of scores.
-
-    Raises `ConfigError`, `CriticError`.
-    """
-    if given is not None:
-        name = study.critics[0] if study.critics else given.name
-        return [(name, functools.partial(use_scores, given=given, name=name))]
-    critics = build_critics(study.critics, study.settings, study.nano)
-    _ = [critic_key(critic) for critic in critics]  # a missing checkpoint is told before candidates are drawn
-    shared: dict[str, Any] = {"progress": progress, "echo": echo}
-    return [
-        (critic.name, functools.partial(score, critic=critic, make_ready=functools.cache(critic.prepare), **shared))
-        for critic in critics
-    ]
+    for row in rows:
+        if isinstance(row, FileScorer):
+            row.check_steps(prepared)
+    return prepared
