@@ -35,9 +35,9 @@ def markdown_table(rows: Sequence[Sequence[Any]], headers: list[str]) -> str:
     return "\n".join([head, "|---" * len(headers) + "|", *body])
 
 
-def percent(value: float | None) -> str:
+def percent(value: float | None, digits: int = 1) -> str:
     """A fraction of 1 in percent."""
-    return "n/a" if value is None else f"{100 * value:.1f}"
+    return "n/a" if value is None else f"{100 * value:.{digits}f}"
 
 
 def points(difference: float, digits: int = 1) -> str:
