@@ -15,13 +15,11 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 from vpbench.report.names import without_paths
-from vpbench.terminal import interval, markdown_table, percent, points, printable, table
+from vpbench.terminal import Format, interval, markdown_table, percent, points, printable, table
 
-Format = Literal["text", "json", "markdown", "csv", "latex"]
-FORMATS: tuple[Format, ...] = get_args(Format)
 INTERVAL = "95% interval"
 _FORMULA = tuple("=+-@＝＋－＠")
 """How a formula begins for spreadsheets."""
