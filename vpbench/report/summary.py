@@ -39,13 +39,12 @@ def result_tables(result: BestOfNResult | StepResult, name: str) -> list[Table]:
 
 def _setting(result: BestOfNResult | StepResult) -> str:
     """How many questions, which candidates, and what was done with them."""
-    size = str(result.questions) if result.complete else f"{result.questions} of {result.questions_in_task}"
     if isinstance(result, StepResult):
-        return f"{size} solutions"
+        return f"{result.size} solutions"
     groups = "" if result.units == result.questions else f" in {result.units} groups"
     judge = "" if result.judge is None else f" by rule and judge {result.judge}"
     return (
-        f"{size} questions{groups}, pool {result.policy} ({result.pool_size} candidates per question), "
+        f"{result.size} questions{groups}, pool {result.policy} ({result.pool_size} candidates per question), "
         f"grading {result.grading}{judge}, {_choice(result)}"
     )
 
