@@ -16,6 +16,8 @@ from typing import Any
 from vpbench.report.names import without_paths
 from vpbench.terminal import printable
 
+Images = dict[str, bytes]
+"""A figure in several formats, by suffix."""
 WIDTH = 3.4
 """Inches: a column of a page with two."""
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -85,7 +87,7 @@ def canvas(height: float) -> tuple[Any, Any]:
     return figure, figure.subplots()
 
 
-def finish(figure: Any, axes: Any, title: Sequence[str]) -> dict[str, bytes]:
+def finish(figure: Any, axes: Any, title: Sequence[str]) -> Images:
     """Add title and legend, for which the figure grows, and save it in every format."""
     room = 72 * WIDTH - 8
     lines = [line for part in title for line in wrapped(part, room).splitlines()]
@@ -100,7 +102,7 @@ def finish(figure: Any, axes: Any, title: Sequence[str]) -> dict[str, bytes]:
     return image_bytes(figure, 300, "svg", "pdf", "png")
 
 
-def image_bytes(figure: Any, dpi: int, *suffixes: str) -> dict[str, bytes]:
+def image_bytes(figure: Any, dpi: int, *suffixes: str) -> Images:
     """The figure in each format, by suffix."""
     import matplotlib
 
@@ -117,7 +119,7 @@ def count_axis(axes: Any, ns: Sequence[int]) -> None:
     """A logarithmic axis of `ns`, in order, with as many ticks as have room."""
     axes.set_xscale("log", base=2)
     gap = math.log2(ns[-1] / ns[0]) / 9
-    ticks = ns[-1:]
+    ticks = [ns[-1]]
     for n in reversed(ns[:-1]):
         if math.log2(ticks[-1] / n) >= gap:
             ticks.append(n)

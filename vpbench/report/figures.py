@@ -1,4 +1,4 @@
-"""Figures for papers from finished results: curves, gains over the vote, reliability, step F1 by position.
+"""Figures for papers from finished results: Best-of-N curves, gains over the vote by N and by task, steps.
 
 They take groups of results that can be compared: one task, the same candidates and grading. A critic has the same
 colour and marker in all figures.
@@ -7,12 +7,13 @@ colour and marker in all figures.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from vpbench.report.captions import Group, conditions, labels_of, size, title
 from vpbench.report.drawing import (
     CONTROLS,
+    Images,
     canvas,
     count_axis,
     critic_style,
@@ -22,14 +23,11 @@ from vpbench.report.drawing import (
     shortened,
     wrapped,
 )
-from vpbench.report.result import BestOfNResult, Result, StepResult
+from vpbench.report.result import BestOfNResult, StepResult
+from vpbench.report.step_figures import by_position, reliability
 from vpbench.store import write_atomic
 
-Group = Sequence[tuple[str, Result]]
-"""Comparable results, each with what its critic is called."""
 Curves = Sequence[tuple[str, BestOfNResult]]
-Steps = Sequence[tuple[str, StepResult]]
-Images = dict[str, bytes]
 PAPER_N = 8
 """The N of the papers' tables; the figure by task is drawn for it and for the largest."""
 _BAR = {"linestyle": "-", "linewidth": 0.9, "alpha": 0.8}
@@ -70,8 +68,8 @@ def paper_figures(groups: Sequence[Group]) -> dict[str, Images]:
                 add(f"best-of-n-{task}", _curves(curves, styles))
                 add(f"gain-over-vote-{task}", _gains(curves, styles))
             if steps:
-                add(f"reliability-{task}", _reliability(steps, styles))
-                add(f"step-f1-by-position-{task}", _by_position(steps, styles))
+                add(f"reliability-{task}", reliability(steps, styles))
+                add(f"step-f1-by-position-{task}", by_position(steps, styles))
         for family_groups in families.values():
             for n in _shared_ns(family_groups):
                 add(f"gain-by-task-n{n}", _by_task(family_groups, n, styles))
@@ -90,15 +88,15 @@ def _curves(group: Curves, styles: dict[str, int]) -> Images:
             axes.axhline(100 * curve[0].value, **style)
         else:
             axes.plot(shared.ns, [100 * point.value for point in curve], **style)
-    ns, labels = sorted({n for _, result in group for n in result.ns}), _labels(group)
+    ns, labels = sorted({n for _, result in group for n in result.ns}), labels_of(group)
     for number, (name, result) in enumerate(group):
         style, last = critic_style(styles[name]), result.curves["critic"][-1]
         (beside,) = dodged(ns[-1:], number, len(group))
         if len(ns) > 1:
             beside = ns[-1] * 2 ** (0.2 + min(0.16, 1.2 / len(group)) * number)
             # a critic that lies on another stays visible around it
-            size = 4 + 0.8 * min(len(group) - number - 1, 3)
-            axes.plot(result.ns, [100 * point.value for point in result.curves["critic"]], markersize=size, **style)
+            diameter = 4 + 0.8 * min(len(group) - number - 1, 3)
+            axes.plot(result.ns, [100 * point.value for point in result.curves["critic"]], markersize=diameter, **style)
         axes.plot([beside] * 2, [100 * last.low, 100 * last.high], color=style["color"], **_BAR)
         axes.plot([beside], [100 * last.value], markersize=3, **style)
         axes.plot([], [], label=labels[number], **style)
@@ -106,7 +104,7 @@ def _curves(group: Curves, styles: dict[str, int]) -> Images:
     same = len({result.ns[-1] for _, result in group}) == 1
     largest = f"N = {ns[-1]}" if same else "a critic's largest N"
     axes.set_ylabel(f"{shared.metric.replace('_', ' ')} (%)")
-    return finish(figure, axes, [*_title(shared), f"bars: 95% interval at {largest}"])
+    return finish(figure, axes, [*title(shared), f"bars: 95% interval at {largest}"])
 
 
 def _gains(group: Curves, styles: dict[str, int]) -> Images | None:
@@ -116,7 +114,7 @@ def _gains(group: Curves, styles: dict[str, int]) -> Images | None:
         return None
     figure, axes = canvas(2.0)
     axes.axhline(0, color=CONTROLS["vote"][0], linewidth=0.8, label="majority vote")
-    ns, labels = sorted({n for _, result in group for n in result.ns}), _labels(group)
+    ns, labels = sorted({n for _, result in group for n in result.ns}), labels_of(group)
     for number, (name, result) in enumerate(group):
         positions = dict(zip(ns, dodged(ns, number, len(group)), strict=True))
         style = critic_style(styles[name])
@@ -126,7 +124,7 @@ def _gains(group: Curves, styles: dict[str, int]) -> Images | None:
             axes.plot([x, x], [100 * gain.low, 100 * gain.high], color=style["color"], zorder=1, **_BAR)
     count_axis(axes, ns)
     axes.set_ylabel("gain over the vote (points)")
-    return finish(figure, axes, [*_title(group[0][1]), "bars: 95% interval of the paired difference"])
+    return finish(figure, axes, [*title(group[0][1]), "bars: 95% interval of the paired difference"])
 
 
 def _by_task(groups: Sequence[Curves], n: int, styles: dict[str, int]) -> Images | None:
@@ -153,7 +151,7 @@ def _by_task(groups: Sequence[Curves], n: int, styles: dict[str, int]) -> Images
             axes.plot([100 * gain.value], [y], label=None if label in shown else label, **style | {"linestyle": ""})
             shown.add(label)
     axes.set_yticks(
-        range(len(chosen)), [f"{wrapped(shortened(group[0][1].task), 80)}\n{_size(group[0][1])}" for group in chosen]
+        range(len(chosen)), [f"{wrapped(shortened(group[0][1].task), 80)}\n{size(group[0][1])}" for group in chosen]
     )
     axes.set_ylim(len(chosen) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
@@ -162,98 +160,10 @@ def _by_task(groups: Sequence[Curves], n: int, styles: dict[str, int]) -> Images
     axes.set_xlabel(f"gain over the vote at N = {n} (points)")
     first = chosen[0][0][1]
     about = "Best-of-N in the miniature world" if first.nano else "Best-of-N"
-    return finish(figure, axes, [about, _measured(first), "bars: 95% interval of the paired difference"])
+    return finish(figure, axes, [about, conditions(first), "bars: 95% interval of the paired difference"])
 
 
 def _shared_ns(groups: Sequence[Curves]) -> list[int]:
     """The papers' N and the largest, of those above 1 that all results have."""
     common = set.intersection(*(set(result.ns) for group in groups for _, result in group)) - {1}
     return sorted(n for n in common if n in (PAPER_N, max(common)))
-
-
-def _reliability(group: Steps, styles: dict[str, int]) -> Images | None:
-    """The share of steps that are correct over the score, for critics whose scores are probabilities."""
-    if not any(result.step_f1.reliability for _, result in group):
-        return None
-    without = [shortened(name) for name, result in group if result.step_f1.reliability is None]
-    figure, axes = canvas(2.6)
-    axes.plot([0, 1], [0, 1], color="#808080", linestyle=(0, (1, 1.5)), label="calibrated")
-    reports = [result.step_f1.reliability for _, result in group]
-    errors = [
-        "" if report is None else f"calibration error {report.expected_calibration_error:.1%}" for report in reports
-    ]
-    for (name, _), reliability, label in zip(group, reports, _labels(group, errors), strict=True):
-        style = critic_style(styles[name])
-        if reliability is None:
-            continue
-        scores = [part.mean_score for part in reliability.bins]
-        shares = [part.share_correct for part in reliability.bins]
-        areas = [6 + 60 * part.steps / reliability.steps for part in reliability.bins]
-        axes.plot(scores, shares, color=style["color"], linestyle=style["linestyle"], linewidth=0.8)
-        marks = {"edgecolors": style["color"], "facecolors": "white", "marker": style["marker"], "linewidths": 1}
-        axes.scatter(scores, shares, areas, label=label, zorder=3, **marks)
-    axes.set_xlim(-0.04, 1.04)
-    axes.set_ylim(-0.04, 1.04)
-    axes.set_aspect("equal")
-    axes.set_xlabel("score of a step (mean of a bin)")
-    axes.set_ylabel("share of steps that are correct")
-    lines = [*_title(group[0][1]), "area of a mark: its share of the steps"]
-    return finish(figure, axes, [*lines, *([f"no probabilities: {', '.join(without)}"] if without else [])])
-
-
-def _by_position(group: Steps, styles: dict[str, int]) -> Images | None:
-    """Macro-F1 of the steps at each position in their solution."""
-    bins = list(dict.fromkeys((part.low, part.high) for _, result in group for part in result.step_f1.by_position))
-    if not bins:
-        return None
-    bins.sort()
-    figure, axes = canvas(2.0)
-    labels = _labels(group, [f"threshold {result.step_f1.threshold:.3g}" for _, result in group])
-    for number, (name, result) in enumerate(group):
-        aside = min(0.08, 0.5 / len(group)) * (number - (len(group) - 1) / 2)
-        rows = [bins.index((part.low, part.high)) + aside for part in result.step_f1.by_position]
-        values = [100 * part.figures.macro_f1 for part in result.step_f1.by_position]
-        axes.plot(rows, values, label=labels[number], **critic_style(styles[name]))
-    counts = {(part.low, part.high): part.figures.steps for _, result in group for part in result.step_f1.by_position}
-    spans = [f"{low:g}" if low == high else f"{low:g}–{high:g}" for low, high in bins]
-    ticks = [f"{span}\n({counts[ends]})" for span, ends in zip(spans, bins, strict=True)]
-    axes.set_xticks(range(len(bins)), ticks)
-    axes.set_ylim(-3, 103)
-    axes.set_xlabel("position of the step in its solution (number of steps)")
-    axes.set_ylabel("macro-F1 (%)")
-    return finish(figure, axes, _title(group[0][1]))
-
-
-def _labels(group: Group, details: Sequence[str] = ()) -> list[str]:
-    """What the legend calls the critics: with the selection where there are several, and with what lacks a score."""
-    selections = [getattr(result, "selection", "") for _, result in group]
-    several = len(set(selections)) > 1
-    labels = []
-    for k, (name, result) in enumerate(group):
-        parts = [*([selections[k]] if several else []), *details[k : k + 1], *_unscored(result)]
-        labels.append(f"{shortened(name)} ({'; '.join(parts)})" if parts else shortened(name))
-    repeated = Counter(labels)
-    return [f"{label} [{k + 1}]" if repeated[label] > 1 else label for k, label in enumerate(labels)]
-
-
-def _unscored(result: Result) -> list[str]:
-    if isinstance(result, StepResult):
-        unmade, steps = result.step_f1.unmade, result.step_f1.pooled.steps
-        return [f"{unmade} of {steps} steps without a score"] if unmade else []
-    unscored = sum(result.unscored.values())
-    return [f"{unscored} of {result.candidates} rows without a score"] if unscored else []
-
-
-def _title(result: Result) -> list[str]:
-    """Task, number of questions, candidates and grading."""
-    world = " (miniature world)" if result.nano else ""
-    lines = [f"{shortened(result.task)}{world}, {_size(result)}"]
-    return [*lines, _measured(result)] if isinstance(result, BestOfNResult) else lines
-
-
-def _size(result: Result) -> str:
-    return f"{result.size} {'solutions' if isinstance(result, StepResult) else 'questions'}"
-
-
-def _measured(result: BestOfNResult) -> str:
-    return f"pool {shortened(result.policy)}, {shortened(result.graded)}, estimator {result.estimator}"

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from vpbench.report.result import GAINS, BestOfNResult, Gain, Provenance, Result, StepResult
 from vpbench.report.step_summary import step_tables, step_text
-from vpbench.report.tables import Figure, Table, grid
+from vpbench.report.tables import Cell, Figure, Table, grid
 from vpbench.terminal import percent, printable
 
 _CONTROLS = ("vote", "random", "first", "oracle")
@@ -127,7 +127,7 @@ def _curves(result: BestOfNResult) -> Table:
 
 def _measures(result: BestOfNResult) -> Table:
     """What the benchmark's own leaderboard shows beside the headline, at the largest N."""
-    rows = []
+    rows: list[tuple[Cell, ...]] = []
     for measure in result.measures:
         last = measure.points[-1]
         if measure.shown:

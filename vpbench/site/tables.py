@@ -11,6 +11,9 @@ from vpbench.site.leaderboard import Board, Section
 
 _CONTROLS = {"vote": "majority vote", "random": "random pick", "first": "first candidate", "oracle": "oracle (pass@N)"}
 
+_STEP_HEADERS = ("", "rank", "macro-F1, held-out threshold", "macro-F1, fixed threshold", "AUROC", "first-error F1")
+_STEP_KEYS = ("name", "rank", "macro_f1_held_out", "macro_f1_fixed", "auroc", "first_error_f1")
+
 
 def board_tables(board: Board) -> list[Table]:
     """A table per group."""
@@ -26,9 +29,7 @@ def _table(section: Section, group: Group) -> Table:
     notes = tuple(dict.fromkeys(remarks))
     if isinstance(first, StepResult):
         title = f"{section.name}{world}: step detection, {first.size} solutions"
-        headers = ("", "rank", "macro-F1, held-out threshold", "macro-F1, fixed threshold", "AUROC", "first-error F1")
-        keys = ("name", "rank", "macro_f1_held_out", "macro_f1_fixed", "auroc", "first_error_f1")
-        return Table(title, headers, _step_rows(group.entries, first), notes, keys)
+        return Table(title, _STEP_HEADERS, _step_rows(group.entries, first), notes, _STEP_KEYS)
     title = f"{section.name}{world}: {first.size} questions, pool {first.policy}, {first.graded}, {first.estimator}"
     headers, keys = ["", "rank", "selection"], ["name", "rank", "selection"]
     for n in group.ns:
