@@ -60,6 +60,8 @@ def _draw(results: Sequence[StoredResult], folder: Path) -> None:
 
 
 def tables_of(results: Sequence[StoredResult]) -> list[Table]:
-    """All tables of a run: those of each result, one after the other."""
-    called = names([stored.result for stored in results])
-    return [table for stored, name in zip(results, called, strict=True) for table in result_tables(stored.result, name)]
+    """All tables of a run: those of each result, a task's results together."""
+    tasks = list(dict.fromkeys(stored.result.task for stored in results))
+    together = sorted((stored.result for stored in results), key=lambda result: tasks.index(result.task))
+    called = names(together)
+    return [table for result, name in zip(together, called, strict=True) for table in result_tables(result, name)]

@@ -6,6 +6,7 @@ colour and marker in all figures.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,9 +51,9 @@ def paper_figures(groups: Sequence[Group]) -> dict[str, Images]:
 
     def add(name: str, images: Images | None) -> None:
         if images is not None:
-            name = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")
-            alike = sum(re.fullmatch(rf"{re.escape(name)}(-\d+)?", other) is not None for other in figures)
-            figures[f"{name}-{alike + 1}" if alike else name] = images
+            name = re.sub(r"[^A-Za-z0-9._-]+", "-", name)[:80].strip("-.")
+            numbered = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+            figures[next(free for free in numbered if free not in figures)] = images
 
     styles = {name: number for number, name in enumerate(dict.fromkeys(name for group in groups for name, _ in group))}
     families: dict[tuple[object, ...], list[Curves]] = {}
@@ -139,7 +140,9 @@ def _by_task(groups: Sequence[Curves], n: int, styles: dict[str, int]) -> Images
         return f"{shortened(name)} ({result.selection})" if several else shortened(name)
 
     names = list(dict.fromkeys(called(*pair) for group in chosen for pair in group))
-    figure, axes = canvas(0.5 + sum(0.16 + 0.13 * len(names) for _ in chosen))
+    ticks = [f"{wrapped(shortened(group[0][1].task), 80)}\n{size(group[0][1])}" for group in chosen]
+    lines = max(tick.count("\n") + 1 for tick in ticks)
+    figure, axes = canvas(0.5 + len(chosen) * (0.16 + 0.13 * max(len(names), lines)))
     axes.axvline(0, color=CONTROLS["vote"][0], linewidth=0.8, label="majority vote")
     shown: set[str] = set()
     for row, group in enumerate(chosen):
@@ -150,9 +153,7 @@ def _by_task(groups: Sequence[Curves], n: int, styles: dict[str, int]) -> Images
             axes.plot([100 * gain.low, 100 * gain.high], [y, y], color=style["color"], zorder=1, **_BAR)
             axes.plot([100 * gain.value], [y], label=None if label in shown else label, **style | {"linestyle": ""})
             shown.add(label)
-    axes.set_yticks(
-        range(len(chosen)), [f"{wrapped(shortened(group[0][1].task), 80)}\n{size(group[0][1])}" for group in chosen]
-    )
+    axes.set_yticks(range(len(chosen)), ticks)
     axes.set_ylim(len(chosen) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
     for border in range(1, len(chosen)):
