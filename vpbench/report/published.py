@@ -156,9 +156,7 @@ def load_published(path: Path | None = None) -> Published:
 @functools.cache
 def _types(kind: type) -> dict[str, Any]:
     """What `isinstance` can check: the plain fields."""
-    return {
-        name: hint for name, hint in get_type_hints(kind).items() if get_origin(hint) not in (tuple, abc.Mapping)
-    }
+    return {name: hint for name, hint in get_type_hints(kind).items() if get_origin(hint) not in (tuple, abc.Mapping)}
 
 
 def _record(kind: type, entry: Mapping[str, Any], where: str) -> Any:
