@@ -10,6 +10,8 @@ from vpbench.report.result import BestOfNResult, StepResult
 
 OF_ANOTHER = ("miniature world", "policy", "critic")
 """How reasons begin by which a result is about another policy, critic or world."""
+OF_OTHER_QUESTIONS = "split"
+"""How the reason begins by which a result is about other questions of the benchmark."""
 
 
 def differences(
@@ -20,7 +22,7 @@ def differences(
     policies: Collection[str],
 ) -> list[str]:
     """The reasons, one a string "kind: words". `policies` are the names of the row's policy."""
-    reasons = [*_of_questions(row, result), *_of_model(entry, result)]
+    reasons = [*_of_questions(row, result), *_of_model(row, entry, result)]
     if isinstance(result, StepResult):
         return [*reasons, *_facts({"threshold": (protocol.threshold, result.step_f1.threshold)})]
     drawing = result.provenance.drawing or {}
@@ -37,7 +39,7 @@ def differences(
     facts["prompt"] = (protocol.prompt, drawing.get("prompt"))
     facts["temperature"] = (entry.temperature or protocol.temperature, drawing.get("temperature"))
     facts["estimator"] = (protocol.estimator, result.estimator)
-    if entry.critic is not None:
+    if entry.curve is None:
         facts["selection"] = ("best", result.selection)
         facts["aggregation"] = (entry.aggregate or protocol.aggregate, result.aggregate)
     return [*reasons, *_facts(facts)]
@@ -51,13 +53,15 @@ def _of_questions(row: PublishedRow, result: BestOfNResult | StepResult) -> list
         reasons.append(f"subset: {result.questions} of {result.questions_in_task} questions here")
     if row.questions != result.questions_in_task:
         there = f"{row.questions} questions" if row.questions else row.split or "not published"
-        reasons.append(f"split: {there} there, {result.questions_in_task} questions here")
+        reasons.append(f"{OF_OTHER_QUESTIONS}: {there} there, {result.questions_in_task} questions here")
     return reasons
 
 
-def _of_model(entry: PublishedCritic, result: BestOfNResult | StepResult) -> list[str]:
-    if entry.critic is None or is_called(model_of(result), [entry.model or ""]):
+def _of_model(row: PublishedRow, entry: PublishedCritic, result: BestOfNResult | StepResult) -> list[str]:
+    if entry.curve is not None or is_called(model_of(result), [entry.model or ""]):
         return []
+    if result.critic != entry.critic:
+        return [f"critic: {entry.model or row.critic} there, scores that are called {result.row} here"]
     # a model's folder is nobody's business
     here = model_of(result).rstrip("/").rpartition("/")[2] or "no model"
     return [f"critic: {entry.model or 'weights not published'} there, {here} here"]
@@ -76,6 +80,11 @@ def _facts(facts: Mapping[str, tuple[object, object]]) -> list[str]:
 def model_of(result: BestOfNResult | StepResult) -> str:
     """The checkpoint of a result's critic; empty for one without."""
     return str(result.provenance.critic_settings.get("model") or "")
+
+
+def is_from_file(result: BestOfNResult | StepResult) -> bool:
+    """Whether the scores may have been read from a file, so that its name alone says what made them."""
+    return not result.provenance.critic_settings
 
 
 def is_called(text: str, names: Iterable[str]) -> bool:
