@@ -161,6 +161,17 @@ def test_a_model_is_known_by_its_last_name(model: str, tmp_path: Path) -> None:
     assert reasons(cell(store(tmp_path, **{**LIKE_THE_PAPER, "model": model}))) == [GRADED, UNPUBLISHED]
 
 
+def test_one_benchmark_may_have_been_graded_otherwise(tmp_path: Path) -> None:
+    store(tmp_path, "dynamath", **like_the_paper("dynamath", metric="worst_case_accuracy"))
+    store(tmp_path, "mmmu", **like_the_paper("mmmu", judge=None))
+    assert reasons(cell(tmp_path, task="dynamath")) == [UNPUBLISHED]
+    assert reasons(cell(tmp_path, task="mmmu")) == [
+        GRADED,
+        "judge: openai:gpt-3.5-turbo-0125 there, none here",
+        UNPUBLISHED,
+    ]
+
+
 def test_a_single_response_is_not_the_mean_of_a_pool(tmp_path: Path) -> None:
     one = cell(store(tmp_path, **LIKE_THE_PAPER), "table2", critic="none (pass@1)", policy="InternVL2.5-8B", n=1)
     reason, grading = reasons(one)
@@ -179,6 +190,72 @@ def test_the_most_alike_of_several_stands_in_the_cell(tmp_path: Path) -> None:
     store(tmp_path, "c", **{**LIKE_THE_PAPER, "grading": "robust"})
     measured = cell(tmp_path).measured
     assert measured is not None and measured.folders == ("b",)
+
+
+def test_two_checkpoints_are_shown_under_their_names(tmp_path: Path) -> None:
+    curves = json.loads(STORED.read_text())["curves"]
+    better = [{**point, "value": 1.0, "high": 1.0} for point in curves["critic"]]
+    store(tmp_path, "a", **LIKE_THE_PAPER, label="released")
+    store(tmp_path, "b", **{**LIKE_THE_PAPER, "model": "/home/me/step-2000"}, label="ours")
+    store(
+        tmp_path,
+        "c",
+        **{**LIKE_THE_PAPER, "grading": "robust", "curves": {**curves, "critic": better}},
+        label="released",
+    )
+    one = cell(tmp_path)
+    assert [(figure.critic, figure.folders) for figure in one.figures] == [("released", ("a",)), ("ours", ("b",))]
+    assert "critic: OpenGVLab/VisualPRM-8B there, step-2000 here" in one.figures[1].reasons
+    assert one.passed_over == ("c",)
+    text = shown("table6", "--runs", tmp_path)
+    assert "measured: released" in text and "measured: ours" in text and "/home/me" not in text
+    assert "Measured too, but not shown" in text and "\n  c\n" in text
+    records = json.loads(shown("table6", "--runs", tmp_path, "--format", "json"))
+    of_cell = [r for r in records if (r["task"], r["critic"], r["n"]) == ("mathvista", "VisualPRM-8B", 8)]
+    assert [(r["measured_critic"], r["results"]) for r in of_cell] == [("released", ["a"]), ("ours", ["b"])]
+    # the vote is the pool's, not a critic's
+    vote = cell(tmp_path, critic="Self-Consistency")
+    assert [figure.critic for figure in vote.figures] == [None] and vote.passed_over == ()
+
+
+@pytest.mark.parametrize(
+    ("label", "filled"),
+    [
+        ("VisualPRM-8B", {"VisualPRM-8B"}),
+        ("ours VisualPRM-8B", {"VisualPRM-8B"}),
+        ("VisualPRM-8B-v1_1", set()),
+        ("VisualORM-8B", {"VisualORM-8B"}),
+        ("mine", set()),
+    ],
+)
+def test_scores_from_a_file_stand_for_the_critic_they_are_called_after(
+    label: str, filled: set[str], tmp_path: Path
+) -> None:
+    content = json.loads(STORED.read_text())
+    provenance = {**content["provenance"], "critic_settings": {}, "drawing": LIKE_THE_PAPER["drawing"]}
+    facts = {name: value for name, value in LIKE_THE_PAPER.items() if name not in ("drawing", "model")}
+    store(tmp_path, critic=label, label=label, **facts, provenance=provenance)
+    measured = [one for one in cells("table6", tmp_path) if one.measured and one.row.critic != "Self-Consistency"]
+    assert {one.row.critic for one in measured} == filled
+    for one in measured:
+        name = "OpenGVLab/VisualPRM-8B" if one.row.critic == "VisualPRM-8B" else one.row.critic
+        assert reasons(one)[0] == f"critic: {name} there, scores that are called {label} here"
+
+
+def test_another_split_of_the_benchmark_stands_in(tmp_path: Path) -> None:
+    """For MATH-Vision's 304 questions all 3,040 do, marked; where nobody says which, either does."""
+    whole = {**LIKE_THE_PAPER, "task": "mathvision", "questions": 3040, "questions_in_task": 3040}
+    store(tmp_path, "whole", **whole)
+    split = "split: 304 questions there, 3040 questions here"
+    assert reasons(cell(tmp_path, task="mathvision-testmini")) == [split, GRADED, UNPUBLISHED]
+    commands = [line for line in shown("table6", "--runs", tmp_path).splitlines() if "--critic visualprm" in line]
+    assert len(commands) == 1 and "mathvision-testmini" in commands[0]
+    store(tmp_path, "testmini", **like_the_paper("mathvision-testmini"))
+    measured = cell(tmp_path, task="mathvision-testmini").measured
+    assert measured is not None and measured.folders == ("testmini",)
+    single = cell(tmp_path, "table2", critic="none (pass@1)", policy="InternVL2.5-8B", n=1, task="mathvision")
+    assert single.measured is not None and single.measured.folders == ("whole",)
+    assert reasons(single)[0] == "split: unclear: test or testmini there, 3040 questions here"
 
 
 def test_rows_of_an_aggregation_or_temperature_take_no_other(tmp_path: Path) -> None:
@@ -215,6 +292,34 @@ def test_step_detection_is_measured_pooled(tmp_path: Path) -> None:
     assert reasons(one)[-1] == "threshold: not published there, 0.8 here"
     by_source = {one.row.part for one in filled} - {"pooled"}
     assert by_source == report["by_source"].keys() & {one.row.part for one in cells("table3")}
+
+
+def test_first_errors_are_measured_by_source_and_as_means(tmp_path: Path) -> None:
+    arguments = ["--critic", "visualprm", "--nano", "--threshold", "0.5", "--limit", "9", "--resamples", "100"]
+    done = vpbench("run", "--task", "visualprocessbench", *arguments, "--output", tmp_path)
+    assert done.exit_code == 0, done.output
+    (folder,) = (tmp_path / "results").iterdir()
+    content = json.loads((folder / "result.json").read_text())
+    part = {"accuracy": 0.6, "accuracy_with_error": 0.5, "accuracy_without_error": 0.7, "solutions": 1000}
+    sources = {name: {**part, "harmonic_mean": 0.5} for name in ("math", "olympiadbench", "omnimath")}
+    sources["gsm8k"] = {**part, "harmonic_mean": 0.9, "solutions": 400}
+    content["step_f1"]["first_errors"] = {"by_source": sources, "mean_f1": 0.6, "low": 0.55, "high": 0.65}
+    facts = {"task": "processbench", "metric": "mean_first_error_f1", "nano": False, "critic": "math-shepherd"}
+    content["provenance"]["critic_settings"] = {"model": "peiyi9979/math-shepherd-mistral-7b-prm"}
+    write_edited(folder, {**content, **facts, "questions": 3400, "questions_in_task": 3400, "complete": True})
+    filled = {one.row.part: one.measured for one in cells("qwen-math-prm-processbench", tmp_path) if one.measured}
+    expected = {"gsm8k": 90, "math": 50, "olympiadbench": 50, "omnimath": 50, "mean_of_sources": 60}
+    assert {part: figure.value for part, figure in filled.items()} == pytest.approx(expected)
+    mean = filled["mean_of_sources"]
+    assert (mean.low, mean.high) == pytest.approx((55, 65)) and filled["gsm8k"].low is None
+    assert mean.reasons == ("threshold: not published there, 0.5 here",)
+    content["provenance"]["critic_settings"] = {}
+    facts["critic"] = "Qwen2.5-Math-7B-Instruct-PRM-0.2"
+    write_edited(folder, {**content, **facts, "questions": 3400, "questions_in_task": 3400, "complete": True})
+    weighted = [
+        one.measured for one in cells("search-and-learn-readme", tmp_path) if one.row.part == "solution_weighted_mean"
+    ]
+    assert [figure and figure.value for figure in weighted] == [None, pytest.approx((0.9 * 400 + 0.5 * 3000) / 34)]
 
 
 @pytest.mark.parametrize("table", load_published().tables)

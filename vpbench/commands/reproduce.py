@@ -29,8 +29,8 @@ def list_tables() -> str:
     rows = []
     for entry in published.tables.values():
         figures = published.rows_of(entry)
-        fillable = [row for row in figures if row.critic in published.critics and (row.task or row.metric == "mean")]
-        rows.append([entry.id, entry.paper, entry.table, len(figures), len(fillable), entry.title])
+        measurable = sum(map(published.is_measurable, figures))
+        rows.append([entry.id, entry.paper, entry.table, len(figures), measurable, entry.title])
     return table(rows, ["table", "paper", "where", "figures", "can be measured", ""])
 
 

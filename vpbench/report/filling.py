@@ -65,7 +65,7 @@ def fillings(published: Published, table: PublishedTable, cells: Iterable[Cell])
 def _filling(published: Published, table: PublishedTable, row: PublishedRow) -> Filling | None:
     """The run for a row, without its tasks; None where no run measures it."""
     critic, protocol = published.critics.get(row.critic), table.protocol
-    if critic is None or critic.critic is None or not (row.task or row.metric == "mean"):
+    if critic is None or critic.critic is None or not published.is_measurable(row):
         return None
     policy = None if row.part is not None else published.policies.get(row.policy or "")
     if row.part is not None:

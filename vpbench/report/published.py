@@ -113,6 +113,13 @@ class Published:
             raise ConfigError(f"no published table is called {id!r}; there are: {', '.join(self.tables)}")
         return self.tables[id]
 
+    def is_measurable(self, row: PublishedRow) -> bool:
+        """Whether there are the task and the critic, or control, for a row."""
+        critic = self.critics.get(row.critic)
+        return (
+            critic is not None and (critic.curve is None or row.part is None) and bool(row.task or row.metric == "mean")
+        )
+
     def tasks_of(self, benchmark: str) -> set[str]:
         """The tasks that figures of a benchmark are paired with: one, or several if it has splits of its own."""
         return {row.task for row in self.rows if row.benchmark == benchmark and row.task}
