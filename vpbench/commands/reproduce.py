@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from vpbench.errors import ConfigError
 from vpbench.report.filling import fillings
 from vpbench.report.frames import load_results
 from vpbench.report.published import Published, PublishedTable, load_published
@@ -42,12 +44,34 @@ def reproduced(name: str, runs: Path | None, style: str) -> str:
     published = load_published()
     entry = published.table(name)
     folder = runs or DEFAULT_RUNS
-    nothing = runs is None and not any(folder.glob("results/*/result.json"))
-    cells = reproduce(published, entry, () if nothing else load_results(folder).results)
+    cells = _cells(published, entry, runs)
     if style in ("json", "csv"):
         records = [_record(cell, measured) for cell in cells for measured in cell.figures or (None,)]
         return json.dumps(records, indent=1, ensure_ascii=False) if style == "json" else _csv(records)
     return _page(published, entry, cells, folder, markdown_table if style == "markdown" else table)
+
+
+def write_study(name: str, runs: Path | None, path: Path) -> str:
+    """Write the study that would fill the table called `name`, and say how it is run.
+
+    Raises `ConfigError` as `reproduced` does, where no study fills anything, and for a file that is there already.
+    """
+    from vpbench.report.filling_study import filling_study
+
+    published = load_published()
+    entry = published.table(name)
+    text = filling_study(published, entry, fillings(published, entry, _cells(published, entry, runs)))
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise ConfigError(f"--study {path}: can't be written anew ({error.strerror})") from error
+    return f"written to {path}; to see what it would cost: vpbench run {shlex.quote(str(path))} --dry-run"
+
+
+def _cells(published: Published, entry: PublishedTable, runs: Path | None) -> list[Cell]:
+    nothing = runs is None and not any(DEFAULT_RUNS.glob("results/*/result.json"))
+    return reproduce(published, entry, () if nothing else load_results(runs or DEFAULT_RUNS).results)
 
 
 def _page(published: Published, entry: PublishedTable, cells: Sequence[Cell], runs: Path, draw: _Table) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from vpbench.report.comparability import OF_ANOTHER, OF_OTHER_QUESTIONS
@@ -44,22 +44,37 @@ class Filling:
         return shlex.join(("vpbench", "run", *words))
 
 
-def fillings(published: Published, table: PublishedTable, cells: Iterable[Cell]) -> list[Filling]:
+def fillings(published: Published, table: PublishedTable, cells: Sequence[Cell]) -> list[Filling]:
     """A run per policy and critic whose figures no result of their own fills, with all their tasks and values of N.
 
-    Vote and random pick are measured by every run of a critic, so they have none.
+    Vote and random pick are measured by a run of any critic.
     """
+    rows = [cell.row for cell in cells]
     runs: dict[tuple[object, ...], Filling] = {}
+    columns: list[tuple[Filling, PublishedRow]] = []
     for row in _not_made(cells):
-        filling = _filling(published, table, row)
+        filling = _filling(published, table, _with_critic(published, row, rows))
         if filling is None:
             continue
-        key = (filling.critic, filling.model, filling.policy, *filling.settings.items())
-        filling = runs.setdefault(key, filling)
-        columns = [row] if row.task else published.columns(table, row)
-        filling.tasks.update((column.task, None) for column in columns if column.task is not None)
+        filling = runs.setdefault((filling.critic, filling.model, filling.policy, *filling.settings.items()), filling)
         filling.ns.update({row.n} if row.n else ())
+        columns += [(filling, column) for column in ([row] if row.task else published.columns(table, row))]
+    # where nobody says which split it was, the split of the other figures does
+    for filling, column in sorted(columns, key=lambda pair: pair[1].questions is None):
+        if column.task and (column.questions or not filling.tasks.keys() & published.tasks_of(column.benchmark)):
+            filling.tasks[column.task] = None
     return [filling for filling in runs.values() if filling.tasks]
+
+
+def _with_critic(published: Published, row: PublishedRow, rows: Sequence[PublishedRow]) -> PublishedRow:
+    """The row, of a control as that of a critic of the same policy, one with a released checkpoint if there is one."""
+    entry = published.critics.get(row.critic)
+    if entry is None or entry.curve is None:
+        return row
+    names = dict.fromkeys(other.critic for other in rows if other.policy == row.policy and other.part is None)
+    critics = {name: published.critics[name] for name in names if name in published.critics}
+    runnable = sorted((name for name in critics if critics[name].critic), key=lambda name: critics[name].model is None)
+    return replace(row, critic=runnable[0]) if runnable else row
 
 
 def _filling(published: Published, table: PublishedTable, row: PublishedRow) -> Filling | None:
