@@ -184,6 +184,21 @@ def test_a_result_of_another_policy_of_the_table_stays_there(tmp_path: Path) -> 
     assert filled == {"InternVL2.5-26B"}
 
 
+@pytest.mark.parametrize(
+    ("name", "model", "words"),
+    [
+        ("weak", "OpenGVLab/InternVL2_5-8B", None),
+        ("InternVL2.5-8B", "/home/me/other", "InternVL2.5-8B (other)"),
+        ("other", "/home/me/other", "other"),
+    ],
+)
+def test_a_named_policy_is_known_by_its_model(name: str, model: str, words: str | None, tmp_path: Path) -> None:
+    drawing = {**LIKE_THE_PAPER["drawing"], "policy": {"backend": "transformers", "model": model}}
+    one = cell(store(tmp_path, **{**LIKE_THE_PAPER, "policy": name, "drawing": drawing}))
+    reason = [f"policy: InternVL2.5-8B there, {words} here"] if words else []
+    assert reasons(one) == [*reason, GRADED, UNPUBLISHED]
+
+
 def test_the_most_alike_of_several_stands_in_the_cell(tmp_path: Path) -> None:
     store(tmp_path, "a", model="prm")
     store(tmp_path, "b", **LIKE_THE_PAPER)

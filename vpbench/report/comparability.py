@@ -28,8 +28,10 @@ def differences(
     drawing = result.provenance.drawing or {}
     if row.metric != result.metric:
         reasons.append(f"metric: {row.metric} there, {result.metric} here")
-    if not is_called(result.policy, policies):
-        reasons.append(f"policy: {row.policy} there, {result.policy} here")
+    if not is_called(policy_of(result), policies):
+        model = re.split("[/:]", policy_of(result).rstrip("/"))[-1]
+        here = result.policy if is_called(result.policy, [model]) else f"{result.policy} ({model})"
+        reasons.append(f"policy: {row.policy} there, {here} here")
     facts: dict[str, tuple[object, object]] = {"grading": (protocol.grading, result.grading)}
     if (protocol.judge, result.judge) != (None, None):
         facts["judge"] = (protocol.judge or "none", result.judge or "none")
@@ -75,6 +77,12 @@ def _facts(facts: Mapping[str, tuple[object, object]]) -> list[str]:
         for kind, (published, measured) in facts.items()
         if published is None or not (published == measured or is_called(str(measured), [str(published)]))
     ]
+
+
+def policy_of(result: BestOfNResult) -> str:
+    """The model that drew a result's candidates where that is recorded, else what the result calls the policy."""
+    drawn = (result.provenance.drawing or {}).get("policy")
+    return str((drawn.get("model") if isinstance(drawn, Mapping) else None) or result.policy)
 
 
 def model_of(result: BestOfNResult | StepResult) -> str:

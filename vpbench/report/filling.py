@@ -29,8 +29,8 @@ class Filling:
     tasks: dict[str, None] = field(default_factory=dict)
     ns: set[int] = field(default_factory=set)
 
-    def command(self, runs: Path) -> str:
-        """The command, which writes to the folder `runs`."""
+    def command(self, runs: Path | None) -> str:
+        """The command, which writes to the folder `runs`, or where it writes by itself."""
         options = {
             "task": ",".join(self.tasks),
             "policy": self.policy,

@@ -24,6 +24,9 @@ _OF_CRITIC = ("aggregate", "threshold")
 def filling_study(published: Published, table: PublishedTable, fillings: Sequence[Filling]) -> str:
     """The study file's text. Raises `ConfigError` where there is nothing to run, or nothing that can be."""
     released = [filling for filling in fillings if filling.model is not None]
+    # a study draws candidates for all of its tasks, but step detection brings its own
+    drawn = [filling for filling in released if filling.policy is not None]
+    released, steps = (drawn, [filling for filling in released if filling.policy is None]) if drawn else (released, [])
     if not released:
         why = "the weights of its critics aren't published" if fillings else "what can be measured is, or nothing can"
         raise ConfigError(f"{table.id}: no study would fill it: {why}")
@@ -39,7 +42,7 @@ def filling_study(published: Published, table: PublishedTable, fillings: Sequenc
     text = yaml.safe_dump(
         file.model_dump(exclude_unset=True), sort_keys=False, default_flow_style=None, allow_unicode=True, width=120
     )
-    comments = (f"# {line}\n" for line in _comments(published, table, fillings))
+    comments = (f"# {line}\n" for line in (*_comments(published, table, fillings), *_apart(steps)))
     return "".join((*comments, text))
 
 
@@ -59,17 +62,14 @@ def _policies(fillings: Sequence[Filling]) -> dict[str, Any]:
 
 
 def _critics(fillings: Sequence[Filling]) -> dict[str, dict[str, Any]]:
-    """The critics by name; one that judges answers judges steps too, so that it stands there once."""
-    parts: list[dict[str, Any]] = []
-    names: list[str] = []
-    for filling in sorted(fillings, key=lambda filling: filling.policy is None):
-        checkpoint = {"critic": filling.critic, "model": filling.model}
-        part = checkpoint | {name: filling.settings[name] for name in _OF_CRITIC if name in filling.settings}
-        there = any(checkpoint.items() <= other.items() for other in parts)
-        if part not in parts and not (filling.policy is None and there):
-            parts.append(part)
-            names.append(_name(filling.published_critic))
-    return dict(zip(names, parts, strict=True))
+    """The critics by name; one that stands under several, as for several temperatures, by the first."""
+    by_name: dict[str, dict[str, Any]] = {}
+    for filling in fillings:
+        part = {"critic": filling.critic, "model": filling.model}
+        part |= {name: filling.settings[name] for name in _OF_CRITIC if name in filling.settings}
+        if part not in by_name.values():
+            by_name[_name(filling.published_critic)] = part
+    return by_name
 
 
 def _name(text: str) -> str:
@@ -95,3 +95,8 @@ def _comments(published: Published, table: PublishedTable, fillings: Sequence[Fi
     lines += [f"Left out, as no weights are known: candidates of {name}" for name in policies]
     judges = {name: otherwise["judge"] for name, otherwise in table.protocol.exceptions.items() if "judge" in otherwise}
     return [*lines, *(f"The published judge of {name} was {judge}." for name, judge in judges.items())]
+
+
+def _apart(steps: Sequence[Filling]) -> list[str]:
+    commands = dict.fromkeys(filling.command(None) for filling in steps)
+    return [f"Left out, as step detection draws no candidates: {command}" for command in commands]

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vpbench.report.comparability import differences, is_called, is_from_file, model_of
+from vpbench.report.comparability import differences, is_called, is_from_file, model_of, policy_of
 from vpbench.report.published import (
     AVERAGES,
     FIRST_ERROR_F1,
@@ -152,7 +152,8 @@ class _Search:
     def _is_of_another_policy(self, row: PublishedRow, result: BestOfNResult) -> bool:
         others = {other.policy for other in self.rows} - {row.policy}
         names = [name for other in others for name in self._names_of(other)]
-        return not is_called(result.policy, self._names_of(row.policy)) and is_called(result.policy, names)
+        policy = policy_of(result)
+        return not is_called(policy, self._names_of(row.policy)) and is_called(policy, names)
 
     def _is_of_another_model(self, entry: PublishedCritic, result: BestOfNResult | StepResult) -> bool:
         critics = [self.published.critics.get(row.critic) for row in self.rows]
