@@ -379,7 +379,14 @@ def leaderboard(output: Path, site: Path) -> None:
     show_default=True,
     help="csv and json have a row per figure.",
 )
-@opt.option("--study", type=opt.path, help="Write the study file that would fill the TABLE, for `vpbench run FILE`.")
+# its variable isn't that of the study to read
+@opt.option(
+    "--write-study",
+    "--study",
+    "study",
+    type=opt.path,
+    help="Write the study that would fill the TABLE to this file, for `vpbench run FILE`.",
+)
 def reproduce(table: str | None, runs: Path | None, style: str, study: Path | None) -> None:
     """Show a published TABLE beside what was measured, and why they can't be compared; without TABLE, list them."""
     from vpbench.commands.reproduce import list_tables, reproduced, write_study
