@@ -137,7 +137,7 @@ def _titles(columns: Sequence[tuple[str, str]]) -> list[str]:
 def _lines(cell: Cell, critic: str | None, reasons: Sequence[str]) -> dict[str, str]:
     """What stands below the published figure, by the name of the line, of one name of a critic."""
     measured = next((figure for figure in cell.figures if figure.critic == critic), None)
-    difference = measured and cell.difference_of(measured)
+    difference = None if measured is None else cell.difference_of(measured)
     if measured is None or difference is None:
         return {}
     numbers = sorted(reasons.index(reason) + 1 for reason in measured.reasons)

@@ -83,6 +83,7 @@ def _filling(published: Published, table: PublishedTable, row: PublishedRow) -> 
     if critic is None or critic.critic is None or not published.is_measurable(row):
         return None
     policy = None if row.part is not None else published.policies.get(row.policy or "")
+    given: dict[str, str | float | None]
     if row.part is not None:
         given = {"threshold": protocol.threshold}
     elif policy is None or row.n is None:
@@ -91,7 +92,7 @@ def _filling(published: Published, table: PublishedTable, row: PublishedRow) -> 
         given = {
             "temperature": critic.temperature or protocol.temperature,
             "estimator": protocol.estimator,
-            "grading": protocol.grading and ("robust" if protocol.grading == "robust" else "official"),
+            "grading": "official" if protocol.grading not in (None, "robust") else protocol.grading,
             "judge": protocol.judge,
             "aggregate": critic.aggregate or protocol.aggregate,
         }

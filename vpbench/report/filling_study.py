@@ -51,8 +51,8 @@ def _policies(fillings: Sequence[Filling]) -> dict[str, Any]:
     by_name: dict[str, dict[str, Any]] = {}
     drawn = [filling for filling in fillings if filling.policy is not None]
     for filling in drawn:
-        part = {"model": filling.policy, "temperature": filling.settings.get("temperature")}
-        part = {name: value for name, value in part.items() if value is not None}
+        part: dict[str, Any] = {"model": filling.policy}
+        part |= {name: filling.settings[name] for name in ("temperature",) if name in filling.settings}
         temperatures = {other.settings.get("temperature") for other in drawn if other.policy == filling.policy}
         warmth = f" T {part['temperature']}" if len(temperatures) > 1 else ""
         by_name[_name(f"{filling.published_policy}{warmth}")] = part
@@ -65,7 +65,7 @@ def _critics(fillings: Sequence[Filling]) -> dict[str, dict[str, Any]]:
     """The critics by name; one that stands under several, as for several temperatures, by the first."""
     by_name: dict[str, dict[str, Any]] = {}
     for filling in fillings:
-        part = {"critic": filling.critic, "model": filling.model}
+        part: dict[str, Any] = {"critic": filling.critic, "model": filling.model}
         part |= {name: filling.settings[name] for name in _OF_CRITIC if name in filling.settings}
         if part not in by_name.values():
             by_name[_name(filling.published_critic)] = part

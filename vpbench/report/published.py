@@ -43,7 +43,8 @@ class Protocol:
 
     def of(self, benchmark: str) -> Protocol:
         """The protocol of one benchmark's figures."""
-        return replace(self, **self.exceptions.get(benchmark, {}))
+        otherwise: dict[str, Any] = dict(self.exceptions.get(benchmark, {}))
+        return replace(self, **otherwise)
 
 
 @dataclass(frozen=True, slots=True)
