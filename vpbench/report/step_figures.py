@@ -13,19 +13,16 @@ Steps = Sequence[tuple[str, StepResult]]
 
 def reliability(group: Steps, styles: Mapping[str, int]) -> Images | None:
     """The share of steps that are correct over the score, for critics whose scores are probabilities."""
-    if not any(result.step_f1.reliability for _, result in group):
-        return None
     without = [shortened(name) for name, result in group if result.step_f1.reliability is None]
+    drawn = [(name, result) for name, result in group if result.step_f1.reliability is not None]
+    if not drawn:
+        return None
     figure, axes = canvas(2.6)
     axes.plot([0, 1], [0, 1], color="#808080", linestyle=(0, (1, 1.5)), label="calibrated")
-    reports = [result.step_f1.reliability for _, result in group]
-    errors = [
-        "" if report is None else f"calibration error {report.expected_calibration_error:.1%}" for report in reports
-    ]
-    for (name, _), report, label in zip(group, reports, labels_of(group, errors), strict=True):
+    reports = [result.step_f1.reliability for _, result in drawn if result.step_f1.reliability is not None]
+    errors = [f"calibration error {report.expected_calibration_error:.1%}" for report in reports]
+    for (name, _), report, label in zip(drawn, reports, labels_of(drawn, errors), strict=True):
         style = critic_style(styles[name])
-        if report is None:
-            continue
         scores = [part.mean_score for part in report.bins]
         shares = [part.share_correct for part in report.bins]
         areas = [6 + 60 * part.steps / report.steps for part in report.bins]
