@@ -15,6 +15,7 @@ import click
 from vpbench import __version__
 from vpbench.commands import options as opt
 from vpbench.commands.group import CommandGroup
+from vpbench.commands.run_options import running
 
 
 @click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -26,89 +27,8 @@ def main() -> None:
 @main.command()
 @click.argument("study_file", metavar="[STUDY]", required=False)
 @opt.option("--study", metavar="NAME", help="A study that ships with vpbench, or its file; flags come before it.")
-@opt.study_tasks
-@opt.option(
-    "--critic",
-    "critics",
-    multiple=True,
-    callback=opt.words,
-    metavar="[NAME=]CRITIC[:MODEL]",
-    help="Critic name or ./file.py, what to call it, its checkpoint; repeat or give a list.",
-)
-@opt.option("--critic-model", help="The checkpoint of critics that name none: a folder or a hub id.")
-@opt.option(
-    "--critic-args",
-    multiple=True,
-    callback=opt.settings,
-    help="The critics' settings: setting=value,..., or NAME.setting=value of one.",
-)
-@opt.option(
-    "--released-tokenization",
-    is_flag=True,
-    help="Let special tokens typed in questions and responses act, as released scorers do.",
-)
-@opt.option(
-    "--pool",
-    type=opt.path,
-    help="Candidates: JSONL (.gz), or another tool's file; a folder: of TASK.jsonl.gz, one for each task.",
-)
-@opt.option(
-    "--policy",
-    multiple=True,
-    callback=opt.words,
-    metavar="[NAME=]BACKEND:MODEL",
-    help="Draw the candidates: BACKEND:MODEL, or a folder or hub id for transformers; repeat or give a list.",
-)
-@opt.drawing
-@opt.option(
-    "--scores",
-    multiple=True,
-    callback=opt.words,
-    metavar="[NAME=]PATH",
-    help="A critic's scores from a file, or a folder of TASK.jsonl; repeat or give a list.",
-)
-@opt.data
-@opt.grading
-@opt.option("--judge", help="Official grading: the language model to ask where the rule asks one, BACKEND:MODEL.")
-@opt.option("--judge-args", multiple=True, callback=opt.settings, help="The judge's settings, name=value,...")
-@opt.option(
-    "--short-pools",
-    type=click.Choice(["refuse", "leave-out"]),
-    default="refuse",
-    show_default=True,
-    help="Questions with fewer candidates than the others, or than --n.",
-)
-@opt.option("--allow-mismatch", is_flag=True, help="Take a pool or scores that say another question than the data.")
-@opt.option("--trust-verdicts", is_flag=True, help="Use the pool's own `correct` and `prediction` instead of grading.")
-@opt.option("--selection", type=click.Choice(["best", "vote", "weighted-vote"]), help="Default: the critic's own.")
-@opt.option(
-    "--estimator",
-    type=click.Choice(["expected", "prefix"]),
-    default="expected",
-    show_default=True,
-    help="expected: exact mean over all n-subsets; prefix: the first n candidates, as papers do.",
-)
-@opt.option(
-    "--aggregate",
-    default="mean",
-    show_default=True,
-    help="Step scores to one score: mean, min, max, last, product, geometric-mean, log-odds-sum.",
-)
-@opt.option(
-    "--link", type=click.Choice(["sigmoid"]), help="Weighted vote: make weights of scores that can be negative."
-)
-@opt.option(
-    "--n", "ns", callback=opt.numbers, help="Values of N, such as 1,2,4,8; default: powers of two and the pool size."
-)
-@opt.option("--threshold", type=float, help="Step detection: a step is correct above it. Default: the critic's own.")
-@opt.limit
-@opt.option("--seed", type=int, default=0, show_default=True, help="Seed of drawing, resampling and drawn subsets.")
-@opt.option("--resamples", type=click.IntRange(100), default=10_000, show_default=True, help="Bootstrap resamples.")
-@opt.max_error_rate
-@opt.budget_limits
-@opt.output
-@opt.nano
-@opt.dry_run
+@running
+@opt.style
 def run(study_file: str | None, study: str | None, **options: Any) -> None:
     """Run critics on tasks: grade, score, select, and report with intervals; STUDY is a file that says which.
 
@@ -124,9 +44,7 @@ def run(study_file: str | None, study: str | None, **options: Any) -> None:
 
     if study_file is not None and study is not None:
         raise click.UsageError(f"two studies, {study_file} and {study}; give one")
-    count, output = run_all(study_file or study, opt.given(options))
-    if not options["dry_run"]:
-        click.echo(f"\n{count} result{'s' * (count != 1)} under {output}/results")
+    run_all(study_file or study, opt.given(options))
 
 
 @main.command()
@@ -235,20 +153,22 @@ def train(**options: Any) -> None:
 
 
 @main.command(name="list")
-def list_plugins() -> None:
+@opt.style
+def list_plugins(style: Any) -> None:
     """List the tasks and critics there are."""
-    from vpbench.commands.show import plugin_table
+    from vpbench.commands.show import plugin_tables
 
-    click.echo(plugin_table())
+    click.echo(plugin_tables(style))
 
 
 @main.command()
 @click.argument("name")
-def show(name: str) -> None:
+@opt.style
+def show(name: str, style: Any) -> None:
     """Show a task's fact sheet or a critic's settings."""
     from vpbench.commands.show import fact_sheet
 
-    click.echo(fact_sheet(name))
+    click.echo(fact_sheet(name, style))
 
 
 @main.command()
@@ -324,11 +244,12 @@ def conformance(folder: Path) -> None:
 @main.command()
 @click.argument("first", type=opt.path)
 @click.argument("second", type=opt.path)
-def compare(first: Path, second: Path) -> None:
+@opt.style
+def compare(first: Path, second: Path, style: Any) -> None:
     """Compare two results: SECOND minus FIRST, paired over questions; every setting in which they differ is named."""
     from vpbench.commands.compare import compare_folders
 
-    compare_folders(first, second)
+    compare_folders(first, second, style)
 
 
 @main.command()
@@ -342,7 +263,8 @@ def compare(first: Path, second: Path) -> None:
     metavar="POINTS",
     help="Percentage points; a smaller loss is no regression, however significant.",
 )
-def check(baseline: Path, result: Path, smallest_loss: float) -> None:
+@opt.style
+def check(baseline: Path, result: Path, smallest_loss: float, style: Any) -> None:
     """For CI: exit 0 if RESULT holds against BASELINE, 1 if it regressed, 2 if they can't be compared.
 
     RESULT regressed if at any N (step detection: at the fixed or at held-out thresholds) the whole 95% interval of the
@@ -352,7 +274,7 @@ def check(baseline: Path, result: Path, smallest_loss: float) -> None:
     """
     from vpbench.commands.compare import check_folders
 
-    sys.exit(0 if check_folders(baseline, result, smallest_loss) else 1)
+    sys.exit(0 if check_folders(baseline, result, smallest_loss, style) else 1)
 
 
 @main.command()
@@ -360,25 +282,29 @@ def check(baseline: Path, result: Path, smallest_loss: float) -> None:
 @opt.option(
     "--site", type=opt.path, default=Path("leaderboard"), show_default=True, help="Folder the page is written to."
 )
-def leaderboard(output: Path, site: Path) -> None:
+@opt.style
+def leaderboard(output: Path, site: Path, style: Any) -> None:
     """Write the leaderboard page over all results."""
-    from vpbench.site.leaderboard import build_leaderboard
+    from vpbench.commands.leaderboard import show_leaderboard
 
-    page, count = build_leaderboard(output, site)
-    click.echo(f"{count} result{'s' * (count != 1)} in {page}")
+    show_leaderboard(output, site, style)
+
+
+@main.command()
+@click.argument("runs", type=opt.path)
+@opt.style
+@opt.option("--plots", type=opt.path, help="Draw figures for a paper into this folder: SVG, PDF and PNG.")
+def report(runs: Path, style: Any, plots: Path | None) -> None:
+    """Print the results in RUNS again: one result's folder, a run's, or a folder of results. Nothing is run."""
+    from vpbench.commands.report import report_runs
+
+    report_runs(runs, style, plots)
 
 
 @main.command()
 @click.argument("table", required=False)
 @opt.option("--runs", type=opt.path, help="Folder of the results to show beside it; default: runs, if there are any.")
-@opt.option(
-    "--format",
-    "style",
-    type=click.Choice(["text", "markdown", "csv", "json"]),
-    default="text",
-    show_default=True,
-    help="csv and json have a row per figure.",
-)
+@opt.style
 # its variable isn't that of the study to read
 @opt.option(
     "--write-study",
@@ -387,13 +313,16 @@ def leaderboard(output: Path, site: Path) -> None:
     type=opt.path,
     help="Write the study that would fill the TABLE to this file, for `vpbench run FILE`.",
 )
-def reproduce(table: str | None, runs: Path | None, style: str, study: Path | None) -> None:
-    """Show a published TABLE beside what was measured, and why they can't be compared; without TABLE, list them."""
+def reproduce(table: str | None, runs: Path | None, style: Any, study: Path | None) -> None:
+    """Show a published TABLE beside what was measured, and why they can't be compared; without TABLE, list them.
+
+    As csv and json it has a row per figure.
+    """
     from vpbench.commands.reproduce import list_tables, reproduced, write_study
     from vpbench.terminal import echo
 
     if table is None and study is not None:
         raise click.UsageError("--study needs a TABLE; `vpbench reproduce` lists them")
-    echo(list_tables() if table is None else reproduced(table, runs, style))
+    echo(list_tables(style) if table is None else reproduced(table, runs, style))
     if table is not None and study is not None:
         echo(write_study(table, runs, study), err=True)

@@ -13,6 +13,8 @@ from typing import Any, TypeVar, cast
 import click
 from click.core import ParameterSource
 
+from vpbench.terminal import FORMATS
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -77,6 +79,14 @@ tasks = option(
     required=True,
     callback=words,
     help=(_TASKS := "Task name or ./file.py; repeat, give a list, or `all`, or `text`."),
+)
+style = option(
+    "--format",
+    "style",
+    type=click.Choice(FORMATS),
+    default="text",
+    show_default=True,
+    help="How tables are printed; other than as text, standard output holds them alone.",
 )
 study_tasks = option("--task", "tasks", multiple=True, callback=words, help=_TASKS)
 limit = option("--limit", type=click.IntRange(1), help="Only the first K questions.")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,28 +13,31 @@ from vpbench.report.filling import fillings
 from vpbench.report.frames import load_results
 from vpbench.report.published import Published, PublishedTable, load_published
 from vpbench.report.reproduce import Cell, Measured, reproduce
-from vpbench.terminal import markdown_table, points, table
+from vpbench.report.tables import Table, csv_document, grid, render
+from vpbench.terminal import Format, points
 
 DEFAULT_RUNS = Path("runs")
 LEGEND = (
     "Figures are percent. measured: by `vpbench run`, with its 95% interval, once for each name of a critic; empty "
     "where nothing was run. difference: measured minus published, in points. [..]: why the two can't be compared."
 )
-_Table = Callable[[Sequence[Sequence[Any]], list[str]], str]
 
 
-def list_tables() -> str:
+def list_tables(style: Format) -> str:
     """The published tables there are, and for how many of their figures vpbench has the task and the critic."""
     published = load_published()
     rows = []
     for entry in published.tables.values():
         figures = published.rows_of(entry)
         measurable = sum(map(published.is_measurable, figures))
-        rows.append([entry.id, entry.paper, entry.table, len(figures), measurable, entry.title])
-    return table(rows, ["table", "paper", "where", "figures", "can be measured", ""])
+        rows.append((entry.id, entry.paper, entry.table, len(figures), measurable, entry.title))
+    headers = ("table", "paper", "where", "figures", "can be measured", "")
+    keys = ("table", "paper", "where", "figures", "measurable", "title")
+    shown = Table("published tables", headers, tuple(rows), keys=keys)
+    return grid(shown) if style == "text" else render([shown], style)
 
 
-def reproduced(name: str, runs: Path | None, style: str) -> str:
+def reproduced(name: str, runs: Path | None, style: Format) -> str:
     """The table called `name` beside the results under `runs`, by default those under `runs/`, if there are any.
 
     Raises `ConfigError` for an unknown table, and for a folder without results or with one that can't be read.
@@ -48,7 +49,7 @@ def reproduced(name: str, runs: Path | None, style: str) -> str:
     if style in ("json", "csv"):
         records = [_record(cell, measured) for cell in cells for measured in cell.figures or (None,)]
         return json.dumps(records, indent=1, ensure_ascii=False) if style == "json" else _csv(records)
-    return _page(published, entry, cells, folder, markdown_table if style == "markdown" else table)
+    return _page(published, entry, cells, folder, style)
 
 
 def write_study(name: str, runs: Path | None, path: Path) -> str:
@@ -74,15 +75,17 @@ def _cells(published: Published, entry: PublishedTable, runs: Path | None) -> li
     return reproduce(published, entry, () if nothing else load_results(runs or DEFAULT_RUNS).results)
 
 
-def _page(published: Published, entry: PublishedTable, cells: Sequence[Cell], runs: Path, draw: _Table) -> str:
+def _page(published: Published, entry: PublishedTable, cells: Sequence[Cell], runs: Path, style: Format) -> str:
     measured = [cell for cell in cells if cell.figures]
     figures = [figure for cell in measured for figure in cell.figures]
     reasons = list(dict.fromkeys(reason for figure in figures for reason in figure.reasons))
-    parts = [f"{entry.paper}, {entry.table}: {entry.title}\n{entry.source}", LEGEND, _grid(cells, reasons, draw)]
+    shown = _grid(cells, reasons)
+    drawn = grid(shown) if style == "text" else render([shown], style)
+    parts = [f"{entry.paper}, {entry.table}: {entry.title}\n{entry.source}", LEGEND, drawn]
     if measured:
         parts.append(f"{len(measured)} of {len(cells)} figures measured, from {runs}")
-    shown = {folder for figure in figures for folder in figure.folders}
-    passed_over = {folder for cell in measured for folder in cell.passed_over} - shown
+    listed = {folder for figure in figures for folder in figure.folders}
+    passed_over = {folder for cell in measured for folder in cell.passed_over} - listed
     if passed_over:
         lines = (
             "Measured too, but not shown, as one result of each name is, with the fewest reasons:",
@@ -98,29 +101,31 @@ def _page(published: Published, entry: PublishedTable, cells: Sequence[Cell], ru
     commands = [filling.command(runs) for filling in fillings(published, entry, cells)]
     if commands:
         parts.append("\n".join(["To fill it:", *(f"  {command}" for command in commands)]))
+    if style == "latex":
+        parts = [part if part is drawn else "\n".join(f"% {line}" for line in part.splitlines()) for part in parts]
     return "\n\n".join(parts)
 
 
-def _grid(cells: Sequence[Cell], reasons: Sequence[str], draw: _Table) -> str:
+def _grid(cells: Sequence[Cell], reasons: Sequence[str]) -> Table:
     """Rows are policy, critic and N, as in the papers; columns their benchmarks."""
     columns = list(dict.fromkeys((cell.row.benchmark, cell.row.metric) for cell in cells))
     lines: dict[tuple[Any, ...], dict[tuple[str, str], Cell]] = {}
     for cell in cells:
         row = cell.row
         lines.setdefault((row.policy or "", row.critic, row.n or ""), {})[row.benchmark, row.metric] = cell
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for label, line in lines.items():
         values = {column: cell.row.value for column, cell in line.items()}
-        rows.append([*label, "published", *(_printed(values.get(column)) for column in columns)])
+        rows.append((*map(str, label), "published", *(_printed(values.get(column)) for column in columns)))
         critics = list(dict.fromkeys(figure.critic for cell in line.values() for figure in cell.figures))
         for critic in critics:
             shown = {column: _lines(cell, critic, reasons) for column, cell in line.items()}
             for name in ("measured", "95% interval", "difference", "not comparable"):
                 title = f"{name}: {critic}" if name == "measured" and len(critics) > 1 else name
-                rows.append(["", "", "", title, *(shown.get(column, {}).get(name, "") for column in columns)])
+                rows.append(("", "", "", title, *(shown.get(column, {}).get(name, "") for column in columns)))
         if not critics:
-            rows.append(["", "", "", "measured", *("" for _ in columns)])
-    return draw(rows, ["policy", "critic", "N", "", *_titles(columns)])
+            rows.append(("", "", "", "measured", *("" for _ in columns)))
+    return Table("", ("policy", "critic", "N", "", *_titles(columns)), tuple(rows))
 
 
 def _titles(columns: Sequence[tuple[str, str]]) -> list[str]:
@@ -176,9 +181,5 @@ def _record(cell: Cell, measured: Measured | None) -> dict[str, Any]:
 
 
 def _csv(records: Sequence[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(records[0]), lineterminator="\n")
-    writer.writeheader()
-    for record in records:
-        writer.writerow(record | {name: "; ".join(record[name]) for name in ("reasons", "results")})
-    return text.getvalue().rstrip("\n")
+    lines = [record | {name: "; ".join(record[name]) for name in ("reasons", "results")} for record in records]
+    return csv_document(list(records[0]), [list(line.values()) for line in lines])

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from vpbench import api
 from vpbench.base import StepTask
+from vpbench.commands.report import tables_of
 from vpbench.errors import ConfigError
 from vpbench.models.checkpoint import without_fetching
 from vpbench.progress import bar
+from vpbench.report.tables import render
 from vpbench.run.candidates import plan_drawing
 from vpbench.run.critics import build_critic
 from vpbench.run.judge import rows_to_judge
@@ -29,26 +31,40 @@ def _warn(text: str) -> None:
     echo(f"vpbench: {text}", err=True)
 
 
-def run_all(study_file: str | None, options: dict[str, Any]) -> tuple[int, Path]:
-    """Run every critic on every task, or show what a run would do; the number of results and where they are.
+def run_all(study_file: str | None, options: dict[str, Any]) -> None:
+    """Run every critic on every task, or show what a run would do; `options` are those that were given.
 
-    `options` are those that were given. Raises `VpbenchError`.
+    Each result is shown as soon as it is there, as text; in another format all are printed at the end, and the text is
+    on standard error. Raises `VpbenchError`.
     """
     called = {"tasks": "task", "critics": "critic", "ns": "n"}
     given = {called.get(name, name): value for name, value in options.items()}
-    dry_run = given.pop("dry_run", False)
+    dry_run, style = given.pop("dry_run", False), given.pop("style", "text")
     asked = with_flags(read_study(study_file), given) if study_file is not None else given
     if not asked.get("task"):
         raise ConfigError("no task: give --task NAME (see `vpbench list`), `--task all`, or a study file")
+    if dry_run:
+        if style != "text":
+            raise ConfigError("--dry-run has no table to print; leave out --format")
+        _show_plans(asked)
+        return
+
+    def tell(text: str) -> None:
+        echo(text, err=style != "text")
+
+    results = api.run(**asked, progress=bar, echo=tell, warn=_warn)
+    if style != "text":
+        echo(render(tables_of(results), style))
     output = Path(asked.get("output", Request.output))
-    if not dry_run:
-        return len(api.run(**asked, progress=bar, echo=echo, warn=_warn)), output
+    tell(f"\n{len(results)} result{'s' * (len(results) != 1)} under {output}/results")
+
+
+def _show_plans(asked: Mapping[str, Any]) -> None:
     study, models = api.plan_study(asked, echo), Models()
     with without_fetching():
         files = scorers([row for row in study.critics if row.scores is not None], study.task_names, False, bar, echo)
         for task in study.tasks:
             echo(_plan(task, study, files, models))
-    return 0, output
 
 
 def _plan(asked: Asked, study: Study, files: Sequence[Scorer], models: Models) -> str:

@@ -1,0 +1,67 @@
+"""`vpbench report`: what a finished run found, printed again from its results; nothing is run."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+from vpbench.errors import ConfigError
+from vpbench.report.frames import readable, result_files
+from vpbench.report.names import names
+from vpbench.report.stored import StoredResult
+from vpbench.report.summary import result_tables, summary
+from vpbench.report.tables import Table, render
+from vpbench.terminal import Format, echo
+
+
+def report_runs(runs: Path, style: Format, plots: Path | None) -> None:
+    """Print the results under `runs`, and draw their figures into the folder `plots`.
+
+    A result that can't be read is told on standard error and left out. Raises `ConfigError` if none can be read.
+    """
+    results, left_out = readable(result_files(runs))
+    for error in left_out:
+        echo(f"vpbench: left out: {error}", err=True)
+    if not results:
+        raise ConfigError(f"{runs}: no result that can be read; fix or remove what is named above")
+    if style == "text":
+        for stored in results:
+            echo(summary(stored.result))
+    else:
+        echo(render(tables_of(results), style))
+    if plots is not None:
+        _draw(results, plots)
+
+
+def _draw(results: Sequence[StoredResult], folder: Path) -> None:
+    from vpbench.report.figures import write_figures
+    from vpbench.site.groups import Entry, groups_of
+
+    called = names([stored.result for stored in results])
+    by_task: dict[tuple[bool, str], list[Entry]] = {}
+    for stored, name in zip(results, called, strict=True):
+        entry = Entry(name, stored.folder.name, stored.result)
+        by_task.setdefault((stored.result.nano, stored.result.task), []).append(entry)
+    groups = [
+        sorted(((entry.name, entry.result) for entry in group.entries), key=lambda named: named[0])
+        for _, entries in sorted(by_task.items(), key=lambda item: item[0])
+        for group in groups_of(entries)
+    ]
+    with warnings.catch_warnings(record=True) as caught:
+        files = write_figures(groups, folder)
+    lacking = [warning for warning in caught if "Glyph" in str(warning.message)]
+    for warning in caught:
+        if warning not in lacking:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    if lacking:
+        echo("note: no font here has some of the characters; install one that has, such as Noto Sans CJK", err=True)
+    echo(f"{len(files)} files in {folder}", err=True)
+
+
+def tables_of(results: Sequence[StoredResult]) -> list[Table]:
+    """All tables of a run: those of each result, a task's results together."""
+    tasks = list(dict.fromkeys(stored.result.task for stored in results))
+    together = sorted((stored.result for stored in results), key=lambda result: tasks.index(result.task))
+    called = names(together)
+    return [table for result, name in zip(together, called, strict=True) for table in result_tables(result, name)]
