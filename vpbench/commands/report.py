@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vpbench.errors import ConfigError
-from vpbench.report.frames import readable, result_files
+from vpbench.report.frames import Results, readable, result_files
 from vpbench.report.names import names
 from vpbench.report.stored import StoredResult
 from vpbench.report.summary import result_tables, summary
 from vpbench.report.tables import Table, render
 from vpbench.terminal import Format, echo
 
+if TYPE_CHECKING:
+    from vpbench.report.exports import Layout
 
-def report_runs(runs: Path, style: Format, plots: Path | None) -> None:
-    """Print the results under `runs`, and draw their figures into the folder `plots`.
 
-    A result that can't be read is told on standard error and left out. Raises `ConfigError` if none can be read.
+def report_runs(runs: Path, style: Format, plots: Path | None, layout: Layout | None, into: Path | None) -> None:
+    """Print the results under `runs`, draw their figures into the folder `plots`, and export them `into` another.
+
+    A result that can't be read is told on standard error and left out. Raises `ConfigError` if none can be read, and
+    for a layout without a folder, or the reverse.
     """
+    if (layout is None) != (into is None):
+        raise ConfigError("--export LAYOUT and --into DIR go together; give both")
     results, left_out = readable(result_files(runs))
     for error in left_out:
         echo(f"vpbench: left out: {error}", err=True)
@@ -34,6 +41,17 @@ def report_runs(runs: Path, style: Format, plots: Path | None) -> None:
 
         for path in write_figures([stored.result for stored in results], plots):
             echo(f"written to {path}", err=True)
+    if layout is not None and into is not None:
+        _export(results, layout, into)
+
+
+def _export(results: Sequence[StoredResult], layout: Layout, into: Path) -> None:
+    from vpbench.report.exports import export
+
+    for path in export(results, layout, into):
+        echo(f"written to {path}", err=True)
+    for note in Results(tuple(results)).notes:
+        echo(f"vpbench: exported without its responses: {note}", err=True)
 
 
 def tables_of(results: Sequence[StoredResult]) -> list[Table]:

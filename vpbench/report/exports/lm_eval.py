@@ -157,7 +157,7 @@ def _curve_metrics(result: BestOfNResult) -> Metrics:
 def _entries(name: str, result: BestOfNResult | StepResult, metrics: Metrics) -> dict[str, Any]:
     entries: dict[str, Any] = {"name": name, "alias": name, "sample_len": result.questions}
     for metric, (value, interval) in metrics.items():
-        entries[f"{metric},{_filter(result)}"] = value
+        entries[f"{metric},{_filter(result)}"] = float(value)
         entries[f"{metric}_stderr,{_filter(result)}"] = _standard_error(interval)
     return entries
 

@@ -100,7 +100,8 @@ def samples_of(stored: StoredResult, result: BestOfNResult) -> Iterator[Sample]:
 
 
 def _pick(rows: Sequence[Mapping[str, Any]], result: BestOfNResult) -> Pick:
-    """The candidate with the highest score, of a vote the first with the winning answer; ties go to the earliest.
+    """The candidate with the highest score, of a vote the first with the winning answer; ties go to the earliest,
+    and so does a vote in which nobody has an answer.
 
     It is picked out of the whole pool, or out of the first N where N is estimated by prefixes.
     """
