@@ -370,17 +370,13 @@ def report(runs: Path, style: Any, plots: Path | None, export: Any, into: Path |
 @main.command()
 @click.argument("table", required=False)
 @opt.option("--runs", type=opt.path, help="Folder of the results to show beside it; default: runs, if there are any.")
-@opt.option(
-    "--format",
-    "style",
-    type=click.Choice(["text", "markdown", "csv", "json"]),
-    default="text",
-    show_default=True,
-    help="csv and json have a row per figure.",
-)
-def reproduce(table: str | None, runs: Path | None, style: str) -> None:
-    """Show a published TABLE beside what was measured, and why they can't be compared; without TABLE, list them."""
+@opt.style
+def reproduce(table: str | None, runs: Path | None, style: Any) -> None:
+    """Show a published TABLE beside what was measured, and why they can't be compared; without TABLE, list them.
+
+    As csv and json it has a row per figure.
+    """
     from vpbench.commands.reproduce import list_tables, reproduced
     from vpbench.terminal import echo
 
-    echo(list_tables() if table is None else reproduced(table, runs, style))
+    echo(list_tables(style) if table is None else reproduced(table, runs, style))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,21 +38,39 @@ def report_runs(runs: Path, style: Format, plots: Path | None, layout: Layout | 
     else:
         echo(render(tables_of(results), style))
     if plots is not None:
-        from vpbench.report.figures import write_figures
-
-        for path in write_figures([stored.result for stored in results], plots):
-            echo(f"written to {path}", err=True)
+        _draw(results, plots)
     if layout is not None and into is not None:
         _export(results, layout, into)
+
+
+def _draw(results: Sequence[StoredResult], folder: Path) -> None:
+    from vpbench.report.figures import write_figures
+    from vpbench.site.groups import Entry, groups_of
+
+    called = names([stored.result for stored in results])
+    by_task: dict[tuple[bool, str], list[Entry]] = {}
+    for stored, name in zip(results, called, strict=True):
+        entry = Entry(name, stored.folder.name, stored.result)
+        by_task.setdefault((stored.result.nano, stored.result.task), []).append(entry)
+    groups = [
+        sorted(((entry.name, entry.result) for entry in group.entries), key=lambda named: named[0])
+        for _, entries in sorted(by_task.items(), key=lambda item: item[0])
+        for group in groups_of(entries)
+    ]
+    with warnings.catch_warnings(record=True) as caught:
+        files = write_figures(groups, folder)
+    if any("Glyph" in str(warning.message) for warning in caught):
+        echo("note: no font here has some of the characters; install one that has, such as Noto Sans CJK", err=True)
+    echo(f"{len(files)} files in {folder}", err=True)
 
 
 def _export(results: Sequence[StoredResult], layout: Layout, into: Path) -> None:
     from vpbench.report.exports import export
 
-    for path in export(results, layout, into):
-        echo(f"written to {path}", err=True)
+    files = export(results, layout, into)
     for note in Results(tuple(results)).notes:
         echo(f"vpbench: exported without its responses: {note}", err=True)
+    echo(f"{len(files)} files in {into}", err=True)
 
 
 def tables_of(results: Sequence[StoredResult]) -> list[Table]:
