@@ -235,8 +235,8 @@ def _instances(stored: StoredResult, result: BestOfNResult, record: Mapping[str,
 
 def _texts(settings: Mapping[str, Any], *names: str) -> dict[str, str]:
     """The settings of these names that are said, each as a text: the schema's details have no other values."""
-    said = {name: settings[name] for name in names if settings.get(name) not in (None, {}, [])}
-    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in said.items()}
+    stated = {name: settings[name] for name in names if settings.get(name) not in (None, {}, [])}
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in stated.items()}
 
 
 def _component(name: str) -> str:

@@ -52,7 +52,9 @@ def _models(results: Sequence[StoredResult]) -> dict[str, list[StoredResult]]:
     models: dict[str, list[StoredResult]] = {}
     for stored, (name, *longer) in zip(results, names, strict=True):
         for longer_name in longer:
-            tasks = Counter(other.result.task for other, others in zip(results, names, strict=True) if name in others)
+            tasks = Counter(
+                task_name(other.result) for other, others in zip(results, names, strict=True) if name in others
+            )
             if max(tasks.values()) == 1:
                 break
             name = longer_name
@@ -192,7 +194,7 @@ def _samples(stored: StoredResult) -> Iterator[dict[str, Any]]:
     result = stored.result
     rows = _picked(stored, result) if isinstance(result, BestOfNResult) else _judged(stored)
     for number, (question_id, texts, target, response, rest) in enumerate(rows):
-        doc = {"question_id": question_id, "question": texts.question, "answer": texts.gold}
+        doc: dict[str, Any] = {"question_id": question_id, "question": texts.question, "answer": texts.gold}
         if texts.choices is not None:
             doc["choices"] = list(texts.choices)
         yield {

@@ -66,18 +66,18 @@ def texts_of(stored: StoredResult) -> dict[str, Texts]:
     folder = stored_texts(stored)
     if folder is None:
         raise ConfigError(f"{stored.folder}: its texts aren't there; the same `vpbench run` again writes them")
-    questions, candidates = read_texts(folder)
+    questions, candidates = (frame.to_dict("records") for frame in read_texts(folder))
     responses: dict[str, dict[int, str]] = {}
-    for row in candidates.itertuples():
-        responses.setdefault(row.question_id, {})[int(row.index)] = row.response
+    for row in sorted(candidates, key=lambda row: row["index"]):
+        responses.setdefault(row["question_id"], {})[row["index"]] = row["response"]
     return {
-        row.question_id: Texts(
-            row.question,
-            None if row.choices is None else tuple(row.choices),
-            row.gold,
-            responses.get(row.question_id, {}),
+        row["question_id"]: Texts(
+            question=row["question"],
+            choices=None if row["choices"] is None else tuple(row["choices"]),
+            gold=row["gold"],
+            responses=responses.get(row["question_id"], {}),
         )
-        for row in questions.itertuples(index=False)
+        for row in questions
     }
 
 
@@ -100,22 +100,22 @@ def samples_of(stored: StoredResult, result: BestOfNResult) -> Iterator[Sample]:
 
 
 def _pick(rows: Sequence[Mapping[str, Any]], result: BestOfNResult) -> Pick:
-    """The candidate with the highest score, of a vote the first with the winning answer; ties go to the earliest,
-    and so does a vote in which nobody has an answer.
+    """The candidate with the highest score; of a vote the first with the winning answer, or the first if none has one.
 
-    It is picked out of the whole pool, or out of the first N where N is estimated by prefixes.
+    Ties go to the earliest. It is picked out of the whole pool, or of its first N where N is estimated by prefixes.
     """
     import numpy as np
 
     rows = rows[: result.ns[-1]] if result.estimator == "prefix" else rows
-    steps = [None if row["steps"] is None else tuple(row["steps"]) for row in rows]
-    values = [
-        candidate_value(Score(row["value"], given), result.aggregate) for row, given in zip(rows, steps, strict=True)
-    ]
+    values = [candidate_value(Score(row["value"], _steps(row)), result.aggregate) for row in rows]
     scores = np.array([np.nan if value is None else value for value in values])
     chosen = int(prefix_picks(scores)[-1]) if result.selection == "best" else _voted(rows, scores, result)
     row = rows[chosen]
     return Pick(row["index"], values[chosen], row["extracted"], row["correct"], row["reason"])
+
+
+def _steps(row: Mapping[str, Any]) -> tuple[float, ...] | None:
+    return None if row["steps"] is None else tuple(row["steps"])
 
 
 def _voted(rows: Sequence[Mapping[str, Any]], scores: NDArray[np.float64], result: BestOfNResult) -> int:
@@ -125,7 +125,8 @@ def _voted(rows: Sequence[Mapping[str, Any]], scores: NDArray[np.float64], resul
     pool = vote_pool(weights, [row["answer_class"] for row in rows], [row["correct"] for row in rows])
     if not len(pool.worths):
         return 0
-    sums = np.bincount(pool.class_of[pool.class_of >= 0], weights=pool.weights[pool.class_of >= 0])
+    voting = pool.class_of >= 0
+    sums = np.bincount(pool.class_of[voting], weights=pool.weights[voting]).astype(np.float64)
     # classes are numbered as they appear, so the first of equal sums is the earliest answer
     winner = int(np.argmax(winners(sums, pool.tolerance)))
     return int(np.argmax(pool.class_of == winner))

@@ -43,7 +43,7 @@ def settings_of(result: Result) -> dict[str, Any]:
     """Everything that a result rests on and that may leave this machine."""
     provenance = result.provenance
     names = ("grading", "judge", "selection", "estimator", "aggregate", "link")
-    return shareable_json(
+    settings: dict[str, Any] = shareable_json(
         {
             "critic": result.critic,
             "critic_name": result.row,
@@ -67,7 +67,8 @@ def settings_of(result: Result) -> dict[str, Any]:
             "errors": result.errors,
             "notes": result.notes,
         }
-    )  # type: ignore[no-any-return]
+    )
+    return settings
 
 
 def json_bytes(value: Any, indent: int | None = None) -> bytes:
