@@ -59,7 +59,11 @@ def _draw(results: Sequence[StoredResult], folder: Path) -> None:
     ]
     with warnings.catch_warnings(record=True) as caught:
         files = write_figures(groups, folder)
-    if any("Glyph" in str(warning.message) for warning in caught):
+    lacking = [warning for warning in caught if "Glyph" in str(warning.message)]
+    for warning in caught:
+        if warning not in lacking:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    if lacking:
         echo("note: no font here has some of the characters; install one that has, such as Noto Sans CJK", err=True)
     echo(f"{len(files)} files in {folder}", err=True)
 

@@ -7,8 +7,8 @@ same figure is the same bytes on the same machine, with no date and no path in i
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
-import unicodedata
 from collections.abc import Iterator, Sequence
 from io import BytesIO
 from typing import Any
@@ -16,6 +16,8 @@ from typing import Any
 from vpbench.report.names import without_paths
 from vpbench.terminal import printable
 
+Images = dict[str, bytes]
+"""A figure in several formats, by suffix."""
 WIDTH = 3.4
 """Inches: a column of a page with two."""
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -33,8 +35,12 @@ _METADATA: dict[str, dict[str, None]] = {
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     "png": {"Software": None},
 }
-LONGEST = 120
-"""Of a name from a file, as many columns as a figure has room for."""
+_SIZE = 7
+"""Of all text, in points."""
+_HANDLE = 42
+"""Points of a legend's entry that aren't its text."""
+_HALF = 40
+"""Of a name that is too long, so many characters from both ends."""
 
 
 @contextlib.contextmanager
@@ -46,8 +52,7 @@ def paper_style() -> Iterator[None]:
     installed = set(fontManager.get_font_names())
     settings: dict[str, Any] = {
         "font.family": ["DejaVu Sans", *(font for font in _CJK if font in installed)],
-        "font.size": 7,
-        "axes.titlesize": 7,
+        "font.size": _SIZE,
         "axes.linewidth": 0.6,
         "axes.spines.top": False,
         "axes.spines.right": False,
@@ -60,7 +65,6 @@ def paper_style() -> Iterator[None]:
         "legend.frameon": False,
         # TrueType, as publishers ask for
         "pdf.fonttype": 42,
-        "svg.hashsalt": "vpbench",
     }
     with matplotlib.rc_context(settings):
         yield
@@ -77,66 +81,52 @@ def critic_style(number: int) -> dict[str, Any]:
 
 def canvas(height: float) -> tuple[Any, Any]:
     """A figure of `height` inches without title and legend, and its axes."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
-    FigureCanvasAgg(figure)  # which can tell how wide a text is
     return figure, figure.subplots()
 
 
-def finish(figure: Any, axes: Any, title: Sequence[str]) -> dict[str, bytes]:
+def finish(figure: Any, axes: Any, title: Sequence[str]) -> Images:
     """Add title and legend, for which the figure grows, and save it in every format."""
-    above = figure.suptitle("", fontsize=7)
-    for width in (64, 48, 36):
-        lines = [line for part in title for line in wrapped(part, width).splitlines()]
-        above.set_text("\n".join(lines))
-        if _fits(figure, above):
-            break
-    rows = _legend(figure, axes)
+    room = 72 * WIDTH - 8
+    lines = [line for part in title for line in wrapped(part, room).splitlines()]
+    figure.suptitle("\n".join(lines), fontsize=_SIZE)
+    handles, labels = axes.get_legend_handles_labels()
+    widest = max(map(_width, labels), default=0) + _HANDLE
+    ncols = next((count for count in (3, 2) if count * widest <= room), 1)
+    shown = [wrapped(label, room / ncols - _HANDLE) for label in labels]
+    figure.legend(handles, shown, loc="outside lower center", ncols=ncols, fontsize=_SIZE, handlelength=2.8)
+    rows = math.ceil(sum(label.count("\n") + 1 for label in shown) / ncols)
     figure.set_size_inches(WIDTH, figure.get_figheight() + 0.13 * (len(lines) + rows))
     return image_bytes(figure, 300, "svg", "pdf", "png")
 
 
-def _legend(figure: Any, axes: Any) -> int:
-    """Put the legend below, with as many entries beside one another as fit; how many lines it has."""
-    handles, labels = axes.get_legend_handles_labels()
-    placed = {"loc": "outside lower center", "fontsize": 7, "handlelength": 2.8}
-    narrowest = 26
-    for ncols, width in ((3, LONGEST), (2, LONGEST), (1, 50), (1, 36), (1, narrowest)):
-        shown = [wrapped(label, width) for label in labels]
-        legend = figure.legend(handles, shown, ncols=ncols, **placed)
-        if _fits(figure, legend) or width == narrowest:
-            break
-        legend.remove()
-    return math.ceil(sum(label.count("\n") + 1 for label in shown) / ncols)
-
-
-def _fits(figure: Any, artist: Any) -> bool:
-    return bool(artist.get_window_extent(figure.canvas.get_renderer()).width < 0.98 * figure.bbox.width)
-
-
-def image_bytes(figure: Any, dpi: int, *suffixes: str) -> dict[str, bytes]:
+def image_bytes(figure: Any, dpi: int, *suffixes: str) -> Images:
     """The figure in each format, by suffix."""
+    import matplotlib
+
     images = {}
-    for suffix in suffixes:
-        buffer = BytesIO()
-        figure.savefig(buffer, format=suffix, dpi=dpi, metadata=_METADATA[suffix])
-        images[suffix] = buffer.getvalue()
+    with matplotlib.rc_context({"svg.hashsalt": "vpbench"}):
+        for suffix in suffixes:
+            buffer = BytesIO()
+            figure.savefig(buffer, format=suffix, dpi=dpi, metadata=_METADATA[suffix])
+            images[suffix] = buffer.getvalue()
     return images
 
 
 def count_axis(axes: Any, ns: Sequence[int]) -> None:
-    """A logarithmic axis of N, with as many ticks as have room."""
-    ns = sorted(set(ns))
+    """A logarithmic axis of `ns`, in order, with as many ticks as have room."""
     axes.set_xscale("log", base=2)
     gap = math.log2(ns[-1] / ns[0]) / 9
-    ticks = ns[-1:]
+    ticks = [ns[-1]]
     for n in reversed(ns[:-1]):
         if math.log2(ticks[-1] / n) >= gap:
             ticks.append(n)
     axes.set_xticks(ticks, list(map(str, ticks)))
     axes.minorticks_off()
+    if len(ns) == 1:
+        axes.set_xlim(ns[0] / 1.6, ns[0] * 1.6)
     axes.set_xlabel("N (candidates to choose from)")
 
 
@@ -147,23 +137,33 @@ def dodged(ns: Sequence[int], number: int, count: int) -> list[float]:
     return [n * 2 ** (width * ((number + 0.5) / count - 0.5)) for n in ns]
 
 
-def wrapped(text: str, width: int) -> str:
-    """The text in lines of so many columns, the middle of a very long one left out; nothing in it is a formula."""
-    words = printable(" ".join(without_paths(text).split()))
-    if columns(words) > LONGEST:
-        half = LONGEST // 2 // max(columns(character) for character in words)
-        words = f"{words[:half]}…{words[-half:]}"
-    lines = [""]
-    for word in words.split(" "):
-        if lines[-1] and columns(lines[-1]) + 1 + columns(word) > width:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {word}".lstrip()
-        while columns(lines[-1]) > width:
-            cut = next(k for k in range(len(lines[-1]), 0, -1) if columns(lines[-1][:k]) <= width)
-            lines[-1:] = [lines[-1][:cut], lines[-1][cut:]]
-    return "\n".join(lines).replace("$", r"\$")
+def shortened(name: str) -> str:
+    """A name from a file in one line without folders; of a very long one the middle is left out."""
+    line = printable(" ".join(without_paths(name).split()))
+    return line if len(line) <= 2 * _HALF else f"{line[:_HALF]}…{line[-_HALF:]}"
 
 
-def columns(text: str) -> int:
-    """How many columns the text is wide; ideographs are two."""
-    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+def wrapped(text: str, room: float) -> str:
+    """The text in lines of at most `room` points, broken after a blank or a joint; nothing in it is a formula."""
+    lines = []
+    while _width(text) > room:
+        fits = next((k for k in range(len(text) - 1, 1, -1) if _width(text[:k]) <= room), 1)
+        joints = [max(text.rfind(joint, fits // 2, fits) for joint in kind) + 1 for kind in (" ", "-_/.,;")]
+        cut = next((joint for joint in joints if joint), fits)
+        lines.append(text[:cut].rstrip())
+        text = text[cut:].lstrip()
+    return "\n".join([*lines, text]).replace("$", r"\$")
+
+
+def _width(text: str) -> float:
+    """How wide the text is, in points."""
+    return sum(map(_advance, text))
+
+
+@functools.cache
+def _advance(character: str) -> float:
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    width, _, _ = text_to_path.get_text_width_height_descent(character, FontProperties(size=_SIZE), False)
+    return float(width)
