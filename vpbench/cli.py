@@ -294,11 +294,15 @@ def leaderboard(output: Path, site: Path, style: Any) -> None:
 @click.argument("runs", type=opt.path)
 @opt.style
 @opt.option("--plots", type=opt.path, help="Draw figures for a paper into this folder: SVG, PDF and PNG.")
-def report(runs: Path, style: Any, plots: Path | None) -> None:
+@opt.option(
+    "--export", type=click.Choice(["lm-eval", "every-eval-ever"]), help="Write the results as this tool has them."
+)
+@opt.option("--into", type=opt.path, help="The folder that --export writes to.")
+def report(runs: Path, style: Any, plots: Path | None, export: Any, into: Path | None) -> None:
     """Print the results in RUNS again: one result's folder, a run's, or a folder of results. Nothing is run."""
     from vpbench.commands.report import report_runs
 
-    report_runs(runs, style, plots)
+    report_runs(runs, style, plots, export, into)
 
 
 @main.command()
