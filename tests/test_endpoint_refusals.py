@@ -280,7 +280,9 @@ def test_a_server_that_refuses_what_some_prompts_hold_is_asked_on(pictures: tupl
     prompts = [Prompt((Message("system", "be brief"), Message("user", text, pictures)), Sampling()) for text in texts]
     with chat_server(filters) as server:
         drawn = dict(OpenAIEndpoint("m", server.url, concurrency=2).generate(prompts))
-    assert [drawn[number].error for number in range(7)] == ["refused by the endpoint (400): content policy"] * 6 + [None]
+    assert [drawn[number].error for number in range(7)] == ["refused by the endpoint (400): content policy"] * 6 + [
+        None
+    ]
     (asked,) = [body for body in server.bodies if "the word yes" in text_of(body)]
     assert [message["role"] for message in asked["messages"]] == ["system", "user"]
     assert isinstance(asked["messages"][1]["content"], list) == bool(pictures)

@@ -352,7 +352,10 @@ def test_a_key_that_stands_twice_in_a_cell(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("test.jsonl", '{"id": "1", "question": "a", "question": "b", "answer": "4"}'), ("test.json", '{"1": {}, "1": {}}')],
+    [
+        ("test.jsonl", '{"id": "1", "question": "a", "question": "b", "answer": "4"}'),
+        ("test.json", '{"1": {}, "1": {}}'),
+    ],
 )
 def test_a_key_that_stands_twice_in_data(folder: Path, name: str, text: str) -> None:
     (folder / "data" / "test.jsonl").unlink()
