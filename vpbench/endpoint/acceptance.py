@@ -1,8 +1,8 @@
 """Whether a server takes anything at all: one that refuses every request is told from one that refuses some.
 
 Nothing was taken yet, and several conversations are refused with the same words: then the same parameters are sent
-with a conversation nobody could object to. If that is refused as well, all others would be; if it is taken, the refusals
-are about what the conversations hold, and each stays a failed row.
+with a conversation nobody could object to. If that is refused as well, all others would be; if it is taken, the
+refusals are about what the conversations hold, and each stays a failed row.
 """
 
 from __future__ import annotations

@@ -48,8 +48,8 @@ def train_critic(
 ) -> list[Path]:
     """Train and write checkpoint folders; their paths (none from a dry run and from processes other than the first).
 
-    Raises `ConfigError` for a missing extra, FSDP without a GPU, a folder of another run and settings by which no weight
-    changes, `DataError` and `CriticError` for data and a base that can't be trained with.
+    Raises `ConfigError` for a missing extra, FSDP without a GPU, a folder of another run and settings by which no
+    weight changes, `DataError` and `CriticError` for data and a base that can't be trained with.
     """
     _check(run, recipe)
     if run.fsdp and not dry_run:
