@@ -49,7 +49,7 @@ def _same_weights(name: str, *settings: Mapping[str, Any]) -> bool:
     """Whether a setting is a model that lies elsewhere, under the same name and with the same fingerprint."""
     revisions = {str(values.get(_REVISIONS.get(name, ""))) for values in settings}
     last_parts = {re.split(r"[/\\]", str(values.get(name)).rstrip("/\\"))[-1] for values in settings}
-    return len(revisions) == len(last_parts) == 1 and _FINGERPRINT.fullmatch(*revisions) is not None
+    return len(revisions) == len(last_parts) == 1 and _FINGERPRINT.fullmatch(revisions.pop()) is not None
 
 
 def _of_the_critic(result: BestOfNResult | StepResult) -> dict[str, Any]:
