@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from vpbench import api
 from vpbench.base import StepTask
+from vpbench.errors import ConfigError
 from vpbench.models.checkpoint import without_fetching
 from vpbench.progress import bar
 from vpbench.run.candidates import plan_drawing
@@ -16,8 +18,10 @@ from vpbench.run.critics import build_critic
 from vpbench.run.judge import rows_to_judge
 from vpbench.run.models import Models
 from vpbench.run.pipeline import prepare_steps
+from vpbench.run.request import Request
 from vpbench.run.scorers import Scorer, scorers
 from vpbench.run.study import Asked, Study, candidates_of
+from vpbench.run.study_file import read_study, with_flags
 from vpbench.terminal import echo
 
 
@@ -25,17 +29,26 @@ def _warn(text: str) -> None:
     echo(f"vpbench: {text}", err=True)
 
 
-def run_all(tasks: Sequence[str], critics: Sequence[str], dry_run: bool, **options: Any) -> int:
-    """Run every critic on every task, or show what a run would do; the number of results. Raises `VpbenchError`."""
-    options["n"] = options.pop("ns")
+def run_all(study_file: str | None, options: dict[str, Any]) -> tuple[int, Path]:
+    """Run every critic on every task, or show what a run would do; the number of results and where they are.
+
+    `options` are those that were given. Raises `VpbenchError`.
+    """
+    called = {"tasks": "task", "critics": "critic", "ns": "n"}
+    given = {called.get(name, name): value for name, value in options.items()}
+    dry_run = given.pop("dry_run", False)
+    asked = with_flags(read_study(study_file), given) if study_file is not None else given
+    if not asked.get("task"):
+        raise ConfigError("no task: give --task NAME (see `vpbench list`), `--task all`, or a study file")
+    output = Path(asked.get("output", Request.output))
     if not dry_run:
-        return len(api.run(tasks, critics, progress=bar, echo=echo, warn=_warn, **options))
-    study, models = api.study(tasks, critics, options, echo), Models()
+        return len(api.run(**asked, progress=bar, echo=echo, warn=_warn)), output
+    study, models = api.plan_study(asked, echo), Models()
     with without_fetching():
         files = scorers([row for row in study.critics if row.scores is not None], study.task_names, False, bar, echo)
-        for asked in study.tasks:
-            echo(_plan(asked, study, files, models))
-    return 0
+        for task in study.tasks:
+            echo(_plan(task, study, files, models))
+    return 0, output
 
 
 def _plan(asked: Asked, study: Study, files: Sequence[Scorer], models: Models) -> str:
