@@ -106,6 +106,22 @@ def test_a_thread_of_a_library_that_fails_is_one_line_and_hides_no_result(
     assert threading.excepthook is before
 
 
+def test_an_interrupt_that_falls_into_a_finaliser_still_stops_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Finalised:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    def work(**_: object) -> None:
+        Finalised()
+        threading.Event().wait(60)
+
+    before = sys.unraisablehook
+    monkeypatch.setattr(main.commands["list"], "callback", work)
+    result = CliRunner().invoke(main, ["list"])
+    assert (result.output, result.exit_code) == (f"vpbench: stopped; {KEPT}\n", 130)
+    assert sys.unraisablehook is before
+
+
 def raising(command: str, error: BaseException, monkeypatch: pytest.MonkeyPatch) -> click.testing.Result:
     def fail(**_: object) -> None:
         raise error

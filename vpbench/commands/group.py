@@ -7,6 +7,7 @@ import difflib
 import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,6 +16,8 @@ import click
 
 from vpbench.errors import VpbenchError, machine_failure, summary
 from vpbench.terminal import printable
+
+AGAIN_SECONDS = 0.05
 
 _log = logging.getLogger("vpbench")
 
@@ -96,7 +99,7 @@ class CommandGroup(click.Group):
         if ctx.parent is None:
             _warn_of_unknown_variables(self)
         try:
-            with _sigterm_as_interrupt(), _threads_without_tracebacks():
+            with _sigterm_as_interrupt(), _interrupts_that_last(), _threads_without_tracebacks():
                 return super().invoke(ctx)
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
@@ -144,6 +147,24 @@ def _sigterm_as_interrupt() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def _interrupts_that_last() -> Iterator[None]:
+    """Send Ctrl-C again where it fell into a finaliser: Python prints and drops what is raised there."""
+
+    def hook(dropped: sys.UnraisableHookArgs) -> None:
+        if issubclass(dropped.exc_type, KeyboardInterrupt):
+            # From a thread and later, since in this hook it would be dropped once more.
+            threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), signal.SIGINT)).start()
+        else:
+            before(dropped)
+
+    before, sys.unraisablehook = sys.unraisablehook, hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 @contextlib.contextmanager
