@@ -109,7 +109,7 @@ def test_names_of_any_kind_stay_within_the_column(curves: BestOfNResult, steps: 
     hostile = replace(curves, policy=LONG, task="../模型 $x" * 20)
     groups: list[Group] = [[(name, hostile) for name in names], [(name, steps) for name in names]]
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")
+        warnings.simplefilter("error")
         figures = paper_figures(groups)
     assert len(figures) == 6
     for file, images in figures.items():
