@@ -26,6 +26,7 @@ from vpbench.report.stored import StoredResult
 from vpbench.report.summary import summary
 from vpbench.report.units import Units
 from vpbench.report.write import write_result
+from vpbench.run.at_hand import check_at_hand
 from vpbench.run.prepared import Prepared, PreparedSteps, Scored
 from vpbench.run.request import ShortPools
 from vpbench.run.study import Study, run_study, study_of
@@ -110,6 +111,8 @@ def run(
         return _finish(prepared, scored, plan, echo)
 
     plan = study(task, critic, options, echo)
+    if plan.defaults:
+        check_at_hand(plan)
     with budget(options.get("max_cost"), options.get("max_total_tokens")):
         return run_study(plan, finish, progress, echo, warn)
 

@@ -12,7 +12,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from vpbench.base import BaseTask, StepTask
+from vpbench.base import BaseTask, PublishedPolicy, StepTask
 from vpbench.errors import ConfigError, VpbenchError
 from vpbench.plugins import Plugin, all_critics
 from vpbench.progress import Echo, Progress, silent
@@ -20,12 +20,13 @@ from vpbench.prompts import Sampling
 from vpbench.run.analysis import Analysis
 from vpbench.run.candidates import CandidatePlan, plan, with_enough
 from vpbench.run.critics import with_settings
+from vpbench.run.defaults import Defaults, published_policy, with_released
 from vpbench.run.entries import CriticEntry, check_names, critic_entry, scores_entry
 from vpbench.run.models import Models
 from vpbench.run.pipeline import prepare, prepare_steps
 from vpbench.run.policy import Drawing
 from vpbench.run.prepared import Prepared, PreparedSteps, Scored
-from vpbench.run.request import DEFAULT_SAMPLES, Request, check, drawing_of, requests
+from vpbench.run.request import DEFAULT_SAMPLES, Request, check, drawing_of, requests, takes_pool
 from vpbench.run.scorers import FileScorer, Scorer, scorers
 from vpbench.settings import check_claimed, from_options
 
@@ -52,12 +53,13 @@ class CriticOptions:
 
 @dataclasses.dataclass(frozen=True)
 class Study:
-    """Which critics are to be run on which tasks."""
+    """Which critics are to be run on which tasks; `defaults` are what nobody named of it."""
 
     tasks: tuple[Asked, ...]
     critics: tuple[CriticEntry, ...]
     nano: bool
     analysis: Analysis
+    defaults: Defaults = Defaults()
 
     @property
     def task_names(self) -> list[str]:
@@ -75,16 +77,24 @@ def study_of(tasks: Sequence[str], critics: Sequence[str], options: Mapping[str,
     check_claimed(options, Analysis, Request, Drawing, Sampling, CriticOptions)
     analysis, scoring = from_options(Analysis, options), from_options(CriticOptions, options)
     aggregate((1.0,), analysis.aggregate)  # a name that doesn't exist is told before the work, not after it
-    request = _request(options, analysis)
+    request = from_options(Request, options)
+    if options.get("policy") is not None:
+        request = dataclasses.replace(request, drawing=_drawing(options, analysis, DEFAULT_SAMPLES))
     rows = _entries(tuple(all_critics()) if list(critics) == ["all"] else critics, scoring.scores)
     if not rows and request.nano:
         rows = [CriticEntry(name) for name in _nano_critics()]
-    asked = requests(tasks, request, echo)
+    asked, policy = requests(tasks, request, echo), None
+    if rows and not request.nano and request.drawing is request.pool is None:
+        policy = published_policy(rows) if any(takes_pool(plugin) for plugin, _ in asked) else None
+        asked = asked if policy is None else _drawn_from(policy, asked, options, analysis)
     for plugin, task_request in asked:
         check(plugin.cls, task_request)
     if not rows:
         raise ConfigError("no critic: give --critic NAME (see `vpbench list`) or --scores FILE")
-    return Study(tuple(asked), with_settings(rows, scoring.settings), request.nano, analysis)
+    entries, checkpoints = with_settings(rows, scoring.settings), {}
+    if not request.nano:
+        entries, checkpoints = with_released(entries)
+    return Study(tuple(asked), entries, request.nano, analysis, Defaults(checkpoints, policy))
 
 
 def _entries(critics: Sequence[str], scores: Sequence[str]) -> list[CriticEntry]:
@@ -107,15 +117,26 @@ def _nano_critics() -> tuple[str, ...]:
     return tuple(name for name, plugin in all_critics().items() if plugin.cls.nano_settings.get("model") == "prm")
 
 
-def _request(options: Mapping[str, Any], analysis: Analysis) -> Request:
-    request = from_options(Request, options)
-    if options.get("policy") is None:
-        return request
-    largest_n = max(analysis.ns or (DEFAULT_SAMPLES,))
-    drawing = drawing_of(options, options.get("samples") or largest_n)
-    if analysis.ns and drawing.samples < largest_n:
+def _drawing(options: Mapping[str, Any], analysis: Analysis, samples: int) -> Drawing:
+    """How the options ask to draw: without a number, as many candidates as the largest N, or `samples`."""
+    largest_n = max(analysis.ns or (0,))
+    drawing = drawing_of(options, options.get("samples") or largest_n or samples)
+    if drawing.samples < largest_n:
         raise ConfigError(f"--n {largest_n} needs as many candidates per question; raise --samples {drawing.samples}")
-    return dataclasses.replace(request, drawing=drawing)
+    return drawing
+
+
+def _drawn_from(
+    policy: PublishedPolicy, asked: Sequence[Asked], options: Mapping[str, Any], analysis: Analysis
+) -> list[Asked]:
+    """The tasks, their candidates drawn as `policy` is where it was published; what options say goes before that."""
+    drawing = _drawing(
+        {"temperature": policy.temperature, **options, "policy": policy.model.hub_id}, analysis, policy.samples
+    )
+    return [
+        (plugin, dataclasses.replace(request, drawing=drawing) if takes_pool(plugin) else request)
+        for plugin, request in asked
+    ]
 
 
 class Failures:
