@@ -15,7 +15,7 @@ from typing import ClassVar
 from vpbench import PublishedPolicy, Recipe, ReleasedModel
 from vpbench.scoring import StepCritic
 
-# Both are InternViT-300M on InternLM2.5-7B: 8,075,365,376 parameters in bfloat16, 32 layers of 8 key-value heads of 128.
+# Both are InternViT-300M on InternLM2.5-7B: 8,075,365,376 parameters in bfloat16, 32 layers of 8 x 128 keys and values.
 _DOWNLOAD_BYTES, _TOKEN_BYTES = 16_150_730_752, 131_072
 
 
@@ -34,5 +34,5 @@ class VisualPRM(StepCritic):
         samples=8,
         temperature=0.7,
         where="arXiv 2503.10291",
-        unsaid="top-p, the longest response, the tiles of an image, and the prompt by which it asks for a chain of thought",
+        unsaid="top-p, the longest response, the tiles of an image, and by which prompt it asks for a chain of thought",
     )

@@ -85,10 +85,10 @@ def _folder(model: str, revision: str | None, weights: bool) -> Path:
         return path
     if path.exists() or path.is_absolute() or model.startswith((".", "~")) or model.count("/") > 1:
         raise CriticError(f"{path}: no such folder; give the folder of a checkpoint or a model id of the hub")
-    from huggingface_hub import is_offline_mode, snapshot_download
+    from huggingface_hub import snapshot_download
 
     try:
-        if not _may_fetch.get() and not is_offline_mode():
+        if not _may_fetch.get():
             return cached_folder(model, revision)
         patterns = [SAFETENSORS, *SMALL_FILES] if weights else list(SMALL_FILES)
         return Path(snapshot_download(model, revision=revision, allow_patterns=patterns))

@@ -101,12 +101,13 @@ def _fetched(study: Study, models: Models) -> list[str]:
     for role, (model, settings) in models.items():
         size, cached = weight_bytes(model, settings)
         if not cached:
-            wanted.append(f"- the weights of the {role}: {model.hub_id} ({size / GIGABYTE:.1f} GB)")
+            other = "another by --policy" if role == "policy" else "give its folder or hub id by --critic-model"
+            wanted.append(f"- the weights of the {role}: {model.hub_id} ({size / GIGABYTE:.1f} GB); or {other}")
     sources = [source.hub_id for source in hub_sources(study) if not data_in_cache(source)]
     if sources:
-        wanted.append(f"- of data: {', '.join(sources)} (or files of theirs by --data DIR)")
+        wanted.append(f"- of data: {', '.join(sources)}; or give a folder with their files by --data")
     reason = _why_unreachable() if wanted else None
-    return [] if reason is None else [*wanted, f"  which the hub's cache hasn't, and {reason}"]
+    return [] if reason is None else [*wanted, f"  none of these is in the hub's cache, and {reason}"]
 
 
 def _why_unreachable() -> str | None:
