@@ -100,6 +100,7 @@ def main() -> None:
 @opt.budgeted
 @opt.output
 @opt.nano
+@opt.rates
 @opt.dry_run
 def run(**options: Any) -> None:
     """Run critics on tasks: grade, score, select, and report with intervals."""

@@ -103,6 +103,13 @@ def budgeted(command: Command) -> Command:
 
 
 nano = option("--nano", is_flag=True, help="The miniature world instead of the benchmark's data; needs nothing else.")
+rates = option(
+    "--rates",
+    multiple=True,
+    callback=settings,
+    metavar="NAME=NUMBER",
+    help="What estimates go by, not earlier runs: generate=TOKENS_PER_S,read=TOKENS_PER_S,gpu-hour=DOLLARS.",
+)
 dry_run = option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 DRAWING = (
     option("--policy-args", multiple=True, callback=settings, help="The policy's settings, name=value,..."),

@@ -8,17 +8,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from vpbench import api
-from vpbench.base import StepTask
 from vpbench.models.checkpoint import without_fetching
 from vpbench.progress import bar
-from vpbench.run.candidates import plan_drawing
+from vpbench.report.rates import measured_rates
+from vpbench.run.announcement import announcement
+from vpbench.run.candidates import CandidatePlan
 from vpbench.run.critics import build_critic
 from vpbench.run.judge import rows_to_judge
-from vpbench.run.models import Models
-from vpbench.run.pipeline import prepare_steps
-from vpbench.run.scorers import Scorer, scorers
-from vpbench.run.study import Asked, Study, candidates_of
-from vpbench.terminal import echo
+from vpbench.run.plan_cost import HOW_TO_RATE, Cell, planned, total
+from vpbench.run.policy import SamplePlan
+from vpbench.run.prepared import PreparedSteps
+from vpbench.run.study import Study
+from vpbench.run.task_plan import TaskPlan
+from vpbench.terminal import echo, table
 
 
 def _warn(text: str) -> None:
@@ -30,37 +32,43 @@ def run_all(tasks: Sequence[str], critics: Sequence[str], dry_run: bool, **optio
     options["n"] = options.pop("ns")
     if not dry_run:
         return len(api.run(tasks, critics, progress=bar, echo=echo, warn=_warn, **options))
-    study, models = api.study(tasks, critics, options, echo), Models()
+    study = api.study(tasks, critics, options, echo)
+    rates = measured_rates(options["output"], options["rates"], _warn)
     with without_fetching():
-        files = scorers([row for row in study.critics if row.scores is not None], study.task_names, False, bar, echo)
-        for asked in study.tasks:
-            echo(_plan(asked, study, files, models))
+        plans, made = planned(study, rates)
+        if study.defaults:
+            echo(announcement(study, made) + "\n")
+    for task in plans:
+        echo(_described(task, study) + "\n")
+    echo(cost_table(made))
     return 0
 
 
-def _plan(asked: Asked, study: Study, files: Sequence[Scorer], models: Models) -> str:
-    plugin, request = asked
-    lines = [f"task      {plugin.cls.name} (version {plugin.cls.version})"]
-    if issubclass(plugin.cls, StepTask):
-        prepared = prepare_steps(plugin, request)
-        steps = sum(len(solution.labels) for solution in prepared.solutions)
-        lines += [f"data      {prepared.data_origin}: {len(prepared.solutions)} solutions, {steps} steps"]
-        notes = prepared.notes
-    elif (drawing := plan_drawing(plugin, request, models)) is not None:
-        lines += drawing.describe()
-        notes = []
-    else:
-        planned = candidates_of(asked, study.analysis, files, bar, models)
-        sizes = [len(candidates) for candidates in planned.rows.values()]
+def _described(task: TaskPlan, study: Study) -> str:
+    """What a run would do on one task, a line per subject."""
+    work, request, cls = task.work, task.request, task.plugin.cls
+    lines, notes = [f"task      {cls.name} (version {cls.version})"], []
+    if task.lacks_data:
+        lines.append(f"data      {cls.source.hub_id} isn't at hand, it would be fetched from the hub first")
+        if request.drawing is not None:
+            lines += [f"policy    {request.drawing.policy}", f"sampling  {request.drawing.describe()}"]
+    if isinstance(work, PreparedSteps):
+        steps = sum(len(solution.labels) for solution in work.solutions)
+        lines.append(f"data      {work.data_origin}: {len(work.solutions)} solutions, {steps} steps")
+        notes = work.notes
+    elif isinstance(work, SamplePlan):
+        lines += work.describe()
+    elif isinstance(work, CandidatePlan):
+        sizes = [len(candidates) for candidates in work.rows.values()]
         lines += [
-            f"data      {planned.questions.origin}: {len(sizes)} questions with candidates",
-            f"pool      {planned.pool.name}: {sum(sizes)} candidates, {min(sizes)} to {max(sizes)} per question",
+            f"data      {work.questions.origin}: {len(sizes)} questions with candidates",
+            f"pool      {work.pool.name}: {sum(sizes)} candidates, {min(sizes)} to {max(sizes)} per question",
             f"grading   {'given by the pool' if request.trust_verdicts else request.grading}",
         ]
         if request.judge is not None:
-            rows = len(rows_to_judge(planned.task, planned.questions.questions, planned.rows))
+            rows = len(rows_to_judge(work.task, work.questions.questions, work.rows))
             lines.append(f"judge     {request.judge}, asked about {rows} rows")
-        notes = planned.notes
+        notes = work.notes
     for entry in study.critics:
         called = "" if entry.label is None else f"{entry.label} = "
         if entry.scores is not None:
@@ -70,3 +78,38 @@ def _plan(asked: Asked, study: Study, files: Sequence[Scorer], models: Models) -
         settings: dict[str, Any] = dataclasses.asdict(critic) if dataclasses.is_dataclass(critic) else {}
         lines.append(f"critic    {called}{critic.name} {json.dumps(settings) if settings else ''}".rstrip())
     return "\n".join([*lines, f"output    {request.output}", *(f"note      {note}" for note in notes)])
+
+
+def cost_table(made: Sequence[Cell]) -> str:
+    """The cells and their total, and how to read and complete them."""
+    rows = [_cost_row(cell) for cell in [*made, total(made)]]
+    headers = ["task", "row", "missing", "kept", "owed", "generate", "read", "GPU hours", "dollars"]
+    lines = [
+        table(rows, headers),
+        "",
+        "kept, owed: candidates of a policy, scores of a critic; generate, read: tokens, estimated",
+    ]
+    if any(cell.longest for cell in made):
+        lines.append("<=: responses that aren't there yet count as --max-tokens, the most they can have")
+    if any(cell.hours is None or cell.dollars is None for cell in made):
+        lines.append(f"n/a: nothing tells; of rates that weren't measured here, {HOW_TO_RATE}")
+    return "\n".join(lines)
+
+
+def _cost_row(cell: Cell) -> list[str]:
+    most = "<= " if cell.longest else ""
+
+    def amount(value: float | None, form: str) -> str:
+        return "n/a" if value is None else f"{most if value else ''}{value:{form}}"
+
+    return [
+        cell.task,
+        cell.row,
+        ", ".join(cell.missing),
+        f"{cell.kept:,}",
+        f"{cell.owed:,}",
+        amount(cell.generate, ","),
+        amount(cell.read, ","),
+        amount(cell.hours, ",.2f"),
+        amount(cell.dollars, ",.2f"),
+    ]

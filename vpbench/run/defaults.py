@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from vpbench.base import Critic, PublishedPolicy, ReleasedModel
 from vpbench.plugins import find_critic
 from vpbench.run.entries import CriticEntry
-from vpbench.run.policy import Drawing
 
 
 @dataclass(frozen=True)
@@ -48,20 +47,6 @@ def published_policy(entries: Sequence[CriticEntry]) -> PublishedPolicy | None:
         return None
     policies = {_critic(entry).published_policy for entry in entries} - {None}
     return policies.pop() if len(policies) == 1 else None
-
-
-def of_policy(published: PublishedPolicy, drawing: Drawing) -> list[str]:
-    """What a drawing from the policy has in common with the published one and what not, in lines for people."""
-    temperature, sampling = published.temperature, drawing.sampling
-    theirs = [
-        f"{ours:g}" if ours == said else f"{ours:g} (there {said:g})"
-        for ours, said in ((sampling.temperature, temperature), (drawing.samples, published.samples))
-    ]
-    return [
-        f"{drawing.policy} at temperature {theirs[0]}, {theirs[1]} candidates per question: that of {published.where}",
-        f"vpbench's own: top-p {sampling.top_p:g}, at most {sampling.max_tokens} tokens, prompt {drawing.prompt}; "
-        f"{published.where} doesn't say {published.unsaid}",
-    ]
 
 
 def _critic(entry: CriticEntry) -> type[Critic]:
