@@ -32,6 +32,7 @@ from vpbench.run.announcement import announcement
 from vpbench.run.at_hand import check_at_hand
 from vpbench.run.plan_cost import planned
 from vpbench.run.prepared import Prepared, PreparedSteps, Scored
+from vpbench.run.rates import given_rates
 from vpbench.run.request import ShortPools
 from vpbench.run.study import Study, run_study, study_of
 
@@ -157,6 +158,7 @@ def study(
     """What `run` does with these arguments. Raises TypeError, `ConfigError`."""
     given = {name: value for name, value in options.items() if value is not None}
     _check(given)
+    given_rates(given.get("rates", {}))
     given = {name: value for name, value in given.items() if name not in _BESIDE}
     if "n" in given:
         given["ns"] = _ns(given.pop("n"))

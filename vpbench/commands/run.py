@@ -38,8 +38,8 @@ def run_all(tasks: Sequence[str], critics: Sequence[str], dry_run: bool, **optio
         plans, made = planned(study, rates)
         if study.defaults:
             echo(announcement(study, made) + "\n")
-    for task in plans:
-        echo(_described(task, study) + "\n")
+        for task in plans:
+            echo(_described(task, study) + "\n")
     echo(cost_table(made))
     return 0
 

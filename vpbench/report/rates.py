@@ -22,7 +22,7 @@ def measured_rates(output: Path, given: Mapping[str, object], echo: Echo) -> Rat
 
     Raises `ConfigError` as `given_rates` does.
     """
-    fields = given_rates({name: str(value) for name, value in given.items()})
+    fields = given_rates(given)
     policies: dict[str, list[tuple[float, float]]] = defaultdict(list)
     critics: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
     for path in sorted(output.glob("results/*/result.json")):

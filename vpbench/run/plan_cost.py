@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from vpbench.errors import MissingPackages
 from vpbench.generate import Generator
 from vpbench.models.checkpoint import NotFetched
 from vpbench.progress import no_bar, silent
@@ -23,7 +24,6 @@ from vpbench.run.score import is_owed
 from vpbench.run.scorers import scorers
 from vpbench.run.study import Study
 from vpbench.run.task_plan import Load, TaskPlan, load_of, task_plan
-from vpbench.scoring import CheckpointCritic, LikelihoodCritic
 from vpbench.store import kept_rows
 
 HOW_TO_RATE = "give --rates generate=TOKENS_PER_S,read=TOKENS_PER_S,gpu-hour=DOLLARS"
@@ -73,11 +73,22 @@ def _cells(task: TaskPlan, study: Study, rates: Rates, models: Models) -> list[C
 
 def total(made: Sequence[Cell]) -> Cell:
     """The sum; of what one cell can't tell there is none."""
-    sums = {
-        name: None if any(getattr(cell, name) is None for cell in made) else sum(getattr(cell, name) for cell in made)
-        for name in ("kept", "owed", "generate", "read", "hours", "dollars")
-    }
-    return Cell("total", "", **sums, longest=any(cell.longest for cell in made))
+
+    def summed(name: str) -> Any:
+        values = [getattr(cell, name) for cell in made]
+        return None if None in values else sum(values)
+
+    return Cell(
+        task="total",
+        row="",
+        kept=summed("kept"),
+        owed=summed("owed"),
+        generate=summed("generate"),
+        read=summed("read"),
+        hours=summed("hours"),
+        dollars=summed("dollars"),
+        longest=any(cell.longest for cell in made),
+    )
 
 
 def _policy_cell(task: TaskPlan, load: Load, drawing: Drawing, generator: Generator, rates: Rates) -> Cell:
@@ -85,7 +96,7 @@ def _policy_cell(task: TaskPlan, load: Load, drawing: Drawing, generator: Genera
     owed, response = load.candidates - kept, load.response or 0
     asked = load.questions - sum(len(rows) == drawing.samples for rows in load.there.values())
     generate, read = round(owed * response), round(asked * load.prompt(generator))
-    missing = _lacks_data(task) + (("weights",) if _not_at_hand(generator.identity) else ())
+    missing = (*_lacks_data(task), *_lacks_model(generator.identity))
     cell = Cell(
         task.plugin.cls.name,
         f"policy {drawing.name}",
@@ -108,28 +119,28 @@ def _critic_cell(task: TaskPlan, load: Load, entry: CriticEntry, nano: bool, rat
     if entry.scores is not None:
         return Cell(name, entry.called, missing, kept=load.candidates)
     critic = build_critic(entry, nano)
-    weights_missing, rows = _not_at_hand(lambda: critic_key(critic)), {}
-    if not weights_missing and load.key is not None:
+    lacks, rows = _lacks_model(lambda: critic_key(critic)), {}
+    if not lacks and load.key is not None:
         folder = scores_folder(task.request.output, load.origin, critic.name, {**load.key, **critic_key(critic)})
         rows = kept_rows(folder, "scores")
-    owed_there = {
-        id: sum(is_owed(candidate, rows.get(candidate.key)) for candidate in candidates)
-        for id, candidates in load.there.items()
-    }
-    kept = sum(map(len, load.there.values())) - sum(owed_there.values())
-    owed = load.candidates - kept
-    cell = Cell(name, entry.label or critic.name, missing + (("weights",) if weights_missing else ()), kept, owed)
+    owed_there = [
+        sum(is_owed(candidate, rows.get(candidate.key)) for candidate in candidates)
+        for candidates in load.there.values()
+    ]
+    owed = load.candidates - sum(map(len, load.there.values())) + sum(owed_there)
+    cell = Cell(name, entry.label or critic.name, (*missing, *lacks), load.candidates - owed, owed)
     model = getattr(critic, "model", "")
     if not model or not owed:
         return cell
-    per_question = load.candidates / load.questions
-    done = sum(not owed_there[id] and len(rows) >= per_question for id, rows in load.there.items())
-    read = (
-        None if load.response is None else round((load.questions - done) * load.prompt(critic) + owed * load.response)
-    )
-    if not isinstance(critic, CheckpointCritic | LikelihoodCritic):
-        return replace(cell, generate=None, read=read, hours=None, dollars=None)
-    hours = None if read is None else _hours(read, rates.reading(critic.name, model))
+    # A question with candidates to come is read for these.
+    whole = load.candidates / load.questions
+    scored = sum(not owes and len(rows) >= whole for owes, rows in zip(owed_there, load.there.values(), strict=True))
+    if load.response is None:
+        return replace(cell, read=None, hours=None, dollars=None)
+    read = round((load.questions - scored) * load.prompt(critic) + owed * load.response)
+    if not hasattr(critic, "checkpoint_revision"):  # it isn't a checkpoint that reads, but a model that is asked
+        return replace(cell, generate=None, read=read, hours=None, dollars=None, longest=load.longest)
+    hours = _hours(read, rates.reading(critic.name, model))
     return replace(cell, read=read, hours=hours, dollars=_gpu_dollars(hours, rates), longest=load.longest)
 
 
@@ -155,20 +166,23 @@ def _price(generator: Generator, generate: int, read: int) -> float | None:
     """What an endpoint asks for the tokens, in US dollars, where its prices (of a million) are given."""
     if not generate:
         return 0.0
-    prices = [getattr(generator, name, None) for name in ("prompt_price", "completion_price")]
-    if prices[0] is None or prices[1] is None:
+    prompt_price: float | None = getattr(generator, "prompt_price", None)
+    completion_price: float | None = getattr(generator, "completion_price", None)
+    if prompt_price is None or completion_price is None:
         return None
-    return (read * prices[0] + generate * prices[1]) / MILLION
+    return (read * prompt_price + generate * completion_price) / MILLION
 
 
 def _lacks_data(task: TaskPlan) -> tuple[str, ...]:
     return ("data",) if task.lacks_data else ()
 
 
-def _not_at_hand(identify: Callable[[], Any]) -> bool:
-    """Whether a model's weights would have to be fetched before it can be identified."""
+def _lacks_model(identify: Callable[[], Any]) -> tuple[str, ...]:
+    """What keeps a model from being identified, which needs its weights and the packages that read them."""
     try:
         identify()
     except NotFetched:
-        return True
-    return False
+        return ("weights",)
+    except MissingPackages:
+        return ("vpbench[models]",)
+    return ()

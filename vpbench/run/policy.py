@@ -12,7 +12,7 @@ from typing import Any
 
 from vpbench.base import Task
 from vpbench.data import QuestionSet, load_questions
-from vpbench.errors import Boundary, ConfigError
+from vpbench.errors import Boundary, ConfigError, MissingPackages
 from vpbench.generate import Generator, Message, Sampling, used_since
 from vpbench.models.checkpoint import NotFetched
 from vpbench.prompts import PromptStyle
@@ -120,7 +120,7 @@ class SamplePlan:
                 f"{self.drawing.policy} {json.dumps(self.generator.identity())}",
                 [f"rows      {self.folder}"],
             )
-        except NotFetched as error:
+        except (NotFetched, MissingPackages) as error:
             policy, rows = str(error), []
         return [
             f"data      {self.questions.origin}: {len(self.asked)} questions",

@@ -34,17 +34,17 @@ class Rates:
         return self.read or self.critics.get((critic, model))
 
 
-def given_rates(texts: Mapping[str, str]) -> dict[str, float]:
+def given_rates(given: Mapping[str, object]) -> dict[str, float]:
     """The fields of `Rates` that `--rates` gives. Raises `ConfigError`."""
     rates = {}
-    for name, text in texts.items():
+    for name, value in given.items():
         if name not in GIVEN:
             raise ConfigError(f"--rates: no rate {name!r}; there are: {', '.join(GIVEN)}")
         try:
-            rate = float(text)
+            rate = float(str(value))
         except ValueError:
             rate = math.nan
         if not 0 < rate < math.inf:
-            raise ConfigError(f"--rates {name}={text}: give a number above 0")
+            raise ConfigError(f"--rates {name}={value}: give a number above 0")
         rates[GIVEN[name]] = rate
     return rates

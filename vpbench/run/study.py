@@ -84,16 +84,15 @@ def study_of(tasks: Sequence[str], critics: Sequence[str], options: Mapping[str,
     if not rows and request.nano:
         rows = [CriticEntry(name) for name in _nano_critics()]
     asked, policy = requests(tasks, request, echo), None
-    if rows and not request.nano and request.drawing is request.pool is None:
+    if rows and not request.nano and request.drawing is None and request.pool is None:
         policy = published_policy(rows) if any(takes_pool(plugin) for plugin, _ in asked) else None
         asked = asked if policy is None else _drawn_from(policy, asked, options, analysis)
     for plugin, task_request in asked:
         check(plugin.cls, task_request)
     if not rows:
         raise ConfigError("no critic: give --critic NAME (see `vpbench list`) or --scores FILE")
-    entries, checkpoints = with_settings(rows, scoring.settings), {}
-    if not request.nano:
-        entries, checkpoints = with_released(entries)
+    entries = with_settings(rows, scoring.settings)
+    entries, checkpoints = (entries, {}) if request.nano else with_released(entries)
     return Study(tuple(asked), entries, request.nano, analysis, Defaults(checkpoints, policy))
 
 

@@ -12,6 +12,7 @@ from statistics import fmean
 from typing import Any
 
 from vpbench.base import BaseTask, Critic, StepTask
+from vpbench.errors import MissingPackages
 from vpbench.generate import Generator, Pool, read_pool
 from vpbench.models.checkpoint import NotFetched
 from vpbench.plugins import Plugin
@@ -124,7 +125,7 @@ def _of_drawing(planned: SamplePlan) -> Load:
     key = None
     try:
         rows, key = kept_rows(planned.folder, "candidates"), planned.key
-    except NotFetched:
+    except (NotFetched, MissingPackages):
         rows = {}
     for (id, index), row in rows.items():
         if id in there and index < samples and row["error"] is None:
