@@ -134,7 +134,7 @@ def test_it_runs_from_the_cache_as_it_is_typed_and_is_announced(both: Path) -> N
     ):
         assert part in announced
     (result,) = results(Path("runs"))
-    assert result["policy"] == "OpenGVLab/InternVL2_5-8B" and result["pool_size"] == 8
+    assert result["policy"] == "InternVL2_5-8B" and result["pool_size"] == 8
     assert result["provenance"]["critic_settings"]["model"] == "OpenGVLab/VisualPRM-8B"
     # The same names, typed out, are the same run.
     named = ("--critic-model", "OpenGVLab/VisualPRM-8B", "--policy", "OpenGVLab/InternVL2_5-8B", "--samples", 8)
