@@ -111,7 +111,7 @@ def test_data_weights_and_scores_of_files(tmp_path: Path, monkeypatch: pytest.Mo
     cells = table("run", "--task", "mathvista", "--pool", pool, *critics, "--output", tmp_path / "runs")
     assert cells["mathvista visualprm:model"]["missing"] == "data, weights"
     assert cells["mathvista visualprm:model"]["owed"] == "4"
-    assert (cells[f"mathvista {scores}"]["kept"], cells[f"mathvista {scores}"]["owed"]) == ("4", "0")
+    assert (cells["mathvista own.jsonl"]["kept"], cells["mathvista own.jsonl"]["owed"]) == ("4", "0")
     pool = pool_file(tmp_path, line("1", "4", "5"))
     cells = table("run", "--task", "mathvista", "--pool", pool, "--critic", "self-consistency")
     assert cells["mathvista self-consistency"]["missing"] == ""

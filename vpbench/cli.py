@@ -33,7 +33,10 @@ def main() -> None:
     metavar="[NAME=]CRITIC[:MODEL]",
     help="Critic name or ./file.py, what to call it, its checkpoint; repeat or give a list.",
 )
-@opt.option("--critic-model", help="The checkpoint of critics that name none: a folder or a hub id.")
+@opt.option(
+    "--critic-model",
+    help="The checkpoint of critics that name none: a folder or a hub id; default: a critic's released one.",
+)
 @opt.option(
     "--critic-args",
     multiple=True,
@@ -50,7 +53,10 @@ def main() -> None:
     type=opt.path,
     help="Candidates: JSONL (.gz), or another tool's file; a folder: of TASK.jsonl.gz, one for each task.",
 )
-@opt.option("--policy", help="Draw the candidates: BACKEND:MODEL, or a folder or hub id for transformers.")
+@opt.option(
+    "--policy",
+    help="Draw the candidates: BACKEND:MODEL, or a folder or hub id for transformers; default: the critic's own policy.",
+)
 @opt.drawing
 @opt.option(
     "--scores",

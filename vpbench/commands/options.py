@@ -116,7 +116,7 @@ DRAWING = (
     option(
         "--samples",
         type=click.IntRange(1),
-        help="Candidates per question; default: 128, for `run` the largest of --n where that is given.",
+        help="Candidates per question; default: for `run` the largest of --n, or the critic's own policy's; else 128.",
     ),
     option("--temperature", type=click.FloatRange(0), default=0.7, show_default=True, help="0: greedy."),
     option(

@@ -56,6 +56,12 @@ def _critic_sheet(name: str) -> str:
         ["step threshold", f"{plugin.cls.step_threshold:g}"],
         ["file", plugin.path],
     ]
+    released, published = plugin.cls.released, plugin.cls.published_policy
+    if released is not None:
+        facts.insert(-1, ["released", f"{released.hub_id}, {released.download_bytes / 1e9:.1f} GB"])
+    if published is not None:
+        how = f"{published.samples} candidates at temperature {published.temperature:g} ({published.where})"
+        facts.insert(-1, ["policy", f"{published.model.hub_id}, {how}"])
     shown = [f"{plugin.cls.name}: {plugin.cls.title}", _module_text(plugin.cls), table(facts, ["", ""])]
     if settings:
         shown.append(table(settings, ["setting", "default"]))

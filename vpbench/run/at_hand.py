@@ -150,6 +150,8 @@ def longest_response(study: Study) -> int:
 
 def _memory(study: Study, models: Models) -> Iterator[str]:
     for role, (model, settings) in models.items():
+        if settings.get("base_url"):
+            continue  # a server has it in memory
         weights, cache = needed_bytes(model, settings, longest_response(study))
         where, total = _memory_of(settings.get("device", "auto"))
         if total is not None and weights + cache > total:

@@ -117,7 +117,7 @@ def _policy_cell(task: TaskPlan, load: Load, drawing: Drawing, generator: Genera
 def _critic_cell(task: TaskPlan, load: Load, entry: CriticEntry, nano: bool, rates: Rates) -> Cell:
     name, missing = task.plugin.cls.name, _lacks_data(task)
     if entry.scores is not None:
-        return Cell(name, entry.called, missing, kept=load.candidates)
+        return Cell(name, entry.label or entry.scores.name, missing, kept=load.candidates)
     critic = build_critic(entry, nano)
     lacks, rows = _lacks_model(lambda: critic_key(critic)), {}
     if not lacks and load.key is not None:
