@@ -86,7 +86,7 @@ def test_a_hub_that_does_not_answer_is_missing_too(hub: Path, monkeypatch: pytes
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
     for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
         monkeypatch.delenv(name)
-    assert "http://127.0.0.1:9 can't be reached" in refused(vpbench(*TYPED))
+    assert "http://127.0.0.1:9/api/models/OpenGVLab/VisualPRM-8B can't be reached" in refused(vpbench(*TYPED))
 
 
 def test_what_is_there_or_brought_is_not_missing(both: Path) -> None:

@@ -173,3 +173,17 @@ def test_rows_are_read_while_another_run_writes_them(tmp_path: Path) -> None:
         kept = kept_rows(tmp_path / "rows", "scores")
         assert set(kept) == {("1", 0), ("1", 1)} and SCORES.from_row(kept["1", 1]).value == 0.5
         assert journal.read_bytes() == torn
+
+
+def test_rows_that_use_the_same_scores_are_scored_once(tmp_path: Path) -> None:
+    study = tmp_path / "study.yaml"
+    study.write_text(
+        f"{{name: s, nano: true, limit: 2, tasks: mathvista, output: {tmp_path}/runs, critics: {{"
+        "mean: {critic: visualprm}, min: {critic: visualprm, aggregate: min}, other: {critic: orm}}}"
+    )
+    cells = table("run", study)
+    assert [(row, cells[f"mathvista {row}"]["owed"]) for row in ("mean", "min", "other")] == [
+        ("mean", "256"),
+        ("min", "0"),
+        ("other", "256"),
+    ]

@@ -28,13 +28,16 @@ from vpbench.report.stored import StoredResult
 from vpbench.report.summary import summary
 from vpbench.report.units import Units
 from vpbench.report.write import write_result
+from vpbench.run.analysis import Analysis
 from vpbench.run.announcement import announcement
 from vpbench.run.at_hand import check_at_hand
+from vpbench.run.entries import CriticEntry
 from vpbench.run.plan_cost import planned
 from vpbench.run.prepared import Prepared, PreparedSteps, Scored
 from vpbench.run.rates import given_rates
-from vpbench.run.request import ShortPools
+from vpbench.run.request import Request, ShortPools
 from vpbench.run.study import Study, run_study, study_of
+from vpbench.run.study_file import read_study, with_flags
 
 
 class RunOptions(TypedDict, total=False):
@@ -47,7 +50,7 @@ class RunOptions(TypedDict, total=False):
     critic_args: Mapping[str, object]
     released_tokenization: bool
     pool: str | Path | None
-    policy: str | None
+    policy: str | Sequence[str] | None
     policy_args: Mapping[str, object]
     samples: int | None
     temperature: float
@@ -97,10 +100,14 @@ _BOUNDS: Mapping[str, tuple[float, float | None]] = {
 """The least and the largest value of options that have one."""
 
 
+Critics = str | Path | Sequence[str | Path | CriticEntry]
+
+
 def run(
-    task: str | Path | Sequence[str | Path],
-    critic: str | Path | Sequence[str | Path] = (),
+    task: str | Path | Sequence[str | Path] = (),
+    critic: Critics = (),
     *,
+    study: str | Path | None = None,
     progress: Progress = no_bar,
     echo: Echo = silent,
     warn: Echo = silent,
@@ -114,18 +121,22 @@ def run(
     finished.
     """
 
-    def finish(prepared: Prepared | PreparedSteps, scored: Scored) -> StoredResult:
-        return _finish(prepared, scored, plan, echo)
+    def finish(prepared: Prepared | PreparedSteps, scored: Scored, analysis: Analysis) -> StoredResult:
+        return _finish(prepared, scored, analysis, echo)
 
-    plan = study(task, critic, options, echo)
+    given: dict[str, Any] = {"task": task, "critic": critic, **options}
+    asked = (
+        given
+        if study is None
+        else with_flags(read_study(study), {k: v for k, v in given.items() if v not in (None, ())})
+    )
+    plan = plan_study(asked, echo)
     if plan.defaults:
         check_at_hand(plan)
+        rates = measured_rates(Path(asked.get("output") or Request.output), asked.get("rates") or {}, warn)
         with without_fetching():
-            _, cells = planned(
-                plan, measured_rates(Path(options.get("output") or "runs"), options.get("rates", {}), warn)
-            )
-        echo(announcement(plan, cells))
-    with budget(options.get("max_cost"), options.get("max_total_tokens")):
+            echo(announcement(plan, planned(plan, rates)[1]))
+    with budget(asked.get("max_cost"), asked.get("max_total_tokens")):
         return run_study(plan, finish, progress, echo, warn)
 
 
@@ -149,45 +160,41 @@ def compare(
     return compare_results(one, two, smallest_loss)
 
 
-def study(
-    task: str | Path | Sequence[str | Path],
-    critic: str | Path | Sequence[str | Path],
-    options: Mapping[str, Any],
-    echo: Echo,
-) -> Study:
-    """What `run` does with these arguments. Raises TypeError, `ConfigError`."""
+def plan_study(options: Mapping[str, Any], echo: Echo) -> Study:
+    """What `run` does with these options, `task` and `critic` among them. Raises TypeError, `ConfigError`."""
     given = {name: value for name, value in options.items() if value is not None}
+    tasks, critics, name = given.pop("task", ()), given.pop("critic", ()), given.pop("name", None)
     _check(given)
     given_rates(given.get("rates", {}))
     given = {name: value for name, value in given.items() if name not in _BESIDE}
     if "n" in given:
         given["ns"] = _ns(given.pop("n"))
     given |= {name: Path(given[name]) for name in _PATHS if name in given}
-    if "scores" in given:
-        given["scores"] = tuple(_names(given["scores"]))
+    given |= {name: tuple(_entries(given[name])) for name in ("scores", "policy") if name in given}
     given |= {
         name: {setting: str(value) for setting, value in given[name].items()} for name in _SETTINGS if name in given
     }
-    return study_of(_names(task), _names(critic), given, echo)
+    return study_of([str(task) for task in _entries(tasks)], _entries(critics), given, echo, name)
 
 
-def _finish(prepared: Prepared | PreparedSteps, scored: Scored, plan: Study, echo: Echo) -> StoredResult:
+def _finish(prepared: Prepared | PreparedSteps, scored: Scored, analysis: Analysis, echo: Echo) -> StoredResult:
     result: BestOfNResult | StepResult
     units: Units | None = None
     if isinstance(prepared, Prepared):
-        result, units = best_of_n_result(prepared, scored, plan.analysis)
+        result, units = best_of_n_result(prepared, scored, analysis)
     else:
-        result = step_result(prepared, scored, plan.analysis)
-    stored = write_result(prepared, scored, plan.analysis, result, units)
+        result = step_result(prepared, scored, analysis)
+    stored = write_result(prepared, scored, analysis, result, units)
     echo(summary(result))
     echo(f"written to {stored.folder}")
     return stored
 
 
-def _names(given: str | Path | Sequence[str | Path]) -> list[str]:
+def _entries(given: Any) -> list[Any]:
+    """Words of a text with commas, or one, or several things: paths as text, the rest as it is."""
     if isinstance(given, str):
-        return [word for word in given.split(",") if word]
-    return [str(given)] if isinstance(given, Path) else [str(name) for name in given]
+        return [word.strip() for word in given.split(",") if word.strip()]
+    return [str(part) if isinstance(part, Path) else part for part in ([given] if isinstance(given, Path) else given)]
 
 
 def _ns(given: int | Iterable[int]) -> tuple[int, ...]:

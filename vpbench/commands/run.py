@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from vpbench import api
+from vpbench.errors import ConfigError
 from vpbench.models.checkpoint import without_fetching
 from vpbench.progress import bar
 from vpbench.report.rates import measured_rates
@@ -18,7 +20,9 @@ from vpbench.run.judge import rows_to_judge
 from vpbench.run.plan_cost import HOW_TO_RATE, Cell, planned, total
 from vpbench.run.policy import SamplePlan
 from vpbench.run.prepared import PreparedSteps
+from vpbench.run.request import Request
 from vpbench.run.study import Study
+from vpbench.run.study_file import read_study, with_flags
 from vpbench.run.task_plan import TaskPlan
 from vpbench.terminal import echo, table
 
@@ -27,13 +31,22 @@ def _warn(text: str) -> None:
     echo(f"vpbench: {text}", err=True)
 
 
-def run_all(tasks: Sequence[str], critics: Sequence[str], dry_run: bool, **options: Any) -> int:
-    """Run every critic on every task, or show what a run would do; the number of results. Raises `VpbenchError`."""
-    options["n"] = options.pop("ns")
+def run_all(study_file: str | None, options: dict[str, Any]) -> tuple[int, Path]:
+    """Run every critic on every task, or show what a run would do; the number of results and where they are.
+
+    `options` are those that were given. Raises `VpbenchError`.
+    """
+    called = {"tasks": "task", "critics": "critic", "ns": "n"}
+    given = {called.get(name, name): value for name, value in options.items()}
+    dry_run = given.pop("dry_run", False)
+    asked = with_flags(read_study(study_file), given) if study_file is not None else given
+    if not asked.get("task"):
+        raise ConfigError("no task: give --task NAME (see `vpbench list`), `--task all`, or a study file")
+    output = Path(asked.get("output", Request.output))
     if not dry_run:
-        return len(api.run(tasks, critics, progress=bar, echo=echo, warn=_warn, **options))
-    study = api.study(tasks, critics, options, echo)
-    rates = measured_rates(options["output"], options["rates"], _warn)
+        return len(api.run(**asked, progress=bar, echo=echo, warn=_warn)), output
+    study = api.plan_study(asked, echo)
+    rates = measured_rates(output, asked.get("rates", {}), _warn)
     with without_fetching():
         plans, made = planned(study, rates)
         if study.defaults:
@@ -41,7 +54,7 @@ def run_all(tasks: Sequence[str], critics: Sequence[str], dry_run: bool, **optio
         for task in plans:
             echo(_described(task, study) + "\n")
     echo(cost_table(made))
-    return 0
+    return 0, output
 
 
 def _described(task: TaskPlan, study: Study) -> str:

@@ -8,23 +8,29 @@ from __future__ import annotations
 
 import functools
 import json
+from collections import abc
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_origin, get_type_hints
 
 from vpbench.base import BaseTask, Reference
 from vpbench.errors import ConfigError, DataError
 from vpbench.plugins import builtin_folder
 
 VERSION = 1
-AVERAGES = ("pooled", "step_weighted_mean")
-"""The parts of step detection that are about all its sources."""
+AVERAGES = ("pooled", "step_weighted_mean", "mean_of_sources", "solution_weighted_mean")
+"""The parts of step detection that are about all its sources; the last two are means of `FIRST_ERROR_F1`."""
+FIRST_ERROR_F1 = "first_error_f1"
+"""The metric of the figures that place first errors: a source's harmonic mean, or a mean of the sources'."""
 
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """How a table's figures were made, in the words of `vpbench run`; None where it isn't published."""
+    """How a table's figures were made, in the words of `vpbench run`; None where it isn't published.
+
+    `exceptions` holds, by benchmark, what was otherwise there.
+    """
 
     prompt: str | None
     temperature: float | int | None
@@ -33,11 +39,16 @@ class Protocol:
     judge: str | None
     aggregate: str | None
     threshold: float | int | None
+    exceptions: Mapping[str, Mapping[str, str]]
+
+    def of(self, benchmark: str) -> Protocol:
+        """The protocol of one benchmark's figures."""
+        return replace(self, **self.exceptions.get(benchmark, {}))
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedTable:
-    """A table and its source. Rows of metric "mean" are plain means over the tasks `mean_of`."""
+    """A table and its source. Rows of metric "mean" are plain means over the benchmarks `mean_of`."""
 
     id: str
     paper: str
@@ -67,8 +78,9 @@ class PublishedCritic:
 class PublishedRow:
     """One figure, in percent; None where the source is reported without one.
 
-    `task` is the task that measures the same, `questions` how many of its questions were used there. `part` is of step
-    detection: one of `AVERAGES`, or a source of the solutions. The caveats of a `note` are separated by "; ".
+    `task` is the task that measures the same, or comes nearest; `questions` how many questions were used there, None
+    where nobody says. `part` is of step detection: one of `AVERAGES`, or a source of the solutions. The caveats of a
+    `note` are separated by "; ".
     """
 
     paper: str
@@ -100,6 +112,10 @@ class Published:
         if id not in self.tables:
             raise ConfigError(f"no published table is called {id!r}; there are: {', '.join(self.tables)}")
         return self.tables[id]
+
+    def tasks_of(self, benchmark: str) -> set[str]:
+        """The tasks that figures of a benchmark are paired with: one, or several if it has splits of its own."""
+        return {row.task for row in self.rows if row.benchmark == benchmark and row.task}
 
     def rows_of(self, table: PublishedTable) -> list[PublishedRow]:
         """The rows of a table, in its order."""
@@ -140,7 +156,7 @@ def load_published(path: Path | None = None) -> Published:
 @functools.cache
 def _types(kind: type) -> dict[str, Any]:
     """What `isinstance` can check: the plain fields."""
-    return {name: hint for name, hint in get_type_hints(kind).items() if hint != tuple[str, ...]}
+    return {name: hint for name, hint in get_type_hints(kind).items() if get_origin(hint) not in (tuple, abc.Mapping)}
 
 
 def _record(kind: type, entry: Mapping[str, Any], where: str) -> Any:

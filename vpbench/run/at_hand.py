@@ -97,35 +97,38 @@ def _packages(study: Study) -> Iterator[str]:
 
 def _fetched(study: Study, models: Models) -> list[str]:
     """What would have to come from the hub and can't."""
-    wanted = []
+    wanted, names = [], []
     for role, (model, settings) in models.items():
         size, cached = weight_bytes(model, settings)
         if not cached:
             other = "another by --policy" if role == "policy" else "give its folder or hub id by --critic-model"
+            names.append(model.hub_id)
             wanted.append(f"- the weights of the {role}: {model.hub_id} ({size / GIGABYTE:.1f} GB); or {other}")
     sources = [source.hub_id for source in hub_sources(study) if not data_in_cache(source)]
     if sources:
         wanted.append(f"- of data: {', '.join(sources)}; or give a folder with their files by --data")
-    reason = _why_unreachable() if wanted else None
+    names = [f"models/{name}" for name in names] + [f"datasets/{name}" for name in sources]
+    reason = _why_unreachable(names[0]) if wanted else None
     return [] if reason is None else [*wanted, f"  none of these is in the hub's cache, and {reason}"]
 
 
-def _why_unreachable() -> str | None:
-    """Why nothing can be fetched from the hub; None where it answers."""
+def _why_unreachable(name: str) -> str | None:
+    """Why nothing can be fetched from the hub; None where it has what is called so, be it for members only."""
     try:
         from huggingface_hub import constants, is_offline_mode
     except ImportError:
         return "without huggingface_hub nothing is fetched"
     if is_offline_mode():
         return "HF_HUB_OFFLINE forbids fetching"
+    address = f"{constants.ENDPOINT}/api/{name}"
     errors: list[str] = ["it doesn't answer"]
 
     def ask() -> None:
         try:
-            with urllib.request.urlopen(urllib.request.Request(constants.ENDPOINT, method="HEAD"), timeout=PATIENCE_S):
+            with urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=PATIENCE_S):
                 errors.clear()
-        except urllib.error.HTTPError:
-            errors.clear()
+        except urllib.error.HTTPError as error:
+            errors[:] = [] if error.code in (401, 403) else [str(error)]
         except OSError as error:
             reason = getattr(error, "reason", error)
             # The hub's own client has other certificates than this one.
@@ -135,7 +138,7 @@ def _why_unreachable() -> str | None:
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()
     asking.join(PATIENCE_S)
-    return f"{constants.ENDPOINT} can't be reached ({errors[0]})" if errors else None
+    return f"{address} can't be reached ({errors[0]})" if errors else None
 
 
 def needed_bytes(model: ReleasedModel, settings: Mapping[str, str], max_tokens: int) -> tuple[int, int]:

@@ -68,7 +68,14 @@ def _cells(task: TaskPlan, study: Study, rates: Rates, models: Models) -> list[C
     load, drawing = load_of(task), task.request.drawing
     if drawing is not None:
         made.append(_policy_cell(task, load, drawing, models.generator(drawing.policy, drawing.policy_args), rates))
-    return [*made, *(_critic_cell(task, load, entry, study.nano, rates) for entry in study.critics)]
+    first: dict[Any, Cell] = {}
+    for entry in study.critics:
+        cell = _critic_cell(task, load, entry, study.nano, rates)
+        scored_by = (entry.critic, entry.scores, *sorted(entry.settings.items()))
+        # Rows that use the same scores in different ways share the work, which the first of them does.
+        shared = Cell(cell.task, cell.row, cell.missing, cell.kept + cell.owed)
+        made.append(shared if scored_by in first else first.setdefault(scored_by, cell))
+    return made
 
 
 def total(made: Sequence[Cell]) -> Cell:
