@@ -384,9 +384,21 @@ def leaderboard(output: Path, site: Path) -> None:
     show_default=True,
     help="csv and json have a row per figure.",
 )
-def reproduce(table: str | None, runs: Path | None, style: str) -> None:
+# its variable isn't that of the study to read
+@opt.option(
+    "--write-study",
+    "--study",
+    "study",
+    type=opt.path,
+    help="Write the study that would fill the TABLE to this file, for `vpbench run FILE`.",
+)
+def reproduce(table: str | None, runs: Path | None, style: str, study: Path | None) -> None:
     """Show a published TABLE beside what was measured, and why they can't be compared; without TABLE, list them."""
-    from vpbench.commands.reproduce import list_tables, reproduced
+    from vpbench.commands.reproduce import list_tables, reproduced, write_study
     from vpbench.terminal import echo
 
+    if table is None and study is not None:
+        raise click.UsageError("--study needs a TABLE; `vpbench reproduce` lists them")
     echo(list_tables() if table is None else reproduced(table, runs, style))
+    if table is not None and study is not None:
+        echo(write_study(table, runs, study), err=True)
