@@ -35,10 +35,7 @@ def main() -> None:
     metavar="[NAME=]CRITIC[:MODEL]",
     help="Critic name or ./file.py, what to call it, its checkpoint; repeat or give a list.",
 )
-@opt.option(
-    "--critic-model",
-    help="The checkpoint of critics that name none: a folder or a hub id; default: a critic's released one.",
-)
+@opt.option("--critic-model", help="The checkpoint of critics that name none: folder or hub id; default: the released.")
 @opt.option(
     "--critic-args",
     multiple=True,
@@ -60,8 +57,7 @@ def main() -> None:
     multiple=True,
     callback=opt.words,
     metavar="[NAME=]BACKEND:MODEL",
-    help="Draw the candidates: BACKEND:MODEL, or a folder or hub id for transformers; repeat or give a list; default: "
-    "the one that the critic's authors select from.",
+    help="Draw the candidates: BACKEND:MODEL, or folder or hub id; repeat or give a list; default: the critic's own.",
 )
 @opt.drawing
 @opt.option(
