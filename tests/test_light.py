@@ -111,6 +111,7 @@ NANO = ("--nano", "--task", "mathvista", "--output", "runs")
     ("extra", "arguments"),
     [
         ("models", ("run", "--critic", "visualprm", *NANO)),
+        ("models", ("run", "--critic", "visualprm", "--task", "mathvista")),
         ("models", ("run", "--critic", "self-consistency", "--policy", "some/model", *NANO)),
         ("models", ("sample", "--policy", "some/model", *NANO)),
         ("models", ("label", "--policy", "some/model", *NANO)),
@@ -132,6 +133,11 @@ def test_a_missing_extra_is_named_with_its_command(
     code, output = vpbench(*arguments)
     assert code == 2 and "Traceback" not in output, output
     assert f"pip install 'vpbench[{extra}]'" in output and f"pip install -e '.[{extra}]'" in output, output
+
+
+def test_a_dry_run_needs_none_of_them(tmp_path: Path) -> None:
+    code, output = vpbench("run", "--critic", "visualprm", "--task", "mathvista", "--dry-run", "--output", tmp_path)
+    assert code == 0 and output.count("data, vpbench[models]") == 2, output
 
 
 def test_from_python_too_it_is_an_error_of_ours(tmp_path: Path) -> None:

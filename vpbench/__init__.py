@@ -10,7 +10,7 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from vpbench.base import Critic, Dialogue, Reference, Source, StepTask, Task
+from vpbench.base import Critic, Dialogue, PublishedPolicy, Reference, ReleasedModel, Source, StepTask, Task
 from vpbench.errors import ConfigError, CriticError, DataError, GradeError, TooManyFailures, VpbenchError
 from vpbench.measures import Measure
 from vpbench.records import (
@@ -49,9 +49,11 @@ __all__ = [
     "ImageRef",
     "LabelledSolution",
     "Measure",
+    "PublishedPolicy",
     "Question",
     "Recipe",
     "Reference",
+    "ReleasedModel",
     "RowKey",
     "Score",
     "Selection",

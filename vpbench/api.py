@@ -12,6 +12,7 @@ from typing import Any, Literal, TypedDict, Unpack, get_args, get_origin, get_ty
 
 from vpbench.endpoint.budget import budget
 from vpbench.errors import ConfigError
+from vpbench.models.checkpoint import without_fetching
 from vpbench.progress import Echo, Progress, no_bar, silent
 from vpbench.prompts import PromptStyle
 from vpbench.records import GradingMode, Selection
@@ -20,6 +21,7 @@ from vpbench.report.compare import Comparison
 from vpbench.report.compare import compare as compare_results
 from vpbench.report.frames import Results
 from vpbench.report.frames import load_results as read_results
+from vpbench.report.rates import measured_rates
 from vpbench.report.result import BestOfNResult, StepResult
 from vpbench.report.step_result import step_result
 from vpbench.report.stored import StoredResult
@@ -27,9 +29,13 @@ from vpbench.report.summary import summary
 from vpbench.report.units import Units
 from vpbench.report.write import write_result
 from vpbench.run.analysis import Analysis
+from vpbench.run.announcement import announcement
+from vpbench.run.at_hand import check_at_hand
 from vpbench.run.entries import CriticEntry
+from vpbench.run.plan_cost import planned
 from vpbench.run.prepared import Prepared, PreparedSteps, Scored
-from vpbench.run.request import ShortPools
+from vpbench.run.rates import given_rates
+from vpbench.run.request import Request, ShortPools
 from vpbench.run.study import Study, run_study, study_of
 from vpbench.run.study_file import read_study, with_flags
 
@@ -72,13 +78,15 @@ class RunOptions(TypedDict, total=False):
     max_error_rate: float
     max_cost: float | None
     max_total_tokens: int | None
+    rates: Mapping[str, float]
     output: str | Path
     nano: bool
 
 
 _PATHS = ("pool", "data", "output")
 _SETTINGS = ("critic_args", "policy_args", "judge_args")
-_SPENDING = ("max_cost", "max_total_tokens")
+_BESIDE = ("max_cost", "max_total_tokens", "rates")
+"""Options that change nothing of what a study is."""
 _BOUNDS: Mapping[str, tuple[float, float | None]] = {
     "samples": (1, None),
     "temperature": (0, None),
@@ -123,6 +131,11 @@ def run(
         else with_flags(read_study(study), {k: v for k, v in given.items() if v not in (None, ())})
     )
     plan = plan_study(asked, echo)
+    if plan.defaults:
+        check_at_hand(plan)
+        rates = measured_rates(Path(asked.get("output") or Request.output), asked.get("rates") or {}, warn)
+        with without_fetching():
+            echo(announcement(plan, planned(plan, rates)[1]))
     with budget(asked.get("max_cost"), asked.get("max_total_tokens")):
         return run_study(plan, finish, progress, echo, warn)
 
@@ -152,7 +165,8 @@ def plan_study(options: Mapping[str, Any], echo: Echo) -> Study:
     given = {name: value for name, value in options.items() if value is not None}
     tasks, critics, name = given.pop("task", ()), given.pop("critic", ()), given.pop("name", None)
     _check(given)
-    given = {name: value for name, value in given.items() if name not in _SPENDING}
+    given_rates(given.get("rates", {}))
+    given = {name: value for name, value in given.items() if name not in _BESIDE}
     if "n" in given:
         given["ns"] = _ns(given.pop("n"))
     given |= {name: Path(given[name]) for name in _PATHS if name in given}

@@ -71,6 +71,33 @@ class Reference:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ReleasedModel:
+    """A checkpoint on the hub, and what it takes to run it.
+
+    `download_bytes` is the size of its weights, as they are stored and loaded; `token_bytes` that of one token's keys
+    and values.
+    """
+
+    hub_id: str
+    download_bytes: int
+    token_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedPolicy:
+    """The policy that a critic's authors select from: `samples` candidates per question, drawn at `temperature`.
+
+    `where` is where they say so, `unsaid` what they don't say of it, so that ours can't pass for theirs.
+    """
+
+    model: ReleasedModel
+    samples: int
+    temperature: float
+    where: str
+    unsaid: str
+
+
 class BaseTask(ABC):
     """What every task has. `version` rises whenever a change may alter results."""
 
@@ -185,6 +212,10 @@ class Critic(ABC):
     step_threshold: ClassVar[float] = 0.5
     nano_settings: ClassVar[Mapping[str, str]] = {}
     """Settings for the miniature world; `model` is one of its checkpoints, "prm" say."""
+    released: ClassVar[ReleasedModel | None] = None
+    """The checkpoint that its authors released, which is the `model` of a run that names none."""
+    published_policy: ClassVar[PublishedPolicy | None] = None
+    """What its authors select from, which a run without candidates draws from."""
 
     @abstractmethod
     def score(self, question: Question, candidates: Sequence[Candidate]) -> list[Score]:

@@ -28,6 +28,10 @@ class ConfigError(VpbenchError):
     """The request itself can't be carried out: unknown name, contradicting or missing options."""
 
 
+class MissingPackages(ConfigError):
+    """An extra of vpbench isn't installed."""
+
+
 class DataError(VpbenchError):
     """A file, data set, image or pool isn't what it has to be."""
 
@@ -55,13 +59,13 @@ class PluginError(VpbenchError):
 
 
 def require(extra: str, *packages: str, otherwise: str = "") -> None:
-    """Raise `ConfigError` where one of the packages, which are no part of a plain installation, is missing.
+    """Raise `MissingPackages` where one of the packages, which are no part of a plain installation, is missing.
 
     It says the command that installs `extra`, which has them, and `otherwise`: what to do without them.
     """
     missing = [package for package in packages if importlib.util.find_spec(package) is None]
     if missing:
-        raise ConfigError(
+        raise MissingPackages(
             f"this needs {', '.join(missing)}, not installed here: pip install 'vpbench[{extra}]', or in a checkout "
             f"of the repository pip install -e '.[{extra}]'{otherwise}"
         )

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic, TypeVar, get_args
 
-from vpbench.base import BaseTask, Critic, Source
+from vpbench.base import BaseTask, Critic, PublishedPolicy, ReleasedModel, Source
 from vpbench.errors import Boundary, ConfigError
 from vpbench.records import Selection
 from vpbench.settings import parse_settings
@@ -41,6 +41,8 @@ _ATTRIBUTES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "title": ("a text", lambda value: isinstance(value, str)),
     "version": ("a whole number", lambda value: isinstance(value, int)),
     "source": ("a vpbench.Source", lambda value: isinstance(value, Source)),
+    "released": ("a vpbench.ReleasedModel", lambda value: isinstance(value, ReleasedModel | None)),
+    "published_policy": ("a vpbench.PublishedPolicy", lambda value: isinstance(value, PublishedPolicy | None)),
     "selection": (", ".join(get_args(Selection)), lambda value: value in get_args(Selection)),
     "questions_at_once": ("a whole number from 1", lambda value: isinstance(value, int) and value >= 1),
     "step_threshold": ("a number", lambda value: isinstance(value, int | float) and math.isfinite(value)),

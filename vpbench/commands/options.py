@@ -134,6 +134,13 @@ def budgeted(command: Command) -> Command:
 
 
 nano = option("--nano", is_flag=True, help="The miniature world instead of the benchmark's data; needs nothing else.")
+rates = option(
+    "--rates",
+    multiple=True,
+    callback=settings,
+    metavar="NAME=NUMBER",
+    help="What estimates go by, not earlier runs: generate=TOKENS_PER_S,read=TOKENS_PER_S,gpu-hour=DOLLARS.",
+)
 dry_run = option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 max_tokens = option("--max-tokens", type=click.IntRange(1), default=4096, show_default=True, help="Longest response.")
 prompt = option(
@@ -148,7 +155,7 @@ DRAWING = (
     option(
         "--samples",
         type=click.IntRange(1),
-        help="Candidates per question; default: 128, for `run` the largest of --n where that is given.",
+        help="Candidates per question; default: for `run` the largest of --n, or the critic's own policy's; else 128.",
     ),
     option("--temperature", type=click.FloatRange(0), default=0.7, show_default=True, help="0: greedy."),
     option(

@@ -16,7 +16,7 @@ RUN = (
         metavar="[NAME=]CRITIC[:MODEL]",
         help="Critic name or ./file.py, what to call it, its checkpoint; repeat or give a list.",
     ),
-    opt.option("--critic-model", help="The checkpoint of critics that name none: a folder or a hub id."),
+    opt.option("--critic-model", help="Checkpoint of critics that name none: folder or hub id; default: the released."),
     opt.option(
         "--critic-args",
         multiple=True,
@@ -38,7 +38,7 @@ RUN = (
         multiple=True,
         callback=opt.words,
         metavar="[NAME=]BACKEND:MODEL",
-        help="Draw the candidates: BACKEND:MODEL, or a folder or hub id for transformers; repeat or give a list.",
+        help="Draw the candidates: BACKEND:MODEL, folder or hub id; repeat or give a list; default: the critic's own.",
     ),
     opt.drawing,
     opt.option(
@@ -96,6 +96,7 @@ RUN = (
     opt.budget_limits,
     opt.output,
     opt.nano,
+    opt.rates,
     opt.dry_run,
 )
 

@@ -57,13 +57,19 @@ def _is_critic(path: str) -> bool:
 def _critic_sheet(name: str) -> list[Table]:
     plugin = find_critic(name)
     settings = tuple((setting, str(default)) for setting, default in critic_settings(plugin.cls).items())
-    facts = (
+    facts = [
         ("selection", plugin.cls.selection),
         ("needs images", plugin.cls.needs_images),
         ("step threshold", f"{plugin.cls.step_threshold:g}"),
         ("file", str(plugin.path)),
-    )
-    tables = [_facts(plugin.cls, facts)]
+    ]
+    released, published = plugin.cls.released, plugin.cls.published_policy
+    if released is not None:
+        facts.insert(-1, ("released", f"{released.hub_id}, {released.download_bytes / 1e9:.1f} GB"))
+    if published is not None:
+        how = f"{published.samples} candidates at temperature {published.temperature:g} ({published.where})"
+        facts.insert(-1, ("policy", f"{published.model.hub_id}, {how}"))
+    tables = [_facts(plugin.cls, tuple(facts))]
     if settings:
         tables.append(Table(f"{plugin.cls.name}: settings", ("setting", "default"), settings))
     return tables

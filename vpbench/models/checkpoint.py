@@ -85,11 +85,11 @@ def _folder(model: str, revision: str | None, weights: bool) -> Path:
         return path
     if path.exists() or path.is_absolute() or model.startswith((".", "~")) or model.count("/") > 1:
         raise CriticError(f"{path}: no such folder; give the folder of a checkpoint or a model id of the hub")
-    from huggingface_hub import is_offline_mode, snapshot_download
+    from huggingface_hub import snapshot_download
 
     try:
-        if not _may_fetch.get() and not is_offline_mode():
-            return _cached_folder(model, revision)
+        if not _may_fetch.get():
+            return cached_folder(model, revision)
         patterns = [SAFETENSORS, *SMALL_FILES] if weights else list(SMALL_FILES)
         return Path(snapshot_download(model, revision=revision, allow_patterns=patterns))
     except (OSError, ValueError) as error:
@@ -100,7 +100,8 @@ def _folder(model: str, revision: str | None, weights: bool) -> Path:
         ) from error
 
 
-def _cached_folder(model: str, revision: str | None) -> Path:
+def cached_folder(model: str, revision: str | None = None) -> Path:
+    """The folder of a model in the hub's cache, with all its weights. Raises `NotFetched` if it isn't there."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 

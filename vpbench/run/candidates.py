@@ -41,9 +41,19 @@ class CandidatePlan:
     drawing: dict[str, Any] | None = None
 
     @property
+    def key(self) -> dict[str, Any]:
+        """What verdicts and scores of the candidates are kept under, apart from who gives them."""
+        return rows_key(self.task, self.questions.fingerprint, self.pool.key)
+
+    @property
     def used_questions(self) -> dict[str, Question]:
         """The questions that have candidates here, by id."""
         return {id: self.questions.questions[id] for id in self.rows}
+
+
+def rows_key(task: Task, data: str, pool: Mapping[str, Any]) -> dict[str, Any]:
+    """See `CandidatePlan.key`; `data` is the data's fingerprint, `pool` what the candidates come from."""
+    return {"task": task.name, "task_version": task.version, "data": data, "pool": dict(pool)}
 
 
 def best_of_n_task(plugin: Plugin[BaseTask]) -> Task:

@@ -46,9 +46,7 @@ def prepare(
     models = models or Models()
     planned = planned or plan(plugin, request, progress, models)
     started = time.perf_counter()
-    task = planned.task
-    about = {"task": task.name, "task_version": task.version, "data": planned.questions.fingerprint}
-    key = {**about, "pool": dict(planned.pool.key)}
+    key = planned.key
     verdicts, judge, notes = _verdicts(plugin, planned, key, request, progress, models)
     return Prepared(
         request=request,
@@ -142,7 +140,7 @@ def score(
     with Boundary(f"critic {critic.name!r}: usage"):
         used_before = dict(critic.usage())
     key = {**prepared.key, **critic_key(critic)}
-    folder = prepared.request.output / "scores" / folder_name(prepared.task.name, prepared.origin, critic.name, key=key)
+    folder = scores_folder(prepared.request.output, prepared.origin, critic.name, key)
     stage = ScoreStage(critic, prepared.request.max_error_rate, progress, make_ready, echo)
     scores = stage.scores(folder, key, prepared.questions, prepared.candidates)
     seconds = time.perf_counter() - started
@@ -162,6 +160,11 @@ def score(
         notes=KeptNotes(folder).texts,
         label=label,
     )
+
+
+def scores_folder(output: Path, origin: str, critic: str, key: Mapping[str, Any]) -> Path:
+    """Where the scores under `key` of candidates from `origin` are kept."""
+    return output / "scores" / folder_name(key["task"], origin, critic, key=key)
 
 
 def use_scores(

@@ -12,7 +12,7 @@ from typing import Any
 
 from vpbench.base import Task
 from vpbench.data import QuestionSet, load_questions
-from vpbench.errors import Boundary, ConfigError
+from vpbench.errors import Boundary, ConfigError, MissingPackages
 from vpbench.generate import Generator, Message, Sampling, used_since
 from vpbench.models.checkpoint import NotFetched
 from vpbench.prompts import PromptStyle
@@ -45,6 +45,14 @@ class Drawing:
     def name(self) -> str:
         """The policy's short name."""
         return self.policy.rstrip("/").rpartition("/")[2].rpartition(":")[2]
+
+    def describe(self) -> str:
+        """How many candidates are drawn, and how, for people."""
+        sampling, first = self.sampling, "candidate 0 greedy, " if self.first_greedy else ""
+        return (
+            f"{self.samples} candidates per question, {first}temperature {sampling.temperature:g}, top-p "
+            f"{sampling.top_p:g}, at most {sampling.max_tokens} tokens, prompt {self.prompt}, seed {self.seed}"
+        )
 
 
 @dataclass(frozen=True)
@@ -108,19 +116,18 @@ class SamplePlan:
 
     def describe(self) -> list[str]:
         """What is to be drawn, in lines for people; of a policy that a dry run doesn't fetch, where it comes from."""
-        drawing, sampling = self.drawing, self.drawing.sampling
-        first = "candidate 0 greedy, " if drawing.first_greedy else ""
         unsent = f"; not sent: {', '.join(sorted(self.generator.unsent()))}" if self.generator.unsent() else ""
         try:
-            policy, rows = f"{drawing.policy} {json.dumps(self.generator.identity())}", [f"rows      {self.folder}"]
-        except NotFetched as error:
+            policy, rows = (
+                f"{self.drawing.policy} {json.dumps(self.generator.identity())}",
+                [f"rows      {self.folder}"],
+            )
+        except (NotFetched, MissingPackages) as error:
             policy, rows = str(error), []
         return [
             f"data      {self.questions.origin}: {len(self.asked)} questions",
             f"policy    {policy}",
-            f"sampling  {drawing.samples} candidates per question, {first}temperature {sampling.temperature:g}, top-p "
-            f"{sampling.top_p:g}, at most {sampling.max_tokens} tokens, prompt {drawing.prompt}, seed {drawing.seed}"
-            f"{unsent}",
+            f"sampling  {self.drawing.describe()}{unsent}",
             *rows,
         ]
 

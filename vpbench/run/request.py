@@ -58,17 +58,18 @@ def requests(names: Sequence[str], request: Request, echo: Echo) -> list[tuple[P
     suite = suite_tasks(names)
     plugins = suite or {plugin.cls.name: plugin for plugin in map(find_task, names)}
     folders = task_folders(request.data, list(plugins), bool(suite), echo)
-    pools = task_pools(request.pool, [name for name in folders if _takes_pool(plugins[name])], bool(suite), echo)
+    pools = task_pools(request.pool, [name for name in folders if takes_pool(plugins[name])], bool(suite), echo)
     brings_none = request.pool if request.pool is None or not request.pool.is_dir() else None  # a file is refused later
     asked = [
         (plugins[name], replace(request, data=folder, pool=pools.get(name, brings_none)))
         for name, folder in folders.items()
-        if name in pools or not _takes_pool(plugins[name])
+        if name in pools or not takes_pool(plugins[name])
     ]
     return [(task, _in_nano(task, task_request) if request.nano else task_request) for task, task_request in asked]
 
 
-def _takes_pool(plugin: Plugin[BaseTask]) -> bool:
+def takes_pool(plugin: Plugin[BaseTask]) -> bool:
+    """Whether the task is one of candidates, which are brought to it or drawn."""
     return issubclass(plugin.cls, Task)
 
 

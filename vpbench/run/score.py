@@ -57,7 +57,7 @@ class ScoreStage:
         title = f"scoring {key['task']} ({self.critic.name})"
         with RowStore(folder, "scores", key) as store:
             items = [
-                (question, [row for row in candidates[id] if _owed(row, store.rows.get(row.key))])
+                (question, [row for row in candidates[id] if is_owed(row, store.rows.get(row.key))])
                 for id, question in questions.items()
             ]
             owed = {candidate.key for _, rows in items for candidate in rows}
@@ -162,6 +162,6 @@ def _count(row_keys: Sequence[RowKey], store: RowStore, allowance: Allowance) ->
             allowance.count(f"question {row_key[0]!r} candidate {row_key[1]}: {row['reason']}")
 
 
-def _owed(candidate: Candidate, row: Mapping[str, Any] | None) -> bool:
+def is_owed(candidate: Candidate, row: Mapping[str, Any] | None) -> bool:
     """Whether there is no score of this very response, or one that failed for a reason that may be gone."""
     return row is None or row["retry"] or row.get("content") != content_hash(candidate.response, candidate.steps)

@@ -12,7 +12,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from vpbench.base import BaseTask, StepTask
+from vpbench.base import BaseTask, PublishedPolicy, StepTask
 from vpbench.errors import ConfigError, VpbenchError
 from vpbench.plugins import Plugin, all_critics
 from vpbench.progress import Echo, Progress, silent
@@ -20,6 +20,7 @@ from vpbench.prompts import Sampling
 from vpbench.run.analysis import Analysis, analysis_of_row
 from vpbench.run.candidates import CandidatePlan, plan, with_enough
 from vpbench.run.critics import with_settings
+from vpbench.run.defaults import Defaults, published_policy, with_released
 from vpbench.run.entries import (
     CriticEntry,
     PolicyEntry,
@@ -33,7 +34,7 @@ from vpbench.run.models import Models
 from vpbench.run.pipeline import prepare, prepare_steps
 from vpbench.run.policy import Drawing
 from vpbench.run.prepared import Prepared, PreparedSteps, Scored
-from vpbench.run.request import DEFAULT_SAMPLES, Request, check, drawing_of, requests
+from vpbench.run.request import DEFAULT_SAMPLES, Request, check, drawing_of, requests, takes_pool
 from vpbench.run.scorers import FileScorer, Scorer, scorers
 from vpbench.settings import check_claimed, from_options
 
@@ -60,13 +61,17 @@ class CriticOptions:
 
 @dataclasses.dataclass(frozen=True)
 class Study:
-    """Which critics are to be run on which tasks; `name` is what a study file calls it."""
+    """Which critics are to be run on which tasks; `name` is what a study file calls it.
+
+    `defaults` are what nobody named of it.
+    """
 
     tasks: tuple[Asked, ...]
     critics: tuple[CriticEntry, ...]
     nano: bool
     analysis: Analysis
     name: str | None = None
+    defaults: Defaults = Defaults()
 
     @property
     def task_names(self) -> list[str]:
@@ -97,11 +102,17 @@ def study_of(
     asked = [
         task for number, request in enumerate(drawn) for task in requests(tasks, request, silent if number else echo)
     ]
+    policy, first = None, drawn[0]
+    if rows and not first.nano and first.drawing is None and first.pool is None:
+        policy = published_policy(rows) if any(takes_pool(plugin) for plugin, _ in asked) else None
+        asked = asked if policy is None else _drawn_from(policy, asked, options, analysis)
     for plugin, task_request in asked:
         check(plugin.cls, task_request)
     if not rows:
         raise ConfigError("no critic: give --critic NAME (see `vpbench list`) or --scores FILE")
-    return Study(tuple(asked), with_settings(rows, scoring.settings), drawn[0].nano, analysis, name)
+    entries = with_settings(rows, scoring.settings)
+    entries, checkpoints = (entries, {}) if first.nano else with_released(entries)
+    return Study(tuple(asked), entries, first.nano, analysis, name, Defaults(checkpoints, policy))
 
 
 def _entries(critics: Sequence[str | CriticEntry], scores: Sequence[str]) -> list[CriticEntry]:
@@ -140,15 +151,32 @@ def _requests(options: Mapping[str, Any], analysis: Analysis) -> list[Request]:
 
 
 def _drawing(
-    options: Mapping[str, Any], policy: PolicyEntry, settings: Mapping[str, str], analysis: Analysis
+    options: Mapping[str, Any],
+    policy: PolicyEntry,
+    settings: Mapping[str, str],
+    analysis: Analysis,
+    samples: int = DEFAULT_SAMPLES,
 ) -> Drawing:
     options = {**options, **policy.drawing, "policy": policy.policy, "label": policy.name}
     options["policy_args"] = {**settings, **policy.settings}
-    largest_n = max(analysis.ns or (DEFAULT_SAMPLES,))
+    largest_n = max(analysis.ns or (samples,))
     drawing = drawing_of(options, options.get("samples") or largest_n)
     if analysis.ns and drawing.samples < largest_n:
         raise ConfigError(f"--n {largest_n} needs as many candidates per question; raise --samples {drawing.samples}")
     return drawing
+
+
+def _drawn_from(
+    published: PublishedPolicy, asked: Sequence[Asked], options: Mapping[str, Any], analysis: Analysis
+) -> list[Asked]:
+    """The tasks, their candidates drawn as from `published`; what the options say goes before that."""
+    policy = PolicyEntry(published.model.hub_id)
+    options = {"temperature": published.temperature, **options}
+    drawing = _drawing(options, policy, options.get("policy_args", {}), analysis, published.samples)
+    return [
+        (plugin, dataclasses.replace(request, drawing=drawing) if takes_pool(plugin) else request)
+        for plugin, request in asked
+    ]
 
 
 class Failures:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +23,7 @@ from vpbench.models.conversation import IMAGE_MARKER
 from vpbench.records import EMPTY_RESPONSE, Candidate, Question, Score
 from vpbench.scoring import vllm_scorer, vllm_server
 from vpbench.scoring.load import load_step_scorer
+from vpbench.scoring.shared_prefix import tokens_read
 from vpbench.scoring.step_format import LABEL_WEIGHTS, ChatFormat, StepFormat
 from vpbench.scoring.step_scorer import StepScorer, StepScores
 from vpbench.scoring.typed_text import NEUTRALISED
@@ -79,7 +81,11 @@ class CheckpointCritic(Critic):
             return [Score(None, None, EMPTY_RESPONSE) for _ in candidates]
         pixels, tiles = ready or self._tiles(question)
         text = question.text if self.needs_images else question.text.replace(IMAGE_MARKER, "")
-        results = iter(self._scorer.score(text, scorable, pixels, tiles))
+        scored = self._scorer.score(text, scorable, pixels, tiles)
+        self._used["prompt_tokens"] += tokens_read(
+            [result.prompt for result in scored if isinstance(result, StepScores)]
+        )
+        results = iter(scored)
         scores = []
         for steps in solutions:
             if not any(step.strip() for step in steps):
@@ -101,6 +107,10 @@ class CheckpointCritic(Critic):
         """Decode and cut the images; `score` takes them from here."""
         self._ready[question.task, question.id] = self._tiles(question)
 
+    def usage(self) -> Mapping[str, float]:
+        """Tokens read so far: what the responses to a question share counts once, and so does an equal response."""
+        return dict(self._used)
+
     def revision(self) -> str:
         """Fingerprint of the checkpoint's files."""
         return checkpoint_fingerprint(self._folder)
@@ -112,6 +122,10 @@ class CheckpointCritic(Critic):
     @cached_property
     def _ready(self) -> dict[tuple[str, str], tuple[Any | None, list[int]]]:
         return {}
+
+    @cached_property
+    def _used(self) -> Counter[str]:
+        return Counter()
 
     @cached_property
     def _folder(self) -> Path:

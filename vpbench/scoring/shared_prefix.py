@@ -128,6 +128,15 @@ def shared_length(prompts: Sequence[StepPrompt]) -> int:
     return min([common, *(prompt.readouts[0] for prompt in prompts)])
 
 
+def tokens_read(prompts: Sequence[StepPrompt]) -> int:
+    """The tokens of these prompts of one question, equal prompts and their common beginning once."""
+    unique = {prompt.ids: prompt for prompt in prompts}
+    if not unique:
+        return 0
+    shared = shared_length(list(unique.values()))
+    return shared + sum(len(ids) - shared for ids in unique)
+
+
 def _fitting(lengths: Sequence[int], tokens: int) -> int:
     """How many of the leading sequences are at most `tokens` together; at least one."""
     total, count = 0, 0

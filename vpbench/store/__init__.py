@@ -4,7 +4,7 @@ from vpbench.store.codec import CANDIDATES, SCORES, VERDICTS, Codec
 from vpbench.store.files import sha256, write_atomic, writing
 from vpbench.store.keys import content_hash, folder_name, key_hash
 from vpbench.store.local import LocalStore, Store
-from vpbench.store.rows import RowStore
+from vpbench.store.rows import RowStore, kept_rows
 from vpbench.store.tables import parquet_bytes, table_bytes, table_of
 from vpbench.store.versions import versions
 
@@ -18,6 +18,7 @@ __all__ = [
     "Store",
     "content_hash",
     "folder_name",
+    "kept_rows",
     "key_hash",
     "parquet_bytes",
     "sha256",

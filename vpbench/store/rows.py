@@ -55,9 +55,9 @@ class RowStore:
                 ) from error
             names = self._store.names()
             self._check_key(key, names)
-            self._parts = sorted((name for name in names if _PART.fullmatch(name)), key=_number)
-            self.rows: dict[RowKey, dict[str, Any]] = dict(self._sealed())
-            self._unsealed = dict(self._journaled() if _JOURNAL in names else ())
+            self._parts = _parts(names)
+            self.rows: dict[RowKey, dict[str, Any]] = dict(_sealed(folder, self._store, self._parts, self._columns))
+            self._unsealed = dict(_journaled(folder, self._whole_journal(), self._columns) if _JOURNAL in names else ())
             self.rows.update(self._unsealed)
             self._buffer = bytearray()
             self._lease = stack.pop_all()
@@ -135,36 +135,66 @@ class RowStore:
                 "redo its rows, or this file alone if you are sure that the rows beside it are right"
             )
 
-    def _sealed(self) -> Iterator[tuple[RowKey, dict[str, Any]]]:
-        for part in self._parts:
-            path, data = self._folder / part, self._store.read(part)
-            try:
-                kept = self._store.read(_checksum(part)).strip()
-            except FileNotFoundError:
-                kept = b""
-            if kept != sha256(data).encode():
-                raise DataError(
-                    f"{path}: damaged (its checksum {_checksum(part)} differs or is missing); delete the file and run "
-                    "again to redo its rows"
-                )
-            try:
-                yield from parquet_rows(data, self._columns)
-            except ValueError as error:
-                raise DataError(f"{path}: damaged ({error}); delete the file and run again to redo its rows") from error
-
-    def _journaled(self) -> Iterator[tuple[RowKey, dict[str, Any]]]:
+    def _whole_journal(self) -> bytes:
+        """The journal, from which a torn last line is taken away."""
         data = self._store.read(_JOURNAL)
-        whole = data[: data.rfind(b"\n") + 1]
+        whole = _whole_lines(data)
         if len(whole) < len(data):
             self._store.replace(_JOURNAL, whole)
-        for number, line in enumerate(whole.split(b"\n")[:-1], 1):
-            try:
-                yield journal.decode(line, self._columns)
-            except (ValueError, RecursionError) as error:
-                raise DataError(
-                    f"{self._folder / _JOURNAL} line {number}: damaged ({error}); remove the line and run again to "
-                    "redo its row"
-                ) from error
+        return whole
+
+
+def kept_rows(folder: Path, kind: str) -> dict[RowKey, dict[str, Any]]:
+    """The rows that a folder holds now, none where there is none; nothing is written, and nobody waited for.
+
+    Raises `DataError` as `RowStore` does.
+    """
+    if not folder.is_dir():
+        return {}
+    store, columns = LocalStore(folder), _SCHEMAS[kind]
+    names = store.names()
+    rows = dict(_sealed(folder, store, _parts(names), columns))
+    if _JOURNAL in names:
+        rows.update(_journaled(folder, _whole_lines(store.read(_JOURNAL)), columns))
+    return rows
+
+
+def _sealed(
+    folder: Path, store: Store, parts: Iterable[str], columns: Mapping[str, str]
+) -> Iterator[tuple[RowKey, dict[str, Any]]]:
+    for part in parts:
+        path, data = folder / part, store.read(part)
+        try:
+            kept = store.read(_checksum(part)).strip()
+        except FileNotFoundError:
+            kept = b""
+        if kept != sha256(data).encode():
+            raise DataError(
+                f"{path}: damaged (its checksum {_checksum(part)} differs or is missing); delete the file and run "
+                "again to redo its rows"
+            )
+        try:
+            yield from parquet_rows(data, columns)
+        except ValueError as error:
+            raise DataError(f"{path}: damaged ({error}); delete the file and run again to redo its rows") from error
+
+
+def _journaled(folder: Path, lines: bytes, columns: Mapping[str, str]) -> Iterator[tuple[RowKey, dict[str, Any]]]:
+    for number, line in enumerate(lines.split(b"\n")[:-1], 1):
+        try:
+            yield journal.decode(line, columns)
+        except (ValueError, RecursionError) as error:
+            raise DataError(
+                f"{folder / _JOURNAL} line {number}: damaged ({error}); remove the line and run again to redo its row"
+            ) from error
+
+
+def _whole_lines(data: bytes) -> bytes:
+    return data[: data.rfind(b"\n") + 1]
+
+
+def _parts(names: Iterable[str]) -> list[str]:
+    return sorted((name for name in names if _PART.fullmatch(name)), key=_number)
 
 
 def _checksum(part: str) -> str:
