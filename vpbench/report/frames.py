@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from vpbench.errors import ConfigError
 from vpbench.report.names import names
-from vpbench.report.result import BestOfNResult, Gain
+from vpbench.report.overview import gain_columns, overview
+from vpbench.report.result import BestOfNResult
 from vpbench.report.stored import StoredResult, read_result
 from vpbench.report.texts import read_texts, stored_texts
 
@@ -52,6 +54,13 @@ class Results:
         rows = [row for stored, name in zip(self.results, called, strict=True) for row in _cells(stored, name)]
         return pd.DataFrame(rows).astype({"n": "Int64"})
 
+    def overview(self, n: int | Iterable[int] | None = None) -> pd.DataFrame:
+        """A row per critic, task and N, and for the mean of tasks, as `vpbench.report.overview.Overview.frame` says.
+
+        `n` is one N or several; default: 8 and the largest. Raises `ConfigError` for one that no result has.
+        """
+        return overview(self.results, [n] if isinstance(n, int) else None if n is None else list(n)).frame()
+
     @cached_property
     def candidates(self) -> pd.DataFrame:
         """A row per candidate of each result, with the texts, verdict and scores; `notes` says what is missing.
@@ -91,7 +100,17 @@ def _cells(stored: StoredResult, name: str) -> list[dict[str, Any]]:
     }
     if not isinstance(result, BestOfNResult):
         point = {"n": None, **dict(zip(("value", "low", "high"), result.headline, strict=True))}
-        return [{**head, "selection": None, "grading": None, **point, **_gain("random"), **_gain("vote"), **tail}]
+        return [
+            {
+                **head,
+                "selection": None,
+                "grading": None,
+                **point,
+                **gain_columns("random"),
+                **gain_columns("vote"),
+                **tail,
+            }
+        ]
     return [
         {
             **head,
@@ -101,17 +120,12 @@ def _cells(stored: StoredResult, name: str) -> list[dict[str, Any]]:
             "value": point.value,
             "low": point.low,
             "high": point.high,
-            **_gain("random", result.gains["over_random"][k]),
-            **_gain("vote", result.gains["over_vote"][k]),
+            **gain_columns("random", result.gains["over_random"][k]),
+            **gain_columns("vote", result.gains["over_vote"][k]),
             **tail,
         }
         for k, point in enumerate(result.curves["critic"])
     ]
-
-
-def _gain(control: str, gain: Gain | None = None) -> dict[str, float | None]:
-    fields = {"": "value", "_low": "low", "_high": "high", "_p": "p", "_p_holm": "p_holm"}
-    return {f"over_{control}{end}": None if gain is None else getattr(gain, name) for end, name in fields.items()}
 
 
 def _candidates(stored: StoredResult, name: str) -> pd.DataFrame:
