@@ -13,6 +13,7 @@ from vpbench.report.names import names
 from vpbench.report.overview import gain_columns, overview
 from vpbench.report.result import BestOfNResult
 from vpbench.report.stored import StoredResult, read_result
+from vpbench.report.study_folder import STUDY, results_of_study
 from vpbench.report.texts import read_texts, stored_texts
 
 if TYPE_CHECKING:
@@ -75,12 +76,14 @@ class Results:
 
 
 def load_results(folder: Path) -> Results:
-    """The results in a run's folder, in a folder of results, or of one result.
+    """The results in a run's folder, in a folder of results, of a study's folder, or of one result.
 
     Raises `ConfigError` if there are none, or one that can't be read.
     """
     if (folder / "result.json").is_file():
         return Results((read_result(folder),))
+    if (folder / STUDY).is_file():
+        return Results(tuple(map(read_result, results_of_study(folder))))
     inner = folder / "results" if (folder / "results").is_dir() else folder
     files = sorted(inner.glob("*/result.json"))
     if not files:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from vpbench.report.names import without_paths
 from vpbench.report.overview_cells import Grid, grid_of, shown_ns
 from vpbench.report.overview_means import CONTROLS, Means, means_of
 from vpbench.report.overview_record import Cell, Mean, OverviewRecord, Row, TaskColumn
@@ -45,8 +46,9 @@ class Overview(OverviewRecord):
         return pd.DataFrame(rows).astype({"n": "Int64", "best": "boolean"})
 
     def as_json(self) -> dict[str, Any]:
-        """The content of `study.json`."""
-        return asdict(self)
+        """The content of `study.json`, without folders of this machine."""
+        content: dict[str, Any] = _shared(asdict(self))
+        return content
 
 
 def overview(
@@ -78,6 +80,15 @@ def overview(
         seed=seed,
         notes=(*grid.notes, *_few(tasks)),
     )
+
+
+def _shared(value: Any) -> Any:
+    """The value without folders of this machine in any text."""
+    if isinstance(value, dict):
+        return {name: _shared(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_shared(part) for part in value]
+    return without_paths(value) if isinstance(value, str) else value
 
 
 def _lacking(name: str, grid: Grid, ns: Sequence[int]) -> str | None:
@@ -114,7 +125,7 @@ def _cell(name: str, task: str, grid: Grid, ns: Sequence[int]) -> Cell:
     result = stored.result
     about: dict[str, Any] = {
         "task": task,
-        "folder": stored.folder.name,
+        "folder": f"results/{stored.folder.name}",
         "candidates": result.candidates,
         "unanswered": sum(result.unanswered.values()),
         "unscored": sum(result.unscored.values()),

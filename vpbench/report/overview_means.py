@@ -72,7 +72,10 @@ def means_of(rows: Mapping[str, Sequence[StoredResult]], ns: Sequence[int], resa
     means = np.mean([stratum.values.mean(axis=0) for stratum in strata], axis=0)
     ends = np.stack([means, low, high], axis=-1).reshape(-1, len(ns), 3)
     curves = [tuple(Point(n, *map(fraction, point)) for n, point in zip(ns, row, strict=True)) for row in ends]
-    told = {n: _told_apart(names, [pair for pair in pairs if pair.n == n]) for n in ns}
+    told = {}
+    for k, n in enumerate(ns):
+        ranked = sorted(names, key=lambda name: -curves[names.index(name)][k].value)
+        told[n] = _told_apart(ranked, [pair for pair in pairs if pair.n == n])
     return Means(
         {
             name: tuple(
@@ -153,13 +156,13 @@ def _gains(rows: Sequence[Sequence[Difference]], alike: Any, ns: Sequence[int]) 
     ]
 
 
-def _told_apart(names: Sequence[str], pairs: Sequence[Pair]) -> dict[str, dict[str, Any]]:
-    """By row the letters it shares with those it isn't told apart from, and whether it is above all others."""
+def _told_apart(ranked: Sequence[str], pairs: Sequence[Pair]) -> dict[str, dict[str, Any]]:
+    """By row, best first, the letters it shares with those it isn't told apart from, and whether it is above all."""
     apart = [pair for pair in pairs if pair.p_holm < LEVEL and not pair.low <= 0 <= pair.high]
-    numbers = {name: number for number, name in enumerate(names)}
-    letters = shared_letters(len(names), [(numbers[pair.first], numbers[pair.second]) for pair in apart])
+    numbers = {name: number for number, name in enumerate(ranked)}
+    letters = shared_letters(len(ranked), [(numbers[pair.first], numbers[pair.second]) for pair in apart])
     won = Counter(pair.first if pair.value > 0 else pair.second for pair in apart)
     return {
-        name: {"letters": letters[number], "best": len(names) > 1 and won[name] == len(names) - 1}
-        for number, name in enumerate(names)
+        name: {"letters": letters[number], "best": 0 < won[name] == len(ranked) - 1}
+        for number, name in enumerate(ranked)
     }

@@ -31,14 +31,14 @@ def _means(overview: OverviewRecord, n: int) -> Table:
     with_means = [(row, mean) for row in overview.rows for mean in row.means if mean.n == n]
     for row, mean in sorted(with_means, key=lambda pair: -pair[1].value):
         vote = (Figure(0.0, points=True), None) if row.votes else _gain(mean.over_vote)
-        best = "best" if mean.best else ""
+        best = "yes" if mean.best else ""
         rows.append((row.name, _figure(mean), *_gain(mean.over_random), *vote, mean.letters, best))
     for name, title in _CONTROLS.items():
         figures = [_figure(point) for point in overview.controls.get(name, ()) if point.n == n]
         rows += [(title, figure, None, None, None, None, "", "") for figure in figures]
     without = [row for row in overview.rows if row.no_mean and any(not cell.missing for cell in row.cells)]
     rows += [(row.name, None, None, None, None, None, "", "") for row in without]
-    headers = ("critic", "mean %", "over random", "p (Holm)", "over vote", "p (Holm)", "alike", "")
+    headers = ("critic", "mean %", "over random", "p (Holm)", "over vote", "p (Holm)", "alike", "best")
     keys = ("critic", "mean", "over_random", "over_random_p_holm", "over_vote", "over_vote_p_holm", "alike", "best")
     notes = [f"{row.name} has no mean: {row.no_mean}" for row in without]
     if n == overview.ns[-1]:
