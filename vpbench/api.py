@@ -12,7 +12,7 @@ from typing import Any, Literal, TypedDict, Unpack, get_args, get_origin, get_ty
 
 from vpbench.endpoint.budget import budget
 from vpbench.errors import ConfigError
-from vpbench.progress import Echo, Progress, no_bar, silent
+from vpbench.progress import Echo, Progress, no_bar, say, silent
 from vpbench.prompts import PromptStyle
 from vpbench.records import GradingMode, Selection
 from vpbench.report.best_of_n import best_of_n_result
@@ -20,10 +20,12 @@ from vpbench.report.compare import Comparison
 from vpbench.report.compare import compare as compare_results
 from vpbench.report.frames import Results
 from vpbench.report.frames import load_results as read_results
+from vpbench.report.overview import overview
 from vpbench.report.result import BestOfNResult, StepResult
 from vpbench.report.step_result import step_result
 from vpbench.report.stored import StoredResult
-from vpbench.report.summary import summary
+from vpbench.report.study_folder import write_study
+from vpbench.report.summary import in_a_line, summary
 from vpbench.report.units import Units
 from vpbench.report.write import write_result
 from vpbench.run.prepared import Prepared, PreparedSteps, Scored
@@ -101,17 +103,29 @@ def run(
     """Run critics on tasks, as `vpbench run` does; one result per task and critic, each with its folder.
 
     `task` and `critic` are a name or file, several, or "all"; a critic is written as `--critic` takes it. `progress`
-    opens progress bars (`vpbench.progress.bar` does), `echo` is given each result as text, and `warn` each failure.
-    Raises TypeError for an unknown option, and `VpbenchError` for the first failure, when what doesn't depend on it is
+    opens progress bars (`vpbench.progress.bar` does), `echo` is given the results as text, several under an overview of all, and `warn` each
+    failure. Raises TypeError for an unknown option, and `VpbenchError` for the first failure, when what doesn't depend on it is
     finished.
     """
 
-    def finish(prepared: Prepared | PreparedSteps, scored: Scored) -> StoredResult:
-        return _finish(prepared, scored, plan, echo)
-
+    done: list[StoredResult] = []
     plan = study(task, critic, options, echo)
-    with budget(options.get("max_cost"), options.get("max_total_tokens")):
-        return run_study(plan, finish, progress, echo, warn)
+    cells = len(plan.tasks) * len(plan.critics)
+
+    def finish(prepared: Prepared | PreparedSteps, scored: Scored) -> StoredResult:
+        done.append(_finish(prepared, scored, plan))
+        if cells > 1:
+            say(f"{len(done)} of {cells} done: {in_a_line(done[-1].result)}")
+        return done[-1]
+
+    try:
+        with budget(options.get("max_cost"), options.get("max_total_tokens")):
+            results = run_study(plan, finish, progress, echo, warn)
+    except Exception:
+        _show(done, cells, echo)
+        raise
+    _show(done, cells, echo)
+    return results
 
 
 def load_results(folder: str | Path) -> Results:
@@ -155,17 +169,26 @@ def study(
     return study_of(_names(task), _names(critic), given, echo)
 
 
-def _finish(prepared: Prepared | PreparedSteps, scored: Scored, plan: Study, echo: Echo) -> StoredResult:
+def _finish(prepared: Prepared | PreparedSteps, scored: Scored, plan: Study) -> StoredResult:
     result: BestOfNResult | StepResult
     units: Units | None = None
     if isinstance(prepared, Prepared):
         result, units = best_of_n_result(prepared, scored, plan.analysis)
     else:
         result = step_result(prepared, scored, plan.analysis)
-    stored = write_result(prepared, scored, plan.analysis, result, units)
-    echo(summary(result))
-    echo(f"written to {stored.folder}")
-    return stored
+    return write_result(prepared, scored, plan.analysis, result, units)
+
+
+def _show(done: Sequence[StoredResult], cells: int, echo: Echo) -> None:
+    """Show the results that there are, the overview of several first; a study of all its `cells` is written too."""
+    if len(done) > 1:
+        whole = overview(done)
+        echo(f"\n{whole.text()}")
+        if len(done) == cells:
+            echo(f"study written to {write_study(done[0].folder.parent.parent, whole)}")
+    for stored in done:
+        echo(summary(stored.result))
+        echo(f"written to {stored.folder}")
 
 
 def _names(given: str | Path | Sequence[str | Path]) -> list[str]:

@@ -101,13 +101,12 @@ def main() -> None:
 @opt.output
 @opt.nano
 @opt.dry_run
+@opt.style
 def run(**options: Any) -> None:
     """Run critics on tasks: grade, score, select, and report with intervals."""
     from vpbench.commands.run import run_all
 
-    count = run_all(**options)
-    if not options["dry_run"]:
-        click.echo(f"\n{count} result{'s' * (count != 1)} under {options['output']}/results")
+    run_all(**options)
 
 
 @main.command()
@@ -216,20 +215,22 @@ def train(**options: Any) -> None:
 
 
 @main.command(name="list")
-def list_plugins() -> None:
+@opt.style
+def list_plugins(style: Any) -> None:
     """List the tasks and critics there are."""
-    from vpbench.commands.show import plugin_table
+    from vpbench.commands.show import plugin_tables
 
-    click.echo(plugin_table())
+    click.echo(plugin_tables(style))
 
 
 @main.command()
 @click.argument("name")
-def show(name: str) -> None:
+@opt.style
+def show(name: str, style: Any) -> None:
     """Show a task's fact sheet or a critic's settings."""
     from vpbench.commands.show import fact_sheet
 
-    click.echo(fact_sheet(name))
+    click.echo(fact_sheet(name, style))
 
 
 @main.command()
@@ -305,11 +306,12 @@ def conformance(folder: Path) -> None:
 @main.command()
 @click.argument("first", type=opt.path)
 @click.argument("second", type=opt.path)
-def compare(first: Path, second: Path) -> None:
+@opt.style
+def compare(first: Path, second: Path, style: Any) -> None:
     """Compare two results: SECOND minus FIRST, paired over questions; every setting in which they differ is named."""
     from vpbench.commands.compare import compare_folders
 
-    compare_folders(first, second)
+    compare_folders(first, second, style)
 
 
 @main.command()
@@ -323,7 +325,8 @@ def compare(first: Path, second: Path) -> None:
     metavar="POINTS",
     help="Percentage points; a smaller loss is no regression, however significant.",
 )
-def check(baseline: Path, result: Path, smallest_loss: float) -> None:
+@opt.style
+def check(baseline: Path, result: Path, smallest_loss: float, style: Any) -> None:
     """For CI: exit 0 if RESULT holds against BASELINE, 1 if it regressed, 2 if they can't be compared.
 
     RESULT regressed if at any N (step detection: at the fixed or at held-out thresholds) the whole 95% interval of the
@@ -333,7 +336,7 @@ def check(baseline: Path, result: Path, smallest_loss: float) -> None:
     """
     from vpbench.commands.compare import check_folders
 
-    sys.exit(0 if check_folders(baseline, result, smallest_loss) else 1)
+    sys.exit(0 if check_folders(baseline, result, smallest_loss, style) else 1)
 
 
 @main.command()
@@ -341,28 +344,35 @@ def check(baseline: Path, result: Path, smallest_loss: float) -> None:
 @opt.option(
     "--site", type=opt.path, default=Path("leaderboard"), show_default=True, help="Folder the page is written to."
 )
-def leaderboard(output: Path, site: Path) -> None:
+@opt.style
+def leaderboard(output: Path, site: Path, style: Any) -> None:
     """Write the leaderboard page over all results."""
-    from vpbench.site.leaderboard import build_leaderboard
+    from vpbench.commands.leaderboard import show_leaderboard
 
-    page, count = build_leaderboard(output, site)
-    click.echo(f"{count} result{'s' * (count != 1)} in {page}")
+    show_leaderboard(output, site, style)
+
+
+@main.command()
+@click.argument("runs", type=opt.path)
+@opt.style
+@opt.option("--plots", type=opt.path, help="Draw figures for a paper into this folder: SVG, PDF and PNG.")
+def report(runs: Path, style: Any, plots: Path | None) -> None:
+    """Print the results in RUNS again: one result's folder, a run's, or a folder of results. Nothing is run."""
+    from vpbench.commands.report import report_runs
+
+    report_runs(runs, style, plots)
 
 
 @main.command()
 @click.argument("table", required=False)
 @opt.option("--runs", type=opt.path, help="Folder of the results to show beside it; default: runs, if there are any.")
-@opt.option(
-    "--format",
-    "style",
-    type=click.Choice(["text", "markdown", "csv", "json"]),
-    default="text",
-    show_default=True,
-    help="csv and json have a row per figure.",
-)
-def reproduce(table: str | None, runs: Path | None, style: str) -> None:
-    """Show a published TABLE beside what was measured, and why they can't be compared; without TABLE, list them."""
+@opt.style
+def reproduce(table: str | None, runs: Path | None, style: Any) -> None:
+    """Show a published TABLE beside what was measured, and why they can't be compared; without TABLE, list them.
+
+    As csv and json it has a row per figure.
+    """
     from vpbench.commands.reproduce import list_tables, reproduced
     from vpbench.terminal import echo
 
-    echo(list_tables() if table is None else reproduced(table, runs, style))
+    echo(list_tables(style) if table is None else reproduced(table, runs, style))

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
+Format = Literal["text", "json", "markdown", "csv", "latex"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+"""How tables are printed (`vpbench.report.tables`)."""
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 

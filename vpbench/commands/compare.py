@@ -11,22 +11,41 @@ from pathlib import Path
 
 from vpbench import api
 from vpbench.errors import ConfigError, VpbenchError
-from vpbench.terminal import echo
+from vpbench.report.compare import Comparison
+from vpbench.report.tables import Figure, Table, render
+from vpbench.terminal import Format, echo
 
 
-def compare_folders(first: Path, second: Path) -> None:
+def compare_folders(first: Path, second: Path, style: Format) -> None:
     """Print second minus first. Raises `ConfigError` for anything that prevents it."""
     with _nothing_but_config_errors(first, second):
-        echo(api.compare(first, second).text())
+        comparison = api.compare(first, second)
+        echo(comparison.text() if style == "text" else render([comparison.table()], style))
 
 
-def check_folders(baseline: Path, result: Path, smallest_loss: float) -> bool:
+def check_folders(baseline: Path, result: Path, smallest_loss: float, style: Format) -> bool:
     """Print the comparison and whether `result` held; `smallest_loss` in percentage points. Raises `ConfigError`."""
     with _nothing_but_config_errors(baseline, result):
         comparison = api.compare(baseline, result, smallest_loss / 100)
-        echo(comparison.text())
-        echo(comparison.verdict())
+        if style == "text":
+            echo(comparison.text())
+            echo(comparison.verdict())
+        else:
+            echo(render([_verdict(comparison), comparison.table()], style))
         return not comparison.regressed
+
+
+def _verdict(comparison: Comparison) -> Table:
+    result = comparison.second.result
+    losses = ", ".join(comparison.significant_losses)
+    *lines, _ = comparison.verdict().splitlines()
+    return Table(
+        f"{result.task}: check",
+        ("result", "verdict", "significant losses", "smallest loss that counts"),
+        ((result.name, comparison.outcome, losses or None, Figure(comparison.smallest_loss, digits=2)),),
+        tuple(lines),
+        keys=("result", "verdict", "significant_losses", "smallest_loss"),
+    )
 
 
 @contextmanager

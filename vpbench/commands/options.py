@@ -12,6 +12,8 @@ from typing import Any, TypeVar, cast
 
 import click
 
+from vpbench.terminal import FORMATS
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -70,6 +72,14 @@ tasks = option(
     required=True,
     callback=words,
     help="Task name or ./file.py; repeat, give a list, or `all`, or `text`.",
+)
+style = option(
+    "--format",
+    "style",
+    type=click.Choice(FORMATS),
+    default="text",
+    show_default=True,
+    help="How tables are printed; other than as text, standard output holds them alone.",
 )
 limit = option("--limit", type=click.IntRange(1), help="Only the first K questions.")
 max_error_rate = option(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,28 +11,31 @@ from vpbench.report.filling import filling_commands
 from vpbench.report.frames import load_results
 from vpbench.report.published import Published, PublishedTable, load_published
 from vpbench.report.reproduce import Cell, reproduce
-from vpbench.terminal import markdown_table, points, table
+from vpbench.report.tables import Table, csv_document, grid, render
+from vpbench.terminal import Format, points
 
 DEFAULT_RUNS = Path("runs")
 LEGEND = (
     "Figures are percent. measured: by `vpbench run`, with its 95% interval; empty where nothing was run. difference: "
     "measured minus published, in points. [..]: why the two can't be compared."
 )
-_Table = Callable[[Sequence[Sequence[Any]], list[str]], str]
 
 
-def list_tables() -> str:
+def list_tables(style: Format) -> str:
     """The published tables there are, and for how many of their figures vpbench has the task and the critic."""
     published = load_published()
     rows = []
     for entry in published.tables.values():
         figures = published.rows_of(entry)
         fillable = [row for row in figures if row.critic in published.critics and (row.task or row.metric == "mean")]
-        rows.append([entry.id, entry.paper, entry.table, len(figures), len(fillable), entry.title])
-    return table(rows, ["table", "paper", "where", "figures", "can be measured", ""])
+        rows.append((entry.id, entry.paper, entry.table, len(figures), len(fillable), entry.title))
+    headers = ("table", "paper", "where", "figures", "can be measured", "")
+    keys = ("table", "paper", "where", "figures", "measurable", "title")
+    shown = Table("published tables", headers, tuple(rows), keys=keys)
+    return grid(shown) if style == "text" else render([shown], style)
 
 
-def reproduced(name: str, runs: Path | None, style: str) -> str:
+def reproduced(name: str, runs: Path | None, style: Format) -> str:
     """The table called `name` beside the results under `runs`, by default those under `runs/`, if there are any.
 
     Raises `ConfigError` for an unknown table, and for a folder without results or with one that can't be read.
@@ -47,13 +48,15 @@ def reproduced(name: str, runs: Path | None, style: str) -> str:
     if style in ("json", "csv"):
         records = [_record(cell) for cell in cells]
         return json.dumps(records, indent=1, ensure_ascii=False) if style == "json" else _csv(records)
-    return _page(published, entry, cells, folder, markdown_table if style == "markdown" else table)
+    return _page(published, entry, cells, folder, style)
 
 
-def _page(published: Published, entry: PublishedTable, cells: Sequence[Cell], runs: Path, draw: _Table) -> str:
+def _page(published: Published, entry: PublishedTable, cells: Sequence[Cell], runs: Path, style: Format) -> str:
     measured = [cell.measured for cell in cells if cell.measured is not None]
     reasons = list(dict.fromkeys(reason for figure in measured for reason in figure.reasons))
-    parts = [f"{entry.paper}, {entry.table}: {entry.title}\n{entry.source}", LEGEND, _grid(cells, reasons, draw)]
+    shown = _grid(cells, reasons)
+    drawn = grid(shown) if style == "text" else render([shown], style)
+    parts = [f"{entry.paper}, {entry.table}: {entry.title}\n{entry.source}", LEGEND, drawn]
     if measured:
         parts.append(f"{len(measured)} of {len(cells)} figures measured, from {runs}")
     if reasons:
@@ -65,17 +68,19 @@ def _page(published: Published, entry: PublishedTable, cells: Sequence[Cell], ru
     commands = filling_commands(published, entry, cells, runs)
     if commands:
         parts.append("\n".join(["To fill it:", *(f"  {command}" for command in commands)]))
+    if style == "latex":
+        parts = [part if part is drawn else "\n".join(f"% {line}" for line in part.splitlines()) for part in parts]
     return "\n\n".join(parts)
 
 
-def _grid(cells: Sequence[Cell], reasons: Sequence[str], draw: _Table) -> str:
+def _grid(cells: Sequence[Cell], reasons: Sequence[str]) -> Table:
     """Rows are policy, critic and N, as in the papers; columns their benchmarks."""
     columns = list(dict.fromkeys((cell.row.benchmark, cell.row.metric) for cell in cells))
     lines: dict[tuple[Any, ...], dict[tuple[str, str], Cell]] = {}
     for cell in cells:
         row = cell.row
         lines.setdefault((row.policy or "", row.critic, row.n or ""), {})[row.benchmark, row.metric] = cell
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for label, line in lines.items():
         shown = {column: _lines(cell, reasons) for column, cell in line.items()}
         names = ["published", "measured"]
@@ -83,8 +88,8 @@ def _grid(cells: Sequence[Cell], reasons: Sequence[str], draw: _Table) -> str:
             names += ["95% interval", "difference", "not comparable"]
         for name in names:
             first = label if name == "published" else ("", "", "")
-            rows.append([*first, name, *(shown.get(column, {}).get(name, "") for column in columns)])
-    return draw(rows, ["policy", "critic", "N", "", *_titles(columns)])
+            rows.append((*map(str, first), name, *(shown.get(column, {}).get(name, "") for column in columns)))
+    return Table("", ("policy", "critic", "N", "", *_titles(columns)), tuple(rows))
 
 
 def _titles(columns: Sequence[tuple[str, str]]) -> list[str]:
@@ -136,9 +141,5 @@ def _record(cell: Cell) -> dict[str, Any]:
 
 
 def _csv(records: Sequence[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(records[0]), lineterminator="\n")
-    writer.writeheader()
-    for record in records:
-        writer.writerow(record | {name: "; ".join(record[name]) for name in ("reasons", "results")})
-    return text.getvalue().rstrip("\n")
+    lines = [record | {name: "; ".join(record[name]) for name in ("reasons", "results")} for record in records]
+    return csv_document(list(records[0]), [list(line.values()) for line in lines])

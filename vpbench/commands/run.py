@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vpbench import api
 from vpbench.base import StepTask
+from vpbench.commands.report import tables_of
+from vpbench.errors import ConfigError
 from vpbench.models.checkpoint import without_fetching
 from vpbench.progress import bar
+from vpbench.report.tables import render
 from vpbench.run.candidates import plan_drawing
 from vpbench.run.critics import build_critic
 from vpbench.run.judge import rows_to_judge
@@ -18,24 +21,41 @@ from vpbench.run.models import Models
 from vpbench.run.pipeline import prepare_steps
 from vpbench.run.scorers import Scorer, scorers
 from vpbench.run.study import Asked, Study, candidates_of
-from vpbench.terminal import echo
+from vpbench.terminal import Format, echo
 
 
 def _warn(text: str) -> None:
     echo(f"vpbench: {text}", err=True)
 
 
-def run_all(tasks: Sequence[str], critics: Sequence[str], dry_run: bool, **options: Any) -> int:
-    """Run every critic on every task, or show what a run would do; the number of results. Raises `VpbenchError`."""
+def run_all(tasks: Sequence[str], critics: Sequence[str], dry_run: bool, style: Format, **options: Any) -> None:
+    """Run every critic on every task, or show what a run would do.
+
+    The results are shown as text, several under an overview of all; in another `style` the tables are printed, and the
+    text is on standard error. Raises `VpbenchError`.
+    """
     options["n"] = options.pop("ns")
-    if not dry_run:
-        return len(api.run(tasks, critics, progress=bar, echo=echo, warn=_warn, **options))
+    if dry_run:
+        if style != "text":
+            raise ConfigError("--dry-run has no table to print; leave out --format")
+        _show_plans(tasks, critics, options)
+        return
+
+    def tell(text: str) -> None:
+        echo(text, err=style != "text")
+
+    results = api.run(tasks, critics, progress=bar, echo=tell, warn=_warn, **options)
+    if style != "text":
+        echo(render(tables_of(results), style))
+    tell(f"\n{len(results)} result{'s' * (len(results) != 1)} under {options['output']}/results")
+
+
+def _show_plans(tasks: Sequence[str], critics: Sequence[str], options: Mapping[str, Any]) -> None:
     study, models = api.study(tasks, critics, options, echo), Models()
     with without_fetching():
         files = scorers([row for row in study.critics if row.scores is not None], study.task_names, False, bar, echo)
         for asked in study.tasks:
             echo(_plan(asked, study, files, models))
-    return 0
 
 
 def _plan(asked: Asked, study: Study, files: Sequence[Scorer], models: Models) -> str:

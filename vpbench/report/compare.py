@@ -15,6 +15,7 @@ from vpbench.report.differing import critic_alone, differences_of
 from vpbench.report.result import BestOfNResult, Result, StepResult
 from vpbench.report.step_comparison import check_same, step_differences
 from vpbench.report.stored import StoredResult, read_result
+from vpbench.report.tables import Figure, Table, grid
 from vpbench.report.units import ROUNDING
 from vpbench.stats import (
     Difference,
@@ -24,7 +25,7 @@ from vpbench.stats import (
     outcome_above_process,
     paired_differences,
 )
-from vpbench.terminal import interval, points, printable, table
+from vpbench.terminal import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,23 +82,33 @@ class Comparison:
             for difference in self.differences
         )
 
-    def text(self) -> str:
-        """The comparison as a table, in percentage points, under all that differs."""
-        rows = [
-            [label, points(d.value, 2), interval(d.low, d.high, 2), f"{d.p_value:.4f}", f"{p:.4f}", _loss(loss)]
+    def table(self) -> Table:
+        """The comparison in percentage points; the notes say all that differs."""
+        rows = tuple(
+            (label, Figure(d.value, d.low, d.high, 2, points=True, apart=True), d.p_value, p, Figure(loss, digits=2))
             for label, d, p, loss in zip(self.labels, self.differences, self.p_holm, self.detectable, strict=True)
-        ]
+        )
         one, two = self.first.result, self.second.result
-        lines = [f"{two.task}: ({two.name}) minus ({one.name}), {two.questions} questions"]
-        lines += [f"differs: {line}" for line in self.differing]
+        lines = [f"differs: {line}" for line in self.differing]
         if not critic_alone(one, two):
             lines.append("note: the difference isn't the critic's alone")
         lines += [f"note: {note}" for note in self.notes]
         few = few_units_note(len(set(self.second.units.clusters))) if isinstance(two, BestOfNResult) else None
         lines += [few] if few else []
+        return Table(
+            f"{two.task}: ({two.name}) minus ({one.name}), {two.questions} questions",
+            ("", "points", "p", "p (Holm)", "finds losses from"),
+            rows,
+            tuple(lines),
+            keys=("figure", "difference", "p", "p_holm", "finds_losses_from"),
+        )
+
+    def text(self) -> str:
+        """The table under all that differs."""
+        shown = self.table()
         # no name may begin a line of its own
-        head = "\n".join(printable(" ".join(line.split())) for line in lines)
-        return f"{head}\n\n{table(rows, ['', 'points', '95% interval', 'p', 'p (Holm)', 'finds losses from'])}"
+        head = "\n".join(printable(" ".join(line.split())) for line in (shown.title, *shown.notes))
+        return f"{head}\n\n{grid(shown)}"
 
     def verdict(self) -> str:
         """What `check` says: the smallest loss that these questions could show, and whether the result held."""
@@ -109,7 +120,12 @@ class Comparison:
         if self.significant_losses and not self.regressed:
             labels = ", ".join(self.significant_losses)
             lines.append(f"significant, but smaller than {100 * self.smallest_loss:g} points: the loss at {labels}")
-        return "\n".join([*lines, "regressed" if self.regressed else "held"])
+        return "\n".join([*lines, self.outcome])
+
+    @property
+    def outcome(self) -> str:
+        """What `check` ends with: "regressed" or "held"."""
+        return "regressed" if self.regressed else "held"
 
     def frame(self) -> pd.DataFrame:
         """A row per label: `value`, `low`, `high` as fractions of 1, `p`, `p_holm`, and the `detectable` loss."""

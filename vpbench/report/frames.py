@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vpbench.errors import ConfigError
+from vpbench.errors import ConfigError, VpbenchError
 from vpbench.report.names import names
 from vpbench.report.overview import gain_columns, overview
 from vpbench.report.result import BestOfNResult
@@ -80,15 +80,34 @@ def load_results(folder: Path) -> Results:
 
     Raises `ConfigError` if there are none, or one that can't be read.
     """
+    return Results(tuple(read_result(path) for path in result_files(folder)))
+
+
+def result_files(folder: Path) -> list[Path]:
+    """The `result.json` of every result in a run's folder, in a folder of results, of a study, or of one result.
+
+    Raises `ConfigError` if there are none.
+    """
     if (folder / "result.json").is_file():
-        return Results((read_result(folder),))
+        return [folder / "result.json"]
     if (folder / STUDY).is_file():
-        return Results(tuple(map(read_result, results_of_study(folder))))
+        return [path / "result.json" for path in results_of_study(folder)]
     inner = folder / "results" if (folder / "results").is_dir() else folder
     files = sorted(inner.glob("*/result.json"))
     if not files:
         raise ConfigError(f"{folder}: no results; `vpbench run ... --output {folder}` makes them")
-    return Results(tuple(read_result(path) for path in files))
+    return files
+
+
+def readable(files: Iterable[Path]) -> tuple[list[StoredResult], list[VpbenchError]]:
+    """The results that can be read, and for every other what is wrong with it."""
+    results, failures = [], []
+    for file in files:
+        try:
+            results.append(read_result(file))
+        except VpbenchError as error:
+            failures.append(error)
+    return results, failures
 
 
 def _cells(stored: StoredResult, name: str) -> list[dict[str, Any]]:

@@ -19,8 +19,6 @@ from vpbench.stats.few_units import T_TEST_BELOW
 if TYPE_CHECKING:
     import pandas as pd
 
-RESAMPLES = 10_000
-
 
 @dataclass(frozen=True, slots=True)
 class Overview(OverviewRecord):
@@ -52,15 +50,21 @@ class Overview(OverviewRecord):
 
 
 def overview(
-    results: Sequence[StoredResult], ns: Sequence[int] | None = None, resamples: int = RESAMPLES, seed: int = 0
+    results: Sequence[StoredResult],
+    ns: Sequence[int] | None = None,
+    resamples: int | None = None,
+    seed: int | None = None,
 ) -> Overview:
-    """The overview of results, at most one per critic and task; `ns` as in `shown_ns`.
+    """The overview of results; `ns` as in `shown_ns`, `resamples` and `seed` by default as of the first result.
 
     A critic has a mean if it has a comparable result with every N shown on every Best-of-N task. Raises `ConfigError`
     for no results, for an N that none has, and for a damaged file.
     """
     grid = grid_of(results)
     ns = shown_ns(grid, ns)
+    first = results[0].result.provenance
+    resamples = first.resamples if resamples is None else resamples
+    seed = first.seed if seed is None else seed
     lacking = {name: _lacking(name, grid, ns) for name in grid.cells}
     whole = {
         name: [row[task] for task in grid.tasks] for name, row in grid.cells.items() if grid.tasks and not lacking[name]

@@ -22,7 +22,9 @@ def write_study(output: Path, overview: Overview, name: str | None = None) -> Pa
     """
     content = overview.as_json()
     shown = {"ns": overview.ns, "resamples": overview.resamples, "seed": overview.seed, "results": _folders(overview)}
-    names = [name] if name else [_several("task", _tasks(overview)), _several("critic", [r.name for r in overview.rows])]
+    names = (
+        [name] if name else [_several("task", _tasks(overview)), _several("critic", [r.name for r in overview.rows])]
+    )
     folder = output / "studies" / folder_name(*names, key=shown)
     folder.mkdir(parents=True, exist_ok=True)
     write_atomic(folder / "overview.txt", (overview.text() + "\n").encode())

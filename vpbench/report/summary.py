@@ -1,33 +1,62 @@
-"""A result as a person reads it on the terminal: percentages with intervals, gains, counts, diagnosis."""
+"""A result as a person reads it on the terminal: percentages with intervals, gains, counts, diagnosis.
+
+`result_tables` has the same figures as data, for what isn't a terminal.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from vpbench.report.result import BestOfNResult, Gain, Provenance, Result, StepResult
-from vpbench.report.step_summary import step_tables
-from vpbench.terminal import interval, percent, points, printable, table
+from vpbench.report.result import GAINS, BestOfNResult, Gain, Provenance, Result, StepResult
+from vpbench.report.step_summary import step_tables, step_text
+from vpbench.report.tables import Figure, Table, grid
+from vpbench.terminal import percent, printable
 
 _CONTROLS = ("vote", "random", "first", "oracle")
 
 
 def summary(result: BestOfNResult | StepResult) -> str:
     """The result as text. Values are percentages; intervals are 95%."""
-    size = str(result.questions) if result.complete else f"{result.questions} of {result.questions_in_task}"
-    head = [f"{result.task} | critic {result.row}"]
     if isinstance(result, BestOfNResult):
-        groups = "" if result.units == result.questions else f" in {result.units} groups"
-        judge = "" if result.judge is None else f" by rule and judge {result.judge}"
-        head.append(
-            f"{size} questions{groups}, pool {result.policy} ({result.pool_size} candidates per question), "
-            f"grading {result.grading}{judge}, {_choice(result)}"
-        )
-        body = "\n\n".join(part for part in (_curves(result), _measures(result)) if part)
+        body = grid(_curves(result))
+        measures = _measures(result)
+        if measures.rows:
+            body += f"\n\nat N = {result.ns[-1]}\n\n{grid(measures)}"
     else:
-        head.append(f"{size} solutions")
-        body = step_tables(result)
+        body = step_text(result)
     tail = _tail(result)
+    head = [f"{result.task} | critic {result.row}", _setting(result)]
     return "\n".join(["", *map(printable, head), "", body, *([""] if tail else []), *tail])
+
+
+def in_a_line(result: BestOfNResult | StepResult) -> str:
+    """Task, critic and headline, that at the largest N."""
+    if isinstance(result, BestOfNResult):
+        value, metric = result.curves["critic"][-1].value, f"at N = {result.ns[-1]}"
+    else:
+        value, metric = result.headline[0], result.metric.replace("_", " ")
+    return printable(f"{result.task}, critic {result.row}: {percent(value)}% {metric}")
+
+
+def result_tables(result: BestOfNResult | StepResult, name: str) -> list[Table]:
+    """The tables of the result that is called `name`; the notes of the first say what is said of the result."""
+    tables = [_curves(result), _measures(result)] if isinstance(result, BestOfNResult) else step_tables(result)
+    first, *others = (replace(shown, title=f"{result.task}, {name}: {shown.title}") for shown in tables if shown.rows)
+    return [replace(first, notes=(_setting(result), *first.notes, *_tail(result))), *others]
+
+
+def _setting(result: BestOfNResult | StepResult) -> str:
+    """How many questions, which candidates, and what was done with them."""
+    size = str(result.questions) if result.complete else f"{result.questions} of {result.questions_in_task}"
+    if isinstance(result, StepResult):
+        return f"{size} solutions"
+    groups = "" if result.units == result.questions else f" in {result.units} groups"
+    judge = "" if result.judge is None else f" by rule and judge {result.judge}"
+    return (
+        f"{size} questions{groups}, pool {result.policy} ({result.pool_size} candidates per question), "
+        f"grading {result.grading}{judge}, {_choice(result)}"
+    )
 
 
 def _choice(result: BestOfNResult) -> str:
@@ -85,45 +114,43 @@ def _used(provenance: Provenance) -> list[str]:
     return lines
 
 
-def _curves(result: BestOfNResult) -> str:
+def _curves(result: BestOfNResult) -> Table:
     gains = ["over random", "p (Holm)", "over vote", "p (Holm)"]
-    headers = ["N", f"{result.row} %", "95% interval", *_CONTROLS, *gains]
     rows = []
     for k, point in enumerate(result.curves["critic"]):
-        over = [result.gains[name][k] for name in ("over_random", "over_vote")]
+        over = [result.gains[name][k] for name in GAINS]
         rows.append(
-            [
+            (
                 point.n,
-                percent(point.value),
-                f"{percent(point.low)} .. {percent(point.high)}",
-                *(percent(result.curves[name][k].value) for name in _CONTROLS),
-                *(cell for gain in over for cell in (_gain(gain), holm_p(gain))),
-            ]
+                Figure(point.value, point.low, point.high, apart=True),
+                *(Figure(result.curves[name][k].value) for name in _CONTROLS),
+                *(cell for gain in over for cell in (_gain(gain), None if gain.n == 1 else gain.p_holm)),
+            )
         )
-    return table(rows, headers)
+    return Table(
+        f"{result.metric.replace('_', ' ')} by N",
+        ("N", f"{result.row} %", *_CONTROLS, *gains),
+        tuple(rows),
+        keys=("n", "critic", *_CONTROLS, *(key for name in GAINS for key in (name, f"{name}_p_holm"))),
+    )
 
 
-def _measures(result: BestOfNResult) -> str:
+def _measures(result: BestOfNResult) -> Table:
     """What the benchmark's own leaderboard shows beside the headline, at the largest N."""
     rows = []
     for measure in result.measures:
         last = measure.points[-1]
         if measure.shown:
-            rows.append(
-                [
-                    measure.title,
-                    measure.count,
-                    percent(last.critic),
-                    "n/a" if last.low is None else f"{percent(last.low)} .. {percent(last.high)}",
-                    *(percent(getattr(last, name)) for name in _CONTROLS),
-                ]
-            )
-    headers = ["", "count", f"{result.row} %", "95% interval", *_CONTROLS]
-    return f"at N = {result.ns[-1]}\n\n{table(rows, headers)}" if rows else ""
+            critic = Figure(last.critic, last.low, last.high, apart=True)
+            controls = (Figure(getattr(last, name)) for name in _CONTROLS)
+            rows.append((measure.title, measure.count, critic, *controls))
+    headers = ("", "count", f"{result.row} %", *_CONTROLS)
+    keys = ("measure", "count", "critic", *_CONTROLS)
+    return Table(f"measures at N = {result.ns[-1]}", headers, tuple(rows), keys=keys)
 
 
-def _gain(gain: Gain) -> str:
-    return f"{points(gain.value)} ({interval(gain.low, gain.high)})"
+def _gain(gain: Gain) -> Figure:
+    return Figure(gain.value, gain.low, gain.high, points=True)
 
 
 def holm_p(gain: Gain) -> str:

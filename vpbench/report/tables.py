@@ -13,15 +13,13 @@ import io
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 from vpbench.report.names import without_paths
-from vpbench.terminal import interval, markdown_table, percent, points, printable, table
+from vpbench.terminal import Format, interval, markdown_table, percent, points, printable, table
 
-Format = Literal["text", "json", "markdown", "csv", "latex"]
-FORMATS: tuple[Format, ...] = get_args(Format)
 INTERVAL = "95% interval"
 _FORMULA = tuple("=+-@＝＋－＠")
 """How a formula begins for spreadsheets."""
@@ -198,10 +196,8 @@ def _plain(cell: Cell) -> Any:
 
 
 def _csv(tables: Sequence[Table]) -> str:
-    """A line per cell but the first, which names the row; an apostrophe before a text that would be a formula."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["table", "row", "name", "column", "value", "low", "high", "mark"])
+    """A line per cell but the first, which names the row."""
+    lines: list[Sequence[Any]] = []
     for shown in tables:
         columns = _columns(shown)
         for number, row in enumerate(shown.rows, 1):
@@ -209,7 +205,16 @@ def _csv(tables: Sequence[Table]) -> str:
                 figure = _plain(cell) if isinstance(cell, Figure) else {"value": _plain(cell)}
                 values = [figure.get(name) for name in ("value", "low", "high", "mark")]
                 first = _plain(row[0])
-                writer.writerow(map(_spelled, (_line(shown.title), number, first, column, *values)))
+                lines.append((_line(shown.title), number, first, column, *values))
+    return csv_document(("table", "row", "name", "column", "value", "low", "high", "mark"), lines)
+
+
+def csv_document(header: Sequence[str], lines: Iterable[Sequence[Any]]) -> str:
+    """Lines of texts, numbers and None as CSV; an apostrophe stands before a text that would be a formula."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(map(_spelled, line) for line in lines)
     return text.getvalue().rstrip("\n")
 
 

@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from vpbench.base import BaseTask, Reference
-from vpbench.errors import ConfigError, VpbenchError
+from vpbench.errors import ConfigError
 from vpbench.plugins import all_tasks
+from vpbench.report.frames import readable
 from vpbench.report.kinds import selects_by_vote
 from vpbench.report.names import names, without_paths
 from vpbench.report.plots import best_of_n_plot, critics_plot, step_plot
 from vpbench.report.published import references
 from vpbench.report.result import BestOfNResult, StepResult
-from vpbench.report.stored import StoredResult, read_result
+from vpbench.report.stored import StoredResult
 from vpbench.report.summary import holm_p
 from vpbench.site.groups import Entry, Group, by_chance, groups_of
 from vpbench.store import folder_name, write_atomic
@@ -31,13 +32,22 @@ _TEMPLATES = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A task's groups of comparable results, with the pictures of each; `task` is None where no plugin has the name."""
+    """A task's groups of comparable results; `task` is None where no plugin has the name."""
 
     name: str
     nano: bool
     task: type[BaseTask] | None
-    groups: tuple[tuple[Group, tuple[str, ...]], ...]
+    groups: tuple[Group, ...]
     references: tuple[Reference, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """What the page shows: its sections, so many results, and the reasons why others are left out."""
+
+    sections: tuple[Section, ...]
+    left_out: tuple[str, ...]
+    results: int
 
 
 def build_leaderboard(output: Path, site: Path) -> tuple[Path, int]:
@@ -45,40 +55,42 @@ def build_leaderboard(output: Path, site: Path) -> tuple[Path, int]:
 
     A result that can't be read is told on standard error. Raises `ConfigError` if there are none, or none is readable.
     """
+    board = read_board(output)
+    return write_page(board, site), board.results
+
+
+def read_board(output: Path) -> Board:
+    """The results under `output`/results in groups. Tells and raises as `build_leaderboard` does."""
     files = sorted((output / "results").glob("*/result.json"))
     if not files:
         raise ConfigError(f"{output}: no results; `vpbench run ... --output {output}` makes them")
-    results, left_out = _read(files)
+    results, failures = readable(files)
+    for error in failures:
+        echo(f"left out: {error}", err=True)
+    left_out = tuple(str(error).replace(f"{output / 'results'}/", "") for error in failures)
     if not results:
         raise ConfigError(f"{output}: no result that can be read; fix or remove what is named above")
-    (site / "plots").mkdir(parents=True, exist_ok=True)
     tasks = {name: plugin.cls for name, plugin in all_tasks().items()}
     sections = []
     for nano, name in sorted({(stored.result.nano, stored.result.task) for stored in results}):
         entries = _entries([stored for stored in results if (stored.result.nano, stored.result.task) == (nano, name)])
-        groups = tuple((group, _pictures(group, site)) for group in groups_of(entries))
         task = tasks.get(name)
         published = tuple(references(task)) if task and not nano else ()
-        sections.append(Section(name, nano, task, groups, published))
-    gains = sum(group.gains for section in sections for group, _ in section.groups)
-    pairs = sum(group.pairs for section in sections for group, _ in section.groups)
+        sections.append(Section(name, nano, task, tuple(groups_of(entries)), published))
+    return Board(tuple(sections), left_out, len(results))
+
+
+def write_page(board: Board, site: Path) -> Path:
+    """Write the page and its pictures into the folder `site`."""
+    (site / "plots").mkdir(parents=True, exist_ok=True)
+    groups = [group for section in board.sections for group in section.groups]
+    gains, pairs = sum(group.gains for group in groups), sum(group.pairs for group in groups)
+    drawn = [(section, [(group, _pictures(group, site)) for group in section.groups]) for section in board.sections]
     page = _environment().get_template("leaderboard.html.j2")
-    text = page.render(sections=sections, left_out=left_out, gains=gains, by_chance=by_chance(gains), pairs=pairs)
+    text = page.render(sections=drawn, left_out=board.left_out, gains=gains, by_chance=by_chance(gains), pairs=pairs)
     write_atomic(site / "index.html", text.encode())
     shutil.copyfile(_TEMPLATES / "leaderboard.css", site / "leaderboard.css")
-    return site / "index.html", len(results)
-
-
-def _read(files: Sequence[Path]) -> tuple[list[StoredResult], list[str]]:
-    """The results, and of each that can't be read its folder's name and the reason."""
-    results, left_out = [], []
-    for file in files:
-        try:
-            results.append(read_result(file))
-        except VpbenchError as error:
-            left_out.append(str(error).replace(str(file.parent), file.parent.name))
-            echo(f"left out: {error}", err=True)
-    return results, left_out
+    return site / "index.html"
 
 
 def _entries(results: Sequence[StoredResult]) -> list[Entry]:
