@@ -103,9 +103,9 @@ def run(
     """Run critics on tasks, as `vpbench run` does; one result per task and critic, each with its folder.
 
     `task` and `critic` are a name or file, several, or "all"; a critic is written as `--critic` takes it. `progress`
-    opens progress bars (`vpbench.progress.bar` does), `echo` is given the results as text, several under an overview of all, and `warn` each
-    failure. Raises TypeError for an unknown option, and `VpbenchError` for the first failure, when what doesn't depend on it is
-    finished.
+    opens progress bars (`vpbench.progress.bar` does), `echo` is given the results as text, several under an
+    overview of all, and `warn` each failure. Raises TypeError for an unknown option, and `VpbenchError` for the first
+    failure, when what doesn't depend on it is finished.
     """
 
     done: list[StoredResult] = []

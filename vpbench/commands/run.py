@@ -1,4 +1,4 @@
-"""`vpbench run`: the run itself, each result shown as soon as it is there, or what it would do."""
+"""`vpbench run`: the run itself, its results under an overview of all, or what it would do."""
 
 from __future__ import annotations
 

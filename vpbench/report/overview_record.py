@@ -39,8 +39,8 @@ class TaskColumn:
 class Cell:
     """One row on one task. A cell without a figure says why in `missing`, and has no points.
 
-    `folder` is the result's, relative to the output folder; of its `candidates` some lack an answer or a score. Points and gains are the result's own,
-    at the N shown; a step task's single point has N = 1.
+    `folder` is the result's, relative to the output folder; of its `candidates` some lack an answer or a score. Points
+    and gains are the result's own, at the N shown; a step task's single point has N = 1.
     """
 
     task: str
