@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypedDict, Unpack, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypedDict, Unpack, get_args, get_origin, get_type_hints, overload
 
 from vpbench.endpoint.budget import budget
 from vpbench.errors import ConfigError
@@ -24,6 +24,7 @@ from vpbench.report.overview import overview
 from vpbench.report.result import BestOfNResult, StepResult
 from vpbench.report.step_result import step_result
 from vpbench.report.stored import StoredResult
+from vpbench.report.study_comparison import StudyComparison, compare_runs
 from vpbench.report.study_folder import write_study
 from vpbench.report.summary import in_a_line, summary
 from vpbench.report.units import Units
@@ -136,16 +137,25 @@ def load_results(folder: str | Path) -> Results:
     return read_results(Path(folder))
 
 
+@overload
+def compare(first: StoredResult, second: StoredResult, smallest_loss: float = 0.0) -> Comparison: ...
+@overload
 def compare(
     first: str | Path | StoredResult, second: str | Path | StoredResult, smallest_loss: float = 0.0
-) -> Comparison:
-    """SECOND minus FIRST, paired over questions; each is a result or its folder.
+) -> Comparison | StudyComparison: ...
+def compare(
+    first: str | Path | StoredResult, second: str | Path | StoredResult, smallest_loss: float = 0.0
+) -> Comparison | StudyComparison:
+    """SECOND minus FIRST, paired over questions; each is a result, its folder, or that of a run or study.
 
-    A loss smaller than `smallest_loss`, a fraction of 1, doesn't make `Comparison.regressed`. Raises `ConfigError` if
-    they aren't about the same questions of the same task, or one is damaged.
+    Of runs and studies every critic is compared on every task, and by the mean of its tasks. A loss smaller than
+    `smallest_loss`, a fraction of 1, doesn't make it `regressed`. Raises `ConfigError` if they aren't about the same
+    questions of the same task, or one is damaged.
     """
-    one, two = (Path(given) if isinstance(given, str) else given for given in (first, second))
-    return compare_results(one, two, smallest_loss)
+    one, two = (given.folder if isinstance(given, StoredResult) else Path(given) for given in (first, second))
+    if isinstance(first, StoredResult) and isinstance(second, StoredResult):
+        return compare_results(first, second, smallest_loss)
+    return compare_runs(one, two, smallest_loss)
 
 
 def study(

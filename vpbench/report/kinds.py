@@ -12,6 +12,11 @@ def selects_by_vote(result: Result) -> bool:
     return isinstance(result, BestOfNResult) and result.selection == "vote"
 
 
+def same_critic(one: Result, two: Result) -> bool:
+    """Whether both are of one critic with the same settings."""
+    return (one.critic, one.provenance.critic_revision) == (two.critic, two.provenance.critic_revision)
+
+
 def measured_on(result: BestOfNResult | StepResult) -> Hashable:
     """What has to be equal for a rank: all that isn't the critic or the way in which it is used."""
     provenance = result.provenance

@@ -84,14 +84,20 @@ def shown_ns(grid: Grid, ns: Sequence[int] | None) -> tuple[int, ...]:
     """
     results = [stored.result for row in grid.cells.values() for stored in row.values()]
     curves = [result.ns for result in results if isinstance(result, BestOfNResult)]
+    if ns is None or not curves:
+        return usual_ns(curves)
+    there = sorted({n for curve in curves for n in curve})
+    for n in ns:
+        if n not in there:
+            raise ConfigError(f"N = {n}: no result has it; there are {', '.join(map(str, there))}")
+    return tuple(sorted(set(ns)))
+
+
+def usual_ns(curves: Sequence[Sequence[int]]) -> tuple[int, ...]:
+    """8, or the next lower power of two, and the largest of the N that most curves have; nothing without a curve."""
     if not curves:
         return ()
     counts = Counter(n for curve in curves for n in curve)
-    if ns is not None:
-        for n in ns:
-            if n not in counts:
-                raise ConfigError(f"N = {n}: no result has it; there are {', '.join(map(str, sorted(counts)))}")
-        return tuple(sorted(set(ns)))
     common = sorted(n for n, count in counts.items() if count == max(counts.values()))
     small = [n for n in common if n <= DEFAULT_N and n & (n - 1) == 0]
     return tuple(dict.fromkeys([*small[-1:], common[-1]]))

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vpbench.report.kinds import selects_by_vote
+from vpbench.report.kinds import same_critic, selects_by_vote
 from vpbench.report.overview_record import Mean, Pair
-from vpbench.report.result import Gain, Point, Result
+from vpbench.report.result import Gain, Point
 from vpbench.report.step_comparison import check_same
 from vpbench.report.stored import StoredResult
-from vpbench.report.units import Units, fraction
+from vpbench.report.units import aligned, fraction
 from vpbench.stats import (
     Difference,
     Stratum,
@@ -97,7 +97,9 @@ class _Task:
         self._results, self._ns = [stored.result for stored in column], ns
         first = column[0].units
         self.name, self.clusters = column[0].result.task, first.clusters
-        curves = [_curves(stored.units, first.names, ns) for stored in column]
+        for stored in column:
+            check_same(first.names, stored.units.names)
+        curves = [aligned(stored.units, first.names, ns) for stored in column]
         self._critics = np.stack([curve["critic"] for curve in curves], axis=1)
         self._controls = {name: np.stack([curve[name] for curve in curves], axis=1) for name in CONTROLS}
 
@@ -122,24 +124,13 @@ class _Task:
 
     def _compared(self, sides: Sequence[tuple[int, int]]) -> list[tuple[Array, Array, list[bool]]]:
         votes = [selects_by_vote(result) for result in self._results]
-        same = [(votes[a] and votes[b]) or _same(self._results[a], self._results[b]) for a, b in sides]
+        same = [(votes[a] and votes[b]) or same_critic(self._results[a], self._results[b]) for a, b in sides]
         left, right = ([side[k] for side in sides] for k in (0, 1))
         return [
             (self._critics, self._controls["random"], [False] * len(votes)),
             (self._critics, self._controls["vote"], votes),
             (self._critics[:, left], self._critics[:, right], same),
         ]
-
-
-def _curves(units: Units, order: Sequence[str], ns: Sequence[int]) -> dict[str, Array]:
-    check_same(order, units.names)
-    row = {name: number for number, name in enumerate(units.names)}
-    picked = np.ix_([row[name] for name in order], [units.ns.index(n) for n in ns])
-    return {name: matrix[picked] for name, matrix in units.values.items()}
-
-
-def _same(one: Result, two: Result) -> bool:
-    return (one.critic, one.provenance.critic_revision) == (two.critic, two.provenance.critic_revision)
 
 
 def _flat(values: Array) -> Array:
