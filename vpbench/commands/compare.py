@@ -39,8 +39,10 @@ def check_folders(baseline: Path, result: Path, smallest_loss: float, style: For
 
 
 def _verdict(comparison: Comparison | StudyComparison) -> Table:
-    study = isinstance(comparison, StudyComparison)
-    name, task = ("study", "study") if study else (comparison.second.result.name, comparison.second.result.task)
+    if isinstance(comparison, StudyComparison):
+        name = task = "study"
+    else:
+        name, task = comparison.second.result.name, comparison.second.result.task
     losses = ", ".join(comparison.significant_losses)
     *lines, _ = comparison.verdict().splitlines()
     return Table(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -33,16 +34,40 @@ def report_runs(runs: Path, style: Format, plots: Path | None) -> None:
     else:
         echo(render(tables_of(results), style))
     if plots is not None:
-        from vpbench.report.figures import write_figures
+        _draw(results, plots)
 
-        for path in write_figures([stored.result for stored in results], plots):
-            echo(f"written to {path}", err=True)
+
+def _draw(results: Sequence[StoredResult], folder: Path) -> None:
+    from vpbench.report.figures import write_figures
+    from vpbench.site.groups import Entry, groups_of
+
+    called = names([stored.result for stored in results])
+    by_task: dict[tuple[bool, str], list[Entry]] = {}
+    for stored, name in zip(results, called, strict=True):
+        entry = Entry(name, stored.folder.name, stored.result)
+        by_task.setdefault((stored.result.nano, stored.result.task), []).append(entry)
+    groups = [
+        sorted(((entry.name, entry.result) for entry in group.entries), key=lambda named: named[0])
+        for _, entries in sorted(by_task.items(), key=lambda item: item[0])
+        for group in groups_of(entries)
+    ]
+    with warnings.catch_warnings(record=True) as caught:
+        files = write_figures(groups, folder)
+    lacking = [warning for warning in caught if "Glyph" in str(warning.message)]
+    for warning in caught:
+        if warning not in lacking:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    if lacking:
+        echo("note: no font here has some of the characters; install one that has, such as Noto Sans CJK", err=True)
+    echo(f"{len(files)} files in {folder}", err=True)
 
 
 def tables_of(results: Sequence[StoredResult]) -> list[Table]:
-    """All tables of a run: the overview of several results, then those of each, one after the other."""
-    called = names([stored.result for stored in results])
+    """All tables of a run: the overview of several results, then those of each, a task's results together."""
+    tasks = list(dict.fromkeys(stored.result.task for stored in results))
+    together = sorted((stored.result for stored in results), key=lambda result: tasks.index(result.task))
+    called = names(together)
     overviews = overview(results).tables() if len(results) > 1 else []
     return overviews + [
-        table for stored, name in zip(results, called, strict=True) for table in result_tables(stored.result, name)
+        table for result, name in zip(together, called, strict=True) for table in result_tables(result, name)
     ]

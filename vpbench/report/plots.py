@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from io import BytesIO
 from typing import Any
 
+from vpbench.report.drawing import image_bytes
 from vpbench.report.names import without_paths
 from vpbench.report.result import BestOfNResult, Gain, Point, Result, StepResult
 from vpbench.terminal import printable
@@ -39,7 +39,7 @@ def best_of_n_plot(result: BestOfNResult) -> dict[str, bytes]:
             axes.fill_between(_ns(curve), low, high, color=colour, alpha=0.13, linewidth=0)
     _gain_band(below, result, _STYLE["critic"][0])
     _finish(figure, axes, below, result, f"{result.row} on {_name(result)}", result.ns)
-    return _bytes(figure)
+    return image_bytes(figure, 130, "svg", "png")
 
 
 def critics_plot(results: Sequence[tuple[str, BestOfNResult]]) -> dict[str, bytes]:
@@ -62,7 +62,7 @@ def critics_plot(results: Sequence[tuple[str, BestOfNResult]]) -> dict[str, byte
         axes.plot(_ns(curve), _percent(curve), linestyle=line, color=colour, label=label, linewidth=1.2)
     ns = sorted({n for _, result in results for n in result.ns})
     _finish(figure, axes, below, shared, _name(shared), ns)
-    return _bytes(figure)
+    return image_bytes(figure, 130, "svg", "png")
 
 
 def _gain_band(axes: Any, result: BestOfNResult, colour: str) -> None:
@@ -95,9 +95,8 @@ def _finish(figure: Any, axes: Any, below: Any, result: BestOfNResult, subject: 
     below.axhline(0, color="#1f5fa8", linewidth=0.8)
     below.set_ylabel("over vote (points)", fontsize=8)
     below.set_xlabel("N (candidates to choose from)")
-    share = "" if result.complete else f" of {result.questions_in_task}"
     grading = "the pool's own verdicts" if result.grading == "given" else f"{result.grading} grading"
-    on = f"{result.questions}{share} questions, pool {result.policy}, {grading}, estimator {result.estimator}"
+    on = f"{result.size} questions, pool {result.policy}, {grading}, estimator {result.estimator}"
     axes.set_title(f"{_plain(subject)}\n{_plain(on)}", fontsize=9)
     figure.legend(loc="outside lower center", ncols=3, fontsize=8, frameon=False)
 
@@ -126,7 +125,7 @@ def step_plot(result: StepResult) -> dict[str, bytes]:
     title = f"{_name(result)}: step detection by {result.row}, threshold {report.threshold:g}"
     axes.set_title(_plain(title) + failed, fontsize=9)
     figure.legend(loc="outside lower center", ncols=3, fontsize=8, frameon=False)
-    return _bytes(figure)
+    return image_bytes(figure, 130, "svg", "png")
 
 
 def _figure() -> tuple[Any, Any]:
@@ -152,18 +151,6 @@ def _panels() -> tuple[Any, Any, Any]:
 def _plain_axes(axes: Any) -> None:
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
-
-
-def _bytes(figure: Any) -> dict[str, bytes]:
-    import matplotlib
-
-    images = {}
-    with matplotlib.rc_context({"svg.hashsalt": "vpbench"}):
-        for suffix, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
-            buffer = BytesIO()
-            figure.savefig(buffer, format=suffix, dpi=130, metadata=metadata)
-            images[suffix] = buffer.getvalue()
-    return images
 
 
 def _plain(text: str) -> str:

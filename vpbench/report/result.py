@@ -227,6 +227,11 @@ class Result:
         return self.label or self.critic
 
     @property
+    def size(self) -> str:
+        """How many questions, and of how many if it isn't the whole task."""
+        return str(self.questions) if self.complete else f"{self.questions} of {self.questions_in_task}"
+
+    @property
     def unanswered(self) -> dict[str, int]:
         """Rows in which no answer could be read, by reason."""
         return {reason: count for reason, count in self.errors.items() if not reason.startswith(NOT_SCORED)}
@@ -266,6 +271,12 @@ class BestOfNResult(Result):
         """Critic, selection, grading and judge in one line."""
         judge = () if self.judge is None else (f"judge {self.judge}",)
         return ", ".join((self.row, self.selection, self.grading, *judge))
+
+    @property
+    def graded(self) -> str:
+        """By which rule and judge, in words."""
+        rule = "the pool's own verdicts" if self.grading == "given" else f"{self.grading} grading"
+        return rule if self.judge is None else f"{rule}, judge {self.judge}"
 
     @property
     def ns(self) -> tuple[int, ...]:

@@ -64,10 +64,10 @@ def compare_runs(first: Path, second: Path, smallest_loss: float = 0.0) -> Compa
     A run of one critic is paired with another run of one critic whatever they are called. Raises `ConfigError` where no
     cell has a partner, where two results of one side are called alike, and where a pair can't be compared.
     """
-    sides = [_cells(first), _cells(second)]
-    if all(len(side) == 1 for side in sides) and all(_is_result(folder) for folder in (first, second)):
-        return compare(*(next(iter(side.values())) for side in sides), smallest_loss)
-    one, two = sides
+    one, two = sides = _cells(first), _cells(second)
+    if _is_result(first) and _is_result(second):
+        (left,), (right,) = one.values(), two.values()
+        return compare(left, right, smallest_loss)
     if all(len({row for row, _ in side}) == 1 for side in sides):
         (row,) = {row for row, _ in two}
         one = {(row, task): stored for (_, task), stored in one.items()}

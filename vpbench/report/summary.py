@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from vpbench.report.result import GAINS, BestOfNResult, Gain, Provenance, Result, StepResult
 from vpbench.report.step_summary import step_tables, step_text
-from vpbench.report.tables import Figure, Table, grid
+from vpbench.report.tables import Cell, Figure, Table, grid
 from vpbench.terminal import percent, printable
 
 _CONTROLS = ("vote", "random", "first", "oracle")
@@ -33,10 +33,10 @@ def summary(result: BestOfNResult | StepResult) -> str:
 def in_a_line(result: BestOfNResult | StepResult) -> str:
     """Task, critic and headline, that at the largest N."""
     if isinstance(result, BestOfNResult):
-        value, metric = result.curves["critic"][-1].value, f"at N = {result.ns[-1]}"
+        headline = f"{percent(result.curves['critic'][-1].value)}% at N = {result.ns[-1]}"
     else:
-        value, metric = result.headline[0], result.metric.replace("_", " ")
-    return printable(f"{result.task}, critic {result.row}: {percent(value)}% {metric}")
+        headline = f"{percent(result.headline[0])}% {result.metric.replace('_', ' ')}"
+    return printable(f"{result.task}, critic {result.row}: {headline}")
 
 
 def result_tables(result: BestOfNResult | StepResult, name: str) -> list[Table]:
@@ -48,13 +48,12 @@ def result_tables(result: BestOfNResult | StepResult, name: str) -> list[Table]:
 
 def _setting(result: BestOfNResult | StepResult) -> str:
     """How many questions, which candidates, and what was done with them."""
-    size = str(result.questions) if result.complete else f"{result.questions} of {result.questions_in_task}"
     if isinstance(result, StepResult):
-        return f"{size} solutions"
+        return f"{result.size} solutions"
     groups = "" if result.units == result.questions else f" in {result.units} groups"
     judge = "" if result.judge is None else f" by rule and judge {result.judge}"
     return (
-        f"{size} questions{groups}, pool {result.policy} ({result.pool_size} candidates per question), "
+        f"{result.size} questions{groups}, pool {result.policy} ({result.pool_size} candidates per question), "
         f"grading {result.grading}{judge}, {_choice(result)}"
     )
 
@@ -137,7 +136,7 @@ def _curves(result: BestOfNResult) -> Table:
 
 def _measures(result: BestOfNResult) -> Table:
     """What the benchmark's own leaderboard shows beside the headline, at the largest N."""
-    rows = []
+    rows: list[tuple[Cell, ...]] = []
     for measure in result.measures:
         last = measure.points[-1]
         if measure.shown:

@@ -151,8 +151,8 @@ def _readable(shown: Table) -> tuple[list[str], list[list[str]]]:
 
 
 def _split(shown: Table) -> list[bool]:
-    columns = range(len(shown.headers))
-    return [any(isinstance(row[k], Figure) and row[k].apart for row in shown.rows) for k in columns]
+    columns = ([row[k] for row in shown.rows] for k in range(len(shown.headers)))
+    return [any(isinstance(cell, Figure) and cell.apart for cell in column) for column in columns]
 
 
 def _cell(cell: Cell, apart: bool) -> list[str]:

@@ -12,6 +12,9 @@ from vpbench.site.leaderboard import Board, Section
 
 _CONTROLS = {"vote": "majority vote", "random": "random pick", "first": "first candidate", "oracle": "oracle (pass@N)"}
 
+_STEP_HEADERS = ("", "rank", "macro-F1, held-out threshold", "macro-F1, fixed threshold", "AUROC", "first-error F1")
+_STEP_KEYS = ("name", "rank", "macro_f1_held_out", "macro_f1_fixed", "auroc", "first_error_f1")
+
 
 def board_tables(board: Board) -> list[Table]:
     """A table per group."""
@@ -20,20 +23,15 @@ def board_tables(board: Board) -> list[Table]:
 
 def _table(section: Section, group: Group) -> Table:
     first = group.first
-    size = f"{first.questions}" if first.complete else f"{first.questions} of {first.questions_in_task}"
     world = " (miniature world)" if section.nano else ""
     remarks = [
         line if line in group.shared else f"{entry.name}: {line}" for entry in group.entries for line in entry.remarks
     ]
     notes = tuple(dict.fromkeys(remarks))
     if isinstance(first, StepResult):
-        title = f"{section.name}{world}: step detection, {size} solutions"
-        headers = ("", "rank", "macro-F1, held-out threshold", "macro-F1, fixed threshold", "AUROC", "first-error F1")
-        keys = ("name", "rank", "macro_f1_held_out", "macro_f1_fixed", "auroc", "first_error_f1")
-        return Table(title, headers, _step_rows(group.entries, first), notes, keys)
-    graded = "the pool's own verdicts" if first.grading == "given" else f"{first.grading} grading"
-    judge = f", judge {first.judge}" if first.judge else ""
-    title = f"{section.name}{world}: {size} questions, pool {first.policy}, {graded}{judge}, {first.estimator}"
+        title = f"{section.name}{world}: step detection, {first.size} solutions"
+        return Table(title, _STEP_HEADERS, _step_rows(group.entries, first), notes, _STEP_KEYS)
+    title = f"{section.name}{world}: {first.size} questions, pool {first.policy}, {first.graded}, {first.estimator}"
     headers, keys = ["", "rank", "selection"], ["name", "rank", "selection"]
     for n in group.ns:
         headers += [f"{first.metric.replace('_', ' ')} at N = {n}", f"over random at N = {n}", f"over vote at N = {n}"]
