@@ -104,8 +104,8 @@ def test_a_vote_gains_nothing_over_the_vote_and_is_no_test(whole: Overview) -> N
 def test_best_is_only_who_is_told_apart_from_every_other(results: list[StoredResult], tmp_path: Path) -> None:
     def study(*levels: float) -> Overview:
         rows = []
+        rng = np.random.default_rng(1)
         for stored in results[:3]:
-            rng = np.random.default_rng(1)
             noise = rng.normal(0, 0.02, (len(levels), *stored.units.values["critic"].shape))
             for k, level in enumerate(levels):
                 folder = tmp_path / f"{levels} {k} {stored.result.task}"

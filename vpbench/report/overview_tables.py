@@ -38,7 +38,7 @@ def _means(overview: OverviewRecord, n: int) -> Table:
         rows += [(title, figure, None, None, None, None, "", "") for figure in figures]
     without = [row for row in overview.rows if row.no_mean and any(not cell.missing for cell in row.cells)]
     rows += [(row.name, None, None, None, None, None, "", "") for row in without]
-    headers = ("critic", "mean %", "over random", "p (Holm)", "over vote", "p (Holm)", "alike", "best")
+    headers = ("critic", "mean %", "over random", "p", "over vote", "p", "alike", "best")
     keys = ("critic", "mean", "over_random", "over_random_p_holm", "over_vote", "over_vote_p_holm", "alike", "best")
     notes = [f"{row.name} has no mean: {row.no_mean}" for row in without]
     if n == overview.ns[-1]:
@@ -56,15 +56,15 @@ def _how_to_read(overview: OverviewRecord) -> list[str]:
     ns = f"N = {' and '.join(map(str, tested))}"
     notes = [
         "brackets hold 95% intervals, gains and differences are percentage points; "
-        f"p (Holm) is corrected over the critics and {ns}"
+        f"p is corrected (Holm) over the critics and {ns}"
     ]
     if overview.pairs:
         best = (
             "; best is told apart from every other" if any(m.best for row in overview.rows for m in row.means) else ""
         )
         notes.append(
-            "critics that share a letter under 'alike' are not told apart at 5%, after Holm's correction over "
-            f"{overview.tests} differences (pairs of critics at {ns}){best}"
+            "critics that share a letter under 'alike' are not told apart at 5%; p of differences is corrected (Holm) over "
+            f"all {overview.tests} of them (pairs of critics at {ns}){best}"
         )
     return notes
 
@@ -76,7 +76,7 @@ def _pairs(overview: OverviewRecord) -> Table:
         pairs = [pair for pair in overview.pairs if (pair.first, pair.second) == (first, second)]
         cells = [_gain(Gain(p.n, p.value, p.low, p.high, p.p, p.p_holm)) for p in pairs]
         rows.append((f"{first} - {second}", *(cell for pair in cells for cell in pair)))
-    headers = [text for n in overview.ns for text in (f"N = {n}", "p (Holm)")]
+    headers = [text for n in overview.ns for text in (f"N = {n}", "p")]
     keys = [text for n in overview.ns for text in (f"n_{n}", f"n_{n}_p_holm")]
     return Table(f"differences: {_of_tasks(overview)}", ("", *headers), tuple(rows), (), ("pair", *keys))
 
