@@ -63,8 +63,8 @@ def _how_to_read(overview: OverviewRecord) -> list[str]:
             "; best is told apart from every other" if any(m.best for row in overview.rows for m in row.means) else ""
         )
         notes.append(
-            "critics that share a letter under 'alike' are not told apart at 5%; p of differences is corrected (Holm) over "
-            f"all {overview.tests} of them (pairs of critics at {ns}){best}"
+            "critics that share a letter under 'alike' are not told apart at 5%; p of differences is corrected (Holm) "
+            f"over all {overview.tests} of them (pairs of critics at {ns}){best}"
         )
     return notes
 
