@@ -82,7 +82,7 @@ def test_the_package_of_a_run_is_the_function_too(code: str) -> None:
     done = subprocess.run([sys.executable, "-c", code + CHECK], capture_output=True, text=True, check=True)
     told, parameters, study = done.stdout.splitlines()
     assert told == "vpbench.run has no option 'temprature'; did you mean 'temperature'?"
-    assert parameters.split() == ["task", "critic", "progress", "echo", "warn", "options"]
+    assert parameters.split() == ["task", "critic", "study", "progress", "echo", "warn", "options"]
     assert study == "Study"
 
 
@@ -99,9 +99,9 @@ def test_every_option_of_the_command_is_an_argument() -> None:
         for parameter in command.params
         if parameter.expose_value
     }
-    others = {"task", "critic", "dry_run"} | {"verbose"} & options
+    others = {"task", "critic", "study", "study_file", "dry_run"} | {"verbose"} & options
     assert options - others == set(RunOptions.__annotations__)
-    assert all(isinstance(parameter, click.Option) for parameter in command.params)
+    assert [parameter.name for parameter in command.params if not isinstance(parameter, click.Option)] == ["study_file"]
 
 
 def test_the_defaults_are_the_commands(output: Path, results: list[StoredResult], tmp_path: Path) -> None:

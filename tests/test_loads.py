@@ -116,8 +116,8 @@ def finished(monkeypatch: pytest.MonkeyPatch) -> Finished:
     """What results would say of how they came about, by task and critic; no statistics are computed."""
     finished: Finished = {}
 
-    def finish(prepared: Any, scored: Any, study: Any, echo: Any) -> Path:
-        finished[prepared.task.name, scored.critic] = asdict(run_provenance(prepared, scored, study.analysis, 0.0))
+    def finish(prepared: Any, scored: Any, analysis: Any, echo: Any) -> Path:
+        finished[prepared.task.name, scored.critic] = asdict(run_provenance(prepared, scored, analysis, 0.0))
         return Path("unwritten")
 
     monkeypatch.setattr("vpbench.api._finish", finish)

@@ -47,7 +47,7 @@ def test_a_pool_without_images_is_never_scored_as_text_alone(tmp_path: Path) -> 
         (["--critic", "=visualprm"], "the name before = is empty"),
         (["--critic", "ours=visualprm:"], "expected [NAME=]CRITIC[:MODEL]"),
         (["--critic", "a=self-consistency,a=likelihood:x"], "two critics are called 'a'"),
-        (["--critic", "a=self-consistency", "--critic-args", "b.model=x"], "no critic is called 'b'; there are: a"),
+        (["--critic", "a=self-consistency", "--critic-args", "b.model=x"], "nothing is called 'b'; there are: a"),
         (["--scores", "a=pool.jsonl,a=other.jsonl"], "two critics are called 'a'"),
     ],
 )

@@ -20,7 +20,7 @@ from vpbench.report.compare import Comparison
 from vpbench.report.compare import compare as compare_results
 from vpbench.report.frames import Results
 from vpbench.report.frames import load_results as read_results
-from vpbench.report.overview import overview
+from vpbench.report.overview import overviews
 from vpbench.report.result import BestOfNResult, StepResult
 from vpbench.report.step_result import step_result
 from vpbench.report.stored import StoredResult
@@ -29,9 +29,12 @@ from vpbench.report.study_folder import write_study
 from vpbench.report.summary import in_a_line, summary
 from vpbench.report.units import Units
 from vpbench.report.write import write_result
+from vpbench.run.analysis import Analysis
+from vpbench.run.entries import CriticEntry
 from vpbench.run.prepared import Prepared, PreparedSteps, Scored
 from vpbench.run.request import ShortPools
 from vpbench.run.study import Study, run_study, study_of
+from vpbench.run.study_file import read_study, with_flags
 
 
 class RunOptions(TypedDict, total=False):
@@ -44,7 +47,7 @@ class RunOptions(TypedDict, total=False):
     critic_args: Mapping[str, object]
     released_tokenization: bool
     pool: str | Path | None
-    policy: str | None
+    policy: str | Sequence[str] | None
     policy_args: Mapping[str, object]
     samples: int | None
     temperature: float
@@ -92,10 +95,14 @@ _BOUNDS: Mapping[str, tuple[float, float | None]] = {
 """The least and the largest value of options that have one."""
 
 
+Critics = str | Path | Sequence[str | Path | CriticEntry]
+
+
 def run(
-    task: str | Path | Sequence[str | Path],
-    critic: str | Path | Sequence[str | Path] = (),
+    task: str | Path | Sequence[str | Path] = (),
+    critic: Critics = (),
     *,
+    study: str | Path | None = None,
     progress: Progress = no_bar,
     echo: Echo = silent,
     warn: Echo = silent,
@@ -110,22 +117,28 @@ def run(
     """
 
     done: list[StoredResult] = []
-    plan = study(task, critic, options, echo)
+    given: dict[str, Any] = {"task": task, "critic": critic, **options}
+    asked = (
+        given
+        if study is None
+        else with_flags(read_study(study), {k: v for k, v in given.items() if v not in (None, ())})
+    )
+    plan = plan_study(asked, echo)
     cells = len(plan.tasks) * len(plan.critics)
 
-    def finish(prepared: Prepared | PreparedSteps, scored: Scored) -> StoredResult:
-        done.append(_finish(prepared, scored, plan))
+    def finish(prepared: Prepared | PreparedSteps, scored: Scored, analysis: Analysis) -> StoredResult:
+        done.append(_finish(prepared, scored, analysis))
         if cells > 1:
             say(f"{len(done)} of {cells} done: {in_a_line(done[-1].result)}")
         return done[-1]
 
     try:
-        with budget(options.get("max_cost"), options.get("max_total_tokens")):
+        with budget(asked.get("max_cost"), asked.get("max_total_tokens")):
             results = run_study(plan, finish, progress, echo, warn)
     except Exception:
-        _show(done, cells, echo)
+        _show(done, cells, plan.name, echo)
         raise
-    _show(done, cells, echo)
+    _show(done, cells, plan.name, echo)
     return results
 
 
@@ -158,53 +171,48 @@ def compare(
     return compare_runs(one, two, smallest_loss)
 
 
-def study(
-    task: str | Path | Sequence[str | Path],
-    critic: str | Path | Sequence[str | Path],
-    options: Mapping[str, Any],
-    echo: Echo,
-) -> Study:
-    """What `run` does with these arguments. Raises TypeError, `ConfigError`."""
+def plan_study(options: Mapping[str, Any], echo: Echo) -> Study:
+    """What `run` does with these options, `task` and `critic` among them. Raises TypeError, `ConfigError`."""
     given = {name: value for name, value in options.items() if value is not None}
+    tasks, critics, name = given.pop("task", ()), given.pop("critic", ()), given.pop("name", None)
     _check(given)
     given = {name: value for name, value in given.items() if name not in _SPENDING}
     if "n" in given:
         given["ns"] = _ns(given.pop("n"))
     given |= {name: Path(given[name]) for name in _PATHS if name in given}
-    if "scores" in given:
-        given["scores"] = tuple(_names(given["scores"]))
+    given |= {name: tuple(_entries(given[name])) for name in ("scores", "policy") if name in given}
     given |= {
         name: {setting: str(value) for setting, value in given[name].items()} for name in _SETTINGS if name in given
     }
-    return study_of(_names(task), _names(critic), given, echo)
+    return study_of([str(task) for task in _entries(tasks)], _entries(critics), given, echo, name)
 
 
-def _finish(prepared: Prepared | PreparedSteps, scored: Scored, plan: Study) -> StoredResult:
+def _finish(prepared: Prepared | PreparedSteps, scored: Scored, analysis: Analysis) -> StoredResult:
     result: BestOfNResult | StepResult
     units: Units | None = None
     if isinstance(prepared, Prepared):
-        result, units = best_of_n_result(prepared, scored, plan.analysis)
+        result, units = best_of_n_result(prepared, scored, analysis)
     else:
-        result = step_result(prepared, scored, plan.analysis)
-    return write_result(prepared, scored, plan.analysis, result, units)
+        result = step_result(prepared, scored, analysis)
+    return write_result(prepared, scored, analysis, result, units)
 
 
-def _show(done: Sequence[StoredResult], cells: int, echo: Echo) -> None:
+def _show(done: Sequence[StoredResult], cells: int, name: str | None, echo: Echo) -> None:
     """Show the results that there are, the overview of several first; a study of all its `cells` is written too."""
-    if len(done) > 1:
-        whole = overview(done)
+    for whole in overviews(done) if len(done) > 1 else ():
         echo(f"\n{whole.text()}")
         if len(done) == cells:
-            echo(f"study written to {write_study(done[0].folder.parent.parent, whole)}")
+            echo(f"study written to {write_study(done[0].folder.parent.parent, whole, name)}")
     for stored in done:
         echo(summary(stored.result))
         echo(f"written to {stored.folder}")
 
 
-def _names(given: str | Path | Sequence[str | Path]) -> list[str]:
+def _entries(given: Any) -> list[Any]:
+    """Words of a text with commas, or one, or several things: paths as text, the rest as it is."""
     if isinstance(given, str):
-        return [word for word in given.split(",") if word]
-    return [str(given)] if isinstance(given, Path) else [str(name) for name in given]
+        return [word.strip() for word in given.split(",") if word.strip()]
+    return [str(part) if isinstance(part, Path) else part for part in ([given] if isinstance(given, Path) else given)]
 
 
 def _ns(given: int | Iterable[int]) -> tuple[int, ...]:

@@ -24,7 +24,9 @@ def main() -> None:
 
 
 @main.command()
-@opt.tasks
+@click.argument("study_file", metavar="[STUDY]", required=False)
+@opt.option("--study", metavar="NAME", help="A study that ships with vpbench, or its file; flags come before it.")
+@opt.study_tasks
 @opt.option(
     "--critic",
     "critics",
@@ -50,7 +52,13 @@ def main() -> None:
     type=opt.path,
     help="Candidates: JSONL (.gz), or another tool's file; a folder: of TASK.jsonl.gz, one for each task.",
 )
-@opt.option("--policy", help="Draw the candidates: BACKEND:MODEL, or a folder or hub id for transformers.")
+@opt.option(
+    "--policy",
+    multiple=True,
+    callback=opt.words,
+    metavar="[NAME=]BACKEND:MODEL",
+    help="Draw the candidates: BACKEND:MODEL, or a folder or hub id for transformers; repeat or give a list.",
+)
 @opt.drawing
 @opt.option(
     "--scores",
@@ -97,16 +105,27 @@ def main() -> None:
 @opt.option("--seed", type=int, default=0, show_default=True, help="Seed of drawing, resampling and drawn subsets.")
 @opt.option("--resamples", type=click.IntRange(100), default=10_000, show_default=True, help="Bootstrap resamples.")
 @opt.max_error_rate
-@opt.budgeted
+@opt.budget_limits
 @opt.output
 @opt.nano
 @opt.dry_run
 @opt.style
-def run(**options: Any) -> None:
-    """Run critics on tasks: grade, score, select, and report with intervals."""
+def run(study_file: str | None, study: str | None, **options: Any) -> None:
+    """Run critics on tasks: grade, score, select, and report with intervals; STUDY is a file that says which.
+
+    \b
+      name: my-study                     tasks: all
+      candidates: pools/                 (TASK.jsonl.gz; or policy: MODEL)
+      critics:
+        ours: {critic: NAME, model: ./checkpoint-2000}
+        theirs: {scores: scores/}        (TASK.jsonl)
+      n: [1, 8, 128]                     and any option below, with _ for -
+    """
     from vpbench.commands.run import run_all
 
-    run_all(**options)
+    if study_file is not None and study is not None:
+        raise click.UsageError(f"two studies, {study_file} and {study}; give one")
+    run_all(study_file or study, opt.given(options))
 
 
 @main.command()

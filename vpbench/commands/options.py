@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import click
+from click.core import ParameterSource
 
 from vpbench.terminal import FORMATS
 
@@ -51,6 +52,12 @@ def settings(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> d
     return {name.strip(): text for name, _sign, text in pairs}
 
 
+def given(options: dict[str, Any]) -> dict[str, Any]:
+    """Those of the running command's options that somebody set, on the command line or in the environment."""
+    source = click.get_current_context().get_parameter_source
+    return {name: value for name, value in options.items() if source(name) is not ParameterSource.DEFAULT}
+
+
 path = click.Path(path_type=Path)
 data = option(
     "--data",
@@ -71,7 +78,7 @@ tasks = option(
     multiple=True,
     required=True,
     callback=words,
-    help="Task name or ./file.py; repeat, give a list, or `all`, or `text`.",
+    help=(_TASKS := "Task name or ./file.py; repeat, give a list, or `all`, or `text`."),
 )
 style = option(
     "--format",
@@ -81,6 +88,7 @@ style = option(
     show_default=True,
     help="How tables are printed; other than as text, standard output holds them alone.",
 )
+study_tasks = option("--task", "tasks", multiple=True, callback=words, help=_TASKS)
 limit = option("--limit", type=click.IntRange(1), help="Only the first K questions.")
 max_error_rate = option(
     "--max-error-rate",
@@ -97,6 +105,13 @@ BUDGET = (
 )
 
 
+def budget_limits(command: Command) -> Command:
+    """Gives the command the options of a budget, for it to keep itself."""
+    for add in reversed(BUDGET):
+        command = add(command)
+    return command
+
+
 def budgeted(command: Command) -> Command:
     """Gives the command a budget for all that it asks of endpoints."""
 
@@ -107,9 +122,7 @@ def budgeted(command: Command) -> Command:
         with budget(max_cost, max_total_tokens):
             return command(**options)
 
-    for add in reversed(BUDGET):
-        within = add(within)
-    return cast(Command, within)
+    return cast(Command, budget_limits(within))
 
 
 nano = option("--nano", is_flag=True, help="The miniature world instead of the benchmark's data; needs nothing else.")

@@ -9,7 +9,7 @@ from pathlib import Path
 from vpbench.errors import ConfigError
 from vpbench.report.frames import readable, result_files
 from vpbench.report.names import names
-from vpbench.report.overview import overview
+from vpbench.report.overview import overviews
 from vpbench.report.stored import StoredResult
 from vpbench.report.summary import result_tables, summary
 from vpbench.report.tables import Table, render
@@ -28,7 +28,8 @@ def report_runs(runs: Path, style: Format, plots: Path | None) -> None:
         raise ConfigError(f"{runs}: no result that can be read; fix or remove what is named above")
     if style == "text":
         if len(results) > 1:
-            echo(f"\n{overview(results).text()}")
+            for whole in overviews(results):
+                echo(f"\n{whole.text()}")
         for stored in results:
             echo(summary(stored.result))
     else:
@@ -67,7 +68,7 @@ def tables_of(results: Sequence[StoredResult]) -> list[Table]:
     tasks = list(dict.fromkeys(stored.result.task for stored in results))
     together = sorted((stored.result for stored in results), key=lambda result: tasks.index(result.task))
     called = names(together)
-    overviews = overview(results).tables() if len(results) > 1 else []
-    return overviews + [
+    above = [table for whole in overviews(results) for table in whole.tables()] if len(results) > 1 else []
+    return above + [
         table for result, name in zip(together, called, strict=True) for table in result_tables(result, name)
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from vpbench import api
@@ -19,43 +20,51 @@ from vpbench.run.critics import build_critic
 from vpbench.run.judge import rows_to_judge
 from vpbench.run.models import Models
 from vpbench.run.pipeline import prepare_steps
+from vpbench.run.request import Request
 from vpbench.run.scorers import Scorer, scorers
 from vpbench.run.study import Asked, Study, candidates_of
-from vpbench.terminal import Format, echo
+from vpbench.run.study_file import read_study, with_flags
+from vpbench.terminal import echo
 
 
 def _warn(text: str) -> None:
     echo(f"vpbench: {text}", err=True)
 
 
-def run_all(tasks: Sequence[str], critics: Sequence[str], dry_run: bool, style: Format, **options: Any) -> None:
-    """Run every critic on every task, or show what a run would do.
+def run_all(study_file: str | None, options: dict[str, Any]) -> None:
+    """Run every critic on every task, or show what a run would do; `options` are those that were given.
 
     The results are shown as text, several under an overview of all; in another `style` the tables are printed, and the
     text is on standard error. Raises `VpbenchError`.
     """
-    options["n"] = options.pop("ns")
+    called = {"tasks": "task", "critics": "critic", "ns": "n"}
+    given = {called.get(name, name): value for name, value in options.items()}
+    dry_run, style = given.pop("dry_run", False), given.pop("style", "text")
+    asked = with_flags(read_study(study_file), given) if study_file is not None else given
+    if not asked.get("task"):
+        raise ConfigError("no task: give --task NAME (see `vpbench list`), `--task all`, or a study file")
     if dry_run:
         if style != "text":
             raise ConfigError("--dry-run has no table to print; leave out --format")
-        _show_plans(tasks, critics, options)
+        _show_plans(asked)
         return
 
     def tell(text: str) -> None:
         echo(text, err=style != "text")
 
-    results = api.run(tasks, critics, progress=bar, echo=tell, warn=_warn, **options)
+    results = api.run(**asked, progress=bar, echo=tell, warn=_warn)
     if style != "text":
         echo(render(tables_of(results), style))
-    tell(f"\n{len(results)} result{'s' * (len(results) != 1)} under {options['output']}/results")
+    output = Path(asked.get("output", Request.output))
+    tell(f"\n{len(results)} result{'s' * (len(results) != 1)} under {output}/results")
 
 
-def _show_plans(tasks: Sequence[str], critics: Sequence[str], options: Mapping[str, Any]) -> None:
-    study, models = api.study(tasks, critics, options, echo), Models()
+def _show_plans(asked: Mapping[str, Any]) -> None:
+    study, models = api.plan_study(asked, echo), Models()
     with without_fetching():
         files = scorers([row for row in study.critics if row.scores is not None], study.task_names, False, bar, echo)
-        for asked in study.tasks:
-            echo(_plan(asked, study, files, models))
+        for task in study.tasks:
+            echo(_plan(task, study, files, models))
 
 
 def _plan(asked: Asked, study: Study, files: Sequence[Scorer], models: Models) -> str:

@@ -28,6 +28,11 @@ def nano_model(name: str) -> Path:
     return MODELS / name
 
 
+def nano_policies() -> dict[str, Path]:
+    """The checkpoint folders of the miniature world's policies by what `--policy` calls them."""
+    return {"nano": nano_model("policy"), "nano-strong": nano_model("strong-policy")}
+
+
 def nano_settings(critic: type[Critic], given: Mapping[str, str]) -> dict[str, str]:
     """A critic's settings for the miniature world under those given, a miniature model's name as its folder."""
     settings = {**critic.nano_settings, **given}

@@ -53,7 +53,7 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
         task=prepared.task.name,
         critic=scored.critic,
         label=scored.label,
-        policy=prepared.origin,
+        policy=prepared.policy,
         questions=len(pools),
         questions_in_task=prepared.total,
         complete=len(pools) == prepared.total,

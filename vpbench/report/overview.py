@@ -86,6 +86,15 @@ def overview(
     )
 
 
+def overviews(results: Sequence[StoredResult]) -> list[Overview]:
+    """The overview of results, or one for each policy where a critic has results on several policies' answers."""
+    keys = [(stored.result.row, stored.result.task, stored.result.policy) for stored in results]
+    policies = dict.fromkeys(policy for *_, policy in keys)
+    if len({key[:2] for key in keys}) == len(set(keys)):
+        return [overview(results)]
+    return [overview([stored for stored in results if stored.result.policy == policy]) for policy in policies]
+
+
 def _shared(value: Any) -> Any:
     """The value without folders of this machine in any text."""
     if isinstance(value, dict):
@@ -155,6 +164,7 @@ def _column(stored: StoredResult, ns: Sequence[int]) -> TaskColumn:
     return TaskColumn(
         task=result.task,
         metric=result.metric,
+        policy=result.policy,
         nano=result.nano,
         questions=result.questions,
         questions_in_task=result.questions_in_task,

@@ -60,7 +60,8 @@ def grid_of(results: Sequence[StoredResult]) -> Grid:
             row[task] = stored
         else:
             row[task] = stored
-    missing = {key: reason for key, reason in missing.items() if key[1] not in cells[key[0]]}
+    for name, task in [(name, task) for name, task in missing if task in cells[name]]:
+        notes.append(f"{name} on {task}: another result is left out, {missing.pop((name, task))}")
     for name, row in cells.items():
         missing |= {(name, task): "no result" for task in tasks if task not in row and (name, task) not in missing}
     return Grid(tasks, step_tasks, cells, missing, tuple(notes))

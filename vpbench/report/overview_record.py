@@ -22,6 +22,7 @@ class TaskColumn:
 
     task: str
     metric: str
+    policy: str
     nano: bool
     questions: int
     questions_in_task: int

@@ -48,7 +48,9 @@ def _means(overview: OverviewRecord, n: int) -> Table:
 
 def _of_tasks(overview: OverviewRecord) -> str:
     tasks = overview.tasks
-    return tasks[0].task if len(tasks) == 1 else f"mean of {len(tasks)} tasks, each task one vote"
+    policies = {task.policy for task in tasks}
+    pool = f", answers of {tasks[0].policy}" if len(policies) == 1 else ""
+    return tasks[0].task + pool if len(tasks) == 1 else f"mean of {len(tasks)} tasks, each task one vote{pool}"
 
 
 def _how_to_read(overview: OverviewRecord) -> list[str]:

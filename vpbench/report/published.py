@@ -8,23 +8,29 @@ from __future__ import annotations
 
 import functools
 import json
+from collections import abc
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_origin, get_type_hints
 
 from vpbench.base import BaseTask, Reference
 from vpbench.errors import ConfigError, DataError
 from vpbench.plugins import builtin_folder
 
 VERSION = 1
-AVERAGES = ("pooled", "step_weighted_mean")
-"""The parts of step detection that are about all its sources."""
+AVERAGES = ("pooled", "step_weighted_mean", "mean_of_sources", "solution_weighted_mean")
+"""The parts of step detection that are about all its sources; the last two are means of `FIRST_ERROR_F1`."""
+FIRST_ERROR_F1 = "first_error_f1"
+"""The metric of the figures that place first errors: a source's harmonic mean, or a mean of the sources'."""
 
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """How a table's figures were made, in the words of `vpbench run`; None where it isn't published."""
+    """How a table's figures were made, in the words of `vpbench run`; None where it isn't published.
+
+    `exceptions` holds, by benchmark, what was otherwise there.
+    """
 
     prompt: str | None
     temperature: float | int | None
@@ -33,11 +39,17 @@ class Protocol:
     judge: str | None
     aggregate: str | None
     threshold: float | int | None
+    exceptions: Mapping[str, Mapping[str, str]]
+
+    def of(self, benchmark: str) -> Protocol:
+        """The protocol of one benchmark's figures."""
+        otherwise: dict[str, Any] = dict(self.exceptions.get(benchmark, {}))
+        return replace(self, **otherwise)
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedTable:
-    """A table and its source. Rows of metric "mean" are plain means over the tasks `mean_of`."""
+    """A table and its source. Rows of metric "mean" are plain means over the benchmarks `mean_of`."""
 
     id: str
     paper: str
@@ -67,8 +79,9 @@ class PublishedCritic:
 class PublishedRow:
     """One figure, in percent; None where the source is reported without one.
 
-    `task` is the task that measures the same, `questions` how many of its questions were used there. `part` is of step
-    detection: one of `AVERAGES`, or a source of the solutions. The caveats of a `note` are separated by "; ".
+    `task` is the task that measures the same, or comes nearest; `questions` how many questions were used there, None
+    where nobody says. `part` is of step detection: one of `AVERAGES`, or a source of the solutions. The caveats of a
+    `note` are separated by "; ".
     """
 
     paper: str
@@ -100,6 +113,34 @@ class Published:
         if id not in self.tables:
             raise ConfigError(f"no published table is called {id!r}; there are: {', '.join(self.tables)}")
         return self.tables[id]
+
+    def is_measurable(self, row: PublishedRow) -> bool:
+        """Whether there are the task and the critic, or control, for a row."""
+        critic = self.critics.get(row.critic)
+        return (
+            critic is not None and (critic.curve is None or row.part is None) and bool(row.task or row.metric == "mean")
+        )
+
+    def tasks_of(self, benchmark: str) -> set[str]:
+        """The tasks that figures of a benchmark are paired with: one, or several if it has splits of its own."""
+        return {row.task for row in self.rows if row.benchmark == benchmark and row.task}
+
+    def columns(self, table: PublishedTable, row: PublishedRow) -> list[PublishedRow]:
+        """The figures whose mean a row is, one for each benchmark of `mean_of`; none if any was never printed.
+
+        Of a table of means alone they are those of the paper's other tables, at the same N.
+        """
+        columns = [self._column(row, benchmark) for benchmark in table.mean_of]
+        printed = [column for column in columns if column is not None]
+        return printed if len(printed) == len(columns) else []
+
+    def _column(self, row: PublishedRow, benchmark: str) -> PublishedRow | None:
+        paper = (other for other in self.rows if (other.paper, other.benchmark) == (row.paper, benchmark))
+        figures = [other for other in paper if other.n == row.n and other.part is None]
+        for other in figures:
+            if (other.table, other.policy, other.critic) == (row.table, row.policy, row.critic):
+                return other
+        return replace(figures[0], policy=row.policy, critic=row.critic) if figures else None
 
     def rows_of(self, table: PublishedTable) -> list[PublishedRow]:
         """The rows of a table, in its order."""
@@ -139,8 +180,11 @@ def load_published(path: Path | None = None) -> Published:
 
 @functools.cache
 def _types(kind: type) -> dict[str, Any]:
-    """What `isinstance` can check: the plain fields."""
-    return {name: hint for name, hint in get_type_hints(kind).items() if hint != tuple[str, ...]}
+    """What `isinstance` can check: of a container, that it is one."""
+    return {
+        name: get_origin(hint) if get_origin(hint) in (tuple, abc.Mapping) else hint
+        for name, hint in get_type_hints(kind).items()
+    }
 
 
 def _record(kind: type, entry: Mapping[str, Any], where: str) -> Any:

@@ -58,7 +58,7 @@ def write_result(
         key |= {"grading": result.grading, "questions": sorted(prepared.questions), "sha256": prepared.pool_sha256}
         if prepared.judge is not None:
             key["judge"] = prepared.judge["identity"]
-        names = [prepared.task.name, prepared.origin, result.row, result.selection, result.grading]
+        names = [prepared.task.name, prepared.policy, result.row, result.selection, result.grading]
         rows, columns = _rows(prepared, scored), _ROWS
     else:
         rows, columns = _step_rows(prepared, scored), _STEP_ROWS

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
 
 from vpbench.errors import ConfigError
 from vpbench.records import Selection
+
+OF_A_ROW = ("aggregate", "selection", "link", "threshold")
+"""What a row of a study may have of its own: how its critic's scores are used."""
 
 
 @dataclass(frozen=True)
@@ -28,3 +32,21 @@ class Analysis:
     def __post_init__(self) -> None:
         if self.link is not None and self.selection != "weighted-vote":
             raise ConfigError("--link makes weights of scores; give --selection weighted-vote with it, or leave it out")
+
+
+def analysis_of_row(analysis: Analysis, row: str, given: Mapping[str, Any]) -> Analysis:
+    """The analysis with what is given for one row of `OF_A_ROW`, as text or value. Raises `ConfigError`."""
+    from vpbench.stats import aggregate
+
+    values = dict(given)
+    for name, choices in (("selection", get_args(Selection)), ("link", ("sigmoid",))):
+        if values.get(name, choices[0]) not in choices:
+            raise ConfigError(f"critic {row}: {name} {values[name]!r} is none of {', '.join(choices)}")
+    if "threshold" in values:
+        try:
+            values["threshold"] = float(values["threshold"])
+        except ValueError as error:
+            raise ConfigError(f"critic {row}: threshold {values['threshold']!r} is no number") from error
+    analysis = replace(analysis, **values)
+    aggregate((1.0,), analysis.aggregate)  # a name that doesn't exist is told before the work, not after it
+    return analysis

@@ -11,28 +11,48 @@ from vpbench.base import Critic
 from vpbench.data.miniature import nano_settings
 from vpbench.errors import Boundary, ConfigError, PluginError
 from vpbench.plugins import critic_settings, find_critic, make_critic, plugin_code
-from vpbench.run.entries import CriticEntry, with_own_settings
+from vpbench.run.analysis import OF_A_ROW
+from vpbench.run.entries import CriticEntry, settings_by_name
 
 
 def with_settings(entries: Sequence[CriticEntry], settings: Mapping[str, str]) -> tuple[CriticEntry, ...]:
-    """The entries with settings: `NAME.setting` for the critic called so, `setting` for all that have it.
+    """The entries with settings: `NAME.setting` for the row called so, `setting` for all critics that have it.
 
-    What an entry says itself stands. Raises `ConfigError` for an unknown critic, for a setting that none of them has,
-    and for a name that none has.
+    What an entry says itself stands before the latter. Raises `ConfigError` for an unknown critic or setting, and for a
+    name that no row has.
     """
+    critics: dict[str | None, dict[str, Any]] = {
+        entry.critic: critic_settings(find_critic(entry.critic).cls) for entry in entries if entry.critic
+    }
     shared = {name: value for name, value in settings.items() if "." not in name}
-    names = [entry.critic for entry in entries if entry.critic is not None]
-    known_settings = {name: critic_settings(find_critic(name).cls) for name in names}
     for setting in shared:
-        if known_settings and not any(setting in known for known in known_settings.values()):
-            have = ", ".join(sorted({name for known in known_settings.values() for name in known})) or "none"
-            raise ConfigError(f"critic {', '.join(names)}: no setting {setting!r}; there are: {have}")
-    completed = []
-    for entry in entries:
-        known = known_settings.get(entry.critic or "", {})
-        given = {name: value for name, value in shared.items() if name in known}
-        completed.append(replace(entry, settings={**given, **entry.settings}))
-    return with_own_settings(completed, settings)
+        if critics and not any(setting in known for known in critics.values()):
+            have = ", ".join(sorted({name for known in critics.values() for name in known})) or "none"
+            raise ConfigError(f"critic {', '.join(map(str, critics))}: no setting {setting!r}; there are: {have}")
+    completed = [
+        replace(entry, settings={**_known(shared, critics.get(entry.critic or "", {})), **entry.settings})
+        for entry in entries
+    ]
+    by_name = settings_by_name(settings, "--critic-args", [entry.called for entry in completed])
+    return tuple(_with_own(entry, by_name[entry.called], critics) for entry in completed)
+
+
+def _known(given: Mapping[str, str], settings: Mapping[str, Any]) -> dict[str, str]:
+    return {name: value for name, value in given.items() if name in settings}
+
+
+def _with_own(
+    entry: CriticEntry, given: Mapping[str, str], critics: Mapping[str | None, Mapping[str, Any]]
+) -> CriticEntry:
+    """The entry with settings of its own: those of its critic, and how its scores are used."""
+    settings = critics.get(entry.critic, {})
+    analysis = {name: value for name, value in given.items() if name in OF_A_ROW and name not in settings}
+    rest = {name: value for name, value in given.items() if name not in analysis}
+    if rest and entry.critic is None:
+        raise ConfigError(f"{entry.called}: scores from a file have no setting {next(iter(rest))!r}")
+    return replace(
+        entry, name=entry.label, settings={**entry.settings, **rest}, analysis={**entry.analysis, **analysis}
+    )
 
 
 def build_critic(entry: CriticEntry, nano: bool = False) -> Critic:

@@ -24,7 +24,8 @@ from vpbench.store import folder_name
 class Drawing:
     """How candidates are drawn; field names are the command line's. `policy` is "BACKEND:MODEL".
 
-    With `first_greedy`, candidate 0 of every question is the greedy response, the others are sampled.
+    With `first_greedy`, candidate 0 of every question is the greedy response, the others are sampled. `label` is what
+    results call the policy, None for its own name; it isn't part of any key.
     """
 
     policy: str
@@ -34,6 +35,7 @@ class Drawing:
     first_greedy: bool = False
     seed: int = 0
     prompt: PromptStyle = "chain-of-thought"
+    label: str | None = None
 
     def __post_init__(self) -> None:
         if self.sampling.temperature == 0 and self.samples > 1:

@@ -40,6 +40,18 @@ class Common(ABC):
     judge: dict[str, Any] | None = None
 
     @property
+    def policy(self) -> str:
+        """What results call whoever answered: the policy's label or name, the pool's name.
+
+        A pool that is called as its task, one of a folder of them, has the folder's name.
+        """
+        drawing, pool = self.request.drawing, self.request.pool
+        if drawing is not None and drawing.label is not None:
+            return drawing.label
+        in_a_folder = pool is not None and self.origin == self.task.name
+        return pool.resolve().parent.name or self.origin if pool is not None and in_a_folder else self.origin
+
+    @property
     @abstractmethod
     def candidates(self) -> dict[str, list[Candidate]]:
         """By question id."""

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from vpbench.base import BaseTask, StepTask, Task
 from vpbench.data import task_folders
-from vpbench.data.miniature import POOL, nano_folder, nano_model
+from vpbench.data.miniature import POOL, nano_folder, nano_policies
 from vpbench.errors import ConfigError
 from vpbench.plugins import Plugin, all_tasks, find_task
 from vpbench.pools.roots import task_pools
@@ -22,8 +22,6 @@ from vpbench.settings import from_options
 ShortPools = Literal["refuse", "leave-out"]
 """What becomes of questions with fewer candidates than the others, or than the largest N."""
 DEFAULT_SAMPLES = 128
-NANO_POLICY = "nano"
-"""What `--policy` calls the miniature world's own policy."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +104,7 @@ def check(task: type[BaseTask], request: Request) -> None:
 def _in_nano(plugin: Plugin[BaseTask], request: Request) -> Request:
     """The miniature world's data, its candidates where nothing else brings any, and its policy where that is asked."""
     folder, drawing = nano_folder(plugin.cls.name), request.drawing
-    if drawing is not None and drawing.policy == NANO_POLICY:
-        drawing = replace(drawing, policy=str(nano_model("policy")), prompt="question")
+    if drawing is not None and drawing.policy in nano_policies():
+        drawing = replace(drawing, policy=str(nano_policies()[drawing.policy]), prompt="question")
     brought = issubclass(plugin.cls, StepTask) or request.drawing is not None or request.pool is not None
     return replace(request, data=folder, drawing=drawing, pool=request.pool if brought else folder / POOL)

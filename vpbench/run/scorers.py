@@ -30,7 +30,7 @@ class CriticScorer:
     def __init__(self, entry: CriticEntry, nano: bool, progress: Progress, echo: Echo) -> None:
         self._critic: Critic = build_critic(entry, nano)
         critic_key(self._critic)
-        self._label, self._progress, self._echo = entry.label, progress, echo
+        self.entry, self._progress, self._echo = entry, progress, echo
         self._make_ready = functools.cache(self._critic.prepare)
         self.name = entry.label or self._critic.name
 
@@ -39,7 +39,7 @@ class CriticScorer:
 
         Raises `CriticError`, `TooManyFailures`, `PluginError`.
         """
-        return score(prepared, self._critic, self._progress, self._make_ready, self._echo, label=self._label)
+        return score(prepared, self._critic, self._progress, self._make_ready, self._echo, label=self.entry.label)
 
 
 @dataclass
@@ -48,7 +48,7 @@ class FileScorer:
 
     name: str
     files: Mapping[str, GivenScores]
-    label: str | None = None
+    entry: CriticEntry
     _notes: dict[str, list[str]] = field(default_factory=dict)
 
     def check(self, planned: CandidatePlan, request: Request) -> None:
@@ -65,7 +65,7 @@ class FileScorer:
     def scored(self, prepared: Prepared | PreparedSteps) -> Scored:
         """The scores of the prepared rows. Raises `DataError`, `TooManyFailures`."""
         task = prepared.task.name
-        return use_scores(prepared, self.files[task], self.name, self.label, self._notes.get(task, []))
+        return use_scores(prepared, self.files[task], self.name, self.entry.label, self._notes.get(task, []))
 
     def _check(
         self, task: BaseTask, questions: Mapping[str, Question], origin: str, candidates: ByQuestion, request: Request
@@ -74,7 +74,7 @@ class FileScorer:
 
 
 Scorer = CriticScorer | FileScorer
-"""Gives the scores of one row of the study; `name` is what the row is called."""
+"""Gives the scores of one row of the study, its `entry`; `name` is what the row is called."""
 
 
 def scorers(
@@ -93,9 +93,9 @@ def _file_scorer(entry: CriticEntry, tasks: Sequence[str]) -> FileScorer:
     assert entry.scores is not None
     if not entry.scores.is_dir():
         given = read_scores(entry.scores)
-        return FileScorer(entry.label or given.name, dict.fromkeys(tasks, given), entry.label)
+        return FileScorer(entry.label or given.name, dict.fromkeys(tasks, given), entry)
     files = {task: read_scores(_file_of(entry.scores, task)) for task in tasks}
-    return FileScorer(entry.label or entry.scores.resolve().name, files, entry.label)
+    return FileScorer(entry.label or entry.scores.resolve().name, files, entry)
 
 
 def _file_of(root: Path, task: str) -> Path:

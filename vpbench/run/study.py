@@ -17,10 +17,18 @@ from vpbench.errors import ConfigError, VpbenchError
 from vpbench.plugins import Plugin, all_critics
 from vpbench.progress import Echo, Progress, silent
 from vpbench.prompts import Sampling
-from vpbench.run.analysis import Analysis
+from vpbench.run.analysis import Analysis, analysis_of_row
 from vpbench.run.candidates import CandidatePlan, plan, with_enough
 from vpbench.run.critics import with_settings
-from vpbench.run.entries import CriticEntry, check_names, critic_entry, scores_entry
+from vpbench.run.entries import (
+    CriticEntry,
+    PolicyEntry,
+    check_names,
+    critic_entry,
+    policy_entry,
+    scores_entry,
+    settings_by_name,
+)
 from vpbench.run.models import Models
 from vpbench.run.pipeline import prepare, prepare_steps
 from vpbench.run.policy import Drawing
@@ -52,20 +60,27 @@ class CriticOptions:
 
 @dataclasses.dataclass(frozen=True)
 class Study:
-    """Which critics are to be run on which tasks."""
+    """Which critics are to be run on which tasks; `name` is what a study file calls it."""
 
     tasks: tuple[Asked, ...]
     critics: tuple[CriticEntry, ...]
     nano: bool
     analysis: Analysis
+    name: str | None = None
 
     @property
     def task_names(self) -> list[str]:
         """The tasks' names, in order."""
-        return [plugin.cls.name for plugin, _ in self.tasks]
+        return list(dict.fromkeys(plugin.cls.name for plugin, _ in self.tasks))
 
 
-def study_of(tasks: Sequence[str], critics: Sequence[str], options: Mapping[str, Any], echo: Echo) -> Study:
+def study_of(
+    tasks: Sequence[str],
+    critics: Sequence[str | CriticEntry],
+    options: Mapping[str, Any],
+    echo: Echo,
+    name: str | None = None,
+) -> Study:
     """The study that options of the command line ask for; `echo` is told which tasks are left out.
 
     Raises TypeError for an unknown option, `ConfigError` for what can't be carried out.
@@ -75,24 +90,26 @@ def study_of(tasks: Sequence[str], critics: Sequence[str], options: Mapping[str,
     check_claimed(options, Analysis, Request, Drawing, Sampling, CriticOptions)
     analysis, scoring = from_options(Analysis, options), from_options(CriticOptions, options)
     aggregate((1.0,), analysis.aggregate)  # a name that doesn't exist is told before the work, not after it
-    request = _request(options, analysis)
+    drawn = _requests(options, analysis)
     rows = _entries(tuple(all_critics()) if list(critics) == ["all"] else critics, scoring.scores)
-    if not rows and request.nano:
+    if not rows and drawn[0].nano:
         rows = [CriticEntry(name) for name in _nano_critics()]
-    asked = requests(tasks, request, echo)
+    asked = [
+        task for number, request in enumerate(drawn) for task in requests(tasks, request, silent if number else echo)
+    ]
     for plugin, task_request in asked:
         check(plugin.cls, task_request)
     if not rows:
         raise ConfigError("no critic: give --critic NAME (see `vpbench list`) or --scores FILE")
-    return Study(tuple(asked), with_settings(rows, scoring.settings), request.nano, analysis)
+    return Study(tuple(asked), with_settings(rows, scoring.settings), drawn[0].nano, analysis, name)
 
 
-def _entries(critics: Sequence[str], scores: Sequence[str]) -> list[CriticEntry]:
+def _entries(critics: Sequence[str | CriticEntry], scores: Sequence[str]) -> list[CriticEntry]:
     """The rows that are asked for, what is written twice once. Raises `ConfigError`."""
     files = [scores_entry(text) for text in scores]
     if len(files) > 1 and not all(file.name for file in files):
         raise ConfigError(f"--scores is given {len(files)} times; give it once, or names: --scores NAME=FILE,...")
-    entries = [critic_entry(text) for text in dict.fromkeys(critics)]
+    entries = [critic_entry(given) for number, given in enumerate(critics) if given not in critics[:number]]
     for entry in entries if files else ():
         if entry.critic not in all_critics() and not str(entry.critic).endswith(".py"):
             raise ConfigError(
@@ -107,15 +124,31 @@ def _nano_critics() -> tuple[str, ...]:
     return tuple(name for name, plugin in all_critics().items() if plugin.cls.nano_settings.get("model") == "prm")
 
 
-def _request(options: Mapping[str, Any], analysis: Analysis) -> Request:
+def _requests(options: Mapping[str, Any], analysis: Analysis) -> list[Request]:
+    """What is asked of each policy, or of the pool. Raises `ConfigError`."""
     request = from_options(Request, options)
-    if options.get("policy") is None:
-        return request
+    policies = [policy_entry(text) for text in options.get("policy") or ()]
+    if not policies:
+        return [request]
+    names = [policy.called for policy in policies]
+    check_names(names, "policies")
+    given = settings_by_name(options.get("policy_args", {}), "--policy-args", names)
+    return [
+        dataclasses.replace(request, drawing=_drawing(options, policy, {**given[""], **given[policy.called]}, analysis))
+        for policy in policies
+    ]
+
+
+def _drawing(
+    options: Mapping[str, Any], policy: PolicyEntry, settings: Mapping[str, str], analysis: Analysis
+) -> Drawing:
+    options = {**options, **policy.drawing, "policy": policy.policy, "label": policy.name}
+    options["policy_args"] = {**settings, **policy.settings}
     largest_n = max(analysis.ns or (DEFAULT_SAMPLES,))
     drawing = drawing_of(options, options.get("samples") or largest_n)
     if analysis.ns and drawing.samples < largest_n:
         raise ConfigError(f"--n {largest_n} needs as many candidates per question; raise --samples {drawing.samples}")
-    return dataclasses.replace(request, drawing=drawing)
+    return drawing
 
 
 class Failures:
@@ -145,7 +178,7 @@ class Failures:
 
 def run_study(
     study: Study,
-    finish: Callable[[Prepared | PreparedSteps, Scored], Done],
+    finish: Callable[[Prepared | PreparedSteps, Scored, Analysis], Done],
     progress: Progress,
     echo: Echo,
     warn: Echo,
@@ -155,6 +188,7 @@ def run_study(
     What fails on a task leaves that one and those after it; the others are finished. Raises the first failure.
     """
     rows = scorers(study.critics, study.task_names, study.nano, progress, echo)
+    analyses = {row.name: analysis_of_row(study.analysis, row.name, row.entry.analysis) for row in rows}
     failures = Failures(warn)
     prepared = _prepared(study, rows, progress, failures)
     results: list[Done] = []
@@ -163,7 +197,7 @@ def run_study(
         row = rows.pop(0)
         for number, task in enumerate(prepared):
             try:
-                results.append(finish(task, row.scored(task)))
+                results.append(finish(task, row.scored(task), analyses[row.name]))
             except VpbenchError as error:
                 failures.add(f"task {task.task.name}, critic {row.name}", error)
                 prepared = prepared[:number]
@@ -182,8 +216,10 @@ def _prepared(
     """
     models = Models()
     plans: list[CandidatePlan | None] = []
-    for asked in study.tasks:
+    for number, asked in enumerate(study.tasks):
         plugin = asked[0]
+        if number and study.tasks[number - 1][1].drawing != asked[1].drawing:
+            models.forget()  # one policy in memory at a time
         try:
             step_task = issubclass(plugin.cls, StepTask)
             plans.append(None if step_task else candidates_of(asked, study.analysis, rows, progress, models))
