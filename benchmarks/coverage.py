@@ -35,12 +35,17 @@ AT_ONCE = 200
 
 @dataclass(frozen=True)
 class Population:
-    """Values [P, len(NS)] of two critics of one quality and the controls; `correct` [P, questions of a group, POOL]."""
+    """Values [P, len(NS)] of two critics of one quality and the controls; `correct` [P, questions of a group, POOL].
+
+    `oracle` and `worst` are the most and the least that a critic could reach.
+    """
 
     critic: Array
     rival: Array
     random: Array
     vote: Array
+    oracle: Array
+    worst: Array
     correct: NDArray[np.bool_]
 
 
@@ -57,7 +62,8 @@ def population(chances: Array, edge: float, rng: Random) -> Population:
         curves.append(stats.curves(pools, ns=NS))
     first, second = curves
     assert first.critic is not None and second.critic is not None
-    return Population(first.critic, second.critic, first.random, first.vote, correct[:, None])
+    controls = (first.random, first.vote, first.oracle, first.worst)
+    return Population(first.critic, second.critic, *controls, correct[:, None])
 
 
 def questions(a: float, b: float, edge: float, rng: Random, size: int = 4_000) -> Population:
@@ -69,7 +75,7 @@ def worst_cases(variants: int, edge: float, rng: Random, size: int = 1_000) -> P
     """Groups of `variants` questions that count as the product of their correctness, as DynaMath's worst case does."""
     difficulty = np.repeat(rng.normal(2.0, 2.0, size), variants) + rng.normal(0.0, 0.7, size * variants)
     of = population(1 / (1 + np.exp(-difficulty)), edge, rng)
-    values = (of.critic, of.rival, of.random, of.vote)
+    values = (of.critic, of.rival, of.random, of.vote, of.oracle, of.worst)
     products = (matrix.reshape(size, variants, -1).prod(axis=1) for matrix in values)
     return Population(*products, of.correct.reshape(size, variants, POOL))
 
@@ -95,20 +101,26 @@ def accuracy_coverage(values: Array, units: int, worlds: int, rng: Random, resam
     return np.concatenate(hits).mean(axis=0)
 
 
-def compared(a: Array, b: Array, resamples: int, seed: int) -> tuple[Array, Array, Array]:
-    """Low, high and p [worlds, K] of worlds a and b [units, worlds, K]."""
+def compared(
+    a: Array, b: Array, resamples: int, seed: int, ends: tuple[Array, Array] | None = None
+) -> tuple[Array, Array, Array]:
+    """Low, high and p [worlds, K] of worlds a and b [units, worlds, K]; `ends` are what a could have been."""
     units, many, columns = a.shape
-    rows = stats.paired_differences(a.reshape(units, -1), b.reshape(units, -1), None, resamples, seed)
+    one, two = a.reshape(units, -1), b.reshape(units, -1)
+    flat = None if ends is None else (ends[0].reshape(units, -1), ends[1].reshape(units, -1))
+    rows = stats.paired_differences(one, two, None, resamples, seed, ends=flat)
     ends = np.array([(row.low, row.high, row.p_value) for row in rows]).reshape(many, columns, 3)
     return ends[..., 0], ends[..., 1], ends[..., 2]
 
 
-def difference_coverage(a: Array, b: Array, units: int, worlds: int, rng: Random, resamples: int) -> Array:
-    """[K]: as `accuracy_coverage`, of the difference of a and b [P, K]."""
+def difference_coverage(of: Population, control: str, units: int, worlds: int, rng: Random, resamples: int) -> Array:
+    """[K]: as `accuracy_coverage`, of the critic's difference from a control, or from its rival."""
+    a, b = of.critic, getattr(of, control)
     truth, hits = (a - b).mean(axis=0), []
     for seed, many in batches(worlds):
         pick = rng.integers(len(a), size=(units, many))
-        low, high, _ = compared(a[pick], b[pick], resamples, seed)
+        ends = (of.oracle[pick], of.worst[pick]) if control == "random" else None
+        low, high, _ = compared(a[pick], b[pick], resamples, seed, ends)
         hits.append(holds(low, high, truth))
     return np.concatenate(hits).mean(axis=0)
 
@@ -301,6 +313,8 @@ def main() -> None:
         "high": questions(12, 0.5, 1.5, rng),
         "ceiling": questions(8, 0.25, 2.5, rng),
         "low": questions(0.3, 6, 0.7, rng),
+        "high, scores of chance": questions(12, 0.5, 0.0, rng),
+        "low, scores of chance": questions(0.3, 6, 0.0, rng),
         "worst case of 10": worst_cases(10, 1.5, rng),
     }
     rows, sweeps = [], []
@@ -308,8 +322,8 @@ def main() -> None:
         truth = ", ".join(f"{value:.3f}" for value in of.critic.mean(axis=0))
         for units in UNITS:
             rows.append([name, truth, units, "accuracy", *accuracy_coverage(of.critic, units, worlds, rng, resamples)])
-            for control, values in (("random", of.random), ("vote", of.vote), ("rival", of.rival)):
-                rates = difference_coverage(of.critic, values, units, worlds, rng, resamples)
+            for control in ("random", "vote", "rival"):
+                rates = difference_coverage(of, control, units, worlds, rng, resamples)
                 rows.append([name, truth, units, f"minus {control}", *rates])
             draws = (equal_critics(of), random_critic(of))
             sweeps.append([name, units, *(family_wise_error(draw, units, worlds, rng, resamples) for draw in draws)])

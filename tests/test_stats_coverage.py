@@ -32,6 +32,7 @@ def _load() -> Any:
 
 
 coverage = _load()
+LOPSIDED = [("high, scores of chance", 7), ("high, scores of chance", 20), ("high, scores of chance", 50)]
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,8 @@ def worlds() -> dict[str, Any]:
         "middle": coverage.questions(1, 1, 1.0, rng, 1_200),
         "high": coverage.questions(12, 0.5, 1.5, rng, 1_200),
         "worst case of 5": coverage.worst_cases(5, 1.5, rng, 400),
+        "low": coverage.questions(0.3, 6, 0.7, rng, 1_200),
+        "high, scores of chance": coverage.questions(12, 0.5, 0.0, rng, 1_200),
     }
 
 
@@ -75,9 +78,19 @@ def test_accuracies_of_60_questions(accuracy: float) -> None:
 def test_accuracies_gains_and_differences(world: str, units: int, upper: float, worlds: dict[str, Any]) -> None:
     of, rng = worlds[world], np.random.default_rng(3)
     rates = {"accuracy": coverage.accuracy_coverage(of.critic, units, WORLDS, rng, RESAMPLES)}
-    for name, values in (("over random", of.random), ("over vote", of.vote), ("of critics", of.rival)):
-        rates[name] = coverage.difference_coverage(of.critic, values, units, WORLDS, rng, RESAMPLES)
+    for control in ("random", "vote", "rival"):
+        rates[control] = coverage.difference_coverage(of, control, units, WORLDS, rng, RESAMPLES)
     assert all(within(rate, upper) for rate in rates.values()), rates
+
+
+@pytest.mark.parametrize(("world", "units"), [("low", 7), ("low", 20), ("low", 50), *LOPSIDED])
+def test_gains_where_a_single_question_may_gain_or_lose_nearly_all(
+    world: str, units: int, worlds: dict[str, Any]
+) -> None:
+    """One answer in ten is right, or wrong: 20 questions may show none of the few that make the difference."""
+    of, rng = worlds[world], np.random.default_rng(6)
+    rates = coverage.difference_coverage(of, "random", units, WORLDS, rng, RESAMPLES)
+    assert within(rates, CONSERVATIVE), rates
 
 
 @pytest.mark.parametrize("world", ["middle", "high", "worst case of 5"])

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from vpbench import GradingMode, Question, Source, Task, Verdict
-from vpbench.report.units import read_units, units_of, units_table
+from vpbench.report.units import CURVES, read_units, units_of, units_table
 from vpbench.stats import QuestionPool, curves
 
 
@@ -76,5 +76,6 @@ def test_units_survive_a_round_trip() -> None:
     units = units_of(WorstCase(), questions, curves(made, ns=(1, 2, 5)))
     again = read_units(units_table(units))
     assert (again.names, again.clusters, again.ns) == (units.names, units.clusters, units.ns)
-    for name, matrix in units.values.items():
-        assert matrix == pytest.approx(again.values[name], abs=0)
+    assert tuple(again.values) == CURVES
+    for name, matrix in again.values.items():
+        assert matrix == pytest.approx(units.values[name], abs=0)

@@ -12,7 +12,7 @@ from vpbench.records import Reason, Selection
 from vpbench.report.provenance import run_provenance
 from vpbench.report.result import GAINS, BestOfNResult, Gain, Point
 from vpbench.report.scored_rows import remarks, score_errors, steps_per_response
-from vpbench.report.units import CURVES, Units, fraction, units_of
+from vpbench.report.units import CURVES, WORST, Units, fraction, units_of
 from vpbench.run.analysis import Analysis
 from vpbench.run.prepared import Prepared, Scored
 
@@ -139,7 +139,9 @@ def _gains(
 
     critic, other = units.values["critic"], units.values[control]
     alike = alike_by_construction(units.ns, critic, other, same=selection == control)
-    rows = paired_differences(critic, other, units.clusters, analysis.resamples, analysis.seed, alike=alike)
+    # whatever the critic is, a random pick is worth the same; a vote is one more way to choose
+    ends = (units.values["oracle"], units.values[WORST]) if control == "random" else None
+    rows = paired_differences(critic, other, units.clusters, analysis.resamples, analysis.seed, alike=alike, ends=ends)
     if dealt is not None:
         by_chance = random_scores_p((critic - other).mean(axis=0), dealt)
         rows = [replace(row, p_value=max(row.p_value, p)) for row, p in zip(rows, by_chance.tolist(), strict=True)]

@@ -19,13 +19,18 @@ from vpbench.records import Question
 from vpbench.stats import Curves
 
 CURVES = ("critic", "vote", "random", "oracle", "first")
+WORST = "worst"
+"""The curve of the worst that any critic could do."""
 ROUNDING = 1e-9
 """How far outside 0..1 rounding may have left a value, and a mean from that of a result."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Units:
-    """Values [units, len(ns)] of every curve, as fractions of 1; `clusters` names the resampling cluster of each."""
+    """Values [units, len(ns)] of every curve, as fractions of 1; `clusters` names the resampling cluster of each.
+
+    Those computed from pools have `WORST` too, which isn't kept on disk.
+    """
 
     names: tuple[str, ...]
     clusters: tuple[str, ...]
@@ -35,7 +40,7 @@ class Units:
 
 def units_of(task: Task, questions: Sequence[Question], curves: Curves) -> Units:
     """The task's units out of the questions' curves, both in the same order."""
-    by_question = {name: getattr(curves, name) for name in CURVES}
+    by_question = {name: getattr(curves, name) for name in (*CURVES, WORST)}
     groups: dict[str, list[int]] = {}
     for number, question in enumerate(questions):
         groups.setdefault(question.group or question.id, []).append(number)
@@ -68,7 +73,7 @@ def units_table(units: Units) -> Any:
         "cluster": [cluster for cluster in units.clusters for _ in units.ns],
         "n": list(units.ns) * len(units.names),
     }
-    return pa.table({**columns, **{name: matrix.ravel() for name, matrix in units.values.items()}})
+    return pa.table({**columns, **{name: units.values[name].ravel() for name in CURVES}})
 
 
 def read_units(table: Any) -> Units:

@@ -9,15 +9,15 @@ those that were seen (`vpbench.stats.pseudo_units`); a comparison of few units t
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vpbench.errors import ConfigError
-from vpbench.stats.few_units import T_TEST_BELOW, t_test
-from vpbench.stats.pseudo_units import ROUNDING, pseudo_differences, unseen_difference, with_pseudo_units
+from vpbench.stats.few_units import T_TEST_BELOW, t_interval, t_test
+from vpbench.stats.pseudo_units import ROUNDING, pseudo_differences, unseen_difference, with_pseudo_units, with_skew
 
 Array = NDArray[np.float64]
 
@@ -122,15 +122,20 @@ def paired_differences(
     seed: int = 0,
     level: float = LEVEL,
     alike: Collection[int] = (),
+    ends: tuple[Array, Array] | None = None,
 ) -> list[Difference]:
     """Mean of a - b over the questions, for each column of a and b [Q, K] (in 0..1), rows in the same order.
 
     The columns `alike` are known not to differ (`alike_by_construction`): 0 from 0 to 0. Elsewhere no interval has zero
     width: that no question seen tells two critics apart doesn't say that none does.
 
+    `ends` are the most and the least [Q, K] that a could have been, where b couldn't have been otherwise: they tell how
+    far off a unit may be of which none was seen (`vpbench.stats.pseudo_units.with_skew`).
+
     From 50 units on p = min(1, 2 (1 + min(#{d* <= 0}, #{d* >= 0})) / (resamples + 1)) over the resampled differences
     d*: the percentile interval turned around, so that p < 1 - level goes with an interval without 0 (but for rounding
-    of the percentile). Below, p is that of a t-test over units and may differ from the interval at the margin.
+    of the percentile). Below, p is that of a t-test over units, and the interval reaches from the lower to the higher
+    end of the bootstrap's and the t-test's: a percentile interval of 7 units is a quarter too short.
     Source: Davison and Hinkley 1997, 4.2 (the added 1s keep p from 0). Raises `ConfigError` for tables of unlike shape.
     """
     left, right = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
@@ -140,10 +145,19 @@ def paired_differences(
     values = (left - right).mean(axis=0)
     unseen = unseen_difference((sums - values * sizes[:, None]) / sizes.mean())
     pseudo = pseudo_differences(values, unseen)
+    if ends is not None:
+        most, least = (table_by_cluster(end - right, clusters)[0] / sizes.mean() for end in ends)
+        pseudo = with_skew(pseudo, most, least)
     means = resampled_means(*with_pseudo_units(sums, sizes, pseudo), resamples, seed)
-    differences = differences_from_draws(
-        values, means, t_test(sums, sizes) if len(sums) < T_TEST_BELOW else None, level
-    )
+    if len(sums) >= T_TEST_BELOW:
+        differences = differences_from_draws(values, means, None, level)
+    else:
+        differences = differences_from_draws(values, means, t_test(sums, sizes), level)
+        by_t = zip(*t_interval(sums, sizes, level), strict=True)
+        differences = [
+            replace(row, low=max(min(row.low, low), -1.0), high=min(max(row.high, high), 1.0))
+            for row, (low, high) in zip(differences, by_t, strict=True)
+        ]
     return [NO_DIFFERENCE if k in alike else difference for k, difference in enumerate(differences)]
 
 

@@ -48,8 +48,10 @@ class QuestionPool:
 class Curves:
     """Correctness [Q, len(ns)] per question and n, as fractions of 1.
 
-    `critic` is None where the pools hold no scores and the selection needs them. `drawing_standard_error` [len(ns)]
-    is that of the critic's mean over questions where it was drawn (weighted vote), else zero.
+    `critic` is None where the pools hold no scores and the selection needs them; `oracle` and `worst` are the most and
+    the least that any critic could reach: a correct pick wherever there is one to pick, or a wrong one.
+    `drawing_standard_error` [len(ns)] is that of the critic's mean over questions where it was drawn (weighted vote),
+    else zero.
     """
 
     ns: tuple[int, ...]
@@ -57,6 +59,7 @@ class Curves:
     vote: Array
     random: Array
     oracle: Array
+    worst: Array
     first: Array
     drawing_standard_error: Array
 
@@ -145,6 +148,7 @@ def curves(
         vote=vote,
         random=_matrix(pools, column, lambda pool: picked(pool.correct)),
         oracle=_matrix(pools, column, lambda pool: oracle(pool.correct)),
+        worst=1 - _matrix(pools, column, lambda pool: oracle(~pool.correct)),
         first=_matrix(pools, column, lambda pool: best_of_n.first(pool.correct)),
         drawing_standard_error=error,
     )

@@ -47,3 +47,28 @@ def pseudo_differences(mean: Array, unseen: Array) -> Array:
     # that b - a, seen on the same resamples, is exactly the mirror of a - b.
     sign = np.where(mean < 0, -1.0, 1.0)
     return np.stack([mean + unseen * (end - mean) for end in (sign, -sign)])
+
+
+def with_skew(pseudo: Array, most: Array, least: Array) -> Array:
+    """`pseudo` [2, K] moved outwards where what could have happened to the units is lopsided.
+
+    `most` and `least` [C, K] are the largest and the smallest difference that each unit could have shown. A gain of one
+    unit is typically worth sum(most^2) / sum(most), a loss likewise: where an answer in ten is right, a right pick
+    among 16 gains .9 and a wrong one loses .1. Of 20 units none may have been that lucky, and nothing in the
+    differences seen says that a unit can be. So the pseudo-unit of the larger side lies at least as far out as the
+    typical gain exceeds the typical loss; where both weigh the same nothing changes.
+    """
+    gain, loss = (_typical(np.maximum(end, 0.0)) for end in (most, -least))
+    upper, lower = pseudo.argmax(axis=0), pseudo.argmin(axis=0)
+    column = np.arange(pseudo.shape[1])
+    moved = pseudo.copy()
+    moved[upper, column] = np.maximum(pseudo[upper, column], gain - loss)
+    moved[lower, column] = np.minimum(pseudo[lower, column], gain - loss)
+    return moved
+
+
+def _typical(sizes: Array) -> Array:
+    """[K]: the mean size of sizes [C, K], those that weigh more counting for more; 0 where there are none."""
+    total = sizes.sum(axis=0)
+    typical: Array = np.divide(np.square(sizes).sum(axis=0), total, out=np.zeros_like(total), where=total > 0)
+    return typical
