@@ -41,7 +41,7 @@ def test_every_option_is_claimed_once(
 ) -> None:
     options = {parameter.name for parameter in main.commands[verb].params if parameter.expose_value}
     if verb == "run":
-        options = {CALLED.get(str(name), name) for name in options} - {"dry_run", "study_file"}
+        options = {CALLED.get(str(name), name) for name in options} - {"dry_run", "study_file", "style"}
     assert options
     # The budget is taken off by the context that holds it, whatever the command.
     parameters = inspect.signature(command).parameters.keys() | inspect.signature(budget).parameters.keys()

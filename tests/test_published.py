@@ -75,7 +75,8 @@ def test_names_are_those_of_tasks_and_critics() -> None:
     published = load_published()
     tasks, critics = all_tasks(), all_critics()
     assert {row.task for row in published.rows if row.task} <= tasks.keys()
-    assert {task for table in published.tables.values() for task in table.mean_of} <= tasks.keys()
+    benchmarks = {row.benchmark for row in published.rows if row.task}
+    assert {benchmark for table in published.tables.values() for benchmark in table.mean_of} <= benchmarks
     assert {entry.critic for entry in published.critics.values() if entry.critic} <= critics.keys()
     assert all((entry.critic is None) != (entry.curve is None) for entry in published.critics.values())
     assert published.critics.keys() <= {row.critic for row in published.rows}
@@ -83,14 +84,63 @@ def test_names_are_those_of_tasks_and_critics() -> None:
     assert len({table.id for table in published.tables.values()}) == len(published.tables)
 
 
+def test_a_row_has_the_task_of_its_questions() -> None:
+    """The task with as many; without a number of questions the split's words say why."""
+    rows = [row for row in load_published().rows if row.task]
+    for row in rows:
+        assert row.questions in (None, find_task(row.task or "").cls.source.rows), row
+        assert row.questions or row.split, row
+    assert {row.split for row in rows if row.questions is None} == {
+        "unclear: test or testmini",
+        "unclear: MATH-500 or all of the test set",
+        "not stated",
+        "as in paper",
+        "RLHFlow's answers (test)",
+        "the authors' development half",
+    }
+
+
+UNPAIRED = (
+    *("overall", "overall of these five", "six of the seven, mean"),
+    *("MM-K12", "OlympiadBench", "PuzzleVQA", "AlgoPuzzleVQA", "EXAMS-V", "MATH"),
+    # of splits or by measures that no task has
+    *("MathVerse", "MathVista", "VisualProcessBench", "VisualProcessBench/overall"),
+)
+
+
+def test_a_row_without_a_task_is_of_no_task() -> None:
+    assert {row.benchmark for row in load_published().rows if row.task is None} == set(UNPAIRED)
+
+
+MEANS_OF_DRAWS = {
+    ("InternVL3.5", "DynaMath"): 1,
+    ("Athena-PRM (arXiv 2506.09532)", "DynaMath"): 5,
+    ("Athena-PRM (arXiv 2506.09532)", "LogicVista"): 7,
+    ("Athena-PRM (arXiv 2506.09532)", "MathVerse"): 2,
+    ("DreamPRM-1.5 (arXiv 2509.05542)", "MMMU"): 1,
+}
+"""Figures that no number of right answers gives, as the files' notes say where they are several."""
+
+
+def test_a_figure_is_one_that_so_many_questions_can_give() -> None:
+    """One draw's accuracy is a multiple of one question's share, so a wrong digit or split shows in many figures."""
+    units = {"dynamath": 501, "wemath": 2 * 525}
+    impossible: Counter[tuple[str, str]] = Counter()
+    for row in load_published().rows:
+        if row.questions and row.value is not None and row.part is None:
+            share = 100 / units.get(row.task or "", row.questions)
+            impossible[row.paper, row.benchmark] += abs(row.value - share * round(row.value / share)) > 0.0501
+    assert +impossible == MEANS_OF_DRAWS
+
+
 def test_a_mean_is_that_of_its_tasks() -> None:
     """To a tenth and the rounding of seven printed figures; so a wrong digit or a column left out would show."""
     published = load_published()
-    rows = {(row.paper, row.table, row.policy, row.critic, row.n, row.task): row.value for row in published.rows}
+    rows = {(row.paper, row.table, row.policy, row.critic, row.n, row.benchmark): row.value for row in published.rows}
     checked = 0
     for table in published.tables.values():
         for row in published.rows_of(table):
-            line = [rows.get((row.paper, row.table, row.policy, row.critic, row.n, task)) for task in table.mean_of]
+            line = [rows.get((row.paper, row.table, row.policy, row.critic, row.n, name)) for name in table.mean_of]
             parts = [value for value in line if value is not None]
             if row.metric == "mean" and row.value is not None and len(parts) == 7:
                 checked += 1
@@ -127,11 +177,18 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         load_published(tmp_path / "none.json")
 
 
+OF_TASK = {
+    **{"mmmu": 119, "mathvista": 118, "mathvision": 63, "mathvision-testmini": 51, "mathverse": 99, "dynamath": 99},
+    **{"wemath": 99, "logicvista": 99, "gsm8k": 17, "math-500": 12, "gpqa-diamond": 12},
+    **{"visualprocessbench": 51, "processbench": 13, "prmbench": 1},
+}
+
+
 @pytest.mark.parametrize("name", sorted({row.task for row in load_published().rows if row.task}))
 def test_every_task_shows_its_figures(name: str) -> None:
     rows = [row for row in load_published().rows if row.task == name and row.part in (None, *AVERAGES)]
     text = vpbench("show", name).output
-    assert len(rows) > 30
+    assert len(rows) == OF_TASK[name]
     for row in rows:
         assert any(f"{row.value:.1f}" in line and f"{row.paper}, {row.table}" in line for line in text.splitlines())
 

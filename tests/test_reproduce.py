@@ -22,7 +22,8 @@ from vpbench.report.result import SCHEMA_VERSION
 
 STORED = Path(__file__).resolve().parent.parent / "results" / "nano-mathvista" / "result.json"
 NS = (8, 16, 32, 64, 128)
-SEVEN = load_published().table("table6").mean_of
+SEVEN = tuple({row.task: row for row in load_published().rows_of(load_published().table("table6")) if row.task})
+QUESTIONS = {row.task: row.questions for row in load_published().rows if row.questions and row.paper == "VisualPRM"}
 LIKE_THE_PAPER: dict[str, Any] = {
     "nano": False,
     "policy": "InternVL2_5-8B",
@@ -38,6 +39,13 @@ LIKE_THE_PAPER: dict[str, Any] = {
     "model": "OpenGVLab/VisualPRM-8B",
 }
 UNPUBLISHED = "prompt: not published there, chain-of-thought here"
+GRADED = "grading: VLMEvalKit there, official here"
+
+
+def like_the_paper(task: str, **changed: Any) -> dict[str, Any]:
+    """A result on all questions of a task, as much as possible like the paper's."""
+    of_task = {"task": task, "questions": QUESTIONS[task], "questions_in_task": QUESTIONS[task]}
+    return {**LIKE_THE_PAPER, **of_task, **changed}
 
 
 def store(runs: Path, name: str = "one", **changed: Any) -> Path:
@@ -108,7 +116,7 @@ def test_the_miniature_world_fills_cells_and_is_marked(nowhere: Path) -> None:
         "miniature world: drawn questions and tiny models",
         "critic: OpenGVLab/VisualPRM-8B there, prm here",
         "policy: InternVL2.5-8B there, nano-policy here",
-        "grading: official there, robust here",
+        "grading: VLMEvalKit there, robust here",
         "judge: openai:gpt-4o-mini there, none here",
         "prompt: not published there, not recorded here",
         "temperature: 0.7 there, not recorded here",
@@ -122,7 +130,7 @@ def test_the_miniature_world_fills_cells_and_is_marked(nowhere: Path) -> None:
 
 
 def test_a_run_like_the_papers_differs_in_what_is_unpublished(tmp_path: Path) -> None:
-    assert reasons(cell(store(tmp_path, **LIKE_THE_PAPER))) == [UNPUBLISHED]
+    assert reasons(cell(store(tmp_path, **LIKE_THE_PAPER))) == [GRADED, UNPUBLISHED]
 
 
 DIFFERENT: list[tuple[dict[str, Any], str]] = [
@@ -132,7 +140,7 @@ DIFFERENT: list[tuple[dict[str, Any], str]] = [
     ({"policy": "InternVL2_5-8B-MPO"}, "policy: InternVL2.5-8B there, InternVL2_5-8B-MPO here"),
     ({"model": "/home/me/ours"}, "critic: OpenGVLab/VisualPRM-8B there, ours here"),
     ({"model": "OpenGVLab/VisualPRM-8B-v1_1"}, "critic: OpenGVLab/VisualPRM-8B there, VisualPRM-8B-v1_1 here"),
-    ({"grading": "robust"}, "grading: official there, robust here"),
+    ({"grading": "robust"}, "grading: VLMEvalKit there, robust here"),
     ({"judge": None}, "judge: openai:gpt-4o-mini there, none here"),
     ({"estimator": "expected"}, "estimator: prefix there, expected here"),
     ({"selection": "weighted-vote"}, "selection: best there, weighted-vote here"),
@@ -144,24 +152,51 @@ DIFFERENT: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("changed", "reason"), DIFFERENT, ids=[reason[:40] for _, reason in DIFFERENT])
 def test_every_difference_is_a_reason(changed: dict[str, Any], reason: str, tmp_path: Path) -> None:
     one = cell(store(tmp_path, **{**LIKE_THE_PAPER, **changed}))
-    assert sorted(reasons(one)) == sorted([reason, UNPUBLISHED])
+    graded = () if "grading" in changed else (GRADED,)
+    assert sorted(reasons(one)) == sorted([reason, *graded, UNPUBLISHED])
 
 
 @pytest.mark.parametrize("model", ["OpenGVLab/VisualPRM-8B", "/models/VisualPRM-8B", "./visualprm-8b/"])
 def test_a_model_is_known_by_its_last_name(model: str, tmp_path: Path) -> None:
-    assert reasons(cell(store(tmp_path, **{**LIKE_THE_PAPER, "model": model}))) == [UNPUBLISHED]
+    assert reasons(cell(store(tmp_path, **{**LIKE_THE_PAPER, "model": model}))) == [GRADED, UNPUBLISHED]
+
+
+def test_one_benchmark_may_have_been_graded_otherwise(tmp_path: Path) -> None:
+    store(tmp_path, "dynamath", **like_the_paper("dynamath", metric="worst_case_accuracy"))
+    store(tmp_path, "mmmu", **like_the_paper("mmmu", judge=None))
+    assert reasons(cell(tmp_path, task="dynamath")) == [UNPUBLISHED]
+    assert reasons(cell(tmp_path, task="mmmu")) == [
+        GRADED,
+        "judge: openai:gpt-3.5-turbo-0125 there, none here",
+        UNPUBLISHED,
+    ]
 
 
 def test_a_single_response_is_not_the_mean_of_a_pool(tmp_path: Path) -> None:
     one = cell(store(tmp_path, **LIKE_THE_PAPER), "table2", critic="none (pass@1)", policy="InternVL2.5-8B", n=1)
-    (reason,) = reasons(one)
-    assert reason.startswith("N = 1 row: ")
+    reason, grading = reasons(one)
+    assert reason.startswith("N = 1 row: ") and grading == GRADED
 
 
 def test_a_result_of_another_policy_of_the_table_stays_there(tmp_path: Path) -> None:
     store(tmp_path, **{**LIKE_THE_PAPER, "policy": "InternVL2_5-26B"})
     filled = {one.row.policy for one in cells("table2", tmp_path) if one.measured and one.row.n == 8}
     assert filled == {"InternVL2.5-26B"}
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "words"),
+    [
+        ("weak", "OpenGVLab/InternVL2_5-8B", None),
+        ("InternVL2.5-8B", "/home/me/other", "InternVL2.5-8B (other)"),
+        ("other", "/home/me/other", "other"),
+    ],
+)
+def test_a_named_policy_is_known_by_its_model(name: str, model: str, words: str | None, tmp_path: Path) -> None:
+    drawing = {**LIKE_THE_PAPER["drawing"], "policy": {"backend": "transformers", "model": model}}
+    one = cell(store(tmp_path, **{**LIKE_THE_PAPER, "policy": name, "drawing": drawing}))
+    reason = [f"policy: InternVL2.5-8B there, {words} here"] if words else []
+    assert reasons(one) == [*reason, GRADED, UNPUBLISHED]
 
 
 def test_the_most_alike_of_several_stands_in_the_cell(tmp_path: Path) -> None:
@@ -172,6 +207,72 @@ def test_the_most_alike_of_several_stands_in_the_cell(tmp_path: Path) -> None:
     assert measured is not None and measured.folders == ("b",)
 
 
+def test_two_checkpoints_are_shown_under_their_names(tmp_path: Path) -> None:
+    curves = json.loads(STORED.read_text())["curves"]
+    better = [{**point, "value": 1.0, "high": 1.0} for point in curves["critic"]]
+    store(tmp_path, "a", **LIKE_THE_PAPER, label="released")
+    store(tmp_path, "b", **{**LIKE_THE_PAPER, "model": "/home/me/step-2000"}, label="ours")
+    store(
+        tmp_path,
+        "c",
+        **{**LIKE_THE_PAPER, "grading": "robust", "curves": {**curves, "critic": better}},
+        label="released",
+    )
+    one = cell(tmp_path)
+    assert [(figure.critic, figure.folders) for figure in one.figures] == [("released", ("a",)), ("ours", ("b",))]
+    assert "critic: OpenGVLab/VisualPRM-8B there, step-2000 here" in one.figures[1].reasons
+    assert one.passed_over == ("c",)
+    text = shown("table6", "--runs", tmp_path)
+    assert "measured: released" in text and "measured: ours" in text and "/home/me" not in text
+    assert "Measured too, but not shown" in text and "\n  c\n" in text
+    records = json.loads(shown("table6", "--runs", tmp_path, "--format", "json"))
+    of_cell = [r for r in records if (r["task"], r["critic"], r["n"]) == ("mathvista", "VisualPRM-8B", 8)]
+    assert [(r["measured_critic"], r["results"]) for r in of_cell] == [("released", ["a"]), ("ours", ["b"])]
+    # the vote is the pool's, not a critic's
+    vote = cell(tmp_path, critic="Self-Consistency")
+    assert [figure.critic for figure in vote.figures] == [None] and vote.passed_over == ()
+
+
+@pytest.mark.parametrize(
+    ("label", "filled"),
+    [
+        ("VisualPRM-8B", {"VisualPRM-8B"}),
+        ("ours VisualPRM-8B", {"VisualPRM-8B"}),
+        ("VisualPRM-8B-v1_1", set()),
+        ("VisualORM-8B", {"VisualORM-8B"}),
+        ("mine", set()),
+    ],
+)
+def test_scores_from_a_file_stand_for_the_critic_they_are_called_after(
+    label: str, filled: set[str], tmp_path: Path
+) -> None:
+    content = json.loads(STORED.read_text())
+    provenance = {**content["provenance"], "critic_settings": {}, "drawing": LIKE_THE_PAPER["drawing"]}
+    facts = {name: value for name, value in LIKE_THE_PAPER.items() if name not in ("drawing", "model")}
+    store(tmp_path, critic=label, label=label, **facts, provenance=provenance)
+    measured = [one for one in cells("table6", tmp_path) if one.measured and one.row.critic != "Self-Consistency"]
+    assert {one.row.critic for one in measured} == filled
+    for one in measured:
+        name = "OpenGVLab/VisualPRM-8B" if one.row.critic == "VisualPRM-8B" else one.row.critic
+        assert reasons(one)[0] == f"critic: {name} there, scores that are called {label} here"
+
+
+def test_another_split_of_the_benchmark_stands_in(tmp_path: Path) -> None:
+    """For MATH-Vision's 304 questions all 3,040 do, marked; where nobody says which, either does."""
+    whole = {**LIKE_THE_PAPER, "task": "mathvision", "questions": 3040, "questions_in_task": 3040}
+    store(tmp_path, "whole", **whole)
+    split = "split: 304 questions there, 3040 questions here"
+    assert reasons(cell(tmp_path, task="mathvision-testmini")) == [split, GRADED, UNPUBLISHED]
+    commands = [line for line in shown("table6", "--runs", tmp_path).splitlines() if "--critic visualprm" in line]
+    assert len(commands) == 1 and "mathvision-testmini" in commands[0]
+    store(tmp_path, "testmini", **like_the_paper("mathvision-testmini"))
+    measured = cell(tmp_path, task="mathvision-testmini").measured
+    assert measured is not None and measured.folders == ("testmini",)
+    single = cell(tmp_path, "table2", critic="none (pass@1)", policy="InternVL2.5-8B", n=1, task="mathvision")
+    assert single.measured is not None and single.measured.folders == ("whole",)
+    assert reasons(single)[0] == "split: unclear: test or testmini there, 3040 questions here"
+
+
 def test_rows_of_an_aggregation_or_temperature_take_no_other(tmp_path: Path) -> None:
     warm = {**LIKE_THE_PAPER, "drawing": {"temperature": 1.3, "prompt": "question"}}
     filled = {one.row.critic for one in cells("table8", store(tmp_path, **warm)) if one.measured}
@@ -180,15 +281,15 @@ def test_rows_of_an_aggregation_or_temperature_take_no_other(tmp_path: Path) -> 
 
 def test_a_mean_needs_all_its_tasks_and_adds_their_errors(tmp_path: Path) -> None:
     for task in SEVEN[1:]:
-        store(tmp_path, task, **{**LIKE_THE_PAPER, "task": task})
+        store(tmp_path, task, **like_the_paper(task))
     assert cell(tmp_path, task=None).measured is None
-    store(tmp_path, SEVEN[0], **{**LIKE_THE_PAPER, "task": SEVEN[0]})
+    store(tmp_path, SEVEN[0], **like_the_paper(SEVEN[0]))
     mean, part = cell(tmp_path, task=None).measured, cell(tmp_path).measured
     assert mean is not None and part is not None and part.low is not None and mean.low is not None
     assert mean.value == pytest.approx(part.value)
     # seven equal and independent intervals
     assert mean.value - mean.low == pytest.approx((part.value - part.low) / math.sqrt(7))
-    assert len(mean.folders) == 7 and any(reason.startswith("split: 304 questions there") for reason in mean.reasons)
+    assert len(mean.folders) == 7 and not any(reason.startswith("split") for reason in mean.reasons)
     # tables that print the mean alone are filled from the same runs
     whole = cell(tmp_path, "table4", critic="value-based PRM, all steps, mean aggregation", task=None).measured
     assert whole is not None and whole.value == pytest.approx(mean.value)
@@ -206,6 +307,34 @@ def test_step_detection_is_measured_pooled(tmp_path: Path) -> None:
     assert reasons(one)[-1] == "threshold: not published there, 0.8 here"
     by_source = {one.row.part for one in filled} - {"pooled"}
     assert by_source == report["by_source"].keys() & {one.row.part for one in cells("table3")}
+
+
+def test_first_errors_are_measured_by_source_and_as_means(tmp_path: Path) -> None:
+    arguments = ["--critic", "visualprm", "--nano", "--threshold", "0.5", "--limit", "9", "--resamples", "100"]
+    done = vpbench("run", "--task", "visualprocessbench", *arguments, "--output", tmp_path)
+    assert done.exit_code == 0, done.output
+    (folder,) = (tmp_path / "results").iterdir()
+    content = json.loads((folder / "result.json").read_text())
+    part = {"accuracy": 0.6, "accuracy_with_error": 0.5, "accuracy_without_error": 0.7, "solutions": 1000}
+    sources = {name: {**part, "harmonic_mean": 0.5} for name in ("math", "olympiadbench", "omnimath")}
+    sources["gsm8k"] = {**part, "harmonic_mean": 0.9, "solutions": 400}
+    content["step_f1"]["first_errors"] = {"by_source": sources, "mean_f1": 0.6, "low": 0.55, "high": 0.65}
+    facts = {"task": "processbench", "metric": "mean_first_error_f1", "nano": False, "critic": "math-shepherd"}
+    content["provenance"]["critic_settings"] = {"model": "peiyi9979/math-shepherd-mistral-7b-prm"}
+    write_edited(folder, {**content, **facts, "questions": 3400, "questions_in_task": 3400, "complete": True})
+    filled = {one.row.part: one.measured for one in cells("qwen-math-prm-processbench", tmp_path) if one.measured}
+    expected = {"gsm8k": 90, "math": 50, "olympiadbench": 50, "omnimath": 50, "mean_of_sources": 60}
+    assert {part: figure.value for part, figure in filled.items()} == pytest.approx(expected)
+    mean = filled["mean_of_sources"]
+    assert (mean.low, mean.high) == pytest.approx((55, 65)) and filled["gsm8k"].low is None
+    assert mean.reasons == ("threshold: not published there, 0.5 here",)
+    content["provenance"]["critic_settings"] = {}
+    facts["critic"] = "Qwen2.5-Math-7B-Instruct-PRM-0.2"
+    write_edited(folder, {**content, **facts, "questions": 3400, "questions_in_task": 3400, "complete": True})
+    weighted = [
+        one.measured for one in cells("search-and-learn-readme", tmp_path) if one.row.part == "solution_weighted_mean"
+    ]
+    assert [figure and figure.value for figure in weighted] == [None, pytest.approx((0.9 * 400 + 0.5 * 3000) / 34)]
 
 
 @pytest.mark.parametrize("table", load_published().tables)
@@ -236,7 +365,7 @@ def test_commands_that_would_fill_a_table_can_be_typed(nowhere: Path) -> None:
 
 def test_what_is_filled_needs_no_command(tmp_path: Path) -> None:
     for task in SEVEN:
-        store(tmp_path, task, **{**LIKE_THE_PAPER, "task": task})
+        store(tmp_path, task, **like_the_paper(task))
     commands = [line for line in shown("table6", "--runs", tmp_path).splitlines() if line.startswith("  vpbench run")]
     assert len(commands) == 1 and "--critic orm --critic-model CHECKPOINT" in commands[0]
 

@@ -189,14 +189,8 @@ def sample(**options: Any) -> None:
     show_default=True,
     help="Draw from the likeliest tokens of this total probability.",
 )
-@opt.option("--max-tokens", type=click.IntRange(1), default=4096, show_default=True, help="Longest response.")
-@opt.option(
-    "--prompt",
-    type=click.Choice(["chain-of-thought", "question"]),
-    default="chain-of-thought",
-    show_default=True,
-    help="Ask for steps and an answer line, or put the bare question.",
-)
+@opt.max_tokens
+@opt.prompt
 @opt.data
 @opt.grading
 @opt.limit
@@ -336,14 +330,7 @@ def compare(first: Path, second: Path, style: Any) -> None:
 @main.command()
 @click.argument("baseline", type=opt.path)
 @click.argument("result", type=opt.path)
-@opt.option(
-    "--smallest-loss",
-    type=click.FloatRange(0, 100),
-    default=0.0,
-    show_default=True,
-    metavar="POINTS",
-    help="Percentage points; a smaller loss is no regression, however significant.",
-)
+@opt.smallest_loss
 @opt.style
 def check(baseline: Path, result: Path, smallest_loss: float, style: Any) -> None:
     """For CI: exit 0 if RESULT holds against BASELINE, 1 if it regressed, 2 if they can't be compared.
@@ -386,12 +373,24 @@ def report(runs: Path, style: Any, plots: Path | None) -> None:
 @click.argument("table", required=False)
 @opt.option("--runs", type=opt.path, help="Folder of the results to show beside it; default: runs, if there are any.")
 @opt.style
-def reproduce(table: str | None, runs: Path | None, style: Any) -> None:
+# its variable isn't that of the study to read
+@opt.option(
+    "--write-study",
+    "--study",
+    "study",
+    type=opt.path,
+    help="Write the study that would fill the TABLE to this file, for `vpbench run FILE`.",
+)
+def reproduce(table: str | None, runs: Path | None, style: Any, study: Path | None) -> None:
     """Show a published TABLE beside what was measured, and why they can't be compared; without TABLE, list them.
 
     As csv and json it has a row per figure.
     """
-    from vpbench.commands.reproduce import list_tables, reproduced
+    from vpbench.commands.reproduce import list_tables, reproduced, write_study
     from vpbench.terminal import echo
 
+    if table is None and study is not None:
+        raise click.UsageError("--study needs a TABLE; `vpbench reproduce` lists them")
     echo(list_tables(style) if table is None else reproduced(table, runs, style))
+    if table is not None and study is not None:
+        echo(write_study(table, runs, study), err=True)

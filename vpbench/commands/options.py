@@ -89,6 +89,14 @@ style = option(
     help="How tables are printed; other than as text, standard output holds them alone.",
 )
 study_tasks = option("--task", "tasks", multiple=True, callback=words, help=_TASKS)
+smallest_loss = option(
+    "--smallest-loss",
+    type=click.FloatRange(0, 100),
+    default=0.0,
+    show_default=True,
+    metavar="POINTS",
+    help="Percentage points; a smaller loss is no regression, however significant.",
+)
 limit = option("--limit", type=click.IntRange(1), help="Only the first K questions.")
 max_error_rate = option(
     "--max-error-rate",
@@ -127,6 +135,14 @@ def budgeted(command: Command) -> Command:
 
 nano = option("--nano", is_flag=True, help="The miniature world instead of the benchmark's data; needs nothing else.")
 dry_run = option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+max_tokens = option("--max-tokens", type=click.IntRange(1), default=4096, show_default=True, help="Longest response.")
+prompt = option(
+    "--prompt",
+    type=click.Choice(["chain-of-thought", "question"]),
+    default="chain-of-thought",
+    show_default=True,
+    help="Ask for steps and an answer line, or put the bare question.",
+)
 DRAWING = (
     option("--policy-args", multiple=True, callback=settings, help="The policy's settings, name=value,..."),
     option(
@@ -142,15 +158,9 @@ DRAWING = (
         show_default=True,
         help="Draw from the likeliest tokens of this total probability.",
     ),
-    option("--max-tokens", type=click.IntRange(1), default=4096, show_default=True, help="Longest response."),
+    max_tokens,
     option("--first-greedy", is_flag=True, help="Candidate 0 is the greedy response."),
-    option(
-        "--prompt",
-        type=click.Choice(["chain-of-thought", "question"]),
-        default="chain-of-thought",
-        show_default=True,
-        help="Ask for steps and an answer line, or put the bare question.",
-    ),
+    prompt,
 )
 
 

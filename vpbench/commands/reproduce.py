@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from vpbench.report.filling import filling_commands
+from vpbench.errors import ConfigError
+from vpbench.report.filling import fillings
 from vpbench.report.frames import load_results
 from vpbench.report.published import Published, PublishedTable, load_published
-from vpbench.report.reproduce import Cell, reproduce
+from vpbench.report.reproduce import Cell, Measured, reproduce
 from vpbench.report.tables import Table, csv_document, grid, render
 from vpbench.terminal import Format, points
 
 DEFAULT_RUNS = Path("runs")
 LEGEND = (
-    "Figures are percent. measured: by `vpbench run`, with its 95% interval; empty where nothing was run. difference: "
-    "measured minus published, in points. [..]: why the two can't be compared."
+    "Figures are percent. measured: by `vpbench run`, with its 95% interval, once for each name of a critic; empty "
+    "where nothing was run. difference: measured minus published, in points. [..]: why the two can't be compared."
 )
 
 
@@ -27,12 +29,12 @@ def list_tables(style: Format) -> str:
     rows = []
     for entry in published.tables.values():
         figures = published.rows_of(entry)
-        fillable = [row for row in figures if row.critic in published.critics and (row.task or row.metric == "mean")]
-        rows.append((entry.id, entry.paper, entry.table, len(figures), len(fillable), entry.title))
+        measurable = sum(map(published.is_measurable, figures))
+        rows.append((entry.id, entry.paper, entry.table, len(figures), measurable, entry.title))
     headers = ("table", "paper", "where", "figures", "can be measured", "")
     keys = ("table", "paper", "where", "figures", "measurable", "title")
-    shown = Table("published tables", headers, tuple(rows), keys=keys)
-    return grid(shown) if style == "text" else render([shown], style)
+    listed = Table("published tables", headers, tuple(rows), keys=keys)
+    return grid(listed) if style == "text" else render([listed], style)
 
 
 def reproduced(name: str, runs: Path | None, style: Format) -> str:
@@ -43,29 +45,60 @@ def reproduced(name: str, runs: Path | None, style: Format) -> str:
     published = load_published()
     entry = published.table(name)
     folder = runs or DEFAULT_RUNS
-    nothing = runs is None and not any(folder.glob("results/*/result.json"))
-    cells = reproduce(published, entry, () if nothing else load_results(folder).results)
+    cells = _cells(published, entry, runs)
     if style in ("json", "csv"):
-        records = [_record(cell) for cell in cells]
+        records = [_record(cell, measured) for cell in cells for measured in cell.figures or (None,)]
         return json.dumps(records, indent=1, ensure_ascii=False) if style == "json" else _csv(records)
     return _page(published, entry, cells, folder, style)
 
 
+def write_study(name: str, runs: Path | None, path: Path) -> str:
+    """Write the study that would fill the table called `name`, and say how it is run.
+
+    Raises `ConfigError` as `reproduced` does, where no study fills anything, and for a file that is there already.
+    """
+    from vpbench.report.filling_study import filling_study
+
+    published = load_published()
+    entry = published.table(name)
+    text = filling_study(published, entry, fillings(published, entry, _cells(published, entry, runs)))
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise ConfigError(f"--study {path}: can't be written anew ({error.strerror})") from error
+    return f"written to {path}; to see what it would cost: vpbench run {shlex.quote(str(path))} --dry-run"
+
+
+def _cells(published: Published, entry: PublishedTable, runs: Path | None) -> list[Cell]:
+    nothing = runs is None and not any(DEFAULT_RUNS.glob("results/*/result.json"))
+    return reproduce(published, entry, () if nothing else load_results(runs or DEFAULT_RUNS).results)
+
+
 def _page(published: Published, entry: PublishedTable, cells: Sequence[Cell], runs: Path, style: Format) -> str:
-    measured = [cell.measured for cell in cells if cell.measured is not None]
-    reasons = list(dict.fromkeys(reason for figure in measured for reason in figure.reasons))
-    shown = _grid(cells, reasons)
-    drawn = grid(shown) if style == "text" else render([shown], style)
+    measured = [cell for cell in cells if cell.figures]
+    figures = [figure for cell in measured for figure in cell.figures]
+    reasons = list(dict.fromkeys(reason for figure in figures for reason in figure.reasons))
+    layout = _grid(cells, reasons)
+    drawn = grid(layout) if style == "text" else render([layout], style)
     parts = [f"{entry.paper}, {entry.table}: {entry.title}\n{entry.source}", LEGEND, drawn]
     if measured:
         parts.append(f"{len(measured)} of {len(cells)} figures measured, from {runs}")
+    shown = {folder for figure in figures for folder in figure.folders}
+    passed_over = {folder for cell in measured for folder in cell.passed_over} - shown
+    if passed_over:
+        lines = (
+            "Measured too, but not shown, as one result of each name is, with the fewest reasons:",
+            *sorted(passed_over),
+        )
+        parts.append("\n  ".join(lines))
     if reasons:
         parts.append("\n".join(f"[{number}] {reason}" for number, reason in enumerate(reasons, 1)))
     caveats = [caveat for cell in cells if cell.row.note for caveat in cell.row.note.split("; ")]
     notes = [*([entry.note] if entry.note else []), *dict.fromkeys(caveats)]
     if notes:
         parts.append("\n".join(f"note: {note}" for note in notes))
-    commands = filling_commands(published, entry, cells, runs)
+    commands = [filling.command(runs) for filling in fillings(published, entry, cells)]
     if commands:
         parts.append("\n".join(["To fill it:", *(f"  {command}" for command in commands)]))
     if style == "latex":
@@ -82,13 +115,16 @@ def _grid(cells: Sequence[Cell], reasons: Sequence[str]) -> Table:
         lines.setdefault((row.policy or "", row.critic, row.n or ""), {})[row.benchmark, row.metric] = cell
     rows: list[tuple[str, ...]] = []
     for label, line in lines.items():
-        shown = {column: _lines(cell, reasons) for column, cell in line.items()}
-        names = ["published", "measured"]
-        if any(cell.measured for cell in line.values()):
-            names += ["95% interval", "difference", "not comparable"]
-        for name in names:
-            first = label if name == "published" else ("", "", "")
-            rows.append((*map(str, first), name, *(shown.get(column, {}).get(name, "") for column in columns)))
+        values = {column: cell.row.value for column, cell in line.items()}
+        rows.append((*map(str, label), "published", *(_printed(values.get(column)) for column in columns)))
+        critics = list(dict.fromkeys(figure.critic for cell in line.values() for figure in cell.figures))
+        for critic in critics:
+            shown = {column: _lines(cell, critic, reasons) for column, cell in line.items()}
+            for name in ("measured", "95% interval", "difference", "not comparable"):
+                title = f"{name}: {critic}" if name == "measured" and len(critics) > 1 else name
+                rows.append(("", "", "", title, *(shown.get(column, {}).get(name, "") for column in columns)))
+        if not critics:
+            rows.append(("", "", "", "measured", *("" for _ in columns)))
     return Table("", ("policy", "critic", "N", "", *_titles(columns)), tuple(rows))
 
 
@@ -103,13 +139,14 @@ def _titles(columns: Sequence[tuple[str, str]]) -> list[str]:
     ]
 
 
-def _lines(cell: Cell, reasons: Sequence[str]) -> dict[str, str]:
-    value, measured = cell.row.value, cell.measured
-    lines = {"published": "" if value is None else _printed(value)}
-    if measured is None or cell.difference is None:
-        return lines
+def _lines(cell: Cell, critic: str | None, reasons: Sequence[str]) -> dict[str, str]:
+    """What stands below the published figure, by the name of the line, of one name of a critic."""
+    measured = next((figure for figure in cell.figures if figure.critic == critic), None)
+    difference = None if measured is None else cell.difference_of(measured)
+    if measured is None or difference is None:
+        return {}
     numbers = sorted(reasons.index(reason) + 1 for reason in measured.reasons)
-    lines |= {"measured": f"{measured.value:.1f}", "difference": points(cell.difference / 100)}
+    lines = {"measured": f"{measured.value:.1f}", "difference": points(difference / 100)}
     if measured.low is not None and measured.high is not None:
         lines["95% interval"] = f"{measured.low:.1f} .. {measured.high:.1f}"
     if numbers:
@@ -117,23 +154,26 @@ def _lines(cell: Cell, reasons: Sequence[str]) -> dict[str, str]:
     return lines
 
 
-def _printed(value: float) -> str:
+def _printed(value: float | None) -> str:
     """As many decimals as the paper printed, one at least."""
+    if value is None:
+        return ""
     return f"{value:.1f}" if round(value, 1) == value else f"{value:g}"
 
 
-def _record(cell: Cell) -> dict[str, Any]:
-    row, measured = cell.row, cell.measured
+def _record(cell: Cell, measured: Measured | None) -> dict[str, Any]:
+    row = cell.row
     return {
         **{
             name: getattr(row, name)
             for name in ("paper", "table", "policy", "critic", "n", "benchmark", "task", "part")
         },
         "published": row.value,
+        "measured_critic": measured and measured.critic,
         "measured": measured and measured.value,
         "low": measured and measured.low,
         "high": measured and measured.high,
-        "difference": cell.difference,
+        "difference": measured and cell.difference_of(measured),
         "reasons": list(measured.reasons) if measured else [],
         "results": list(measured.folders) if measured else [],
         "note": row.note,

@@ -43,7 +43,8 @@ class Protocol:
 
     def of(self, benchmark: str) -> Protocol:
         """The protocol of one benchmark's figures."""
-        return replace(self, **self.exceptions.get(benchmark, {}))
+        otherwise: dict[str, Any] = dict(self.exceptions.get(benchmark, {}))
+        return replace(self, **otherwise)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +114,33 @@ class Published:
             raise ConfigError(f"no published table is called {id!r}; there are: {', '.join(self.tables)}")
         return self.tables[id]
 
+    def is_measurable(self, row: PublishedRow) -> bool:
+        """Whether there are the task and the critic, or control, for a row."""
+        critic = self.critics.get(row.critic)
+        return (
+            critic is not None and (critic.curve is None or row.part is None) and bool(row.task or row.metric == "mean")
+        )
+
     def tasks_of(self, benchmark: str) -> set[str]:
         """The tasks that figures of a benchmark are paired with: one, or several if it has splits of its own."""
         return {row.task for row in self.rows if row.benchmark == benchmark and row.task}
+
+    def columns(self, table: PublishedTable, row: PublishedRow) -> list[PublishedRow]:
+        """The figures whose mean a row is, one for each benchmark of `mean_of`; none if any was never printed.
+
+        Of a table of means alone they are those of the paper's other tables, at the same N.
+        """
+        columns = [self._column(row, benchmark) for benchmark in table.mean_of]
+        printed = [column for column in columns if column is not None]
+        return printed if len(printed) == len(columns) else []
+
+    def _column(self, row: PublishedRow, benchmark: str) -> PublishedRow | None:
+        paper = (other for other in self.rows if (other.paper, other.benchmark) == (row.paper, benchmark))
+        figures = [other for other in paper if other.n == row.n and other.part is None]
+        for other in figures:
+            if (other.table, other.policy, other.critic) == (row.table, row.policy, row.critic):
+                return other
+        return replace(figures[0], policy=row.policy, critic=row.critic) if figures else None
 
     def rows_of(self, table: PublishedTable) -> list[PublishedRow]:
         """The rows of a table, in its order."""
@@ -155,8 +180,11 @@ def load_published(path: Path | None = None) -> Published:
 
 @functools.cache
 def _types(kind: type) -> dict[str, Any]:
-    """What `isinstance` can check: the plain fields."""
-    return {name: hint for name, hint in get_type_hints(kind).items() if get_origin(hint) not in (tuple, abc.Mapping)}
+    """What `isinstance` can check: of a container, that it is one."""
+    return {
+        name: get_origin(hint) if get_origin(hint) in (tuple, abc.Mapping) else hint
+        for name, hint in get_type_hints(kind).items()
+    }
 
 
 def _record(kind: type, entry: Mapping[str, Any], where: str) -> Any:
