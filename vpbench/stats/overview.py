@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,14 +82,22 @@ def mean_differences(
 
     The columns `alike` are 0 by construction. Elsewhere no interval has zero width. p is the bootstrap's; where a
     stratum has few units it is that of Welch's t-test on the mean, whose degrees of freedom are those of the strata
-    that make up its variance: many where the few units hardly count, as few as theirs where they make up all of it.
-    Of a single stratum all is as in `paired_differences`. Source: Welch 1947; Satterthwaite 1946. Raises as
+    that make up its variance: many where the few units hardly count, as few as theirs where they make up all of it; and
+    the interval reaches from the lower to the higher end of the bootstrap's and that test's. Of a single stratum all is as in `paired_differences`. Source: Welch 1947; Satterthwaite 1946. Raises as
     `mean_intervals` does.
     """
     tables = _tables(strata, seed)
     drawn = _drawn(tables, _pseudo_differences, resamples)
     values = np.mean([table.mean for table in tables], axis=0)
-    rows = differences_from_draws(values, drawn, _welch_p(tables) if _few(tables) else None, level)
+    if not _few(tables):
+        rows = differences_from_draws(values, drawn, None, level)
+    else:
+        rows = differences_from_draws(values, drawn, _welch_p(tables), level)
+        ends = zip(*_welch_interval(tables, level), strict=True)
+        rows = [
+            replace(row, low=max(min(row.low, low), -1.0), high=min(max(row.high, high), 1.0))
+            for row, (low, high) in zip(rows, ends, strict=True)
+        ]
     return [NO_DIFFERENCE if k in alike else row for k, row in enumerate(rows)]
 
 
@@ -158,10 +166,18 @@ def _welch_p(tables: Sequence[_Sums]) -> Array:
     return p_values
 
 
-def _widened(low: Array, high: Array, tables: Sequence[_Sums], level: float) -> tuple[Array, Array]:
+def _welch_interval(tables: Sequence[_Sums], level: float) -> tuple[Array, Array]:
     from scipy.special import stdtrit
 
     mean, error, freedom = _welch(tables)
-    half = np.where(freedom < T_INTERVAL_BELOW, stdtrit(freedom, (1 + level) / 2) * error, 0.0)
-    low, high = np.minimum(low, mean - half), np.maximum(high, mean + half)
-    return np.clip(low, 0.0, 1.0), np.clip(high, 0.0, 1.0)
+    half = stdtrit(freedom, (1 + level) / 2) * error
+    return mean - half, mean + half
+
+
+def _widened(low: Array, high: Array, tables: Sequence[_Sums], level: float) -> tuple[Array, Array]:
+    few = _welch(tables)[2] < T_INTERVAL_BELOW
+    t_low, t_high = _welch_interval(tables, level)
+    return (
+        np.where(few, np.maximum(np.minimum(low, t_low), 0.0), low),
+        np.where(few, np.minimum(np.maximum(high, t_high), 1.0), high),
+    )
