@@ -99,7 +99,7 @@ def test_every_option_of_the_command_is_an_argument() -> None:
         for parameter in command.params
         if parameter.expose_value
     }
-    others = {"task", "critic", "study", "study_file", "dry_run"} | {"verbose"} & options
+    others = {"task", "critic", "study", "study_file", "dry_run", "format"} | {"verbose"} & options
     assert options - others == set(RunOptions.__annotations__)
     assert [parameter.name for parameter in command.params if not isinstance(parameter, click.Option)] == ["study_file"]
 

@@ -83,8 +83,8 @@ def mean_differences(
     The columns `alike` are 0 by construction. Elsewhere no interval has zero width. p is the bootstrap's; where a
     stratum has few units it is that of Welch's t-test on the mean, whose degrees of freedom are those of the strata
     that make up its variance: many where the few units hardly count, as few as theirs where they make up all of it; and
-    the interval reaches from the lower to the higher end of the bootstrap's and that test's. Of a single stratum all is as in `paired_differences`. Source: Welch 1947; Satterthwaite 1946. Raises as
-    `mean_intervals` does.
+    the interval reaches from the lower to the higher end of the bootstrap's and that test's. Of a single stratum all is
+    as in `paired_differences`. Source: Welch 1947; Satterthwaite 1946. Raises as `mean_intervals` does.
     """
     tables = _tables(strata, seed)
     drawn = _drawn(tables, _pseudo_differences, resamples)
