@@ -134,7 +134,8 @@ def run(
 
     try:
         with budget(asked.get("max_cost"), asked.get("max_total_tokens")):
-            results = run_study(plan, finish, progress, echo, warn)
+            # before the overview nothing is shown of several results but progress
+            results = run_study(plan, finish, progress, echo if cells == 1 else say, warn)
     except Exception:
         _show(done, cells, plan.name, echo)
         raise
