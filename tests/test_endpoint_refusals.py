@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chat_server import Answer, Server, chat_server, completion, refusal
+from chat_server import Answer, Server, chat_server, completion, refusal, text_of
 from click.testing import CliRunner
+from PIL import Image
 
 from vpbench import ConfigError
 from vpbench.cli import main
 from vpbench.endpoint.refusals import refused_parameter
 from vpbench.generate import Generation, Message, Prompt, Sampling, load_generator
 from vpbench.generate.openai_endpoint import OpenAIEndpoint
+from vpbench.images import png
+from vpbench.records import ImageRef
 
 BOTH = "`temperature` and `top_p` cannot both be specified for this model. Please use only one."
 MCT = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
@@ -248,3 +251,44 @@ def test_a_judge_is_asked_without_what_its_server_refuses(tmp_path: Path) -> Non
         command = ["run", "--task", "mathvista", "--critic", "self-consistency", *judge]
         for _ in range(2):
             assert "note: top_p wasn't sent to openai:m" in _run(tmp_path, *command)
+
+
+RUNS = {
+    "draw": ["--critic", "self-consistency", "--policy", "openai:m", "--policy-args", "{}"],
+    "score": ["--critic", "mllm-judge", "--critic-model", "openai:m", "--critic-args", "model_args={}"],
+    "judge": ["--critic", "self-consistency", "--grading", "official", "--judge", "openai:m", "--judge-args", "{}"],
+}
+
+
+@pytest.mark.parametrize("stage", RUNS)
+def test_a_server_that_refuses_everything_is_soon_left_alone(stage: str, tmp_path: Path) -> None:
+    with chat_server(lambda _, number: refusal(400, f"no such deployment (request {number})")) as server:
+        options = [option.format(f"base_url={server.url}") for option in RUNS[stage]]
+        command = ["run", "--nano", "--task", "mathvista", "--output", str(tmp_path), *options]
+        done = CliRunner().invoke(main, command)
+    assert done.exit_code == 2
+    assert "every request is refused by the endpoint (400): no such deployment" in done.output
+    assert len(server.bodies) < 25  # the 16 that run at once, second tries of two, and the plain one
+
+
+@pytest.mark.parametrize("pictures", [(), (ImageRef("grey", load=lambda: png(Image.new("RGB", (2, 2)))),)])
+def test_a_server_that_refuses_what_some_prompts_hold_is_asked_on(pictures: tuple[ImageRef, ...]) -> None:
+    def filters(body: dict[str, Any], _: int) -> Answer:
+        return refusal(400, "content policy") if "forbidden" in text_of(body) else completion("x")
+
+    texts = [f"forbidden {number}" for number in range(6)] + ["fine"]
+    prompts = [Prompt((Message("system", "be brief"), Message("user", text, pictures)), Sampling()) for text in texts]
+    with chat_server(filters) as server:
+        drawn = dict(OpenAIEndpoint("m", server.url, concurrency=2).generate(prompts))
+    assert [drawn[number].error for number in range(7)] == ["refused by the endpoint (400): content policy"] * 6 + [
+        None
+    ]
+    (asked,) = [body for body in server.bodies if "the word yes" in text_of(body)]
+    assert [message["role"] for message in asked["messages"]] == ["system", "user"]
+    assert isinstance(asked["messages"][1]["content"], list) == bool(pictures)
+
+
+def test_one_prompt_asked_many_times_says_nothing_of_others() -> None:
+    with chat_server(lambda *_: refusal(400, "content policy")) as server:
+        drawn = list(OpenAIEndpoint("m", server.url).generate([_asked(1)] * 9))
+    assert {sample.error for _, sample in drawn} == {"refused by the endpoint (400): content policy"}

@@ -221,5 +221,11 @@ def test_a_row_not_compared_to_the_end_is_owed_again(
         done = CliRunner().invoke(main, command, catch_exceptions=False)
         assert done.exit_code == 0, done.output
         (result,) = (tmp_path / "runs" / "results").glob("*/result.json")
-        assert json.loads(result.read_text())["errors"] == expected
+        content = json.loads(result.read_text())
+        assert content["errors"] == expected
+        note = (
+            "1 of 2 rows were not graded to the end and count as wrong; the same command tries them again; the first: "
+        )
+        notes = [text for text in content["notes"] if "graded to the end" in text]
+        assert notes == [f"{note}question '1' candidate 0: {reason}"] * (reason in expected)
         monkeypatch.setattr(symbolic, "TIMEOUT_SECONDS", TIMEOUT_SECONDS)

@@ -311,3 +311,53 @@ def test_data_with_a_byte_order_mark(folder: Path, name: str) -> None:
     (folder / "data" / name).write_bytes(b"\xef\xbb\xbf" + text)
     done = run(folder)
     assert done.exit_code == 0, done.output
+
+
+WIDE = ["utf-32", "utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be"]
+
+
+@pytest.mark.parametrize("encoding", WIDE)
+@pytest.mark.parametrize("name", ["pool.jsonl", "pool.json", "pool.csv", "data"])
+def test_wide_characters(folder: Path, name: str, encoding: str) -> None:
+    """UTF-16 without a mark and UTF-32 are no text to read, whatever the file is; UTF-16 with its mark is read."""
+    text = "question_id,response\n1,größer\n" if name == "pool.csv" else content(line(response="größer"))
+    path = folder / ("data/test.jsonl" if name == "data" else name)
+    path.write_bytes(text.encode(encoding))
+    done = run(folder, **({} if name == "data" else {"pool": name}))
+    refused(done, folder, f"{path.name}: looks like UTF-16 or UTF-32", "save the file as UTF-8")
+
+
+TWICE = {
+    "in a line": ('{"question_id": "1", "response": "4", "response": "5"}', "line 1: the key 'response' stands twice"),
+    "in an object within": (
+        '{"question_id": "1", "candidates": [{"response": "4", "score": 1, "score": 1}]}',
+        "line 1: the key 'score' stands twice",
+    ),
+    "in a list": ('[{"question_id": "1", "response": "4", "index": 0, "index": 1}]', "the key 'index' stands twice"),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), TWICE.values(), ids=TWICE)
+def test_a_key_that_stands_twice_in_a_pool_or_scores(folder: Path, text: str, message: str) -> None:
+    (folder / "odd.jsonl").write_text(text)
+    refused(run(folder, pool="odd.jsonl"), folder, "odd.jsonl", message, "keep one of the two values")
+    refused(run(folder, "--scores", folder / "odd.jsonl", scored=True), folder, "odd.jsonl", message)
+
+
+def test_a_key_that_stands_twice_in_a_cell(folder: Path) -> None:
+    cell = '"[{""response"": ""4"", ""response"": ""5""}]"'
+    (folder / "odd.csv").write_text(f"question_id,candidates\n1,{cell}\n")
+    refused(run(folder, pool="odd.csv"), folder, "odd.csv line 2, column candidates: the key 'response' stands twice")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("test.jsonl", '{"id": "1", "question": "a", "question": "b", "answer": "4"}'),
+        ("test.json", '{"1": {}, "1": {}}'),
+    ],
+)
+def test_a_key_that_stands_twice_in_data(folder: Path, name: str, text: str) -> None:
+    (folder / "data" / "test.jsonl").unlink()
+    (folder / "data" / name).write_text(text)
+    refused(run(folder), folder, name, "stands twice in one object")

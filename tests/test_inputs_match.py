@@ -173,6 +173,42 @@ def test_lines_of_other_tools_are_matched_by_what_they_say(tmp_path: Path, write
     assert len(responses) in (len(rows), len(rows) - 1)
 
 
+CONTRADICTING = {
+    "pid of one line": ("pid", [5]),
+    "pid of all lines": ("pid", range(30)),
+    "unique_id of two": ("unique_id", [0, 3]),
+    "id of some": ("id", range(9, 14)),
+}
+
+
+@pytest.mark.parametrize(("name", "wrong"), CONTRADICTING.values(), ids=CONTRADICTING)
+def test_ids_that_contradict_the_text_are_noted(tmp_path: Path, name: str, wrong: Any) -> None:
+    rows = rows_of(QUESTIONS)
+    path = as_lm_eval(rows, tmp_path / "a.jsonl", name)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    for line in lines:
+        if line["doc_id"] in wrong:
+            line["doc"][name] = str((line["doc_id"] + 1) % 30 + 1)
+    responses, notes = checked("mathvista", None, pool_file(tmp_path, *lines, name="a.jsonl"), QUESTIONS)
+    assert {id: response for id, response in responses.items() if id != response} == {}
+    (note,) = notes
+    first = wrong[0]
+    assert note.startswith(f"{len(wrong)} of 30 lines name another question in `{name}` than by its text, which is")
+    assert note.endswith(f"a.jsonl line {first + 1}: `{name}` '{first + 2}', taken for question '{first + 1}'")
+
+
+def test_ids_in_some_lines_only_and_ids_that_contradict_each_other_are_noted(tmp_path: Path) -> None:
+    path = as_lm_eval(rows_of(QUESTIONS), tmp_path / "a.jsonl", None)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines[4]["doc"]["qid"] = "9"
+    (note,) = checked("mathvista", None, pool_file(tmp_path, *lines, name="a.jsonl"), QUESTIONS)[1]
+    assert "a.jsonl line 5: `qid` '9', taken for question '5'" in note
+    table = tmp_path / "bare.tsv"
+    table.write_text("pid\tuid\tprediction\n1\t1\ta\n2\t3\tb\n")
+    _, notes = checked("mathvista", None, table, QUESTIONS)
+    assert "1 of 2 lines name another question in `uid` than by `pid`, which is taken" in notes[1]
+
+
 def test_what_cannot_be_matched_is_refused_with_the_reason_and_the_remedy(tmp_path: Path) -> None:
     row = {"question": "Who wrote this?", "choices": None, "answer": "x", "question_id": "none"}
     with pytest.raises(DataError, match=r"`doc` has no id; the text 'Who wrote this\?' is that of no question"):

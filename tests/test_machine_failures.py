@@ -8,6 +8,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -74,6 +75,51 @@ def test_a_fault_of_ours_is_one_line_and_never_says_regressed(
 )
 def test_check_that_is_stopped_by_the_machine_exits_2(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     assert raising("check", error, monkeypatch).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "/x/events"), "/x/events: No space left on device"),
+        (ValueError("odd\ndown\x1b"), "ValueError: odd down� (test_machine_failures.py line"),
+    ],
+)
+def test_a_thread_of_a_library_that_fails_is_one_line_and_hides_no_result(
+    error: Exception, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As TensorBoard's writer does on a full disk."""
+
+    def fail() -> None:
+        raise error
+
+    def work(**_: object) -> None:
+        thread = threading.Thread(target=fail)
+        thread.start()
+        thread.join()
+
+    before = threading.excepthook
+    monkeypatch.setattr(main.commands["list"], "callback", work)
+    result = CliRunner().invoke(main, ["list"])
+    assert result.exit_code == 0
+    assert result.output.startswith(f"vpbench: {message}") and result.output.endswith("(in a thread)\n")
+    assert result.output.count("\n") == 1
+    assert threading.excepthook is before
+
+
+def test_an_interrupt_that_falls_into_a_finaliser_still_stops_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Finalised:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    def work(**_: object) -> None:
+        Finalised()
+        threading.Event().wait(60)
+
+    before = sys.unraisablehook
+    monkeypatch.setattr(main.commands["list"], "callback", work)
+    result = CliRunner().invoke(main, ["list"])
+    assert (result.output, result.exit_code) == (f"vpbench: stopped; {KEPT}\n", 130)
+    assert sys.unraisablehook is before
 
 
 def raising(command: str, error: BaseException, monkeypatch: pytest.MonkeyPatch) -> click.testing.Result:

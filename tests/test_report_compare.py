@@ -121,6 +121,31 @@ def test_every_setting_that_differs_is_a_line(
     assert ("note: the difference isn't the critic's alone" not in text) == of_the_critic
 
 
+@pytest.mark.parametrize(
+    ("revisions", "folders", "lines"),
+    [
+        (("0123456789abcdef",) * 2, ("/a/vpbench/nano/models/prm", "C:\\b\\prm\\"), []),
+        (("0123456789abcdef",) * 2, ("/a/prm", "/a/orm"), ["model /a/prm / /a/orm"]),
+        (("0123456789abcdef", "fedcba9876543210"), ("/a/prm", "/b/prm"), ["revision", "model /a/prm / /b/prm"]),
+        (("1", "1"), ("/a/prm", "/b/prm"), ["model /a/prm / /b/prm"]),  # no fingerprint: a plugin's version
+    ],
+)
+def test_a_model_is_the_same_in_another_folder_if_its_fingerprint_is(
+    results: dict[str, StoredResult], revisions: tuple[str, str], folders: tuple[str, str], lines: list[str]
+) -> None:
+    model = [{"model": folder, "revision": revision} for folder, revision in zip(folders, revisions, strict=True)]
+    one, two = (
+        changed(results["mean"], provenance={"critic_revision": settings["revision"], "critic_settings": settings})
+        for settings in model
+    )
+    differing = [line for line in vpbench.compare(one, two).differing if "setting revision" not in line]
+    assert len(differing) == len(lines) and all(map(str.__contains__, differing, lines)), differing
+    one, two = (changed(results["mean"], provenance={"drawing": {"policy": settings}}) for settings in model)
+    comparison = vpbench.compare(one, two)
+    assert len(comparison.differing) == len(lines)
+    assert ("isn't the critic's alone" in comparison.text()) == bool(lines)
+
+
 def test_values_that_look_alike_are_told_apart(results: dict[str, StoredResult]) -> None:
     one, two = (changed(results["mean"], provenance={"critic_settings": {"prompt": text}}) for text in ("a b", "a\nb"))
     assert vpbench.compare(one, two).differing == ('critic setting prompt "a b" / "a\\nb"',)

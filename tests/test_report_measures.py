@@ -30,7 +30,7 @@ class Pairs(Task):
     title = "Pairs"
     metric = "both_right"
     breakdowns = ("colour", "tags", "unheard_of", "same")
-    shown = ("share_of_pairs", "colour")
+    shown = ("share_of_pairs", "colour", "same", "unheard_of_either")
     source = Source(hub_id="me/pairs", split="test", rows=6, licence="MIT", columns=("id", "colour", "tags"))
 
     def question(self, row, images):
@@ -109,6 +109,15 @@ def test_every_n_and_every_control_by_hand(measures: dict[Any, dict[str, Any]]) 
     share = measures["share_of_pairs", None, None]["points"]
     assert share[0]["random"] == pytest.approx((2 / 9 + 2 / 3) / 3 / means.mean())
     assert share[1]["critic"] == pytest.approx((1 / 3) / (3 / 6))
+
+
+def test_a_breakdown_and_a_shown_name_that_are_nothing_are_noted(folder: Path) -> None:
+    (path,) = folder.rglob("result.json")
+    notes = json.loads(path.read_text())["notes"]
+    assert [note for note in notes if "names" in note] == [
+        "breakdowns names 'unheard_of', a category that no question has",
+        "shown names 'unheard_of_either', which is neither a measure nor a category",
+    ]
 
 
 def test_categories_counts_and_what_is_shown(measures: dict[Any, dict[str, Any]]) -> None:

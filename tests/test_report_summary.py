@@ -134,6 +134,14 @@ def test_pictures_name_the_critic_and_say_which_rows_failed(curves: BestOfNResul
     assert "5 of 40 solutions without a score" in texts
 
 
+@pytest.mark.filterwarnings("error")
+def test_names_in_any_script_are_drawn_or_escaped_without_a_warning(curves: BestOfNResult, steps: StepResult) -> None:
+    name = "模型 モデル 한국어 модель 😀\U000f0000"
+    named = replace(curves, label=name, policy=name, metric="точность")
+    for image in (best_of_n_plot(named), critics_plot([(name, named)]), step_plot(replace(steps, label=name))):
+        assert "модель" in image["svg"].decode() and r"\U000f0000" in image["svg"].decode()
+
+
 def test_the_vote_is_drawn_beside_a_critic_that_votes(run: Run) -> None:
     voting = run("mathvista", "self-consistency", 12)
     for image in (best_of_n_plot(voting), critics_plot([("self-consistency", voting)])):

@@ -217,6 +217,10 @@ def _write(folder: Path, kills: list[int]) -> bytes:
 
 def test_folder_names_are_safe_and_keys_differ(tmp_path: Path) -> None:
     assert folder_name("math/vista", "../..", "ü b", key=KEY) == f"math-vista--x--b--{key_hash(KEY)}"
+    names = ("模型 一号", "モデル/ガ", "한국어", "नमूना मॉडल", "модель-v1", "模" * 100, "\ud800✨")
+    parts = folder_name(*names, key=KEY).split("--")
+    assert parts == ["模型-一号", "モデル-ガ", "한국어", "नमूना-मॉडल", "модель-v1", "模" * 20, "x", key_hash(KEY)]
+    (tmp_path / "--".join(parts[:5])).mkdir()
     assert key_hash({"a": 1, "b": 2}) == key_hash({"b": 2, "a": 1}) != key_hash({"a": 1, "b": 3})
 
 

@@ -22,7 +22,7 @@ from scoring_tiny import write_original
 from train_tiny import RECIPE, batches, label_model, write_solutions
 from transformers.models.qwen2.modeling_qwen2 import Qwen2MLP
 
-from vpbench import CriticError, DataError, Recipe
+from vpbench import ConfigError, CriticError, DataError, Recipe
 from vpbench.cli import main
 from vpbench.labels.read import read_labelled
 from vpbench.plugins import find_critic
@@ -160,6 +160,21 @@ def test_adapters_are_merged(root: Path) -> None:
     assert before.keys() == after.keys() and len(changed) == 2 * 7
     assert all(name.endswith("_proj.weight") and "language_model" in name for name in changed)
     assert json.loads((output / "training.json").read_text())["metrics"]["loss"] > 0
+
+
+def test_a_run_of_one_step_changes_weights_whatever_the_warm_up(root: Path) -> None:
+    output = train(root, "one step", dataclasses.replace(RECIPE, batch_size=8, epochs=1, warmup=0.9))
+    assert json.loads((output / "training.json").read_text())["steps"] == 1
+    before, after = (load_file(folder / "model.safetensors") for folder in (root / "base", output / "original"))
+    assert any(not torch.equal(before[name], after[name]) for name in before)
+
+
+@pytest.mark.parametrize("rank", [0, 2])
+def test_a_run_that_changes_no_weight_is_refused(root: Path, rank: int) -> None:
+    recipe = dataclasses.replace(RECIPE, learning_rate=1e-30, epochs=1, lora_rank=rank)
+    with pytest.raises(ConfigError, match="no weight changed in 2 steps at learning rate 1e-30"):
+        train(root, f"unchanged {rank}", recipe)
+    assert not (root / f"unchanged {rank}" / "training.json").exists()
 
 
 def test_bfloat16_and_checkpointing_follow_float32(root: Path, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:

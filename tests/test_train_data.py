@@ -50,3 +50,10 @@ def test_a_row_that_is_not_one_is_named(tmp_path: Path, response: dict[str, Any]
 @pytest.mark.parametrize("max_tiles", [1, 2, 6, 12])
 def test_tiles_are_counted_as_they_are_cut(size: tuple[int, int], max_tiles: int) -> None:
     assert tile_count(*size, max_tiles, 14) == len(cut_tiles(Image.new("RGB", size), max_tiles, 14))
+
+
+def test_a_key_that_stands_twice_in_a_row_is_named(tmp_path: Path) -> None:
+    path = written(tmp_path, ROW)
+    path.write_text(path.read_text().replace('"question"', '"question": "another", "question"'))
+    with pytest.raises(DataError, match="line 1: the key 'question' stands twice in one object"):
+        list(read_labelled(path))

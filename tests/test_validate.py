@@ -64,6 +64,14 @@ def test_a_rejected_gold_answer_is_named_with_its_row_and_reason(root: Path) -> 
     assert "logicvista: 0 of 1 gold answers accepted (official)" in text
 
 
+def test_a_breakdown_that_no_question_has_is_named(root: Path) -> None:
+    plugin = "from tasks.logicvista import LogicVista as Base\n\nclass Copy(Base):\n    name = 'copy'\n"
+    (root / "copy.py").write_text(plugin + "    breakdowns = ('skill', 'skil')\n")
+    code, text = vpbench("validate", root / "copy.py", "--data", root / "logicvista")
+    assert code == 1
+    assert "copy: breakdowns names 'skil', a category that no question has" in text
+
+
 def test_a_folder_of_no_task(tmp_path: Path) -> None:
     code, text = vpbench("validate", "all", "--data", tmp_path)
     assert code == 2

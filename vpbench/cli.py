@@ -15,6 +15,7 @@ import click
 from vpbench import __version__
 from vpbench.commands import options as opt
 from vpbench.commands.group import CommandGroup
+from vpbench.commands.run_options import running
 
 
 @click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -26,89 +27,7 @@ def main() -> None:
 @main.command()
 @click.argument("study_file", metavar="[STUDY]", required=False)
 @opt.option("--study", metavar="NAME", help="A study that ships with vpbench, or its file; flags come before it.")
-@opt.study_tasks
-@opt.option(
-    "--critic",
-    "critics",
-    multiple=True,
-    callback=opt.words,
-    metavar="[NAME=]CRITIC[:MODEL]",
-    help="Critic name or ./file.py, what to call it, its checkpoint; repeat or give a list.",
-)
-@opt.option("--critic-model", help="The checkpoint of critics that name none: a folder or a hub id.")
-@opt.option(
-    "--critic-args",
-    multiple=True,
-    callback=opt.settings,
-    help="The critics' settings: setting=value,..., or NAME.setting=value of one.",
-)
-@opt.option(
-    "--released-tokenization",
-    is_flag=True,
-    help="Let special tokens typed in questions and responses act, as released scorers do.",
-)
-@opt.option(
-    "--pool",
-    type=opt.path,
-    help="Candidates: JSONL (.gz), or another tool's file; a folder: of TASK.jsonl.gz, one for each task.",
-)
-@opt.option(
-    "--policy",
-    multiple=True,
-    callback=opt.words,
-    metavar="[NAME=]BACKEND:MODEL",
-    help="Draw the candidates: BACKEND:MODEL, or a folder or hub id for transformers; repeat or give a list.",
-)
-@opt.drawing
-@opt.option(
-    "--scores",
-    multiple=True,
-    callback=opt.words,
-    metavar="[NAME=]PATH",
-    help="A critic's scores from a file, or a folder of TASK.jsonl; repeat or give a list.",
-)
-@opt.data
-@opt.grading
-@opt.option("--judge", help="Official grading: the language model to ask where the rule asks one, BACKEND:MODEL.")
-@opt.option("--judge-args", multiple=True, callback=opt.settings, help="The judge's settings, name=value,...")
-@opt.option(
-    "--short-pools",
-    type=click.Choice(["refuse", "leave-out"]),
-    default="refuse",
-    show_default=True,
-    help="Questions with fewer candidates than the others, or than --n.",
-)
-@opt.option("--allow-mismatch", is_flag=True, help="Take a pool or scores that say another question than the data.")
-@opt.option("--trust-verdicts", is_flag=True, help="Use the pool's own `correct` and `prediction` instead of grading.")
-@opt.option("--selection", type=click.Choice(["best", "vote", "weighted-vote"]), help="Default: the critic's own.")
-@opt.option(
-    "--estimator",
-    type=click.Choice(["expected", "prefix"]),
-    default="expected",
-    show_default=True,
-    help="expected: exact mean over all n-subsets; prefix: the first n candidates, as papers do.",
-)
-@opt.option(
-    "--aggregate",
-    default="mean",
-    show_default=True,
-    help="Step scores to one score: mean, min, max, last, product, geometric-mean, log-odds-sum.",
-)
-@opt.option(
-    "--link", type=click.Choice(["sigmoid"]), help="Weighted vote: make weights of scores that can be negative."
-)
-@opt.option(
-    "--n", "ns", callback=opt.numbers, help="Values of N, such as 1,2,4,8; default: powers of two and the pool size."
-)
-@opt.option("--threshold", type=float, help="Step detection: a step is correct above it. Default: the critic's own.")
-@opt.limit
-@opt.option("--seed", type=int, default=0, show_default=True, help="Seed of drawing, resampling and drawn subsets.")
-@opt.option("--resamples", type=click.IntRange(100), default=10_000, show_default=True, help="Bootstrap resamples.")
-@opt.max_error_rate
-@opt.budget_limits
-@opt.output
-@opt.nano
-@opt.dry_run
+@running
 @opt.style
 def run(study_file: str | None, study: str | None, **options: Any) -> None:
     """Run critics on tasks: grade, score, select, and report with intervals; STUDY is a file that says which.
@@ -366,11 +285,15 @@ def leaderboard(output: Path, site: Path, style: Any) -> None:
 @click.argument("runs", type=opt.path)
 @opt.style
 @opt.option("--plots", type=opt.path, help="Draw figures for a paper into this folder: SVG, PDF and PNG.")
-def report(runs: Path, style: Any, plots: Path | None) -> None:
+@opt.option(
+    "--export", type=click.Choice(["lm-eval", "every-eval-ever"]), help="Write the results as this tool has them."
+)
+@opt.option("--into", type=opt.path, help="The folder that --export writes to.")
+def report(runs: Path, style: Any, plots: Path | None, export: Any, into: Path | None) -> None:
     """Print the results in RUNS again: one result's folder, a run's, or a folder of results. Nothing is run."""
     from vpbench.commands.report import report_runs
 
-    report_runs(runs, style, plots)
+    report_runs(runs, style, plots, export, into)
 
 
 @main.command()

@@ -7,6 +7,7 @@ import difflib
 import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,11 +17,15 @@ import click
 from vpbench.errors import VpbenchError, machine_failure, summary
 from vpbench.terminal import printable
 
+AGAIN_SECONDS = 0.05
+
+_log = logging.getLogger("vpbench")
+
 
 def _show(level: int) -> Callable[[click.Context, click.Parameter, bool], None]:
     def callback(_: click.Context, __: click.Parameter, value: bool) -> None:
         if value:
-            logging.getLogger("vpbench").setLevel(level)
+            _log.setLevel(level)
 
     return callback
 
@@ -90,11 +95,11 @@ class CommandGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         logging.basicConfig(format="%(message)s")
-        logging.getLogger("vpbench").setLevel(logging.INFO)
+        _log.setLevel(logging.INFO)
         if ctx.parent is None:
             _warn_of_unknown_variables(self)
         try:
-            with _sigterm_as_interrupt():
+            with _sigterm_as_interrupt(), _interrupts_that_last(), _threads_without_tracebacks():
                 return super().invoke(ctx)
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
@@ -104,7 +109,7 @@ class CommandGroup(click.Group):
             # What reads our output is free to end early.
             if isinstance(error, BrokenPipeError) and ctx.invoked_subcommand != "check":
                 raise
-            logging.getLogger("vpbench").debug("", exc_info=error)
+            _log.debug("", exc_info=error)
             message, code = _ending(error, ctx)
             if isinstance(error, VpbenchError) and error.warned:
                 ctx.exit(code)
@@ -119,9 +124,12 @@ def _ending(error: Exception, ctx: click.Context) -> tuple[str, int]:
     failure = machine_failure(error)
     if failure is not None:
         return f"{failure}; {_kept(ctx)}", 2
-    words = " ".join(summary(error).split())
-    message = f"unexpected {words}, a fault of vpbench; -v shows the traceback; {_kept(ctx)}"
+    message = f"unexpected {_one_line(error)}, a fault of vpbench; -v shows the traceback; {_kept(ctx)}"
     return message, 2 if ctx.invoked_subcommand == "check" else 1
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(summary(error).split())
 
 
 def _kept(ctx: click.Context) -> str:
@@ -139,3 +147,38 @@ def _sigterm_as_interrupt() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def _interrupts_that_last() -> Iterator[None]:
+    """Send Ctrl-C again where it fell into a finaliser: Python prints and drops what is raised there."""
+
+    def hook(dropped: sys.UnraisableHookArgs) -> None:
+        if issubclass(dropped.exc_type, KeyboardInterrupt):
+            # From a thread and later, since in this hook it would be dropped once more.
+            threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), signal.SIGINT)).start()
+        else:
+            before(dropped)
+
+    before, sys.unraisablehook = sys.unraisablehook, hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+
+
+@contextlib.contextmanager
+def _threads_without_tracebacks() -> Iterator[None]:
+    """A thread that fails (a library's: our own hand their errors over) says so in one line too."""
+
+    def hook(failed: threading.ExceptHookArgs) -> None:
+        error = failed.exc_value
+        if isinstance(error, Exception):
+            _log.debug("", exc_info=error)
+            click.echo(f"vpbench: {printable(machine_failure(error) or _one_line(error))} (in a thread)", err=True)
+
+    before, threading.excepthook = threading.excepthook, hook
+    try:
+        yield
+    finally:
+        threading.excepthook = before

@@ -5,9 +5,10 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vpbench.errors import ConfigError
-from vpbench.report.frames import readable, result_files
+from vpbench.report.frames import Results, readable, result_files
 from vpbench.report.names import names
 from vpbench.report.overview import overviews
 from vpbench.report.stored import StoredResult
@@ -15,12 +16,18 @@ from vpbench.report.summary import result_tables, summary
 from vpbench.report.tables import Table, render
 from vpbench.terminal import Format, echo
 
+if TYPE_CHECKING:
+    from vpbench.report.exports import Layout
 
-def report_runs(runs: Path, style: Format, plots: Path | None) -> None:
-    """Print the results under `runs`, and draw their figures into the folder `plots`.
 
-    A result that can't be read is told on standard error and left out. Raises `ConfigError` if none can be read.
+def report_runs(runs: Path, style: Format, plots: Path | None, layout: Layout | None, into: Path | None) -> None:
+    """Print the results under `runs`, draw their figures into the folder `plots`, and export them `into` another.
+
+    A result that can't be read is told on standard error and left out. Raises `ConfigError` if none can be read, and
+    for a layout without a folder, or the reverse.
     """
+    if (layout is None) != (into is None):
+        raise ConfigError("--export LAYOUT and --into DIR go together; give both")
     results, left_out = readable(result_files(runs))
     for error in left_out:
         echo(f"vpbench: left out: {error}", err=True)
@@ -36,6 +43,8 @@ def report_runs(runs: Path, style: Format, plots: Path | None) -> None:
         echo(render(tables_of(results), style))
     if plots is not None:
         _draw(results, plots)
+    if layout is not None and into is not None:
+        _export(results, layout, into)
 
 
 def _draw(results: Sequence[StoredResult], folder: Path) -> None:
@@ -61,6 +70,15 @@ def _draw(results: Sequence[StoredResult], folder: Path) -> None:
     if lacking:
         echo("note: no font here has some of the characters; install one that has, such as Noto Sans CJK", err=True)
     echo(f"{len(files)} files in {folder}", err=True)
+
+
+def _export(results: Sequence[StoredResult], layout: Layout, into: Path) -> None:
+    from vpbench.report.exports import export
+
+    files = export(results, layout, into)
+    for note in Results(tuple(results)).notes:
+        echo(f"vpbench: exported without its responses: {note}", err=True)
+    echo(f"{len(files)} files in {into}", err=True)
 
 
 def tables_of(results: Sequence[StoredResult]) -> list[Table]:

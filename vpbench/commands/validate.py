@@ -10,11 +10,13 @@ from vpbench.data import load_questions, load_solutions, task_folders
 from vpbench.errors import Boundary
 from vpbench.plugins import all_tasks, find_task, make_task
 from vpbench.records import GradingMode
+from vpbench.report.measures import unheard_names
 from vpbench.terminal import printable
 
 
 def validate_tasks(wanted: str, data: Path | None, mode: GradingMode, echo: Callable[[str], None]) -> bool:
-    """Validate the task called `wanted`, or all; whether every gold answer is accepted. Raises `ConfigError`."""
+    """Validate the task called `wanted`, or all; whether all gold answers are accepted, and all `breakdowns` are
+    categories. Raises `ConfigError`."""
     folders = task_folders(data, sorted(all_tasks()), True, echo) if wanted == "all" else {wanted: data}
     accepted = [_validate(name, folder, mode, echo) for name, folder in folders.items()]
     return all(accepted)
@@ -40,4 +42,7 @@ def _validate(name: str, data: Path | None, mode: GradingMode, echo: Callable[[s
                 f"{verdict.reason}, read as {printable(str(verdict.extracted))!r}"
             )
     echo(f"{task.name}: {len(loaded.questions) - rejected} of {len(loaded.questions)} gold answers accepted ({mode})")
-    return rejected == 0
+    unheard = unheard_names(task, loaded.questions.values())
+    for note in unheard:
+        echo(f"{task.name}: {printable(note)}")
+    return not rejected and not unheard

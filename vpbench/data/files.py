@@ -24,6 +24,13 @@ FREE_UNPACKED, LARGEST_RATIO = 2**30, 200
 _CHUNK = 2**24
 _AS_TEXT = "save the file as UTF-8; of packed files only gzip is read"
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_UTF32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
+_START = 1024
+"""So many bytes show how a file is encoded and laid out."""
+
+
+class RepeatedKey(ValueError):
+    """One JSON object has a key twice; readers of JSON would keep the last value without a word."""
 
 
 def read_bytes(path: Path) -> bytes:
@@ -64,18 +71,46 @@ def _unpacked(path: Path, data: bytes) -> bytes:
 
 def decoded(path: Path, data: bytes) -> str:
     """The text of a file in UTF-8, or in UTF-16 with its byte order mark. Raises `DataError`."""
+    utf16 = data.startswith(_UTF16) and not data.startswith(_UTF32)
+    if not utf16 and _is_wide(data):
+        raise DataError(f"{path}: looks like UTF-16 or UTF-32; {_AS_TEXT}")
     try:
-        return data.decode("utf-16" if data.startswith(_UTF16) else "utf-8-sig")
+        return data.decode("utf-16" if utf16 else "utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise DataError(f"{path} line {line}: not UTF-8 ({error.reason}); {_AS_TEXT}") from error
+
+
+def _is_wide(data: bytes) -> bool:
+    """Whether a text begins in UTF-32, or in UTF-16 without its mark: these have a NUL with every ASCII character."""
+    start = data[:_START]
+    return start.startswith(_UTF32) or (len(start) >= 4 and 4 * start.count(0) >= len(start))
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    row = dict(pairs)
+    if len(row) < len(pairs):
+        keys = [key for key, _ in pairs]
+        key = next(key for key in keys if keys.count(key) > 1)
+        raise RepeatedKey(f"the key {key[:64]!r} stands twice in one object")
+    return row
+
+
+_decode = json.JSONDecoder(object_pairs_hook=_object).decode
+
+
+def json_value(text: str) -> Any:
+    """The JSON value of a text. Raises `RepeatedKey`, other `ValueError` and `RecursionError` as `json.loads` does."""
+    return _decode(text)
 
 
 def parse_json(text: str | bytes, where: str, remedy: str = "fix or remove the line") -> Any:
     """The JSON value of a text. Raises `DataError` for any text that has none that can be held."""
     try:
         # A byte order mark may stand at any line: files that begin with one are put together, or saved with one twice.
-        return json.loads((text if isinstance(text, str) else text.decode()).lstrip("\ufeff"))
+        return json_value((text if isinstance(text, str) else text.decode()).lstrip("\ufeff"))
+    except RepeatedKey as error:
+        raise DataError(f"{where}: {error}; keep one of the two values") from error
     except RecursionError as error:
         raise DataError(f"{where}: JSON that is nested too deeply; {remedy}") from error
     except UnicodeDecodeError as error:
@@ -93,9 +128,9 @@ def json_lines(path: Path, data: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
     Raises `DataError` naming the line or item that isn't one.
     """
     data = data.removeprefix(codecs.BOM_UTF8)
-    if data.startswith(_UTF16):
+    if data.startswith(_UTF16) or _is_wide(data):
         data = decoded(path, data).encode()
-    if data[:1024].lstrip().startswith(b"[") or path.name.removesuffix(".gz").endswith(".json"):
+    if data[:_START].lstrip().startswith(b"[") or path.name.removesuffix(".gz").endswith(".json"):
         items = _whole(path, data)
         if items is not None:
             yield from _objects(items)

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
+from vpbench.endpoint.acceptance import Acceptance, plain
 from vpbench.endpoint.budget import Meter
 from vpbench.endpoint.client import ChatClient, RequestFailed
 from vpbench.endpoint.keys import API_KEY_ENV, check_address, check_model, check_variable, read_key
@@ -139,8 +140,7 @@ class OpenAIEndpoint(Generator):
     def _samples(self, prompt: Prompt, first: int, count: int, stop: threading.Event) -> list[Generation]:
         """At least one and at most `count` samples, the first of which is number `first` of the prompt."""
         try:
-            messages = [message_body(message) for message in prompt.messages]
-            reply = self._reply(messages, self._wanted(prompt, first, count), stop)
+            reply = self._reply(prompt, self._wanted(prompt, first, count), stop)
         except (DataError, RequestFailed) as error:
             return [Generation("", error=str(error))] * count
         if count > 1:
@@ -167,10 +167,17 @@ class OpenAIEndpoint(Generator):
             wanted["logprobs"] = True
         return wanted
 
-    def _reply(
-        self, messages: list[dict[str, Any]], wanted: Mapping[str, Any], stop: threading.Event
-    ) -> dict[str, Any]:
-        """The reply to the request as far as the server takes it. Raises as `ChatClient.complete` does."""
+    def _reply(self, prompt: Prompt, wanted: Mapping[str, Any], stop: threading.Event) -> dict[str, Any]:
+        """The reply to the request as far as the server takes it. Raises as `ChatClient.complete` does.
+
+        Raises `ConfigError` as well for a server that takes nothing.
+        """
+        messages = [message_body(message) for message in prompt.messages]
+
+        def ask_plainly() -> object:
+            plainly = plain(prompt)
+            return self._reply(plainly, self._wanted(plainly, 0, 1), stop)
+
         failure: RequestFailed | None = None
         for attempt in self._parameters.attempts(wanted):
             while True:
@@ -183,8 +190,10 @@ class OpenAIEndpoint(Generator):
                         continue
                     if not error.refused:
                         raise
+                    self._acceptance.refused(prompt.messages, str(error), ask_plainly)
                     failure = failure or error
                     break
+                self._acceptance.taken()
                 self._parameters.learn(attempt)
                 return reply
         raise failure or RequestFailed("nothing to ask")
@@ -194,12 +203,16 @@ class OpenAIEndpoint(Generator):
         return Parameters(omitted(self.omit))
 
     @cached_property
+    def _acceptance(self) -> Acceptance:
+        return Acceptance()
+
+    @cached_property
     def _meter(self) -> Meter:
         return Meter(self.prompt_price, self.completion_price)
 
     @cached_property
     def _client(self) -> ChatClient:
-        self._parameters  # noqa: B018  (made before threads are)
+        self._parameters, self._acceptance  # noqa: B018  (made before threads are)
         url = self.revision()
         if url.startswith(OPENAI_URL) and read_key(self.api_key_env) is None:
             raise ConfigError(

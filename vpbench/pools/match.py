@@ -22,6 +22,9 @@ from vpbench.pools.normal import normal, same_gold, same_options, same_text
 from vpbench.pools.pool import Pool, PoolRow
 from vpbench.records import Question
 
+_NUMBERS = ("index", "sample_index", "id")
+"""Fields in which other tools may count rows in a way of their own."""
+
 WAY_ROUND = "give the file of this task and split, or accept the difference by --allow-mismatch"
 
 
@@ -112,10 +115,31 @@ def identified(pool: Pool, questions: Mapping[str, Question], origin: str) -> tu
         if reason is None:
             checked = any(statement.text or statement.options or statement.gold for statement in foreign.values())
             notes = [f"questions are told by the file's `{name}` alone, which nothing else in it confirms"]
-            return _renamed(pool, ids), [] if checked else notes
+            return _renamed(pool, ids), [
+                *([] if checked else notes),
+                *_contradictions(ids, f"`{name}`", foreign, questions),
+            ]
         refused.append(reason)
     by_text = _by_text(foreign, questions, origin, refused)
-    return _renamed(pool, by_text), []
+    return _renamed(pool, by_text), _contradictions(by_text, "its text", foreign, questions)
+
+
+def _contradictions(
+    ids: Mapping[str, str], told_by: str, foreign: Mapping[str, Statement], questions: Mapping[str, Question]
+) -> list[str]:
+    """A note for every field with ids of other questions than those that lines were told to be about."""
+    notes = []
+    for name in dict.fromkeys(name for statement in foreign.values() for name in statement.ids if name != ROW_NUMBER):
+        named = {key: statement.ids[name] for key, statement in foreign.items() if statement.ids.get(name) in questions}
+        wrong = [key for key, id in named.items() if id != ids[key]]
+        if not wrong or (name in _NUMBERS and 2 * len(wrong) > len(named)):
+            continue
+        first = wrong[0]
+        notes.append(
+            f"{len(wrong)} of {len(foreign)} lines name another question in `{name}` than by {told_by}, which is "
+            f"taken; the first at {foreign[first].where}: `{name}` {named[first]!r}, taken for question {ids[first]!r}"
+        )
+    return notes
 
 
 def _wrong_ids(

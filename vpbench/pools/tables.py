@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import importlib
 import io
-import json
 import re
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from vpbench.data.files import check_unpacked, decoded
+from vpbench.data.files import RepeatedKey, check_unpacked, decoded, json_value
 from vpbench.errors import DataError
 from vpbench.store import table_of
 
@@ -56,7 +55,7 @@ def _named(header: Sequence[str], records: Iterator[tuple[str, Sequence[str]]], 
                 f"{where}: {len(cells)} cells, but the table has {len(names)} columns; put a cell that holds the "
                 "separator, a line break or a quotation mark in quotation marks"
             )
-        row = {name: _value(name, cell) for name, cell in zip(names, cells, strict=True) if name}
+        row = {name: _value(name, cell, where) for name, cell in zip(names, cells, strict=True) if name}
         yield where, _without_empty(row)
 
 
@@ -69,14 +68,16 @@ def _without_empty(value: Any) -> Any:
     return {name: _without_empty(cell) for name, cell in value.items() if cell is not None or name in _KEPT_EMPTY}
 
 
-def _value(name: str, cell: str) -> Any:
+def _value(name: str, cell: str, where: str) -> Any:
     if cell == "":
         return None
     if name not in _VALUES:
         return cell
     text = cell.strip()
     try:
-        return _TRUTH[text.lower()] if text.lower() in _TRUTH else json.loads(text)
+        return _TRUTH[text.lower()] if text.lower() in _TRUTH else json_value(text)
+    except RepeatedKey as error:
+        raise DataError(f"{where}, column {name}: {error}; keep one of the two values") from error
     except (ValueError, RecursionError):
         return cell
 

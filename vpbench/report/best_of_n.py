@@ -34,7 +34,7 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
     Raises `ConfigError` if an n exceeds the pool.
     """
     from vpbench import stats
-    from vpbench.report.measures import named_measures
+    from vpbench.report.measures import named_measures, unheard_names
 
     started = time.perf_counter()
     pools = prepared.pools(scored.scores, analysis.aggregate)
@@ -45,6 +45,9 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
     assert curves.critic is not None
     questions = list(prepared.questions.values())
     units = units_of(prepared.task, questions, curves)
+    measures = named_measures(prepared.task, questions, curves, analysis.resamples, analysis.seed)
+    notes = [*prepared.notes, *scored.notes, *remarks(scored.scores.values())]
+    notes += unheard_names(prepared.task, questions, measures)
     few = stats.few_units_note(len(set(units.clusters)))
     # The value of a group isn't linear in its questions' scores; there the paired test stands alone.
     by_chance = selection == "best" and analysis.estimator == "expected" and len(units.names) == len(pools)
@@ -70,10 +73,10 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
         units=len(units.names),
         curves={name: _curve(units, name, analysis) for name in CURVES},
         gains={name: _gains(units, name.removeprefix("over_"), selection, analysis, dealt.get(name)) for name in GAINS},
-        measures=named_measures(prepared.task, questions, curves, analysis.resamples, analysis.seed),
+        measures=measures,
         drawing_standard_error=tuple(float(error) for error in curves.drawing_standard_error),
         errors=_errors(prepared, scored),
-        notes=(*prepared.notes, *scored.notes, *remarks(scored.scores.values()), *([few] if few else [])),
+        notes=(*notes, *([few] if few else [])),
         steps_per_response=steps_per_response(scored.scores.values()),
         diagnosis=tuple(_diagnosis(prepared, scored, pools, _headline(units, analysis), selection, analysis)),
         provenance=run_provenance(prepared, scored, analysis, started),

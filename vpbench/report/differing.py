@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,14 @@ from vpbench.terminal import printable
 LONGEST = 64
 """Characters of a setting that are shown; what is longer is told apart by its hash."""
 
+_REVISIONS = {
+    "critic setting model": "critic revision",
+    "drawing policy model": "drawing policy revision",
+    "judge model": "judge revision",
+}
+"""Models, which may be folders, and what says which weights they hold."""
+_FINGERPRINT = re.compile("[0-9a-f]{16,64}")
+
 
 def differences_of(first: BestOfNResult | StepResult, second: BestOfNResult | StepResult) -> tuple[str, ...]:
     """A line per setting: "aggregate mean / max", the first result's before the second's."""
@@ -21,7 +30,7 @@ def differences_of(first: BestOfNResult | StepResult, second: BestOfNResult | St
 
 def critic_alone(first: BestOfNResult | StepResult, second: BestOfNResult | StepResult) -> bool:
     """Whether nothing differs but the critic, how it is used, and where it ran."""
-    return _measured_on(first) == _measured_on(second)
+    return not _lines(_measured_on(first), _measured_on(second))
 
 
 def measured_differently(first: BestOfNResult | StepResult, second: BestOfNResult | StepResult) -> list[str]:
@@ -33,12 +42,19 @@ def _lines(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
     lines = []
     for name in dict.fromkeys((*first, *second)):
         values = (first.get(name), second.get(name))
-        if values[0] != values[1]:
+        if values[0] != values[1] and not _same_weights(name, first, second):
             left, right = map(_shown, values)
             if left == right:
                 left, right = (_short(json.dumps(value)) for value in values)
             lines.append(f"{name} {left} / {right}")
     return lines
+
+
+def _same_weights(name: str, *settings: Mapping[str, Any]) -> bool:
+    """Whether a setting is a model that lies elsewhere, under the same name and with the same fingerprint."""
+    revisions = {str(values.get(_REVISIONS.get(name, ""))) for values in settings}
+    last_parts = {re.split(r"[/\\]", str(values.get(name)).rstrip("/\\"))[-1] for values in settings}
+    return len(revisions) == len(last_parts) == 1 and _FINGERPRINT.fullmatch(revisions.pop()) is not None
 
 
 def _of_the_critic(result: BestOfNResult | StepResult) -> dict[str, Any]:

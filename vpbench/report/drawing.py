@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from io import BytesIO
 from typing import Any
 
+from vpbench.report.fonts import drawable, families
 from vpbench.report.names import without_paths
 from vpbench.terminal import printable
 
@@ -29,7 +30,6 @@ CONTROLS: dict[str, tuple[str, Any, str]] = {
     "random": ("#808080", (0, (1, 1.5)), "random pick"),
 }
 """Colour, line and label."""
-_CJK = ("Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "PingFang SC", "Microsoft YaHei", "SimHei")
 _METADATA: dict[str, dict[str, None]] = {
     "svg": {"Date": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
@@ -47,11 +47,9 @@ _HALF = 40
 def paper_style() -> Iterator[None]:
     """Within it figures are drawn and saved for a paper."""
     import matplotlib
-    from matplotlib.font_manager import fontManager
 
-    installed = set(fontManager.get_font_names())
     settings: dict[str, Any] = {
-        "font.family": ["DejaVu Sans", *(font for font in _CJK if font in installed)],
+        "font.family": ["DejaVu Sans", *families()],
         "font.size": _SIZE,
         "axes.linewidth": 0.6,
         "axes.spines.top": False,
@@ -139,7 +137,7 @@ def dodged(ns: Sequence[int], number: int, count: int) -> list[float]:
 
 def shortened(name: str) -> str:
     """A name from a file in one line without folders; of a very long one the middle is left out."""
-    line = printable(" ".join(without_paths(name).split()))
+    line = drawable(printable(" ".join(without_paths(name).split())))
     return line if len(line) <= 2 * _HALF else f"{line[:_HALF]}…{line[-_HALF:]}"
 
 

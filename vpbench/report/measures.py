@@ -6,7 +6,7 @@ measure on a single question or group has no interval.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,21 @@ def named_measures(
         shown = (measure.name if measure.category is None else measure.category) in task.shown
         entries.append(NamedMeasure(measure.name, measure.category, measure.label, measure.count, shown, points))
     return tuple(entries)
+
+
+def unheard_names(task: Task, questions: Collection[Question], measures: Iterable[NamedMeasure] = ()) -> list[str]:
+    """A note for every name in `breakdowns`, and with `measures` in `shown`, that is nothing of these questions'."""
+    categories = {name for question in questions for name in question.categories}
+    notes = [
+        f"breakdowns names {name!r}, a category that no question has"
+        for name in task.breakdowns
+        if name not in categories
+    ]
+    shown = {name for measure in measures for name in (measure.measure, measure.category)}
+    if shown:
+        unheard = [name for name in task.shown if name not in shown | categories | {*task.breakdowns}]
+        notes += [f"shown names {name!r}, which is neither a measure nor a category" for name in unheard]
+    return notes
 
 
 def measures_of(task: Task, questions: Sequence[Question], correctness: Any) -> list[Measure]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from vpbench.report.drawing import image_bytes
+from vpbench.report.fonts import drawable, with_fonts
 from vpbench.report.names import without_paths
 from vpbench.report.result import BestOfNResult, Gain, Point, Result, StepResult
 from vpbench.terminal import printable
@@ -23,6 +24,7 @@ LABEL_CHARACTERS = 200
 _COLOURS = ("#b3261e", "#2e7d32", "#7b3fa0", "#d9822b", "#00838f", "#ad1457", "#5d4037", "#827717")
 
 
+@with_fonts
 def best_of_n_plot(result: BestOfNResult) -> dict[str, bytes]:
     """Accuracy in percent over N, the critic beside its controls, with 95% bands for critic and vote.
 
@@ -42,6 +44,7 @@ def best_of_n_plot(result: BestOfNResult) -> dict[str, bytes]:
     return image_bytes(figure, 130, "svg", "png")
 
 
+@with_fonts
 def critics_plot(results: Sequence[tuple[str, BestOfNResult]]) -> dict[str, bytes]:
     """Several critics on the same candidates and grading: a line each, its 95% interval at the largest N, controls.
 
@@ -91,7 +94,7 @@ def _finish(figure: Any, axes: Any, below: Any, result: BestOfNResult, subject: 
     axes.set_xscale("log", base=2)
     axes.set_xticks(ns, [str(n) for n in ns])
     axes.minorticks_off()
-    axes.set_ylabel(f"{result.metric.replace('_', ' ')} (%)")
+    axes.set_ylabel(f"{_plain(result.metric.replace('_', ' '))} (%)")
     below.axhline(0, color="#1f5fa8", linewidth=0.8)
     below.set_ylabel("over vote (points)", fontsize=8)
     below.set_xlabel("N (candidates to choose from)")
@@ -101,6 +104,7 @@ def _finish(figure: Any, axes: Any, below: Any, result: BestOfNResult, subject: 
     figure.legend(loc="outside lower center", ncols=3, fontsize=8, frameon=False)
 
 
+@with_fonts
 def step_plot(result: StepResult) -> dict[str, bytes]:
     """Macro-F1 in percent by source and pooled, this with its interval."""
     figure, axes = _figure()
@@ -154,9 +158,9 @@ def _plain_axes(axes: Any) -> None:
 
 
 def _plain(text: str) -> str:
-    """The text in one line without control characters and folders; a dollar sign doesn't begin a formula."""
+    """The text in one line as fonts can draw it, without control characters and folders; a dollar sign is itself."""
     line = " ".join(without_paths(text[:LABEL_CHARACTERS]).split())
-    return printable(line).replace("$", r"\$")
+    return drawable(printable(line)).replace("$", r"\$")
 
 
 def _name(result: Result) -> str:

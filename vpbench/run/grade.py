@@ -121,6 +121,18 @@ class GradeStage:
         return replace(verdict, reason=f"{UNREADABLE}: {verdict.reason}")
 
 
+def grade_notes(verdicts: Mapping[RowKey, Verdict]) -> list[str]:
+    """What a reader of the result has to know of rows that were not graded to the end."""
+    unfinished = [row_key for row_key, verdict in verdicts.items() if _unfinished(verdict.reason)]
+    if not unfinished:
+        return []
+    id, index = unfinished[0]
+    return [
+        f"{len(unfinished)} of {len(verdicts)} rows were not graded to the end and count as wrong; the same command "
+        f"tries them again; the first: question {id!r} candidate {index}: {verdicts[unfinished[0]].reason}"
+    ]
+
+
 def given_verdicts(rows: Mapping[str, Sequence[PoolRow]], ids: Sequence[str]) -> dict[RowKey, Verdict]:
     """The pool's own verdicts. Raises `DataError` naming the line that has none."""
     verdicts = {}
@@ -148,5 +160,13 @@ def _owed(stored: Mapping[str, Any] | None, row: PoolRow) -> bool:
     """Whether there is no verdict on this very content, or one for a reason that may be gone."""
     if stored is None or stored.get("content") != _content(row):
         return True
+    return _not_compared(stored["reason"])
+
+
+def _unfinished(reason: str) -> bool:
+    return _not_compared(reason) or Reason(reason).kind == GRADER_FAILED
+
+
+def _not_compared(reason: str) -> bool:
     # Where the judge's reply can't be read the rule's reason stands after the judge's.
-    return stored["reason"].rpartition(": ")[2] in {TIMEOUT, COMPARISON_FAILED}
+    return reason.rpartition(": ")[2] in {TIMEOUT, COMPARISON_FAILED}

@@ -25,7 +25,7 @@ from vpbench.run.allowance import Allowance
 from vpbench.run.candidates import CandidatePlan, plan, size_notes
 from vpbench.run.critics import critic_key
 from vpbench.run.given import rows_given
-from vpbench.run.grade import GradeStage, given_verdicts
+from vpbench.run.grade import GradeStage, given_verdicts, grade_notes
 from vpbench.run.judge import Judge, JudgeStage, judge_facts, judge_notes, rows_to_judge
 from vpbench.run.kept_notes import KeptNotes
 from vpbench.run.models import Models
@@ -95,7 +95,8 @@ def _verdicts(
     grading = GradeStage(task, request.grading, progress, request.max_error_rate, stage)
     verdicts = grading.verdicts(folder, grade_key, questions, rows)
     facts = judge_facts(judge, before, len(asked)) if judge else None
-    notes = judge_notes(asked, verdicts, judge) + (KeptNotes(stage.folder).texts if stage else [])
+    notes = [*judge_notes(asked, verdicts, judge), *(KeptNotes(stage.folder).texts if stage else [])]
+    notes += grade_notes(verdicts)
     return verdicts, facts, notes
 
 

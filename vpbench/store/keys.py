@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,7 +20,25 @@ def key_hash(key: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:10]
 
 
+LAST_LATIN = "\u024f"
+LONGEST_PART = 60
+"""Bytes of a folder name's part: file systems take 255 for a name, and there are up to five parts and a hash."""
+
+
 def folder_name(*parts: str, key: Mapping[str, Any]) -> str:
     """A folder name for people, ended by the key's hash."""
-    names = [re.sub(r"[^A-Za-z0-9._-]+", "-", part).strip("-.")[:60] or "x" for part in parts]
-    return "--".join([*names, key_hash(key)])
+    return "--".join([*map(_part, parts), key_hash(key)])
+
+
+def _part(text: str) -> str:
+    """A name's letters, digits and marks but for Latin ones beyond ASCII; what lies between becomes a hyphen."""
+    kept = [sign if _is_kept(sign) else " " for sign in unicodedata.normalize("NFC", text)]
+    name = re.sub(" +", "-", "".join(kept)).strip("-.")
+    return name.encode()[:LONGEST_PART].decode(errors="ignore") or "x"
+
+
+def _is_kept(sign: str) -> bool:
+    if sign.isascii():
+        return sign.isalnum() or sign in "._-"
+    # Rows are found by the names of their folders: accents were left out of them before other scripts were kept.
+    return sign > LAST_LATIN and unicodedata.category(sign)[0] in "LMN"

@@ -48,8 +48,8 @@ def train_critic(
 ) -> list[Path]:
     """Train and write checkpoint folders; their paths (none from a dry run and from processes other than the first).
 
-    Raises `ConfigError` for a missing extra, FSDP without a GPU and a folder of another run, `DataError` and
-    `CriticError` for data and a base that can't be trained with.
+    Raises `ConfigError` for a missing extra, FSDP without a GPU, a folder of another run and settings by which no
+    weight changes, `DataError` and `CriticError` for data and a base that can't be trained with.
     """
     _check(run, recipe)
     if run.fsdp and not dry_run:
@@ -166,6 +166,7 @@ def _train(
 
     model = scorer.model
     stored = {name: tensor.dtype for name, tensor in model.state_dict().items()}
+    before = _sums(model.state_dict())
     torch.manual_seed(recipe.seed)
     set_trained(model.float(), recipe.freeze_vision)
     set_attention(model, recipe)
@@ -184,7 +185,19 @@ def _train(
         gathered = trainer.accelerator.get_state_dict(trainer.model_wrapped)
         weights = {name.removeprefix("model."): tensor for name, tensor in gathered.items()} if gathered else {}
     kept = {name: weights[name].to(dtype) for name, dtype in stored.items() if name in weights}
+    if kept and all(before[name] == total for name, total in _sums(kept).items()):
+        raise ConfigError(
+            f"no weight changed in {data.plan.steps} steps at learning rate {recipe.learning_rate:g}: give more data, "
+            "--epochs or a higher --learning-rate; nothing was written"
+        )
     return kept, trainer.state.log_history
+
+
+def _sums(tensors: Mapping[str, Any]) -> dict[str, int]:
+    """The sum of every tensor's bytes: changed weights are told by it without a second copy of the model."""
+    import torch
+
+    return {name: int(tensor.reshape(-1).view(torch.uint8).sum()) for name, tensor in tensors.items()}
 
 
 def _last(log: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -128,7 +128,8 @@ def training_arguments(
         learning_rate=recipe.learning_rate,
         weight_decay=recipe.weight_decay,
         lr_scheduler_type="cosine",
-        warmup_steps=math.ceil(recipe.warmup * plan.steps),
+        # A warm-up begins at rate 0: one that is all of a run of one step would leave the weights as they are.
+        warmup_steps=min(math.ceil(recipe.warmup * plan.steps), plan.steps - 1),
         bf16=recipe.bf16,
         eval_strategy="steps" if eval_every else "no",
         eval_steps=eval_every,
