@@ -109,7 +109,7 @@ def test_names_of_any_kind_stay_within_the_column(curves: BestOfNResult, steps: 
     hostile = replace(curves, policy=LONG, task="../模型 $x" * 20)
     groups: list[Group] = [[(name, hostile) for name in names], [(name, steps) for name in names]]
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")
+        warnings.simplefilter("error")
         figures = paper_figures(groups)
     assert len(figures) == 6
     for file, images in figures.items():
@@ -145,3 +145,14 @@ def test_results_that_cannot_be_compared_have_figures_of_their_own(curves: BestO
     names = ["best-of-n-mathvista", "gain-over-vote-mathvista", "gain-by-task-n8", "gain-by-task-n16"]
     assert sorted(figures) == sorted([*names, *(f"{name}-2" for name in names)])
     assert any("official grading" in text for text in texts(figures["gain-by-task-n8-2"]["svg"]))
+
+
+def test_two_selections_of_a_critic_are_told_apart(curves: BestOfNResult, steps: StepResult) -> None:
+    weighted = replace(curves, selection="weighted-vote")
+    figures = paper_figures([[("a", curves), ("a", weighted)], [("a", steps)]])
+    for name in ("best-of-n-mathvista", "gain-by-task-n8"):
+        svg = figures[name]["svg"]
+        assert {"a (best)", "a (weighted-vote)"} <= set(texts(svg))
+        assert b"#0072b2" in svg and b"#d55e00" in svg
+    assert b"#0072b2" in figures["step-f1-by-position-visualprocessbench"]["svg"]
+    assert b"#d55e00" not in figures["step-f1-by-position-visualprocessbench"]["svg"]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from click.testing import Result
-from small_runs import vpbench
+from small_runs import vpbench, write_edited
 
 RUN = ("run", "--nano", "--task", "mathvista,visualprocessbench", "--critic", "a=visualprm,b=self-consistency")
 SMALL = ("--limit", 12, "--resamples", 100, "--n", "1,2,4", "--max-error-rate", 1)
@@ -99,11 +99,13 @@ def test_what_can_t_be_read_is_named_and_left_out(runs: Path, tmp_path: Path) ->
 def test_plots_are_drawn_from_results_alone(runs: Path, tmp_path: Path) -> None:
     for path in runs.glob("results/*/result.json"):
         (tmp_path / path.parent.name).mkdir()
-        shutil.copyfile(path, tmp_path / path.parent.name / "result.json")
+        # a character of private use, which no font has
+        write_edited(tmp_path / path.parent.name, json.loads(path.read_text()) | {"label": "\ue000"})
     done = vpbench("report", tmp_path, "--format", "json", "--plots", tmp_path / "plots")
     assert done.exit_code == 0 and tables(done)
     files = sorted(path.name for path in (tmp_path / "plots").iterdir())
     assert f"{len(files)} files in {tmp_path}/plots" in done.stderr
+    assert "\\ue000" in (tmp_path / "plots" / "best-of-n-mathvista.svg").read_text()
     assert {"best-of-n-mathvista.pdf", "gain-by-task-n4.svg", "reliability-visualprocessbench.png"} <= set(files)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
@@ -19,6 +19,8 @@ from vpbench.terminal import printable
 
 Images = dict[str, bytes]
 """A figure in several formats, by suffix."""
+Styles = Mapping[tuple[str, str], int]
+"""The number of each critic's style, by its name and selection, which is empty for steps."""
 WIDTH = 3.4
 """Inches: a column of a page with two."""
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

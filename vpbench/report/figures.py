@@ -15,6 +15,7 @@ from vpbench.report.captions import Group, conditions, labels_of, size, title
 from vpbench.report.drawing import (
     CONTROLS,
     Images,
+    Styles,
     canvas,
     count_axis,
     critic_style,
@@ -55,7 +56,7 @@ def paper_figures(groups: Sequence[Group]) -> dict[str, Images]:
             numbered = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
             figures[next(free for free in numbered if free not in figures)] = images
 
-    styles = {name: number for number, name in enumerate(dict.fromkeys(name for group in groups for name, _ in group))}
+    styles = _styles(groups)
     families: dict[tuple[object, ...], list[Curves]] = {}
     with paper_style():
         for group in groups:
@@ -77,7 +78,17 @@ def paper_figures(groups: Sequence[Group]) -> dict[str, Images]:
     return figures
 
 
-def _curves(group: Curves, styles: dict[str, int]) -> Images:
+def _styles(groups: Sequence[Group]) -> Styles:
+    """A number for each critic and selection, one for the same critic on steps."""
+    pairs = [(name, getattr(result, "selection", "")) for group in groups for name, result in group]
+    styles: dict[tuple[str, str], int] = {}
+    for name, selection in sorted(dict.fromkeys(pairs), key=lambda pair: not pair[1]):
+        alike = [number for (other, _), number in styles.items() if other == name and not selection]
+        styles[name, selection] = alike[0] if alike else len(set(styles.values()))
+    return styles
+
+
+def _curves(group: Curves, styles: Styles) -> Images:
     """The metric over N, the critics beside the controls, each critic's interval at the largest N."""
     figure, axes = canvas(2.3)
     shared = max((result for _, result in group), key=lambda result: len(result.ns))
@@ -91,7 +102,7 @@ def _curves(group: Curves, styles: dict[str, int]) -> Images:
             axes.plot(shared.ns, [100 * point.value for point in curve], **style)
     ns, labels = sorted({n for _, result in group for n in result.ns}), labels_of(group)
     for number, (name, result) in enumerate(group):
-        style, last = critic_style(styles[name]), result.curves["critic"][-1]
+        style, last = critic_style(styles[name, result.selection]), result.curves["critic"][-1]
         (beside,) = dodged(ns[-1:], number, len(group))
         if len(ns) > 1:
             beside = ns[-1] * 2 ** (0.2 + min(0.16, 1.2 / len(group)) * number)
@@ -108,7 +119,7 @@ def _curves(group: Curves, styles: dict[str, int]) -> Images:
     return finish(figure, axes, [*title(shared), f"bars: 95% interval at {largest}"])
 
 
-def _gains(group: Curves, styles: dict[str, int]) -> Images | None:
+def _gains(group: Curves, styles: Styles) -> Images | None:
     """What each critic gains over the vote, with the interval of the difference on the same questions."""
     group = [(name, result) for name, result in group if result.selection != "vote"]
     if not any(n > 1 for _, result in group for n in result.ns):
@@ -118,7 +129,7 @@ def _gains(group: Curves, styles: dict[str, int]) -> Images | None:
     ns, labels = sorted({n for _, result in group for n in result.ns}), labels_of(group)
     for number, (name, result) in enumerate(group):
         positions = dict(zip(ns, dodged(ns, number, len(group)), strict=True))
-        style = critic_style(styles[name])
+        style = critic_style(styles[name, result.selection])
         points = [(positions[gain.n], 100 * gain.value) for gain in result.gains["over_vote"]]
         axes.plot(*zip(*points, strict=True), label=labels[number], **style)
         for gain, (x, _) in zip(result.gains["over_vote"], points, strict=True):
@@ -128,7 +139,7 @@ def _gains(group: Curves, styles: dict[str, int]) -> Images | None:
     return finish(figure, axes, [*title(group[0][1]), "bars: 95% interval of the paired difference"])
 
 
-def _by_task(groups: Sequence[Curves], n: int, styles: dict[str, int]) -> Images | None:
+def _by_task(groups: Sequence[Curves], n: int, styles: Styles) -> Images | None:
     """A row per task: each critic's gain over the vote at N with its paired interval."""
     chosen = [[(name, result) for name, result in group if result.selection != "vote"] for group in groups]
     chosen = sorted((group for group in chosen if group), key=lambda group: group[0][1].task)
@@ -147,7 +158,7 @@ def _by_task(groups: Sequence[Curves], n: int, styles: dict[str, int]) -> Images
     shown: set[str] = set()
     for row, group in enumerate(chosen):
         for name, result in group:
-            label, style = called(name, result), critic_style(styles[name])
+            label, style = called(name, result), critic_style(styles[name, result.selection])
             gain = next(gain for gain in result.gains["over_vote"] if gain.n == n)
             y = row + 0.7 * ((names.index(label) + 0.5) / len(names) - 0.5)
             axes.plot([100 * gain.low, 100 * gain.high], [y, y], color=style["color"], zorder=1, **_BAR)
