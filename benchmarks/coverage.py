@@ -219,6 +219,74 @@ def step_rates(
     return float(coverage), float(of_difference), float(rejected)
 
 
+Tasks = Sequence[tuple[int, int, float]]
+"""Of each task the units (questions, or groups of them), the questions in a unit, and the accuracy."""
+
+UNLIKE: Tasks = ((20, 1, 0.1), (64, 1, 0.5), (304, 1, 0.9), (1_000, 1, 0.97), (7, 10, 0.6))
+STUDIES: dict[str, Tasks] = {
+    "unlike": UNLIKE,
+    "seven small": ((64, 1, 0.6),) * 7,
+    "seven near 1": ((64, 1, 0.97),) * 7,
+    "seven of 20": ((20, 1, 0.3), (20, 1, 0.9), (20, 1, 0.8), (20, 1, 0.85), (20, 1, 0.7), (2, 10, 0.5), (6, 3, 0.3)),
+    "7 groups beside 1,000": ((7, 10, 0.6), (1_000, 1, 0.5), (1_000, 1, 0.9)),
+    "as the benchmarks": (
+        *((900, 1, 0.6), (1_000, 1, 0.7), (304, 1, 0.3), (788, 1, 0.5)),
+        *((501, 1, 0.3), (525, 1, 0.45), (448, 1, 0.5)),
+    ),
+}
+
+
+def _clusters(units: int, size: int) -> list[int]:
+    return np.repeat(np.arange(units), size).tolist()
+
+
+def study(tasks: Tasks, worlds: int, draws: int, rng: Random) -> list[stats.Stratum]:
+    """Values [questions, worlds]: the share of so many draws that are right; questions of a unit are alike."""
+    strata = []
+    for number, (units, size, accuracy) in enumerate(tasks):
+        chances = rng.beta(2 * accuracy, 2 * (1 - accuracy), (units, worlds)).repeat(size, axis=0)
+        strata.append(stats.Stratum(str(number), rng.binomial(draws, chances) / draws, _clusters(units, size)))
+    return strata
+
+
+def mean_coverage(tasks: Tasks, draws: int, worlds: int, rng: Random, resamples: int) -> float:
+    """Share of worlds whose interval holds the mean accuracy of the tasks."""
+    truth, hits = float(np.mean([accuracy for _, _, accuracy in tasks])), []
+    for seed, many in batches(worlds):
+        low, high = stats.mean_intervals(study(tasks, many, draws, rng), resamples, seed)
+        hits.append(holds(low, high, np.full(many, truth)))
+    return float(np.concatenate(hits).mean())
+
+
+def pairs_of_equals(tasks: Tasks, differ: float, critics: int, worlds: int, rng: Random) -> list[stats.Stratum]:
+    """Differences [questions, worlds * pairs] of critics of one quality that differ at a share of the questions.
+
+    Questions of a unit are alike to each critic, as far as it has a view of its own.
+    """
+    first, second = np.triu_indices(critics, 1)
+    strata = []
+    for number, (units, size, accuracy) in enumerate(tasks):
+        chances = rng.beta(2 * accuracy, 2 * (1 - accuracy), (units, 1, worlds)).repeat(size, axis=0)
+        alike = rng.random(chances.shape) < chances
+        views = rng.normal(0.0, 0.15, (units, critics, worlds)).repeat(size, axis=0)
+        own = rng.random(views.shape) < np.clip(chances + views, 0.0, 1.0)
+        values = np.where(rng.random(views.shape) < differ, own, alike).astype(float)
+        # worlds first, so that the pairs of one stand side by side
+        rows = np.moveaxis(values[:, first] - values[:, second], 1, 2).reshape(units * size, -1)
+        strata.append(stats.Stratum(str(number), rows, _clusters(units, size)))
+    return strata
+
+
+def pairs_error(tasks: Tasks, differ: float, critics: int, worlds: int, rng: Random, resamples: int) -> float:
+    """Share of worlds of equal critics in which some pair has p (Holm) below 0.05."""
+    wrong = []
+    for seed, many in batches(worlds):
+        rows = stats.mean_differences(pairs_of_equals(tasks, differ, critics, many, rng), resamples, seed)
+        p_values = np.array([row.p_value for row in rows]).reshape(many, -1)
+        wrong += [min(stats.holm(world)) < 1 - LEVEL for world in p_values.tolist()]
+    return float(np.mean(wrong))
+
+
 def monte_carlo_error(worlds: int) -> float:
     """Standard error of a rate of 95% (or 5%) over so many worlds."""
     return float(np.sqrt(LEVEL * (1 - LEVEL) / worlds))
@@ -261,6 +329,18 @@ def main() -> None:
             sweeps.append([name, units, *(family_wise_error(draw, units, worlds, rng, resamples) for draw in draws)])
     show(f"coverage (+-{error:.3f})", ["world", "truth", "units", "of", *(f"N = {n}" for n in NS)], rows)
     show(f"family-wise error over N (+-{error:.3f})", ["world", "units", "equal critics", "random critic"], sweeps)
+    rows = []
+    for name, tasks in STUDIES.items():
+        means = [mean_coverage(tasks, draws, worlds, rng, resamples) for draws in (1, 16)]
+        errors = [pairs_error(tasks, differ, 4, worlds, rng, resamples) for differ in (0.05, 0.3, 1.0)]
+        rows.append([name, *means, *errors])
+    headers = [
+        "tasks",
+        "mean of 0/1",
+        "mean of 16ths",
+        *(f"pairs differ at {share}" for share in ("5%", "30%", "100%")),
+    ]
+    show(f"studies: coverage of the mean, family-wise error over pairs of 4 (+-{error:.3f})", headers, rows)
     rows = []
     few = worlds // 4
     for edge in (0.0, 1.5, 3.0):

@@ -8,12 +8,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypedDict, Unpack, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypedDict, Unpack, get_args, get_origin, get_type_hints, overload
 
 from vpbench.endpoint.budget import budget
 from vpbench.errors import ConfigError
 from vpbench.models.checkpoint import without_fetching
-from vpbench.progress import Echo, Progress, no_bar, silent
+from vpbench.progress import Echo, Progress, no_bar, say, silent
 from vpbench.prompts import PromptStyle
 from vpbench.records import GradingMode, Selection
 from vpbench.report.best_of_n import best_of_n_result
@@ -21,11 +21,14 @@ from vpbench.report.compare import Comparison
 from vpbench.report.compare import compare as compare_results
 from vpbench.report.frames import Results
 from vpbench.report.frames import load_results as read_results
+from vpbench.report.overview import overviews
 from vpbench.report.rates import measured_rates
 from vpbench.report.result import BestOfNResult, StepResult
 from vpbench.report.step_result import step_result
 from vpbench.report.stored import StoredResult
-from vpbench.report.summary import summary
+from vpbench.report.study_comparison import StudyComparison, compare_runs
+from vpbench.report.study_folder import write_study
+from vpbench.report.summary import in_a_line, summary
 from vpbench.report.units import Units
 from vpbench.report.write import write_result
 from vpbench.run.analysis import Analysis
@@ -116,14 +119,12 @@ def run(
     """Run critics on tasks, as `vpbench run` does; one result per task and critic, each with its folder.
 
     `task` and `critic` are a name or file, several, or "all"; a critic is written as `--critic` takes it. `progress`
-    opens progress bars (`vpbench.progress.bar` does), `echo` is given each result as text, and `warn` each failure.
-    Raises TypeError for an unknown option, and `VpbenchError` for the first failure, when what doesn't depend on it is
-    finished.
+    opens progress bars (`vpbench.progress.bar` does), `echo` is given the results as text, several under an
+    overview of all, and `warn` each failure. Raises TypeError for an unknown option, and `VpbenchError` for the first
+    failure, when what doesn't depend on it is finished.
     """
 
-    def finish(prepared: Prepared | PreparedSteps, scored: Scored, analysis: Analysis) -> StoredResult:
-        return _finish(prepared, scored, analysis, echo)
-
+    done: list[StoredResult] = []
     given: dict[str, Any] = {"task": task, "critic": critic, **options}
     asked = (
         given
@@ -136,8 +137,23 @@ def run(
         rates = measured_rates(Path(asked.get("output") or Request.output), asked.get("rates") or {}, warn)
         with without_fetching():
             echo(announcement(plan, planned(plan, rates)[1]))
-    with budget(asked.get("max_cost"), asked.get("max_total_tokens")):
-        return run_study(plan, finish, progress, echo, warn)
+    cells = len(plan.tasks) * len(plan.critics)
+
+    def finish(prepared: Prepared | PreparedSteps, scored: Scored, analysis: Analysis) -> StoredResult:
+        done.append(_finish(prepared, scored, analysis))
+        if cells > 1:
+            say(f"{len(done)} of {cells} done: {in_a_line(done[-1].result)}")
+        return done[-1]
+
+    try:
+        with budget(asked.get("max_cost"), asked.get("max_total_tokens")):
+            # before the overview nothing is shown of several results but progress
+            results = run_study(plan, finish, progress, echo if cells == 1 else say, warn)
+    except Exception:
+        _show(done, cells, plan.name, echo)
+        raise
+    _show(done, cells, plan.name, echo)
+    return results
 
 
 def load_results(folder: str | Path) -> Results:
@@ -148,16 +164,25 @@ def load_results(folder: str | Path) -> Results:
     return read_results(Path(folder))
 
 
+@overload
+def compare(first: StoredResult, second: StoredResult, smallest_loss: float = 0.0) -> Comparison: ...
+@overload
 def compare(
     first: str | Path | StoredResult, second: str | Path | StoredResult, smallest_loss: float = 0.0
-) -> Comparison:
-    """SECOND minus FIRST, paired over questions; each is a result or its folder.
+) -> Comparison | StudyComparison: ...
+def compare(
+    first: str | Path | StoredResult, second: str | Path | StoredResult, smallest_loss: float = 0.0
+) -> Comparison | StudyComparison:
+    """SECOND minus FIRST, paired over questions; each is a result, its folder, or that of a run or study.
 
-    A loss smaller than `smallest_loss`, a fraction of 1, doesn't make `Comparison.regressed`. Raises `ConfigError` if
-    they aren't about the same questions of the same task, or one is damaged.
+    Of runs and studies every critic is compared on every task, and by the mean of its tasks. A loss smaller than
+    `smallest_loss`, a fraction of 1, doesn't make it `regressed`. Raises `ConfigError` if they aren't about the same
+    questions of the same task, or one is damaged.
     """
-    one, two = (Path(given) if isinstance(given, str) else given for given in (first, second))
-    return compare_results(one, two, smallest_loss)
+    one, two = (given.folder if isinstance(given, StoredResult) else Path(given) for given in (first, second))
+    if isinstance(first, StoredResult) and isinstance(second, StoredResult):
+        return compare_results(first, second, smallest_loss)
+    return compare_runs(one, two, smallest_loss)
 
 
 def plan_study(options: Mapping[str, Any], echo: Echo) -> Study:
@@ -177,17 +202,25 @@ def plan_study(options: Mapping[str, Any], echo: Echo) -> Study:
     return study_of([str(task) for task in _entries(tasks)], _entries(critics), given, echo, name)
 
 
-def _finish(prepared: Prepared | PreparedSteps, scored: Scored, analysis: Analysis, echo: Echo) -> StoredResult:
+def _finish(prepared: Prepared | PreparedSteps, scored: Scored, analysis: Analysis) -> StoredResult:
     result: BestOfNResult | StepResult
     units: Units | None = None
     if isinstance(prepared, Prepared):
         result, units = best_of_n_result(prepared, scored, analysis)
     else:
         result = step_result(prepared, scored, analysis)
-    stored = write_result(prepared, scored, analysis, result, units)
-    echo(summary(result))
-    echo(f"written to {stored.folder}")
-    return stored
+    return write_result(prepared, scored, analysis, result, units)
+
+
+def _show(done: Sequence[StoredResult], cells: int, name: str | None, echo: Echo) -> None:
+    """Show the results that there are, the overview of several first; a study of all its `cells` is written too."""
+    for whole in overviews(done) if len(done) > 1 else ():
+        echo(f"\n{whole.text()}")
+        if len(done) == cells:
+            echo(f"study written to {write_study(done[0].folder.parent.parent, whole, name)}")
+    for stored in done:
+        echo(summary(stored.result))
+        echo(f"written to {stored.folder}")
 
 
 def _entries(given: Any) -> list[Any]:

@@ -240,7 +240,10 @@ def conformance(folder: Path) -> None:
 @click.argument("second", type=opt.path)
 @opt.style
 def compare(first: Path, second: Path, style: Any) -> None:
-    """Compare two results: SECOND minus FIRST, paired over questions; every setting in which they differ is named."""
+    """Compare two results, runs or studies: SECOND minus FIRST, paired over questions; all that differs is named.
+
+    The results of runs and studies are paired by task and critic, and each critic's mean of tasks stands on top.
+    """
     from vpbench.commands.compare import compare_folders
 
     compare_folders(first, second, style)
@@ -257,7 +260,8 @@ def check(baseline: Path, result: Path, smallest_loss: float, style: Any) -> Non
     RESULT regressed if at any N (step detection: at the fixed or at held-out thresholds) the whole 95% interval of the
     paired difference is below 0, p is below 5% after Holm's correction over all of them, and the loss is at least
     --smallest-loss. The smallest loss that the questions could show is printed: a true loss of that size is found in 4
-    of 5 cases.
+    of 5 cases. Of runs and studies there is one verdict, over the mean of tasks and every task, at N = 8 and the
+    largest; a result of BASELINE that RESULT lacks can't be compared.
     """
     from vpbench.commands.compare import check_folders
 

@@ -68,6 +68,11 @@ class _Lines:
         self._done_before, self._line_at = self._done, time.monotonic()
 
 
+def say(text: str) -> None:
+    """A line of its own on standard error, where progress is shown."""
+    _LOG.info(text)
+
+
 def _duration(seconds: float) -> str:
     minutes = max(1, round(seconds / 60))
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"

@@ -12,6 +12,7 @@ from pathlib import Path
 from vpbench import api
 from vpbench.errors import ConfigError, VpbenchError
 from vpbench.report.compare import Comparison
+from vpbench.report.study_comparison import StudyComparison
 from vpbench.report.tables import Figure, Table, render
 from vpbench.terminal import Format, echo
 
@@ -27,6 +28,8 @@ def check_folders(baseline: Path, result: Path, smallest_loss: float, style: For
     """Print the comparison and whether `result` held; `smallest_loss` in percentage points. Raises `ConfigError`."""
     with _nothing_but_config_errors(baseline, result):
         comparison = api.compare(baseline, result, smallest_loss / 100)
+        if isinstance(comparison, StudyComparison) and comparison.lost:
+            raise ConfigError(f"can't compare: {result} lacks {', '.join(comparison.lost)}, which {baseline} has")
         if style == "text":
             echo(comparison.text())
             echo(comparison.verdict())
@@ -35,14 +38,17 @@ def check_folders(baseline: Path, result: Path, smallest_loss: float, style: For
         return not comparison.regressed
 
 
-def _verdict(comparison: Comparison) -> Table:
-    result = comparison.second.result
+def _verdict(comparison: Comparison | StudyComparison) -> Table:
+    if isinstance(comparison, StudyComparison):
+        name = task = "study"
+    else:
+        name, task = comparison.second.result.name, comparison.second.result.task
     losses = ", ".join(comparison.significant_losses)
     *lines, _ = comparison.verdict().splitlines()
     return Table(
-        f"{result.task}: check",
+        f"{task}: check",
         ("result", "verdict", "significant losses", "smallest loss that counts"),
-        ((result.name, comparison.outcome, losses or None, Figure(comparison.smallest_loss, digits=2)),),
+        ((name, comparison.outcome, losses or None, Figure(comparison.smallest_loss, digits=2)),),
         tuple(lines),
         keys=("result", "verdict", "significant_losses", "smallest_loss"),
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from vpbench.errors import ConfigError
 from vpbench.report.frames import Results, readable, result_files
 from vpbench.report.names import names
+from vpbench.report.overview import overviews
 from vpbench.report.stored import StoredResult
 from vpbench.report.summary import result_tables, summary
 from vpbench.report.tables import Table, render
@@ -32,6 +33,9 @@ def report_runs(runs: Path, style: Format, plots: Path | None, layout: Layout | 
     if not results:
         raise ConfigError(f"{runs}: no result that can be read; fix or remove what is named above")
     if style == "text":
+        if len(results) > 1:
+            for whole in overviews(results):
+                echo(f"\n{whole.text()}")
         for stored in results:
             echo(summary(stored.result))
     else:
@@ -70,8 +74,11 @@ def _export(results: Sequence[StoredResult], layout: Layout, into: Path) -> None
 
 
 def tables_of(results: Sequence[StoredResult]) -> list[Table]:
-    """All tables of a run: those of each result, a task's results together."""
+    """All tables of a run: the overview of several results, then those of each, a task's results together."""
     tasks = list(dict.fromkeys(stored.result.task for stored in results))
     together = sorted((stored.result for stored in results), key=lambda result: tasks.index(result.task))
     called = names(together)
-    return [table for result, name in zip(together, called, strict=True) for table in result_tables(result, name)]
+    above = [table for whole in overviews(results) for table in whole.tables()] if len(results) > 1 else []
+    return above + [
+        table for result, name in zip(together, called, strict=True) for table in result_tables(result, name)
+    ]

@@ -1,4 +1,4 @@
-"""`vpbench run`: the run itself, each result shown as soon as it is there, or what it would do."""
+"""`vpbench run`: the run itself, its results under an overview of all, or what it would do."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def _warn(text: str) -> None:
 def run_all(study_file: str | None, options: dict[str, Any]) -> None:
     """Run every critic on every task, or show what a run would do; `options` are those that were given.
 
-    Each result is shown as soon as it is there, as text; in another format all are printed at the end, and the text is
-    on standard error. Raises `VpbenchError`.
+    The results are shown as text, several under an overview of all; in another `style` the tables are printed, and the
+    text is on standard error. Raises `VpbenchError`.
     """
     called = {"tasks": "task", "critics": "critic", "ns": "n"}
     given = {called.get(name, name): value for name, value in options.items()}

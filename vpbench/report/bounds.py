@@ -6,6 +6,7 @@ import functools
 import math
 from collections.abc import Mapping
 
+from vpbench.report.overview_record import Cell, Mean, OverviewRecord, Pair, TaskColumn
 from vpbench.report.result import (
     BestOfNResult,
     Gain,
@@ -75,6 +76,15 @@ _BOUNDS: Mapping[type, Mapping[str, Bounds]] = {
         **dict.fromkeys(("questions", "questions_in_task", "candidates", "pool_size"), _FROM_1),
         "errors": _FROM_1,
     },
+    TaskColumn: dict.fromkeys(("questions", "questions_in_task", "clusters"), _FROM_1),
+    Cell: dict.fromkeys(("candidates", "unanswered", "unscored"), _FROM_0),
+    Mean: {"n": _FROM_1, "value": _FRACTION, **_INTERVAL},
+    Pair: {
+        "n": _FROM_1,
+        **dict.fromkeys(("value", "low", "high"), _DIFFERENCE),
+        **dict.fromkeys(("p", "p_holm"), _FRACTION),
+    },
+    OverviewRecord: {"ns": _FROM_1, "tests": _FROM_0, "resamples": _FROM_1, "seed": _FROM_0},
     BestOfNResult: {"units": _FROM_1, "drawing_standard_error": _FROM_0},
 }
 

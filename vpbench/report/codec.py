@@ -12,12 +12,14 @@ import json
 import sys
 import types
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from vpbench.errors import ConfigError
 from vpbench.report.bounds import bounds_of
 from vpbench.report.result import GAINS, BestOfNResult, Gain, MeasurePoint, Point, Result, StepResult
 from vpbench.report.units import CURVES, ROUNDING
+
+Record = TypeVar("Record")
 
 _LAST = ("errors", "notes", "steps_per_response", "diagnosis", "provenance", "files")
 """The keys that follow those of the kind of result, in order."""
@@ -55,6 +57,12 @@ def from_json(content: Mapping[str, Any], where: object) -> BestOfNResult | Step
     if _CHECKSUM in content and content[_CHECKSUM] != checksum(keys):
         raise ConfigError(f"{where}: damaged or edited, key {_CHECKSUM!r} isn't that of the others; run it again")
     return result
+
+
+def record_from_json(kind: type[Record], content: Any, where: object) -> Record:
+    """The dataclass `kind` out of a file's content. Raises `ConfigError` as `from_json` does."""
+    record: Record = _record(kind, content, str(where), "")
+    return record
 
 
 def _check_ns(result: BestOfNResult, where: object) -> None:
@@ -124,7 +132,7 @@ def _decoded(hint: Any, value: Any, where: str, key: str) -> Any:
         return _record(hint, value, where, key)  # type: ignore[arg-type]
     if origin is Literal:
         if value not in inner:
-            raise _wrong(value, f"one of {', '.join(inner)}", where, key)
+            raise _wrong(value, f"one of {', '.join(map(str, inner))}", where, key)
         return value
     if origin is tuple:
         if not isinstance(value, list):

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import NormalDist
-from typing import TYPE_CHECKING
 
 from vpbench.errors import ConfigError
+from vpbench.report.differences import Differences
 from vpbench.report.differing import critic_alone, differences_of
+from vpbench.report.kinds import same_critic
 from vpbench.report.result import BestOfNResult, Result, StepResult
 from vpbench.report.step_comparison import check_same, step_differences
 from vpbench.report.stored import StoredResult, read_result
-from vpbench.report.tables import Figure, Table, grid
-from vpbench.report.units import ROUNDING
+from vpbench.report.tables import Table
+from vpbench.report.units import aligned
 from vpbench.stats import (
     Difference,
     alike_by_construction,
@@ -25,18 +25,12 @@ from vpbench.stats import (
     outcome_above_process,
     paired_differences,
 )
-from vpbench.terminal import printable
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 RESAMPLES = 10_000
-LEVEL = 0.05
-POWER = 0.8
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Differences):
     """The differences second minus first, as fractions of 1, one per label ("N = 8", or "macro-F1 pooled")."""
 
     first: StoredResult
@@ -45,49 +39,15 @@ class Comparison:
     differences: tuple[Difference, ...]
     p_holm: tuple[float, ...]
     smallest_loss: float = 0.0
-    """A smaller loss is no regression; a fraction of 1."""
     notes: tuple[str, ...] = ()
-
-    @property
-    def significant_losses(self) -> tuple[str, ...]:
-        """The labels whose difference is below zero with its whole interval, and after Holm's correction at 5%."""
-        return tuple(label for label, _ in self._losses())
-
-    @property
-    def regressed(self) -> bool:
-        """Whether any of the significant losses is `smallest_loss` or more."""
-        return any(loss + ROUNDING >= self.smallest_loss for _, loss in self._losses())
-
-    def _losses(self) -> list[tuple[str, float]]:
-        rows = zip(self.labels, self.differences, self.p_holm, strict=True)
-        return [(label, -d.value) for label, d, p in rows if d.high < 0 and p < LEVEL]
 
     @property
     def differing(self) -> tuple[str, ...]:
         """Every setting in which the two differ: "aggregate mean / max", the first's before the second's."""
         return differences_of(self.first.result, self.second.result)
 
-    @property
-    def detectable(self) -> tuple[float | None, ...]:
-        """By label the true loss that `check` would find in 4 of 5 cases; None where no question differs.
-
-        Standard errors, of which the interval is 2 x 1.96 wide, times the normal quantiles of the level, after Holm's
-        first step over all labels, and of the power: 1.96 + 0.84 for one label. Source: Cohen 1988, section 2.4.
-        """
-        normal = NormalDist()
-        width = 2 * normal.inv_cdf(1 - LEVEL / 2)
-        deviations = normal.inv_cdf(1 - LEVEL / 2 / len(self.p_holm)) + normal.inv_cdf(POWER)
-        return tuple(
-            deviations * (difference.high - difference.low) / width if difference.high > difference.low else None
-            for difference in self.differences
-        )
-
     def table(self) -> Table:
         """The comparison in percentage points; the notes say all that differs."""
-        rows = tuple(
-            (label, Figure(d.value, d.low, d.high, 2, points=True, apart=True), d.p_value, p, Figure(loss, digits=2))
-            for label, d, p, loss in zip(self.labels, self.differences, self.p_holm, self.detectable, strict=True)
-        )
         one, two = self.first.result, self.second.result
         lines = [f"differs: {line}" for line in self.differing]
         if not critic_alone(one, two):
@@ -95,53 +55,7 @@ class Comparison:
         lines += [f"note: {note}" for note in self.notes]
         few = few_units_note(len(set(self.second.units.clusters))) if isinstance(two, BestOfNResult) else None
         lines += [few] if few else []
-        return Table(
-            f"{two.task}: ({two.name}) minus ({one.name}), {two.questions} questions",
-            ("", "points", "p", "p (Holm)", "finds losses from"),
-            rows,
-            tuple(lines),
-            keys=("figure", "difference", "p", "p_holm", "finds_losses_from"),
-        )
-
-    def text(self) -> str:
-        """The table under all that differs."""
-        shown = self.table()
-        # no name may begin a line of its own
-        head = "\n".join(printable(" ".join(line.split())) for line in (shown.title, *shown.notes))
-        return f"{head}\n\n{grid(shown)}"
-
-    def verdict(self) -> str:
-        """What `check` says: the smallest loss that these questions could show, and whether the result held."""
-        shown = [(loss, label) for label, loss in zip(self.labels, self.detectable, strict=True) if loss is not None]
-        lines = ["the results differ in no question, so the smallest loss they could show isn't known"]
-        if shown:
-            loss, label = min(shown)
-            lines = [f"smallest loss that these questions show in 4 of 5 cases: {_loss(loss)} points ({label})"]
-        if self.significant_losses and not self.regressed:
-            labels = ", ".join(self.significant_losses)
-            lines.append(f"significant, but smaller than {100 * self.smallest_loss:g} points: the loss at {labels}")
-        return "\n".join([*lines, self.outcome])
-
-    @property
-    def outcome(self) -> str:
-        """What `check` ends with: "regressed" or "held"."""
-        return "regressed" if self.regressed else "held"
-
-    def frame(self) -> pd.DataFrame:
-        """A row per label: `value`, `low`, `high` as fractions of 1, `p`, `p_holm`, and the `detectable` loss."""
-        import pandas as pd
-
-        return pd.DataFrame(
-            {
-                "label": self.labels,
-                "value": [difference.value for difference in self.differences],
-                "low": [difference.low for difference in self.differences],
-                "high": [difference.high for difference in self.differences],
-                "p": [difference.p_value for difference in self.differences],
-                "p_holm": self.p_holm,
-                "detectable": self.detectable,
-            }
-        )
+        return self.as_table(f"{two.task}: ({two.name}) minus ({one.name}), {two.questions} questions", lines)
 
 
 def compare(first: Path | StoredResult, second: Path | StoredResult, smallest_loss: float = 0.0) -> Comparison:
@@ -177,17 +91,10 @@ def _curve_differences(one: StoredResult, two: StoredResult) -> tuple[dict[int, 
     if not ns:
         raise ConfigError("can't compare: the results have no N in common; run both with the same --n")
     check_same(one.units.names, two.units.names)
-    row = {name: number for number, name in enumerate(one.units.names)}
-    order = [row[name] for name in two.units.names]
-    left = two.units.values["critic"][:, [two.units.ns.index(n) for n in ns]]
-    right = one.units.values["critic"][order][:, [one.units.ns.index(n) for n in ns]]
-    alike = alike_by_construction(ns, left, right, same=_same_critic(one.result, two.result))
+    left, right = (aligned(stored.units, two.units.names, ns)["critic"] for stored in (two, one))
+    alike = alike_by_construction(ns, left, right, same=same_critic(one.result, two.result))
     differences = paired_differences(left, right, two.units.clusters, RESAMPLES, alike=alike)
     return dict(zip(ns, differences, strict=True)), alike
-
-
-def _same_critic(one: Result, two: Result) -> bool:
-    return (one.critic, one.provenance.critic_revision) == (two.critic, two.provenance.critic_revision)
 
 
 def _outcome_above_process(
@@ -208,7 +115,3 @@ def _scored(result: Result) -> str | None:
         return None
     steps = result.steps_per_response
     return "outcomes" if steps is None or steps.one_step_share == 1 else "steps"
-
-
-def _loss(loss: float | None) -> str:
-    return "n/a" if loss is None else f"{100 * loss:.2f}"

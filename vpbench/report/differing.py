@@ -33,6 +33,11 @@ def critic_alone(first: BestOfNResult | StepResult, second: BestOfNResult | Step
     return not _lines(_measured_on(first), _measured_on(second))
 
 
+def measured_differently(first: BestOfNResult | StepResult, second: BestOfNResult | StepResult) -> list[str]:
+    """What of `differences_of` isn't the critic, how it is used, or where it ran."""
+    return _lines(_measured_on(first), _measured_on(second))
+
+
 def _lines(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
     lines = []
     for name in dict.fromkeys((*first, *second)):

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from vpbench.errors import ConfigError, VpbenchError
 from vpbench.report.names import names
-from vpbench.report.result import BestOfNResult, Gain
+from vpbench.report.overview import gain_columns, overview
+from vpbench.report.result import BestOfNResult
 from vpbench.report.stored import StoredResult, read_result
+from vpbench.report.study_folder import STUDY, results_of_study
 from vpbench.report.texts import read_texts, stored_texts
 
 if TYPE_CHECKING:
@@ -53,6 +55,13 @@ class Results:
         rows = [row for stored, name in zip(self.results, called, strict=True) for row in _cells(stored, name)]
         return pd.DataFrame(rows).astype({"n": "Int64"})
 
+    def overview(self, n: int | Iterable[int] | None = None) -> pd.DataFrame:
+        """A row per critic, task and N, and for the mean of tasks, as `vpbench.report.overview.Overview.frame` says.
+
+        `n` is one N or several; default: 8 and the largest. Raises `ConfigError` for one that no result has.
+        """
+        return overview(self.results, [n] if isinstance(n, int) else None if n is None else list(n)).frame()
+
     @cached_property
     def candidates(self) -> pd.DataFrame:
         """A row per candidate of each result, with the texts, verdict and scores; `notes` says what is missing.
@@ -67,7 +76,7 @@ class Results:
 
 
 def load_results(folder: Path) -> Results:
-    """The results in a run's folder, in a folder of results, or of one result.
+    """The results in a run's folder, in a folder of results, of a study's folder, or of one result.
 
     Raises `ConfigError` if there are none, or one that can't be read.
     """
@@ -75,12 +84,14 @@ def load_results(folder: Path) -> Results:
 
 
 def result_files(folder: Path) -> list[Path]:
-    """The `result.json` of every result in a run's folder, in a folder of results, or of one result.
+    """The `result.json` of every result in a run's folder, in a folder of results, of a study, or of one result.
 
     Raises `ConfigError` if there are none.
     """
     if (folder / "result.json").is_file():
         return [folder / "result.json"]
+    if (folder / STUDY).is_file():
+        return [path / "result.json" for path in results_of_study(folder)]
     inner = folder / "results" if (folder / "results").is_dir() else folder
     files = sorted(inner.glob("*/result.json"))
     if not files:
@@ -111,7 +122,17 @@ def _cells(stored: StoredResult, name: str) -> list[dict[str, Any]]:
     }
     if not isinstance(result, BestOfNResult):
         point = {"n": None, **dict(zip(("value", "low", "high"), result.headline, strict=True))}
-        return [{**head, "selection": None, "grading": None, **point, **_gain("random"), **_gain("vote"), **tail}]
+        return [
+            {
+                **head,
+                "selection": None,
+                "grading": None,
+                **point,
+                **gain_columns("random"),
+                **gain_columns("vote"),
+                **tail,
+            }
+        ]
     return [
         {
             **head,
@@ -121,17 +142,12 @@ def _cells(stored: StoredResult, name: str) -> list[dict[str, Any]]:
             "value": point.value,
             "low": point.low,
             "high": point.high,
-            **_gain("random", result.gains["over_random"][k]),
-            **_gain("vote", result.gains["over_vote"][k]),
+            **gain_columns("random", result.gains["over_random"][k]),
+            **gain_columns("vote", result.gains["over_vote"][k]),
             **tail,
         }
         for k, point in enumerate(result.curves["critic"])
     ]
-
-
-def _gain(control: str, gain: Gain | None = None) -> dict[str, float | None]:
-    fields = {"": "value", "_low": "low", "_high": "high", "_p": "p", "_p_holm": "p_holm"}
-    return {f"over_{control}{end}": None if gain is None else getattr(gain, name) for end, name in fields.items()}
 
 
 def _candidates(stored: StoredResult, name: str) -> pd.DataFrame:

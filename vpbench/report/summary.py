@@ -30,6 +30,15 @@ def summary(result: BestOfNResult | StepResult) -> str:
     return "\n".join(["", *map(printable, head), "", body, *([""] if tail else []), *tail])
 
 
+def in_a_line(result: BestOfNResult | StepResult) -> str:
+    """Task, critic and headline, that at the largest N."""
+    if isinstance(result, BestOfNResult):
+        headline = f"{percent(result.curves['critic'][-1].value)}% at N = {result.ns[-1]}"
+    else:
+        headline = f"{percent(result.headline[0])}% {result.metric.replace('_', ' ')}"
+    return printable(f"{result.task}, critic {result.row}: {headline}")
+
+
 def result_tables(result: BestOfNResult | StepResult, name: str) -> list[Table]:
     """The tables of the result that is called `name`; the notes of the first say what is said of the result."""
     tables = [_curves(result), _measures(result)] if isinstance(result, BestOfNResult) else step_tables(result)

@@ -99,3 +99,10 @@ def read_units(table: Any) -> Units:
 def fraction(value: float) -> float:
     """The value without what rounding left outside 0..1."""
     return min(max(float(value), 0.0), 1.0)
+
+
+def aligned(units: Units, order: Sequence[str], ns: Sequence[int]) -> dict[str, NDArray[np.float64]]:
+    """Every curve's values [units, len(ns)] with the units in another `order`, which names the same ones."""
+    row = {name: number for number, name in enumerate(units.names)}
+    picked = np.ix_([row[name] for name in order], [units.ns.index(n) for n in ns])
+    return {name: matrix[picked] for name, matrix in units.values.items()}

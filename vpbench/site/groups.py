@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
-from vpbench.report.result import BestOfNResult, Result, StepResult
+from vpbench.report.kinds import measured_on, selects_by_vote
+from vpbench.report.result import BestOfNResult, StepResult
 from vpbench.report.summary import failed_rows
 from vpbench.stats.bootstrap import LEVEL
 
@@ -86,7 +87,7 @@ def groups_of(entries: Iterable[Entry]) -> list[Group]:
     """Comparable results together, those on all of a task first. Results without a common N can't be ranked."""
     alike: dict[Hashable, list[Entry]] = {}
     for entry in entries:
-        alike.setdefault(_measured(entry.result), []).append(entry)
+        alike.setdefault(measured_on(entry.result), []).append(entry)
     groups = [group for members in alike.values() for group in _ranked(members)]
     return sorted(groups, key=lambda group: (not group.first.complete, group.first.policy, -len(group.entries)))
 
@@ -94,24 +95,6 @@ def groups_of(entries: Iterable[Entry]) -> list[Group]:
 def by_chance(gains: int) -> float:
     """How many of so many intervals exclude 0 on average where nothing differs, however they depend on each other."""
     return (1 - LEVEL) * gains
-
-
-def selects_by_vote(result: Result) -> bool:
-    """Whether the critic's pick is the vote's, so that its gain over the vote is 0 by construction."""
-    return isinstance(result, BestOfNResult) and result.selection == "vote"
-
-
-def _measured(result: BestOfNResult | StepResult) -> Hashable:
-    """What has to be equal for a rank: all that isn't the critic or the way in which it is used."""
-    provenance = result.provenance
-    asked = (provenance.task_version, provenance.data.fingerprint, result.complete, result.questions)
-    both = (*asked, result.candidates, result.metric)
-    if isinstance(result, StepResult):
-        return both, result.step_f1.pooled.steps
-    # the hash is of the whole pool: what the first candidates are worth tells which questions and verdicts were used
-    first = round(result.curves["first"][0].value, 9)
-    graded = (result.grading, result.judge, result.estimator, result.units, result.pool_size)
-    return both, graded, result.policy, provenance.pool_sha256, first
 
 
 def _ranked(entries: Sequence[Entry]) -> list[Group]:

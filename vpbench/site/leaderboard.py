@@ -16,13 +16,14 @@ from vpbench.base import BaseTask, Reference
 from vpbench.errors import ConfigError
 from vpbench.plugins import all_tasks
 from vpbench.report.frames import readable
+from vpbench.report.kinds import selects_by_vote
 from vpbench.report.names import names, without_paths
 from vpbench.report.plots import best_of_n_plot, critics_plot, step_plot
 from vpbench.report.published import references
 from vpbench.report.result import BestOfNResult, StepResult
 from vpbench.report.stored import StoredResult
 from vpbench.report.summary import holm_p
-from vpbench.site.groups import Entry, Group, by_chance, groups_of, selects_by_vote
+from vpbench.site.groups import Entry, Group, by_chance, groups_of
 from vpbench.store import folder_name, write_atomic
 from vpbench.terminal import echo, percent, points, printable
 

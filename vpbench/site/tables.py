@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vpbench.report.kinds import selects_by_vote
 from vpbench.report.result import BestOfNResult, StepResult
 from vpbench.report.tables import Cell, Figure, Table
-from vpbench.site.groups import Entry, Group, selects_by_vote
+from vpbench.site.groups import Entry, Group
 from vpbench.site.leaderboard import Board, Section
 
 _CONTROLS = {"vote": "majority vote", "random": "random pick", "first": "first candidate", "oracle": "oracle (pass@N)"}

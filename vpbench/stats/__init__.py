@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from vpbench.stats.few_units import few_units_note as few_units_note
     from vpbench.stats.first_error_mean import FirstErrors as FirstErrors
     from vpbench.stats.first_error_mean import first_errors as first_errors
+    from vpbench.stats.letters import shared_letters as shared_letters
+    from vpbench.stats.overview import Stratum as Stratum
+    from vpbench.stats.overview import mean_differences as mean_differences
+    from vpbench.stats.overview import mean_intervals as mean_intervals
     from vpbench.stats.pool_curves import Curves as Curves
     from vpbench.stats.pool_curves import QuestionPool as QuestionPool
     from vpbench.stats.pool_curves import curves as curves
@@ -90,6 +94,8 @@ _HOME = {
     "diagnosis.steps": ("diagnose_steps",),
     "few_units": ("few_units_note",),
     "first_error_mean": ("FirstErrors", "first_errors"),
+    "letters": ("shared_letters",),
+    "overview": ("Stratum", "mean_differences", "mean_intervals"),
     "prefix": ("prefix_best", "prefix_oracle", "prefix_picks", "prefix_random", "prefix_vote", "prefix_weighted_vote"),
     "random_scores": ("random_scores_p", "variance_of_dealt_scores"),
     "step_breakdown": ("BinF1", "FirstErrorAccuracy", "f1_by_length", "f1_by_position", "first_error_accuracy"),

@@ -27,7 +27,7 @@ def t_test(sums: Array, sizes: Array) -> Array:
     from scipy.special import stdtr
 
     units = len(sums)
-    mean, error = _mean_and_error(sums, sizes)
+    mean, error = mean_and_error(sums, sizes)
     ratio = np.divide(np.abs(mean), error, out=np.where(mean == 0, 0.0, np.inf), where=error > 0)
     # Units that all differ by the same amount have a t without bounds; they prove no more than their number of signs.
     p_values: Array = np.clip(2 * stdtr(max(units - 1, 1), -ratio), 2.0 ** (1 - units), 1.0)
@@ -38,12 +38,12 @@ def t_interval(sums: Array, sizes: Array, level: float) -> tuple[Array, Array]:
     """(low [K], high [K]): what `t_test` doesn't reject at 1 - `level`, the smallest p aside."""
     from scipy.special import stdtrit
 
-    mean, error = _mean_and_error(sums, sizes)
+    mean, error = mean_and_error(sums, sizes)
     half = stdtrit(max(len(sums) - 1, 1), (1 + level) / 2) * error
     return mean - half, mean + half
 
 
-def _mean_and_error(sums: Array, sizes: Array) -> tuple[Array, Array]:
+def mean_and_error(sums: Array, sizes: Array) -> tuple[Array, Array]:
     """The mean [K], a ratio of sums, and its standard error with C - 1 degrees of freedom (Cochran 1977, 2.11)."""
     units, mean = len(sums), sums.sum(axis=0) / sizes.sum()
     squares = np.square(sums - mean * sizes[:, None]).sum(axis=0)

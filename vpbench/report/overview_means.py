@@ -1,0 +1,159 @@
+"""The mean of all tasks for every row, its gains over the controls, and which rows are told apart.
+
+All rows and N are seen on the same resamples. Holm's correction runs over the rows and N for the gains over a control,
+and over the pairs of rows and N for differences between rows; what is 0 by construction is no test.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vpbench.report.kinds import same_critic, selects_by_vote
+from vpbench.report.overview_record import Mean, Pair
+from vpbench.report.result import Gain, Point
+from vpbench.report.step_comparison import check_same
+from vpbench.report.stored import StoredResult
+from vpbench.report.units import aligned, fraction
+from vpbench.stats import (
+    Difference,
+    Stratum,
+    alike_by_construction,
+    holm,
+    mean_differences,
+    mean_intervals,
+    shared_letters,
+)
+
+Array = NDArray[np.float64]
+CONTROLS = ("random", "vote", "oracle")
+LEVEL = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """By row its mean at every N; the pools' own curves; every pair at every N; how many differences were tested."""
+
+    rows: Mapping[str, tuple[Mean, ...]]
+    controls: Mapping[str, tuple[Point, ...]]
+    pairs: tuple[Pair, ...]
+    tests: int
+
+
+def means_of(rows: Mapping[str, Sequence[StoredResult]], ns: Sequence[int], resamples: int, seed: int) -> Means:
+    """The means of rows that all have a result on the same tasks, in one order, with every one of `ns`.
+
+    Raises `ConfigError` where two results of a task aren't about the same units, or one's file is damaged.
+    """
+    names, count = list(rows), len(rows)
+    tasks = [_Task(column, ns) for column in zip(*rows.values(), strict=True)]
+    sides = list(combinations(range(count), 2))
+    alike = np.all([task.alike(sides) for task in tasks], axis=0)
+    strata = [Stratum(task.name, _flat(task.differences(sides)), task.clusters) for task in tasks]
+    flat = mean_differences(strata, resamples, seed, alike=np.flatnonzero(alike.ravel()).tolist())
+    differences = [flat[start : start + len(ns)] for start in range(0, len(flat), len(ns))]
+    over_random, over_vote, between = (
+        _gains(differences[part], alike[part], ns)
+        for part in (slice(count), slice(count, 2 * count), slice(2 * count, None))
+    )
+    pairs = tuple(
+        Pair(first=names[a], second=names[b], **asdict(gain))
+        for (a, b), gains in zip(sides, between, strict=True)
+        for gain in gains
+    )
+    strata = [Stratum(task.name, _flat(task.values), task.clusters) for task in tasks]
+    low, high = mean_intervals(strata, resamples, seed)
+    means = np.mean([stratum.values.mean(axis=0) for stratum in strata], axis=0)
+    ends = np.stack([means, low, high], axis=-1).reshape(-1, len(ns), 3)
+    curves = [tuple(Point(n, *map(fraction, point)) for n, point in zip(ns, row, strict=True)) for row in ends]
+    told = {}
+    for k, n in enumerate(ns):
+        ranked = sorted(names, key=lambda name: -curves[names.index(name)][k].value)
+        told[n] = _told_apart(ranked, [pair for pair in pairs if pair.n == n])
+    return Means(
+        {
+            name: tuple(
+                Mean(**asdict(point), over_random=gains[0], over_vote=gains[1], **told[point.n][name])
+                for point, *gains in zip(curves[row], over_random[row], over_vote[row], strict=True)
+            )
+            for row, name in enumerate(names)
+        },
+        dict(zip(CONTROLS, curves[count:], strict=True)),
+        pairs,
+        int((~alike[2 * count :]).sum()),
+    )
+
+
+class _Task:
+    """A task's values [units, rows, len(ns)] of the critics, and of the controls as each row's result has them."""
+
+    def __init__(self, column: Sequence[StoredResult], ns: Sequence[int]) -> None:
+        self._results, self._ns = [stored.result for stored in column], ns
+        first = column[0].units
+        self.name, self.clusters = column[0].result.task, first.clusters
+        for stored in column:
+            check_same(first.names, stored.units.names)
+        curves = [aligned(stored.units, first.names, ns) for stored in column]
+        self._critics = np.stack([curve["critic"] for curve in curves], axis=1)
+        self._controls = {name: np.stack([curve[name] for curve in curves], axis=1) for name in CONTROLS}
+
+    @property
+    def values(self) -> Array:
+        """The rows', then those of the pool's own curves."""
+        pool = np.stack([self._controls[name][:, 0] for name in CONTROLS], axis=1)
+        return np.concatenate([self._critics, pool], axis=1)
+
+    def differences(self, sides: Sequence[tuple[int, int]]) -> Array:
+        """Of every row from the random pick, of every row from the vote, of the pairs."""
+        return np.concatenate([left - right for left, right, _ in self._compared(sides)], axis=1)
+
+    def alike(self, sides: Sequence[tuple[int, int]]) -> Any:
+        """[differences, len(ns)]: whether they are 0 by construction."""
+        rows = []
+        for left, right, same in self._compared(sides):
+            for k in range(left.shape[1]):
+                columns = alike_by_construction(self._ns, left[:, k], right[:, k], same=same[k])
+                rows.append([column in columns for column in range(len(self._ns))])
+        return np.array(rows)
+
+    def _compared(self, sides: Sequence[tuple[int, int]]) -> list[tuple[Array, Array, list[bool]]]:
+        votes = [selects_by_vote(result) for result in self._results]
+        same = [(votes[a] and votes[b]) or same_critic(self._results[a], self._results[b]) for a, b in sides]
+        left, right = ([side[k] for side in sides] for k in (0, 1))
+        return [
+            (self._critics, self._controls["random"], [False] * len(votes)),
+            (self._critics, self._controls["vote"], votes),
+            (self._critics[:, left], self._critics[:, right], same),
+        ]
+
+
+def _flat(values: Array) -> Array:
+    return values.reshape(len(values), -1)
+
+
+def _gains(rows: Sequence[Sequence[Difference]], alike: Any, ns: Sequence[int]) -> list[list[Gain]]:
+    """A row's differences at every N, corrected over all rows and N."""
+    flat = [difference for row in rows for difference in row]
+    adjusted = iter(holm([difference.p_value for difference in flat], np.flatnonzero(alike.ravel()).tolist()))
+    return [
+        [Gain(n, d.value, d.low, d.high, d.p_value, next(adjusted)) for n, d in zip(ns, row, strict=True)]
+        for row in rows
+    ]
+
+
+def _told_apart(ranked: Sequence[str], pairs: Sequence[Pair]) -> dict[str, dict[str, Any]]:
+    """By row, best first, the letters it shares with those it isn't told apart from, and whether it is above all."""
+    apart = [pair for pair in pairs if pair.p_holm < LEVEL and not pair.low <= 0 <= pair.high]
+    numbers = {name: number for number, name in enumerate(ranked)}
+    letters = shared_letters(len(ranked), [(numbers[pair.first], numbers[pair.second]) for pair in apart])
+    won = Counter(pair.first if pair.value > 0 else pair.second for pair in apart)
+    return {
+        name: {"letters": letters[number], "best": 0 < won[name] == len(ranked) - 1}
+        for number, name in enumerate(ranked)
+    }
