@@ -23,8 +23,7 @@ def worse_than(headline: Headline, control: Literal["random", "vote"]) -> list[s
     columns = headline.columns
     if not columns:
         return []
-    other = headline.random if control == "random" else headline.vote
-    differences = headline.differences(headline.critic[:, columns], other[:, columns])
+    differences = headline.gains(control, columns)
     p_holm = holm([difference.p_value for difference in differences])
     losses = [
         (difference.value, headline.ns[column], difference, p)
@@ -74,7 +73,7 @@ def inconclusive(headline: Headline) -> list[str]:
     last = headline.columns[-1:]
     if not last:
         return []
-    (gain,) = headline.differences(headline.critic[:, last], headline.random[:, last])
+    (gain,) = headline.gains("random", last)
     if not gain.low <= 0 <= gain.high or (gain.high - gain.low) / 2 <= WIDE_HALF_INTERVAL:
         return []
     return [
