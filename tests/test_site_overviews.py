@@ -21,13 +21,14 @@ from vpbench.site.overviews import Standings, standings_of
 
 TASKS = ("mathvista", "dynamath", "mmmu")
 CRITICS = ("prm=visualprm", "base=visualprm:pretrained-prm", "self-consistency")
+OPTIONS = {"nano": True, "limit": 12, "resamples": 200}
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> list[StoredResult]:
     """Three critics on three tasks at N = 1, 8 and 16, marked as complete results of no miniature."""
-    options: Any = {"nano": True, "limit": 12, "n": (1, 8, 16), "resamples": 200}
-    done = vpbench.run(TASKS, CRITICS, output=tmp_path_factory.mktemp("runs"), **options)
+    options: Any = {**OPTIONS, "n": (1, 8, 16), "output": tmp_path_factory.mktemp("runs")}
+    done = vpbench.run(TASKS, CRITICS, **options)
     return [changed(s, nano=False, complete=True, questions_in_task=s.result.questions) for s in done]
 
 
@@ -124,6 +125,12 @@ def test_one_task_has_no_overview(results: list[StoredResult], tmp_path: Path) -
     assert "<h2>Mean of" not in page and "Task by task" not in page and "In no mean" not in page
     apart = [*of(on(results, "mathvista"), "prm"), *of(on(results, "mmmu"), "base")]
     assert standings_of(apart) == ([], [])
+
+
+def test_one_candidate_has_no_overview(results: list[StoredResult]) -> None:
+    options: Any = {**OPTIONS, "n": (1,), "output": results[0].folder.parent.parent}
+    single = vpbench.run(TASKS, CRITICS, **options)
+    assert standings_of(single) == ([], [])
 
 
 def test_a_task_that_one_critic_has_takes_no_mean_away(results: list[StoredResult]) -> None:

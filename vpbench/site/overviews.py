@@ -73,9 +73,13 @@ def standings_of(results: Sequence[StoredResult]) -> tuple[list[Standings], list
             continue
         others = tuple(sorted({stored.result.task for stored in members} - tasks))
         try:
-            standings.append(Standings(overview(block), block[0].result, others))
+            whole = overview(block)
         except VpbenchError as error:
             failures.append(str(error))
+            continue
+        # of one candidate all critics pick the same
+        if whole.ns != (1,):
+            standings.append(Standings(whole, block[0].result, others))
     return standings, failures
 
 
