@@ -13,6 +13,7 @@ import numpy as np
 
 from vpbench.stats.bootstrap import Difference, holm
 from vpbench.stats.diagnosis.headline import Headline, interval, points
+from vpbench.terminal import p_value
 
 LEVEL = 0.05
 WIDE_HALF_INTERVAL = 0.01
@@ -37,7 +38,7 @@ def worse_than(headline: Headline, control: Literal["random", "vote"]) -> list[s
         "random": ("a random pick", "its scores prefer wrong responses; is a lower score the better one?"),
         "vote": ("the majority vote", "which needs no critic; try selection `weighted-vote`, or vote"),
     }[control]
-    return [f"worse than {name}: {interval(worst)} at n = {n}, p (Holm) {p:.4f}; {remedy}"]
+    return [f"worse than {name}: {interval(worst)} at n = {n}, p (Holm) {p_value(p)}; {remedy}"]
 
 
 def falls(headline: Headline) -> list[str]:
@@ -62,7 +63,7 @@ def falls(headline: Headline) -> list[str]:
     top, last = headline.ns[columns[peak]], headline.ns[columns[-1]]
     return [
         f"falls with n: the gain over a random pick is {points(gain[:, peak].mean())} points at n = {top} and "
-        f"{points(gain[:, -1].mean())} at n = {last}, a difference of {interval(fall)}, p {p:.4f} "
+        f"{points(gain[:, -1].mean())} at n = {last}, a difference of {interval(fall)}, p {p_value(p)} "
         "(one-sided, of all n together): among more candidates the critic finds more wrong ones to its taste "
         "(over-optimisation)"
     ]
@@ -92,6 +93,6 @@ def outcome_above_process(ns: Sequence[int], differences: Sequence[Difference], 
     if ns[column] < 2 or difference.value <= 0 or p >= LEVEL:
         return []
     return [
-        f"outcome critic above process critic: {interval(difference)} at n = {ns[column]}, p (Holm) {p:.4f}; look at "
-        "how the process critic's responses are split into steps and how step scores become one (--aggregate)"
+        f"outcome critic above process critic: {interval(difference)} at n = {ns[column]}, p (Holm) {p_value(p)}; look "
+        "at how the process critic's responses are split into steps and how step scores become one (--aggregate)"
     ]
