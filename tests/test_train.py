@@ -61,7 +61,7 @@ def train(root: Path, output: str, recipe: Recipe = RECIPE, critic: Any = VISUAL
     """Train from the tiny base; the output folder."""
     data = (root / "data" / "solutions.jsonl",)
     settings = {"model": str(root / "base"), "data": data, "output": root / output} | settings
-    train_critic(critic, TrainingRun(**settings), recipe, bar, lambda _: None)
+    train_critic(critic(), TrainingRun(**settings), recipe, bar, lambda _: None)
     return Path(settings["output"])
 
 

@@ -15,8 +15,9 @@ from vpbench.models.internvl_config import empty_native_model
 from vpbench.scoring import load_step_scorer
 from vpbench.train.batches import MicroBatches, plan_batches
 from vpbench.train.estimate import estimate
-from vpbench.train.model import LabelModel, set_trained, with_adapters
+from vpbench.train.model import LabelModel, with_adapters
 from vpbench.train.original import original_config, original_tensors
+from vpbench.train.parts import set_trained
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +108,7 @@ def test_the_estimate_counts_what_is_trained_and_kept(root: Path, rank: int) -> 
     data = batches(scorer, root / "data" / "solutions.jsonl")
     recipe = dataclasses.replace(RECIPE, lora_rank=rank)
     whole, sharded = (estimate(scorer.model, data.examples, data.plan, recipe, shards) for shards in (1, 2))
-    set_trained(scorer.model.float(), recipe.freeze_vision)
+    set_trained(scorer.model.float(), recipe)
     model = with_adapters(scorer.model, rank) if rank else scorer.model
     trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     kept = sum(parameter.numel() for parameter in model.parameters())

@@ -14,7 +14,8 @@ from vpbench.labels.read import read_labelled
 from vpbench.scoring.step_scorer import StepScorer
 from vpbench.train.batches import MicroBatches, plan_batches
 from vpbench.train.examples import Encoder, label_ids, label_weights, read_examples
-from vpbench.train.model import LabelModel, set_trained
+from vpbench.train.model import LabelModel
+from vpbench.train.parts import set_trained
 
 RECIPE = Recipe(threshold=0.7, batch_size=4, learning_rate=2e-3, max_tiles=2, epochs=2, packing=False)
 STEPS = ("one + two", "three - two", "step two\n\nthree", "solution", "question one", "three")
@@ -59,5 +60,5 @@ def batches(
 
 def label_model(scorer: StepScorer) -> LabelModel:
     """What the Trainer gets."""
-    set_trained(scorer.model.float(), freeze_vision=True)
+    set_trained(scorer.model.float(), RECIPE)
     return LabelModel(scorer.model, scorer.checkpoint.image_token_id, label_ids(scorer))

@@ -129,6 +129,12 @@ def label(**options: Any) -> None:
 
 @main.command()
 @opt.option("--critic", required=True, help="Critic name or ./file.py; one that has a recipe.")
+@opt.option(
+    "--critic-args",
+    multiple=True,
+    callback=opt.settings,
+    help="The critic's settings that write its prompts: setting=value,...; to be given again when it scores.",
+)
 @opt.option("--model", required=True, help="The base: a folder or a hub id.")
 @opt.option(
     "--data",

@@ -23,17 +23,18 @@ def load_text_model(
     dtype: str = "auto",
     device: str = "auto",
     system_message: str | None = None,
+    weights: bool = True,
 ) -> LoadedCheckpoint:
-    """Load a causal language model; `system_message` None: none.
+    """Load a causal language model; `system_message` None: none. Without `weights` its parameters have no memory.
 
     Raises `CriticError` if the checkpoint can't be used and `ConfigError` for an unknown dtype or device.
     """
-    folder = checkpoint_folder(model, revision)
+    folder = checkpoint_folder(model, revision, weights=weights)
     if "vision_config" in read_json(folder / "config.json"):
         raise CriticError(f"{folder}: a checkpoint with a vision tower, only text-only ones can be used here")
     torch_dtype, torch_device = torch_settings(dtype, device)
     tokenizer = load_tokenizer(folder, original=False)
-    loaded = _load(folder, torch_dtype).to(torch_device)
+    loaded = _load(folder, torch_dtype).to(torch_device) if weights else _empty_model(folder)
     length = loaded.config.get_text_config().max_position_embeddings
     return LoadedCheckpoint(loaded.requires_grad_(False).eval(), tokenizer, length, system_message or "")
 
@@ -60,6 +61,18 @@ def _load(folder: Path, dtype: Any) -> Any:
         raise CriticError(f"{folder}: transformers can't load the checkpoint ({error}); fetch it again") from error
     refuse_differences(folder, report, "is this a causal language model?")
     return model
+
+
+def _empty_model(folder: Path) -> Any:
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    try:
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        with torch.device("meta"):
+            return AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    except Exception as error:  # as above
+        raise CriticError(f"{folder}/config.json: doesn't describe a model ({error}); fetch it again") from error
 
 
 def refuse_differences(folder: Path, report: Mapping[str, Any], advice: str) -> None:

@@ -85,7 +85,7 @@ def tune(
 ) -> Path:
     """Train by the critic's recipe in these sizes, with `changes`; the checkpoint folder."""
     recipe: Recipe = replace(recipe_of(critic), **{**SIZES, **changes})
-    return train_critic(critic, TrainingRun(str(base), tuple(files), output), recipe, progress, echo)[0]
+    return train_critic(critic(), TrainingRun(str(base), tuple(files), output), recipe, progress, echo)[0]
 
 
 def keep(trained: Path, folder: Path) -> None:

@@ -138,6 +138,16 @@ class CheckpointCritic(Critic):
         loaded = self._load(str(self._folder))
         return dataclasses.replace(loaded, format=self.format, released_tokenization=self.released_tokenization)
 
+    def base_scorer(self, folder: str, weights: bool = True) -> StepScorer:
+        """A checkpoint to train this critic from, on the CPU: it writes prompts as this critic does.
+
+        Without `weights` the model's parameters have no memory. Raises `CriticError` as loading does.
+        """
+        return dataclasses.replace(self._load_base(folder, weights), format=self.format)
+
+    def _load_base(self, folder: str, weights: bool) -> StepScorer:
+        return load_step_scorer(folder, device="cpu", weights=weights)
+
     def _load(self, folder: str) -> StepScorer:
         return BACKENDS[self.backend](self, folder)
 

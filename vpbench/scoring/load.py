@@ -36,12 +36,13 @@ def load_text_scorer(
     dtype: str = "auto",
     device: str = "auto",
     system_message: str | None = None,
+    weights: bool = True,
 ) -> StepScorer:
     """Load a text-only causal language model to score steps with: a blind baseline.
 
     Arguments and errors are those of `load_step_scorer`; there is no system message by default.
     """
-    checkpoint = load_text_model(model, revision, dtype, device, system_message)
+    checkpoint = load_text_model(model, revision, dtype, device, system_message, weights)
     rows, ids = checkpoint.model.config.get_text_config().vocab_size, checkpoint.tokenizer.size
     if ids > rows:
         raise CriticError(f"{model}: the tokenizer has {ids} ids, the model {rows}; use the checkpoint's own tokenizer")

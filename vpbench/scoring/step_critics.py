@@ -68,5 +68,8 @@ class TextStepCritic(StepCritic):
         if self.backend != "transformers":
             raise ConfigError(f"{self.name}: backend {self.backend!r} takes no text-only checkpoints; use transformers")
 
+    def _load_base(self, folder: str, weights: bool) -> StepScorer:
+        return load_text_scorer(folder, device="cpu", weights=weights)
+
     def _load(self, folder: str) -> StepScorer:
         return load_text_scorer(folder, None, self.dtype, self.device, self.system_message)

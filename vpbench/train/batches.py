@@ -40,12 +40,20 @@ class BatchPlan:
     per_step: int
     micro: tuple[MicroBatch, ...]
 
+    def solutions(self) -> list[int]:
+        """Numbers of the solutions that are learned from, each once, ascending."""
+        return sorted({number for micro in self.micro if micro.counted for number in micro.solutions})
+
 
 def plan_batches(lengths: Sequence[int], recipe: Recipe, processes: int) -> BatchPlan:
-    """Divide solutions of these lengths (tokens); of the recipe the epochs, the sizes of batches, the seed and packing
-    count. No micro-batch has more than `batch_tokens` tokens, padding included, unless it is a single solution."""
+    """Divide solutions of these lengths (tokens); of the recipe the epochs, the tokens, the sizes of batches, the seed
+    and packing count. No micro-batch has more than `batch_tokens` tokens, padding included, unless it is a single
+    solution."""
     packing, rng = bool(recipe.packing), random.Random(recipe.seed)
     steps = [batch for _ in range(recipe.epochs) for batch in _epoch(lengths, recipe.batch_size, rng, packing)]
+    if recipe.tokens is not None:
+        reached = accumulate(sum(lengths[number] for number in step) for step in steps)
+        steps = steps[: 1 + next((at for at, total in enumerate(reached) if total >= recipe.tokens), len(steps))]
     fewest = max(sum(lengths[number] for number in step) for step in steps) // recipe.batch_tokens + 1
     parts = -(-min(fewest, recipe.batch_size) // processes) * processes
     while True:
@@ -136,7 +144,7 @@ class MicroBatches:
             "targets": torch.tensor([self.encoder.label_id(label) for label in labels]),
             "weights": torch.tensor([self.weights[label] * scale for label in labels]),
         }
-        return {**arguments, **self._pictures(examples)}
+        return arguments if self.encoder.scorer.checkpoint.vision is None else {**arguments, **self._pictures(examples)}
 
     def _step_weight(self, step: int) -> float:
         first = step * self.plan.per_step

@@ -33,6 +33,7 @@ def card(title: str, identity: RunIdentity, outcome: Outcome) -> str:
         f"# {title}, trained from {identity.base}\n",
         "Step scores and Best-of-N with this checkpoint:\n",
         f"    vpbench run --critic {identity.critic} --critic-model FOLDER --task TASK --pool FILE\n",
+        _settings(identity),
         "## Data\n",
         markdown_table([(file.file, file.sha256) for file in identity.data], ["file", "SHA-256"]) + "\n",
         f"{outcome.solutions} solutions with {sum(labels.values())} labels: {labels['+']} `+`, {labels['-']} `-`. "
@@ -48,6 +49,15 @@ def card(title: str, identity: RunIdentity, outcome: Outcome) -> str:
         markdown_table(list(outcome.versions.items()), ["package", "version"]) + "\n",
     ]
     return "\n".join(sections)
+
+
+def _settings(identity: RunIdentity) -> str:
+    if not identity.settings:
+        return ""
+    given = "".join(f"    {name}={value!r}\n" for name, value in identity.settings.items())
+    return (
+        f"It was trained with these settings, to be given by `--critic-args` where they aren't the defaults:\n\n{given}"
+    )
 
 
 def _rule(recipe: Recipe) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 
 from vpbench.train.batches import BatchPlan, used_tokens
 from vpbench.train.examples import Example
+from vpbench.train.parts import frozen_modules, vision_tower
 from vpbench.train.recipe import Recipe
 
 GIB = 2**30
@@ -68,9 +69,11 @@ def estimate(model: Any, examples: Sequence[Example], plan: BatchPlan, recipe: R
     largest = max(used_tokens(micro.solutions, lengths, bool(recipe.packing)) for micro in plan.micro)
     labels = [sum(map(bool, examples[number].labels)) for number in range(len(examples))]
     most_labels = max(sum(labels[number] for number in micro.solutions) for micro in plan.micro)
-    patches = sum(examples[number].image_tokens for number in used) * model.config.downsample_ratio**-2
+    patches = 0.0
+    if vision_tower(model) is not None:
+        patches = sum(examples[number].image_tokens for number in used) * model.config.downsample_ratio**-2
     passes = (4 if recipe.lora_rank else 6) + 2 * recipe.gradient_checkpointing
-    flops = passes * counts["language"] * tokens
+    flops = (passes * counts["language"] - (passes - 2) * counts["frozen_layers"]) * tokens
     flops += (2 if recipe.freeze_vision else passes) * counts["vision"] * patches
     trained = counts["trained"]
     return Estimate(
@@ -89,32 +92,40 @@ def estimate(model: Any, examples: Sequence[Example], plan: BatchPlan, recipe: R
 
 
 def _parameters(model: Any, recipe: Recipe) -> dict[str, int]:
-    """Parameters of the language model with its head but without embeddings, of the vision tower, trained, frozen."""
-    text = model.config.text_config
-    everything = sum(parameter.numel() for parameter in model.parameters())
-    vision = sum(parameter.numel() for parameter in model.model.vision_tower.parameters())
-    embeddings = model.get_input_embeddings().weight.numel() + model.get_output_embeddings().weight.numel()
-    trained = everything - vision * recipe.freeze_vision
+    """Parameters of the language model without embeddings and head, of its frozen layers, of the vision tower, trained,
+    frozen."""
+    text, tower = model.config.get_text_config(), vision_tower(model)
+    everything, vision = _count(model), 0 if tower is None else _count(tower)
+    tables = (model.get_input_embeddings().weight, model.get_output_embeddings().weight)
+    embeddings = sum({id(table): table.numel() for table in tables}.values())  # one where the two are tied
+    stopped = list(map(_count, frozen_modules(model, recipe)))
+    trained = everything - vision * recipe.freeze_vision - sum(stopped)
     if recipe.lora_rank:
         keys = text.num_key_value_heads * (text.hidden_size // text.num_attention_heads)
         widths = 4 * text.hidden_size + 2 * (text.hidden_size + keys) + 3 * (text.hidden_size + text.intermediate_size)
         adapters = recipe.lora_rank * text.num_hidden_layers * widths
         return {
             "language": everything - vision - embeddings,
+            "frozen_layers": 0,
             "vision": vision,
             "trained": adapters,
             "frozen": everything,
         }
     return {
         "language": everything - vision - embeddings,
+        "frozen_layers": sum(stopped[1:]),
         "vision": vision,
         "trained": trained,
         "frozen": everything - trained,
     }
 
 
+def _count(module: Any) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
 def _activations(config: Any, recipe: Recipe, tokens: int, labels: int) -> int:
-    text = config.text_config
+    text = config.get_text_config()
     hidden, layers = text.hidden_size, text.num_hidden_layers
     keys = text.num_key_value_heads * (hidden // text.num_attention_heads)
     value = 2 if recipe.bf16 else 4

@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vpbench.errors import CriticError, DataError
+from vpbench.errors import ConfigError, CriticError, DataError
 from vpbench.models.conversation import ASSISTANT_ROLE, IMAGE_MARKER, LABEL_TURN, SEPARATOR
 from vpbench.models.tiles import tile_count
+from vpbench.models.tokenizer import required_id
 from vpbench.records import CORRECT, INCORRECT, NEUTRAL, ImageRef, LabelledSolution, Question, Reason
+from vpbench.scoring.step_format import ChatFormat, MarkerFormat
 from vpbench.scoring.step_scorer import StepScorer
 from vpbench.train.recipe import Recipe
 
@@ -45,7 +47,17 @@ def taught(solution: LabelledSolution, recipe: Recipe) -> tuple[tuple[str, ...],
 
 
 def label_ids(scorer: StepScorer) -> tuple[int, int]:
-    """Ids of `+` and `-`. Raises `CriticError` for a tokenizer that doesn't write both as one token in their turn."""
+    """Ids of the labels of a right and of a wrong step.
+
+    Raises `CriticError` for a tokenizer that lacks one of them, or the marker, or doesn't write both as one token of an
+    assistant turn, and `ConfigError` for a format that can't be trained.
+    """
+    if isinstance(scorer.format, MarkerFormat):
+        scorer.format.readouts(scorer.tokenizer, [])
+        right, wrong = sorted(scorer.format.weights, key=scorer.format.weights.__getitem__, reverse=True)
+        return required_id(scorer.tokenizer, right), required_id(scorer.tokenizer, wrong)
+    if not isinstance(scorer.format, ChatFormat):
+        raise ConfigError(f"a critic with a {type(scorer.format).__name__} can't be trained; see docs/training.md")
     encode = scorer.tokenizer.encode
     plus, minus = (scorer.tokenizer.token_id(sign) for sign in "+-")
     turn = encode(LABEL_TURN, with_special=False)
@@ -74,16 +86,22 @@ class Encoder:
         return self.minus if label == INCORRECT else self.plus
 
     @property
+    def sees_images(self) -> bool:
+        """Whether the base has a vision tower; where not, images and their markers are left out."""
+        return self.scorer.checkpoint.vision is not None
+
+    @property
     def image_size(self) -> int:
         """The side of a tile in pixels."""
         return int(self.scorer.model.config.vision_config.image_size[0])
 
     def tiles(self, question: Question) -> list[int]:
         """How many tiles each image of a question becomes, from the images' headers. Raises `DataError`."""
-        for image in question.images:
+        images = question.images if self.sees_images else ()
+        for image in images:
             if identity(image) not in self._tiles:
                 self._tiles[identity(image)] = tile_count(*image.size(), self.max_tiles, self.image_size)
-        return [self._tiles[identity(image)] for image in question.images]
+        return [self._tiles[identity(image)] for image in images]
 
     def encode(
         self, question: Question, steps: Sequence[str], history: Sequence[int] = ()
@@ -93,10 +111,12 @@ class Encoder:
         `history`: labels to write into the assistant turns; where it is empty these hold `+`. Raises `CriticError` for
         a solution that can't be shown.
         """
-        prompt = self.scorer.prompt(question.text, steps, self.tiles(question))
+        text = question.text if self.sees_images else question.text.replace(IMAGE_MARKER, "")
+        prompt = self.scorer.prompt(text, steps, self.tiles(question))
         ids = list(prompt.ids)
-        for readout, label in zip(prompt.readouts, history, strict=False):
-            ids[readout + 1] = self.label_id(label)
+        if isinstance(self.scorer.format, ChatFormat):  # others have no turn for a label to stand in
+            for readout, label in zip(prompt.readouts, history, strict=False):
+                ids[readout + 1] = self.label_id(label)
         return ids, prompt.readouts
 
 
@@ -105,14 +125,15 @@ def read_examples(
 ) -> tuple[list[Example], Counter[str]]:
     """The examples in order, and how many solutions were left out for which reason; `advance` is called for each.
 
-    Raises `DataError` where no solution is left, and where none has an image or one names an image it doesn't have.
+    Raises `DataError` where no solution is left and, if the base sees images, where none has one or one holds a marker
+    without an image.
     """
     examples: list[Example] = []
     left_out: Counter[str] = Counter()
     for solution in solutions:
         advance()
         question, (steps, labels) = solution.question, taught(solution, recipe)
-        if IMAGE_MARKER in question.text and not question.images:
+        if encoder.sees_images and IMAGE_MARKER in question.text and not question.images:
             raise DataError(f"{question.id}: the question holds {IMAGE_MARKER}, the row names no image; add `image`")
         if all(label == NEUTRAL for label in labels):
             left_out["no label"] += 1
@@ -126,7 +147,7 @@ def read_examples(
     if not examples:
         counts = ", ".join(f"{count} {reason}" for reason, count in left_out.items()) or "the files hold no rows"
         raise DataError(f"nothing to train on: {counts}; give files of labelled solutions by --data")
-    if not any(example.question.images for example in examples):
+    if encoder.sees_images and not any(example.question.images for example in examples):
         raise DataError("no row names an image, and this critic sees images; add `image` (a path relative to the file)")
     return examples, left_out
 

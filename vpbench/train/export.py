@@ -1,4 +1,5 @@
-"""The trained critic as checkpoint folders: `native`, transformers' own layout, and `original`, the released one.
+"""The trained critic as checkpoint folders: `native`, transformers' own layout, and `original`, the released one, which
+only critics that see images have.
 
 Everything but weights and configuration is the base's: tokenizer, chat template, preprocessing. Weights are stored in
 the dtype that the base's were stored in.
@@ -35,8 +36,10 @@ def export(
     and `echo` says so.
     """
     stored = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
-    dtype = str(weights["lm_head.weight"].dtype).removeprefix("torch.")
     base_config = read_json(base / "config.json")
+    if model_config.get_text_config() is model_config:  # a language model alone, whose layout is transformers' own
+        return [_write(output / "native", base, base_config, stored)]
+    dtype = str(weights["lm_head.weight"].dtype).removeprefix("torch.")
     written = (
         base_config
         if base_config["model_type"] == NATIVE

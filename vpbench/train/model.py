@@ -14,11 +14,12 @@ from torch import nn
 
 from vpbench.train.recipe import Recipe
 
-LANGUAGE_MODEL_LINEAR = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
+LANGUAGE_MODEL_LINEAR = r"(?!.*vision_tower).*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
 
 
 class LabelModel(nn.Module):  # type: ignore[misc]
-    """Wraps a native `InternVLForConditionalGeneration`, whose attention must handle packed rows by position ids."""
+    """Wraps a causal language model or a native `InternVLForConditionalGeneration`; its attention must handle packed
+    rows by position ids."""
 
     def __init__(self, model: Any, image_token_id: int, labels: tuple[int, int]) -> None:
         super().__init__()
@@ -32,32 +33,27 @@ class LabelModel(nn.Module):  # type: ignore[misc]
         readouts: Any,
         targets: Any,
         weights: Any,
-        pixels: Any,
-        tile_order: Any,
+        pixels: Any = None,
+        tile_order: Any = None,
         position_ids: Any = None,
     ) -> dict[str, Any]:
         """Loss, and logits of `+` and `-` [labels, 2] in float32.
 
         `input_ids` [rows, width]; `readouts` [labels] are positions in the flattened rows, where the `targets` [labels]
         (token ids) are predicted; their cross-entropies are summed with `weights`. `tile_order` says which of `pixels`
-        [tiles, 3, side, side] the image tokens stand for, in order. `position_ids` [1, width] restart with every
-        solution of a packed row.
+        [tiles, 3, side, side] (None: text alone) the image tokens stand for, in order. `position_ids` [1, width]
+        restart with every solution of a packed row.
         """
         embedded = self.model.get_input_embeddings()(input_ids)
-        features = self.model.get_image_features(pixels, return_dict=True).pooler_output
-        shown = (input_ids == self.image_token_id)[..., None].expand_as(embedded)
-        embedded = embedded.masked_scatter(shown, features[tile_order].to(embedded.dtype))
+        if pixels is not None:
+            features = self.model.get_image_features(pixels, return_dict=True).pooler_output
+            shown = (input_ids == self.image_token_id)[..., None].expand_as(embedded)
+            embedded = embedded.masked_scatter(shown, features[tile_order].to(embedded.dtype))
         decoded = self.model.get_decoder()(inputs_embeds=embedded, position_ids=position_ids, use_cache=False)
         read = decoded.last_hidden_state.flatten(0, 1)[readouts]
         logits = self.model.get_output_embeddings()(read).float()
         loss = nn.functional.cross_entropy(logits, targets, reduction="none") @ weights
         return {"loss": loss, "logits": logits[:, self.labels]}
-
-
-def set_trained(model: Any, freeze_vision: bool) -> None:
-    """Train everything, the vision tower only if it isn't frozen; the projector belongs to the language side."""
-    model.requires_grad_(True)
-    model.model.vision_tower.requires_grad_(not freeze_vision)
 
 
 def set_attention(model: Any, recipe: Recipe) -> None:

@@ -27,8 +27,10 @@ class Recipe:
     reads when it scores. `threshold` is the score above which evaluation calls a step correct. `batch_size` counts
     solutions per optimiser step, `batch_tokens` those that one process runs at once. Labels come from raw estimates by
     `label_rule` and `mc_threshold`, and with `until_first_error` end with the first incorrect step; `class_weights`
-    gives both labels the same total weight. `lora_rank` 0 trains all weights; adapters have alpha = 2 * rank.
-    `packing` puts solutions into one row without padding (None: on a GPU).
+    gives both labels the same total weight. `tokens` ends the run with the step that reaches so many (None: after all
+    `epochs`). `frozen_layers` of the language model, from below, stay as they are, and with them the embeddings, also
+    where these are the head. `lora_rank` 0 trains all weights; adapters have alpha = 2 * rank. `packing` puts solutions
+    into one row without padding (None: on a GPU).
     """
 
     BETAS: ClassVar[tuple[float, float]] = (0.9, 0.999)
@@ -53,11 +55,17 @@ class Recipe:
     gradient_checkpointing: bool = False
     packing: bool | None = None
     seed: int = 0
+    tokens: int | None = None
+    frozen_layers: int = 0
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "batch_tokens", "max_tiles"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; give at least 1")
+        if self.tokens is not None and self.tokens < 1:
+            raise ConfigError(f"tokens is {self.tokens}; give at least 1")
+        if self.frozen_layers and self.lora_rank:
+            raise ConfigError("adapters leave all layers as they are: give --frozen-layers or --lora-rank, not both")
         for name, allowed in (("unit", Unit), ("history", History), ("label_rule", LabelRule)):
             if getattr(self, name) not in get_args(allowed):
                 raise ConfigError(f"{name} {getattr(self, name)!r} is unknown; give {' or '.join(get_args(allowed))}")
@@ -66,5 +74,7 @@ class Recipe:
                 "an outcome reward model learns the outcome: --label-rule advantage and "
                 "--until-first-error are for step labels, leave them out"
             )
-        if not 0 <= self.warmup < 1 or self.learning_rate <= 0 or self.lora_rank < 0:
-            raise ConfigError("warmup is a share in 0..1, learning_rate above 0, lora_rank at least 0")
+        if not 0 <= self.warmup < 1 or self.learning_rate <= 0 or min(self.lora_rank, self.frozen_layers) < 0:
+            raise ConfigError(
+                "warmup is a share in 0..1, learning_rate above 0, lora_rank and frozen_layers at least 0"
+            )

@@ -19,13 +19,14 @@ from vpbench.labels.read import read_labelled
 from vpbench.models.checkpoint import checkpoint_folder
 from vpbench.progress import Progress
 from vpbench.records import CORRECT, INCORRECT, LabelledSolution
-from vpbench.scoring.load import load_step_scorer
+from vpbench.scoring.critic import CheckpointCritic
 from vpbench.scoring.step_scorer import StepScorer
 from vpbench.store import versions, write_atomic, writing
 from vpbench.train.batches import MicroBatches, plan_batches
 from vpbench.train.card import Outcome, card
 from vpbench.train.estimate import estimate
 from vpbench.train.examples import Encoder, Example, label_ids, label_weights, read_examples
+from vpbench.train.parts import distinct, set_trained
 from vpbench.train.recipe import Recipe
 from vpbench.train.resume import keep_identity, last_checkpoint, refuse_another_run
 from vpbench.train.settings import RunIdentity, TrainingRun, run_identity
@@ -44,24 +45,28 @@ def recipe_of(critic: type[Critic]) -> Recipe:
 
 
 def train_critic(
-    critic: type[Critic], run: TrainingRun, recipe: Recipe, progress: Progress, echo: Echo, dry_run: bool = False
+    critic: Critic, run: TrainingRun, recipe: Recipe, progress: Progress, echo: Echo, dry_run: bool = False
 ) -> list[Path]:
-    """Train and write checkpoint folders; their paths (none from a dry run and from processes other than the first).
+    """Train what scores as `critic` does and write checkpoint folders; their paths (none from a dry run and from
+    processes other than the first).
 
-    Raises `ConfigError` for a missing extra, FSDP without a GPU, a folder of another run and settings by which no
-    weight changes, `DataError` and `CriticError` for data and a base that can't be trained with.
+    Raises `ConfigError` for a critic without checkpoint, a missing extra, FSDP without a GPU, a folder of another run
+    and settings by which no weight changes, `DataError` and `CriticError` for data and a base that can't be trained
+    with.
     """
     _check(run, recipe)
+    if not isinstance(critic, CheckpointCritic):
+        raise ConfigError(f"critic {critic.name!r} has no checkpoint, so it can't be trained")
     if run.fsdp and not dry_run:
         _check_accelerator()
     first = int(os.environ.get("RANK", "0")) == 0
     base, recipe = checkpoint_folder(run.model, weights=not dry_run), _resolved(recipe)
     # A dry run has no identity: it reads no weights, and so knows no fingerprint.
-    identity = None if dry_run else run_identity(critic.name, base, run.model, run.data, recipe, _processes())
+    identity = None if dry_run else run_identity(critic, base, run.model, run.data, recipe, _processes())
     if identity is not None and first:
         refuse_another_run(run.output, identity, run.resume)
-    scorer = load_step_scorer(str(base), device="cpu", weights=not dry_run)
-    if scorer.model.config.tie_word_embeddings:
+    scorer = critic.base_scorer(str(base), weights=not dry_run)
+    if scorer.checkpoint.vision is not None and scorer.model.config.tie_word_embeddings:
         raise CriticError(f"{base}: head and embeddings are one tensor, which can't be trained; use another base")
     encoder = Encoder(scorer, recipe.max_tiles, *label_ids(scorer))
     examples, left_out = _read(encoder, recipe, run.data, progress)
@@ -79,8 +84,9 @@ def train_critic(
         trained, log = _train(scorer, data, watched, run, recipe)
     if not first:
         return []
-    labels, metrics = _label_counts(examples), _last(log)
-    outcome = Outcome(len(examples), labels, dict(left_out), plan.steps, metrics, versions(PACKAGES), log)
+    learned, metrics = [examples[number] for number in plan.solutions()], _last(log)
+    labels = _label_counts(learned)
+    outcome = Outcome(len(learned), labels, dict(left_out), plan.steps, metrics, versions(PACKAGES), log)
     from vpbench.train.export import export
 
     with writing(run.output):
@@ -133,9 +139,10 @@ def _label_counts(examples: Sequence[Example]) -> dict[str, int]:
 
 def _announce(data: MicroBatches, left_out: Mapping[str, int], recipe: Recipe, shards: int, echo: Echo) -> None:
     """Say what will be learned from, and what it takes."""
-    labels = _label_counts(data.examples)
+    learned = [data.examples[number] for number in data.plan.solutions()]
+    labels = _label_counts(learned)
     echo(
-        f"solutions      {len(data.examples)}, {labels['+']} labels + and {labels['-']} -"
+        f"solutions      {len(learned)} of {len(data.examples)}, {labels['+']} labels + and {labels['-']} -"
         + "".join(f"; {count} left out: {reason}" for reason, count in left_out.items())
     )
     estimated = estimate(data.encoder.scorer.model, data.examples, data.plan, recipe, shards)
@@ -161,14 +168,14 @@ def _train(
     """Train `scorer.model`; its weights under native names, as stored (on the first process), and the log."""
     import torch
 
-    from vpbench.train.model import LabelModel, set_attention, set_trained, with_adapters
+    from vpbench.train.model import LabelModel, set_attention, with_adapters
     from vpbench.train.trainer import LabelTrainer, training_arguments
 
     model = scorer.model
-    stored = {name: tensor.dtype for name, tensor in model.state_dict().items()}
+    stored = {name: tensor.dtype for name, tensor in distinct(model.state_dict()).items()}
     before = _sums(model.state_dict())
     torch.manual_seed(recipe.seed)
-    set_trained(model.float(), recipe.freeze_vision)
+    set_trained(model.float(), recipe)
     set_attention(model, recipe)
     if recipe.gradient_checkpointing and not run.fsdp:
         model.gradient_checkpointing_enable({"use_reentrant": False})

@@ -6,13 +6,17 @@ micro-batches are dealt out.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from vpbench.base import Critic
 from vpbench.errors import DataError
 from vpbench.models.checkpoint import checkpoint_fingerprint
+from vpbench.scoring.step_critics import StepCritic
 from vpbench.train.recipe import Recipe
 
 
@@ -48,15 +52,24 @@ class RunIdentity:
     data: tuple[FileRecord, ...]
     recipe: Recipe
     processes: int
+    settings: Mapping[str, Any]
 
 
 def run_identity(
-    critic: str, base: Path, model: str, data: Sequence[Path], recipe: Recipe, processes: int
+    critic: Critic, base: Path, model: str, data: Sequence[Path], recipe: Recipe, processes: int
 ) -> RunIdentity:
     """The identity of a run on `data`. `base` is the folder of `model`. Raises `DataError` for an unreadable file."""
     name = base.name if Path(model).is_dir() else model
     files = tuple(_file_record(path) for path in data)
-    return RunIdentity(critic, name, checkpoint_fingerprint(base), files, recipe, processes)
+    given = {setting.name: getattr(critic, setting.name) for setting in trained_settings(type(critic))}
+    return RunIdentity(critic.name, name, checkpoint_fingerprint(base), files, recipe, processes, given)
+
+
+def trained_settings(critic: type[Critic]) -> list[dataclasses.Field[Any]]:
+    """The settings of a critic that decide what it learns: those of its own file, which write its prompts. What all
+    critics have is about scoring, and what differs in training the recipe says."""
+    shared = {setting.name for setting in dataclasses.fields(StepCritic)}
+    return [setting for setting in dataclasses.fields(critic) if setting.name not in shared]
 
 
 def _file_record(path: Path) -> FileRecord:

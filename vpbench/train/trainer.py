@@ -20,6 +20,7 @@ from vpbench.progress import shown
 from vpbench.stats import step_f1
 from vpbench.train.batches import BatchPlan, MicroBatches
 from vpbench.train.model import LabelModel
+from vpbench.train.parts import distinct
 from vpbench.train.recipe import Recipe
 from vpbench.train.settings import TrainingRun
 
@@ -66,6 +67,10 @@ class LabelTrainer(Trainer):  # type: ignore[misc]
         self.log(metrics)
         self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        # safetensors refuses tensors that share memory; what loads a checkpoint takes the missing name for a tied one
+        super()._save(output_dir, distinct(self.model.state_dict() if state_dict is None else state_dict))
 
     def score(self, data: MicroBatches) -> list[list[float]]:
         """P(`+`) of every step of the examples of `data`, in order, each process doing its share."""
