@@ -155,6 +155,7 @@ class RecordingGenerator(Generator):
 
 VARIANTS: dict[str, list[dict[str, Any]]] = {
     "self-consistency": [{}],
+    "text-prm": [{"model": ".", "marker": "<prm>"}],
     "mllm-judge": [{"model": "recording:made", "mode": mode} for mode in ("all-steps", "per-step", "response")],
 }
 """Settings that a critic is recorded with, beside those that every checkpoint takes."""

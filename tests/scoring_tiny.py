@@ -249,8 +249,8 @@ def write_native(folder: Path, tied: bool) -> Any:
     return model
 
 
-def write_text_model(folder: Path, kind: str) -> Any:
-    """A random causal language model with a chat template."""
+def write_text_model(folder: Path, kind: str, **settings: Any) -> Any:
+    """A random causal language model with a chat template; `settings` change its configuration."""
     vocabulary = write_bpe(folder)
     bpe = Qwen2Tokenizer.from_pretrained(folder)
     special = {"additional_special_tokens": list(SPECIAL), "chat_template": TEMPLATE}
@@ -263,6 +263,7 @@ def write_text_model(folder: Path, kind: str) -> Any:
         "num_attention_heads": 6,
         "num_key_value_heads": 2,
         "max_position_embeddings": 128,
+        **settings,
     }
     torch.manual_seed(2)
     model: Any

@@ -122,7 +122,7 @@ class Workshop:
         critic, base, files = finetune.critic_class(tuned.model), nano_model(tuned.base), self.label_files(tuned.labels)
         changes = tuned.changes()
         recipe = replace(recipe_of(critic), **{**finetune.SIZES, **changes})
-        identity = run_identity(critic.name, base, str(base), files, recipe, processes=1)
+        identity = run_identity(critic(), base, str(base), files, recipe, processes=1)
         folder = self.output / "training" / folder_name(critic.name, key=asdict(identity))
         if not (folder / "training.json").exists():
             self.echo(f"training       {tuned.model} from {tuned.base}, seed {tuned.seed}, {tuned.labels}")

@@ -38,7 +38,7 @@ def train_from_options(options: Mapping[str, Any], echo: Callable[[str], None]) 
 
 
 def _critic(cls: type[Critic], given: Mapping[str, str]) -> Critic:
-    names = [setting.name for setting in trained_settings(cls)]
+    names = trained_settings(cls)
     if others := sorted(given.keys() - set(names)):
         raise ConfigError(
             f"critic {cls.name!r}: {', '.join(others)} can't be set in training, only "

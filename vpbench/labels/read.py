@@ -2,18 +2,20 @@
 
 The released raw rows (`steps_with_score`, with the counts of Monte-Carlo continuations), the released multi-turn
 conversations (a user turn per step, `+` or `-` as the answer), TRL's stepwise rows (`prompt`, `completions`, `labels`),
-and the rows of step benchmarks (`response` with `steps` and `process_correctness`).
+the rows of step benchmarks (`response` with `steps` and `process_correctness`), and those of `published`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from vpbench.data.files import json_lines, read_bytes
 from vpbench.data.table import image_refs
 from vpbench.errors import DataError
+from vpbench.labels.cells import list_cell, text_cell
+from vpbench.labels.published import READERS
 from vpbench.labels.rules import StepEstimate, step_labels
 from vpbench.records import CORRECT, INCORRECT, NEUTRAL, Candidate, ImageRef, LabelledSolution, LabelRule, Question
 
@@ -37,10 +39,10 @@ def read_labelled(path: Path, rule: LabelRule = "value", threshold: float = 0.0)
         elif isinstance(row.get("response"), Mapping):
             text, steps, labels = _annotated(row, where)
         else:
-            raise DataError(
-                f"{where}: not a labelled solution; expected `steps_with_score`, `conversations`, `prompt`, "
-                f"`completions` and `labels`, or a `response` of steps; it has {', '.join(row) or 'no fields'}"
-            )
+            read = next((reader for columns, reader in READERS if row.keys() >= set(columns)), None)
+            if read is None:
+                raise DataError(_unknown(row, where))
+            text, steps, labels = read(row, where)
         if not steps:
             raise DataError(f"{where}: a solution without steps; remove the line")
         id = str(row["question_id"]) if "question_id" in row else f"{path.name}:{number}"
@@ -50,11 +52,19 @@ def read_labelled(path: Path, rule: LabelRule = "value", threshold: float = 0.0)
         yield LabelledSolution(question, candidate, labels, path.name)
 
 
+def _unknown(row: Mapping[str, Any], where: str) -> str:
+    kinds = [", ".join(f"`{name}`" for name in columns) for columns, _ in READERS]
+    return (
+        f"{where}: not a labelled solution; expected `steps_with_score`, `conversations`, `prompt`, `completions` and "
+        f"`labels`, a `response` of steps, or one of {'; '.join(kinds)}; it has {', '.join(row) or 'no fields'}"
+    )
+
+
 def _raw(
     row: Mapping[str, Any], where: str, rule: LabelRule, threshold: float
 ) -> tuple[str, list[str], tuple[int, ...]]:
     steps, estimates = [], []
-    for number, step in enumerate(_list(row, "steps_with_score", where)):
+    for number, step in enumerate(list_cell(row, "steps_with_score", where)):
         try:
             correct, total = int(step["num_mc_correct"]), int(step["num_mc_total"])
             steps.append(str(step["step"]))
@@ -65,7 +75,7 @@ def _raw(
         if not 0 <= correct <= total:
             raise DataError(f"{where}, step {number}: {correct} right of {total} continuations can't be")
         estimates.append(StepEstimate(correct, total))
-    return _text(row, "question", where), steps, step_labels(estimates, rule, threshold, _start(row, where))
+    return text_cell(row, "question", where), steps, step_labels(estimates, rule, threshold, _start(row, where))
 
 
 def _start(row: Mapping[str, Any], where: str) -> float:
@@ -76,7 +86,7 @@ def _start(row: Mapping[str, Any], where: str) -> float:
 
 
 def _conversation(row: Mapping[str, Any], where: str) -> tuple[str, list[str], tuple[int, ...]]:
-    turns = _list(row, "conversations", where)
+    turns = list_cell(row, "conversations", where)
     if not all(isinstance(turn, Mapping) for turn in turns):
         raise DataError(f"{where}: `conversations` must be a list of objects with `from` and `value`")
     turns = [turn for turn in turns if turn.get("from") != "system"]
@@ -97,39 +107,26 @@ def _conversation(row: Mapping[str, Any], where: str) -> tuple[str, list[str], t
 
 
 def _stepwise(row: Mapping[str, Any], where: str) -> tuple[str, list[str], tuple[int, ...]]:
-    steps, labels = _list(row, "completions", where), _list(row, "labels", where)
+    steps, labels = list_cell(row, "completions", where), list_cell(row, "labels", where)
     if len(steps) != len(labels):
         raise DataError(f"{where}: {len(steps)} completions but {len(labels)} labels")
     if not all(isinstance(step, str) for step in steps) or not all(label in (True, False) for label in labels):
         raise DataError(f"{where}: completions must be strings, labels true or false")
-    return _text(row, "prompt", where), list(steps), tuple(CORRECT if label else INCORRECT for label in labels)
+    return text_cell(row, "prompt", where), list(steps), tuple(CORRECT if label else INCORRECT for label in labels)
 
 
 def _annotated(row: Mapping[str, Any], where: str) -> tuple[str, list[str], tuple[int, ...]]:
     response = row["response"]
     if not {"steps", "process_correctness"} <= response.keys():
         raise DataError(f"{where}: `response` needs `steps` and `process_correctness`")
-    steps, labels = _list(response, "steps", where), _list(response, "process_correctness", where)
+    steps, labels = list_cell(response, "steps", where), list_cell(response, "process_correctness", where)
     if len(steps) != len(labels):
         raise DataError(f"{where}: {len(steps)} steps but {len(labels)} labels")
     if not all(label in (CORRECT, NEUTRAL, INCORRECT) for label in labels):
         raise DataError(f"{where}: `process_correctness` holds 1 (correct), 0 (neutral) and -1 (incorrect) only")
-    return _text(row, "question", where), [str(step) for step in steps], tuple(labels)
+    return text_cell(row, "question", where), [str(step) for step in steps], tuple(labels)
 
 
 def _images(row: Mapping[str, Any], where: str, root: Path) -> tuple[ImageRef, ...]:
     cell = row.get("image", row.get("images"))
     return () if cell in (None, "", []) else image_refs(cell, f"{where}, image", root)
-
-
-def _text(row: Mapping[str, Any], name: str, where: str) -> str:
-    if not isinstance(row.get(name), str):
-        raise DataError(f"{where}: `{name}` must be a string, is {type(row.get(name)).__name__}")
-    return str(row[name])
-
-
-def _list(row: Mapping[str, Any], name: str, where: str) -> Sequence[Any]:
-    value = row[name]
-    if not isinstance(value, list):
-        raise DataError(f"{where}: `{name}` must be a list, is {type(value).__name__}")
-    return value

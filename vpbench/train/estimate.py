@@ -69,11 +69,11 @@ def estimate(model: Any, examples: Sequence[Example], plan: BatchPlan, recipe: R
     largest = max(used_tokens(micro.solutions, lengths, bool(recipe.packing)) for micro in plan.micro)
     labels = [sum(map(bool, examples[number].labels)) for number in range(len(examples))]
     most_labels = max(sum(labels[number] for number in micro.solutions) for micro in plan.micro)
-    patches = 0.0
+    patches = 0.0  # of the vision tower, several to an image token
     if vision_tower(model) is not None:
-        patches = sum(examples[number].image_tokens for number in used) * model.config.downsample_ratio**-2
+        patches = model.config.downsample_ratio**-2 * sum(examples[number].image_tokens for number in used)
     passes = (4 if recipe.lora_rank else 6) + 2 * recipe.gradient_checkpointing
-    flops = (passes * counts["language"] - (passes - 2) * counts["frozen_layers"]) * tokens
+    flops: float = (passes * counts["language"] - (passes - 2) * counts["frozen_layers"]) * tokens
     flops += (2 if recipe.freeze_vision else passes) * counts["vision"] * patches
     trained = counts["trained"]
     return Estimate(

@@ -33,7 +33,7 @@ def frozen_modules(model: Any, recipe: Recipe) -> list[Any]:
 
 def distinct(state: Mapping[str, Any]) -> dict[str, Any]:
     """A state dict without the names of tensors that an earlier name has, as a head that is the embeddings."""
-    first = {tensor.data_ptr(): name for name, tensor in reversed(state.items())}
+    first = {tensor.data_ptr(): name for name, tensor in reversed(list(state.items()))}
     return {name: tensor for name, tensor in state.items() if first[tensor.data_ptr()] == name}
 
 

@@ -6,7 +6,6 @@ micro-batches are dealt out.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 from vpbench.base import Critic
 from vpbench.errors import DataError
 from vpbench.models.checkpoint import checkpoint_fingerprint
+from vpbench.plugins import critic_settings
 from vpbench.scoring.step_critics import StepCritic
 from vpbench.train.recipe import Recipe
 
@@ -61,15 +61,15 @@ def run_identity(
     """The identity of a run on `data`. `base` is the folder of `model`. Raises `DataError` for an unreadable file."""
     name = base.name if Path(model).is_dir() else model
     files = tuple(_file_record(path) for path in data)
-    given = {setting.name: getattr(critic, setting.name) for setting in trained_settings(type(critic))}
+    given = {name: getattr(critic, name) for name in trained_settings(type(critic))}
     return RunIdentity(critic.name, name, checkpoint_fingerprint(base), files, recipe, processes, given)
 
 
-def trained_settings(critic: type[Critic]) -> list[dataclasses.Field[Any]]:
+def trained_settings(critic: type[Critic]) -> list[str]:
     """The settings of a critic that decide what it learns: those of its own file, which write its prompts. What all
     critics have is about scoring, and what differs in training the recipe says."""
-    shared = {setting.name for setting in dataclasses.fields(StepCritic)}
-    return [setting for setting in dataclasses.fields(critic) if setting.name not in shared]
+    shared = critic_settings(StepCritic)
+    return [name for name in critic_settings(critic) if name not in shared]
 
 
 def _file_record(path: Path) -> FileRecord:
