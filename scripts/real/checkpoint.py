@@ -19,11 +19,13 @@ def convert(gguf: Path, folder: Path) -> None:
     """Write the checkpoint. Exits with a message for a file of other content."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+    from transformers.utils import logging
 
     with gguf.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest != SHA256:
         sys.exit(f"real-lm: {gguf.name} has SHA-256 {digest}, expected {SHA256}; nothing was written")
+    logging.disable_progress_bar()
     source = {"pretrained_model_name_or_path": gguf.parent, "gguf_file": gguf.name}
     model = AutoModelForCausalLM.from_pretrained(
         **source, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16

@@ -34,7 +34,7 @@ TRAINED: dict[str, tuple[str, ...]] = {
 }
 """The files that are trained on, and the parts of them; all where none is named."""
 TESTED, TUNED = ("gsm8k", "math"), ("olympiadbench", "omnimath")
-TRAINED_TOKENS, TUNED_TOKENS, TUNED_ROWS = 448, 640, 120
+TRAINED_TOKENS, TUNED_TOKENS, TUNED_ROWS = 448, 640, 100
 MARKER = "<file_sep>"
 
 
@@ -62,7 +62,7 @@ def write_rows(shared: Path, base: Path, folder: Path, rows: int | None) -> Rows
         for row in _read(shared, name):
             if parts and _part(row) not in parts:
                 continue
-            kept = _until_first_error(row)
+            kept = until_first_error(row)
             why = questions.overlap(row["question"]) or ("too long" if tokens(kept) > TRAINED_TOKENS else "trained on")
             fate[why] += 1
             if why == "trained on":
@@ -93,7 +93,7 @@ def _part(row: Row) -> str:
     return str(row["source"]).partition("/")[2]
 
 
-def _until_first_error(row: Row) -> Row:
+def until_first_error(row: Row) -> Row:
     """The row's steps up to the first error, without their numbers, which tell where a step stands."""
     end = len(row["steps"]) if row["first_error"] is None else row["first_error"] + 1
     steps = [
