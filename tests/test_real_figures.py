@@ -82,7 +82,7 @@ def test_the_page_begins_with_length_and_says_which_gates_fail() -> None:
     measure, _, scorer = drawn()
     good, coin = measure.figures(scorer), mean_of([measure.figures(Scorer("", 0 * scorer.scores, 0.5))] * 2)
     names = ("length", "position", "bag of words")
-    took = Training(0, 60.0, 2.0, 3, 4, {"+": 5, "-": 6})
+    took = Training(0, 60.0, False, 2.0, 3, 4, {"+": 5, "-": 6})
     for critic, control, verdict in ((good, coin, "passed"), (coin, good, "FAILED")):
         text = page(
             "make real", 9, {"set": {"exact": 1}}, [took], "some", {"us": critic}, dict.fromkeys(names, control), {}

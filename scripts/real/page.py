@@ -17,10 +17,12 @@ SHOWN = ("AUROC", "macro-F1", "first-error F1", "AUROC, same index")
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """What a seed's training took: seconds by the clock, the largest memory in GiB, and what it learned from."""
+    """What a seed's training took: seconds by the clock (of a `resumed` one since it was), the largest memory in GiB, and
+    what it learned from."""
 
     seed: int
     seconds: float
+    resumed: bool
     memory: float
     steps: int
     solutions: int
@@ -71,7 +73,13 @@ def page(
         "of its 8-grams. Not every row is reached before the tokens are.\n",
         markdown_table(
             [
-                (run.seed, f"{run.seconds / 60:.1f} min", f"{run.memory:.1f} GiB", run.steps, run.solutions)
+                (
+                    run.seed,
+                    f"{run.seconds / 60:.1f} min{' since it was resumed' * run.resumed}",
+                    f"{run.memory:.1f} GiB",
+                    run.steps,
+                    run.solutions,
+                )
                 + tuple(run.labels.values())
                 for run in trainings
             ],

@@ -77,7 +77,9 @@ def write_rows(shared: Path, base: Path, folder: Path, rows: int | None) -> Rows
         of_part = [row for row in benchmark if _part(row) == part]
         if part in TUNED:
             of_part = drawn.sample([row for row in of_part if tokens(row) <= TUNED_TOKENS], TUNED_ROWS)
-        _write(tested / f"{part}.jsonl", list(map(_published, of_part[:rows])))
+        if rows is not None:
+            of_part = drawn.sample(of_part, min(rows, len(of_part)))
+        _write(tested / f"{part}.jsonl", list(map(_published, of_part)))
     return Rows(folder / "train.jsonl", tested, counts)
 
 
