@@ -3,8 +3,8 @@
     .venv/bin/python scripts/real/make.py [--tokens N] [--rows N] [--output DIR] [--page FILE]
 
 Two seeds are trained at once, one thread each, by `vpbench train`, and score by `vpbench run`; both go on where they
-were stopped, and what is finished isn't done again. The full size takes about an hour on two cores and writes docs/real.md. `--tokens 6000 --rows 8` is a
-trial of minutes whose figures mean nothing; its page stays in the output.
+were stopped, and what is finished isn't done again. The full size takes about an hour on two cores and writes
+docs/real.md. `--tokens 6000 --rows 8` is a trial of minutes whose figures mean nothing; its page stays in the output.
 """
 
 from __future__ import annotations

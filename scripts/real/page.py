@@ -17,8 +17,8 @@ SHOWN = ("AUROC", "macro-F1", "first-error F1", "AUROC, same index")
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """What a seed's training took: seconds by the clock (of a `resumed` one since it was), the largest memory in GiB, and
-    what it learned from."""
+    """What a seed's training took: seconds by the clock (of a `resumed` one since it was), the largest memory in GiB,
+    and what it learned from."""
 
     seed: int
     seconds: float
