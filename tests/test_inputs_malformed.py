@@ -256,6 +256,15 @@ def test_pipes_and_folders_are_refused_at_once(folder: Path, what: str, option: 
     refused(done, folder, "odd.jsonl: a " if option != "data" else "odd.jsonl: a pipe", "give that")
 
 
+@pytest.mark.parametrize("option", ["pool", "scores"])
+def test_a_pipe_in_a_folder_of_tasks_is_refused_at_once(folder: Path, option: str) -> None:
+    (folder / "root").mkdir()
+    os.mkfifo(folder / "root" / "mini.jsonl")
+    scores = f"prm={folder / 'root'}"
+    done = run(folder, "--scores", scores, scored=True) if option == "scores" else run(folder, pool="root")
+    refused(done, folder, "mini.jsonl: a pipe or device", "give that")
+
+
 def test_a_file_that_unpacks_to_far_more_than_it_is(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """reliability 11: 4 MB became 4 GB."""
     monkeypatch.setattr("vpbench.data.files.FREE_UNPACKED", 10_000)

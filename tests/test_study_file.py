@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,12 @@ def test_what_is_no_study(tmp_path: Path, text: str, message: str) -> None:
     done = vpbench("run", path)
     assert done.exit_code == 2
     assert message in done.output
+
+
+def test_a_study_that_is_a_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "study.yaml")
+    with pytest.raises(ConfigError, match=r"study\.yaml: a pipe or device"):
+        read_study(tmp_path / "study.yaml")
 
 
 def test_a_study_that_is_not_there() -> None:

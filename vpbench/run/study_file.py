@@ -196,7 +196,7 @@ def shipped_studies() -> dict[str, Path]:
 def _find(study: str | Path) -> tuple[Path, Path]:
     """The file, and the folder its paths are relative to."""
     path = Path(study)
-    if path.is_file():
+    if path.exists() and not path.is_dir():
         return path, path.parent
     shipped = shipped_studies()
     if str(study) in shipped:
@@ -219,6 +219,8 @@ class _Loader(yaml.SafeLoader):
 
 
 def _load(path: Path) -> Any:
+    if not path.is_file():
+        raise ConfigError(f"{path}: a pipe or device, expected a file; write the study to a file and give that")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
