@@ -147,6 +147,9 @@ def test_policies_have_names_and_settings_of_their_own(tmp_path: Path) -> None:
         resamples=100,
         max_error_rate=1.0,
     )
+    planned = vpbench("run", path, "--dry-run").output
+    assert "policy    weak = " in planned and "policy    strong = " in planned
+    assert "policy weak " in planned and "vote on weak " in planned and "vote on strong " in planned
     done = vpbench("run", path, "--max-tokens", 40)
     assert done.exit_code == 0, done.output
     by_policy = {result["policy"]: result["provenance"]["drawing"] for result in results(tmp_path / "a")}
