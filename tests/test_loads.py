@@ -323,9 +323,7 @@ def test_a_step_task_takes_no_candidates_where_others_do(
     assert done.exit_code == 0, done.output
     names = tasks.split(",")
     drawn = [name for name in names if name != "visualprocessbench"] * 2
-    assert set(finished) == {
-        (task, critic) for task in names for critic in ("visualprm", "orm")
-    }
+    assert set(finished) == {(task, critic) for task in names for critic in ("visualprm", "orm")}
     assert (tmp_path / "log").read_text() == "load policy\n" * 2
     assert f"{2 * (len(drawn) + 1)} results" in done.stdout
     assert finished["visualprocessbench", "orm"]["drawing"] is None

@@ -65,7 +65,7 @@ def test_a_study_is_read_and_covers_what_can_be_run(table: str) -> None:
         assert done.exit_code == 2 and f"{table}: no study would fill it" in done.output
         assert not Path("study.yaml").exists()
         return
-    text = write(table)
+    write(table)
     options = read_study("study.yaml")
     critics = [(critic.critic, critic.settings["model"]) for critic in options["critic"]]
     policies = [(policy.policy, policy.drawing.get("temperature")) for policy in options.get("policy", ())]

@@ -15,9 +15,7 @@ _PATH = re.compile(
     r"(?:file://|(?<![\w./~\\])(?:~|\.{1,2})?)(?:/[^\s/,;:'\"<>()\[\]{}]+)+|\b[A-Za-z]:(?:\\[^\s\\,;:]+)+"
 )
 """A path from the root, the home or the working folder; not the path of an address with a host."""
-_WHOLE_PATH = re.compile(
-    r"(?:~[^/\\]*|\.{1,2})?/(?!/).*|[A-Za-z]:\\.*|[^\s/\\=,:]+(?:/[^\s/\\=,:]+){2,}/?", re.DOTALL
-)
+_WHOLE_PATH = re.compile(r"(?:~[^/\\]*|\.{1,2})?/(?!/).*|[A-Za-z]:\\.*|[^\s/\\=,:]+(?:/[^\s/\\=,:]+){2,}/?", re.DOTALL)
 """A path that is all there is, with whatever signs are in it; a model's hub id has one slash."""
 
 
