@@ -264,8 +264,10 @@ def _prepared(
     prepared: list[Prepared | PreparedSteps] = []
     for (plugin, request), planned in zip(study.tasks, plans, strict=False):
         try:
-            steps = isinstance(planned, PreparedSteps)
-            prepared.append(planned if steps else prepare(plugin, request, progress, planned, models))
+            if isinstance(planned, PreparedSteps):
+                prepared.append(planned)
+            else:
+                prepared.append(prepare(plugin, request, progress, planned, models))
         except VpbenchError as error:
             failures.add(f"task {plugin.cls.name}", error)
             break
