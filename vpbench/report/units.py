@@ -78,12 +78,14 @@ def units_table(units: Units) -> Any:
 
 def read_units(table: Any) -> Units:
     """The units of a table written by `units_table`. Raises ValueError for any other."""
-    columns = {name: table.column(name).to_pylist() for name in ("unit", "cluster", "n", *CURVES)}
-    for name, column in columns.items():
-        kind = {"unit": str, "cluster": str, "n": int}.get(name, float)
-        odd = next((row for row, value in enumerate(column) if type(value) is not kind), None)
-        if odd is not None:
-            raise ValueError(f"row {odd}, column {name!r}: {column[odd]!r:.60} is not of type {kind.__name__}")
+    import pyarrow as pa
+
+    types = {"unit": pa.string(), "cluster": pa.string(), "n": pa.int64(), **dict.fromkeys(CURVES, pa.float64())}
+    columns = {name: table.column(name).to_pylist() for name in types}
+    for name, arrow_type in types.items():
+        # only what isn't as it was written is looked at value by value
+        if table.column(name).type != arrow_type or table.column(name).null_count:
+            _check_values(name, columns[name])
     names, ns = (tuple(dict.fromkeys(columns[name])) for name in ("unit", "n"))
     if not names or columns["unit"] != [name for name in names for _ in ns] or columns["n"] != list(ns) * len(names):
         raise ValueError("not one row for each unit and N")
@@ -94,6 +96,13 @@ def read_units(table: Any) -> Units:
             row, column = np.argwhere(outside)[0]
             raise ValueError(f"{name} of unit {names[row]!r} at N = {ns[column]} is {matrix[row, column]}, not in 0..1")
     return Units(names, tuple(columns["cluster"][:: len(ns)]), ns, values)
+
+
+def _check_values(name: str, column: Sequence[Any]) -> None:
+    kind = {"unit": str, "cluster": str, "n": int}.get(name, float)
+    odd = next((row for row, value in enumerate(column) if type(value) is not kind), None)
+    if odd is not None:
+        raise ValueError(f"row {odd}, column {name!r}: {column[odd]!r:.60} is not of type {kind.__name__}")
 
 
 def fraction(value: float) -> float:
