@@ -100,7 +100,7 @@ def _decoders(kind: type) -> tuple[dict[str, _Decoder], tuple[str, ...]]:
 
 
 def _record(kind: type, value: Any, where: str, key: str) -> Any:
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         raise _wrong(value, "an object", where, key)
     decoders, required = _decoders(kind)
     for name in value:
@@ -117,7 +117,7 @@ def _record(kind: type, value: Any, where: str, key: str) -> Any:
 def _check_bounds(kind: type, parts: Mapping[str, Any], where: str, key: str) -> None:
     for name, (least, most) in bounds_of(kind).items():
         part = parts.get(name)
-        numbers = part.values() if isinstance(part, Mapping) else part if isinstance(part, tuple) else (part,)
+        numbers = part.values() if isinstance(part, dict) else part if isinstance(part, tuple) else (part,)
         for number in numbers:
             if number is not None and not least - ROUNDING <= number <= most + ROUNDING:
                 raise _wrong(number, f"at least {least:g} and at most {most:g}", where, _inner(key, name))
