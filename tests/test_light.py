@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import gzip
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -81,6 +82,16 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     code, output = vpbench("run", "--nano", "--task", "visualprocessbench", "--scores", scores, "--output", folder)
     assert code == 0 and "critic steps" in output, output
     return folder
+
+
+def test_the_first_example_of_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    block = (ROOT / "README.md").read_text().split("```")[1]
+    written, lines, command = re.fullmatch(r"\ncat > (\S+) <<'END'\n(.*)END\nvpbench (.*)\n", block, re.DOTALL).groups()
+    (tmp_path / written).write_text(lines)
+    monkeypatch.chdir(tmp_path)
+    code, output = vpbench(*command.split())
+    assert code == 0, output
+    assert "gsm8k | critic my-prm" in output and "1 result under runs/results" in output
 
 
 def test_scores_of_ones_own_are_compared_and_shown(runs: Path) -> None:

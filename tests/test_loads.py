@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
@@ -116,11 +117,13 @@ def finished(monkeypatch: pytest.MonkeyPatch) -> Finished:
     """What results would say of how they came about, by task and critic; no statistics are computed."""
     finished: Finished = {}
 
-    def finish(prepared: Any, scored: Any, analysis: Any, echo: Any) -> Path:
+    def finish(prepared: Any, scored: Any, analysis: Any) -> Any:
         finished[prepared.task.name, scored.critic] = asdict(run_provenance(prepared, scored, analysis, 0.0))
-        return Path("unwritten")
+        return SimpleNamespace(result=None)
 
     monkeypatch.setattr("vpbench.api._finish", finish)
+    monkeypatch.setattr("vpbench.api._show", lambda *_: None)
+    monkeypatch.setattr("vpbench.api.in_a_line", lambda _: "unwritten")
     return finished
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from small_runs import line, pool_file, results, vpbench
 from vpbench.errors import ConfigError
 from vpbench.run.study_file import SCHEMA, read_study, schema, shipped_studies
 
+DOCS = Path(__file__).parent.parent / "docs" / "studies.md"
 TINY = {"tasks": "mathvista", "candidates": "pool.jsonl", "critics": {"vote": {"critic": "self-consistency"}}}
 
 
@@ -27,6 +29,14 @@ def study(folder: Path, **content: Any) -> Path:
 def test_studies_that_ship_are_valid(name: str, path: Path) -> None:
     assert read_study(name)["name"] == name
     jsonschema.validate(yaml.safe_load(path.read_text()), json.loads(SCHEMA.read_text()))
+
+
+def test_the_example_of_the_docs_is_valid(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```yaml\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    (tmp_path / "study.yaml").write_text(example)
+    assert [row.name for row in read_study(tmp_path / "study.yaml")["critic"]] == list(
+        yaml.safe_load(example)["critics"]
+    )
 
 
 def test_the_schema_that_ships_is_the_reader_s() -> None:

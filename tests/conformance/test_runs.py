@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 from shared_data import read_rows, shared_files, shared_table
 
 import vpbench
@@ -78,6 +79,40 @@ def test_best_of_n_of_published_step_scores(tmp_path: Path) -> None:
                 assert oracle.value == pytest.approx(figures["pass_at_n"][str(point.n)], abs=1e-12)
             if how in figures["authors_best_of_32"]:
                 assert result.curves["critic"][-1].value == pytest.approx(figures["authors_best_of_32"][how])
+
+
+def test_one_study_of_all_published_step_scores(tmp_path: Path) -> None:
+    """Every reward model under two aggregations is a row of one study on one pool."""
+    expected = shared_table("conformance/bon_stepscores/expected.json")
+    critics: dict[str, dict[str, str]] = {}
+    figures: dict[str, dict[str, float]] = {}
+    for path in shared_files("conformance/bon_stepscores/*.jsonl.gz"):
+        prm = path.name.removesuffix(".jsonl.gz")
+        _pool(path, tmp_path / f"{prm}.jsonl")
+        for how in ("mean", "product"):
+            by_n = expected[prm]["recomputed_best_of_n_accuracy"][how]
+            critics[f"{prm} {how}"] = {"scores": f"{prm}.jsonl", "aggregate": how}
+            figures[f"{prm} {how}"] = by_n
+    study = {
+        "name": "published step scores",
+        "tasks": "gsm8k",
+        "candidates": f"{prm}.jsonl",
+        "critics": critics,
+        "n": sorted(map(int, by_n)),
+        "estimator": "prefix",
+        "trust_verdicts": True,
+        "resamples": 100,
+        "output": "runs",
+    }
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(study))
+    vpbench.run(study=tmp_path / "study.yaml")
+    table = vpbench.load_results(tmp_path / "runs").overview(n=8)
+    rows = table[table["task"] == "gsm8k"].set_index("critic")["value"]
+    assert rows.to_dict() == pytest.approx({name: by_n["8"] for name, by_n in figures.items()}, abs=1e-12)
+    results = {stored.result.row: stored.result for stored in vpbench.load_results(tmp_path / "runs").results}
+    for name, by_n in figures.items():
+        curve = {str(point.n): point.value for point in results[name].curves["critic"]}
+        assert curve == pytest.approx(by_n, abs=1e-12), name
 
 
 def _pool(source: Path, target: Path) -> Path:

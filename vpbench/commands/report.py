@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from vpbench.errors import ConfigError
 from vpbench.report.frames import Results, readable, result_files
 from vpbench.report.names import names
-from vpbench.report.overview import overviews
+from vpbench.report.overview import Overview, overviews
 from vpbench.report.stored import StoredResult
 from vpbench.report.summary import result_tables, summary
 from vpbench.report.tables import Table, render
@@ -33,9 +33,8 @@ def report_runs(runs: Path, style: Format, plots: Path | None, layout: Layout | 
     if not results:
         raise ConfigError(f"{runs}: no result that can be read; fix or remove what is named above")
     if style == "text":
-        if len(results) > 1:
-            for whole in overviews(results):
-                echo(f"\n{whole.text()}")
+        for whole in _overviews(results):
+            echo(f"\n{whole.text()}")
         for stored in results:
             echo(summary(stored.result))
     else:
@@ -73,12 +72,21 @@ def _export(results: Sequence[StoredResult], layout: Layout, into: Path) -> None
     echo(f"{len(files)} files in {into}", err=True)
 
 
+def _overviews(results: Sequence[StoredResult]) -> list[Overview]:
+    """The overviews of several results; none, with the reason on standard error, where one's units aren't there."""
+    try:
+        return overviews(results) if len(results) > 1 else []
+    except ConfigError as error:
+        echo(f"vpbench: no overview: {error}", err=True)
+        return []
+
+
 def tables_of(results: Sequence[StoredResult]) -> list[Table]:
     """All tables of a run: the overview of several results, then those of each, a task's results together."""
     tasks = list(dict.fromkeys(stored.result.task for stored in results))
     together = sorted((stored.result for stored in results), key=lambda result: tasks.index(result.task))
     called = names(together)
-    above = [table for whole in overviews(results) for table in whole.tables()] if len(results) > 1 else []
+    above = [table for whole in _overviews(results) for table in whole.tables()]
     return above + [
         table for result, name in zip(together, called, strict=True) for table in result_tables(result, name)
     ]

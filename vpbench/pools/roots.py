@@ -35,7 +35,10 @@ def task_pools(
     files: dict[str, Path | None] = {task: file for task in tasks if (file := task_file(pool, task))}
     missing = [task for task in tasks if task not in files]
     if tasks and (not files or (missing and not suite)):
-        raise ConfigError(f"--pool {pool}: no file for task {missing[0]!r}; add {pool / f'{missing[0]}.jsonl'}")
+        raise ConfigError(
+            f"--pool {pool}: a folder without a file for task {missing[0]!r}; give that file, or add "
+            f"{pool / f'{missing[0]}.jsonl'}"
+        )
     for task in missing:
         echo(f"{task}: left out, there is no {pool / f'{task}.jsonl'}")
     return files

@@ -55,7 +55,7 @@ def unheard_names(task: Task, questions: Collection[Question], measures: Iterabl
     notes = [
         f"breakdowns names {name!r}, a category that no question has"
         for name in task.breakdowns
-        if name not in categories
+        if categories and name not in categories  # a pool that carries its questions may carry no categories
     ]
     shown = {name for measure in measures for name in (measure.measure, measure.category)}
     if shown:

@@ -156,7 +156,7 @@ def paired_differences(
         differences = differences_from_draws(values, means, None, level)
     else:
         differences = differences_from_draws(values, means, t_test(sums, sizes), level)
-        by_t = zip(*t_interval(sums, sizes, level), strict=True)
+        by_t = zip(*(end.tolist() for end in t_interval(sums, sizes, level)), strict=True)
         differences = [
             replace(row, low=max(min(row.low, low), -1.0), high=min(max(row.high, high), 1.0))
             for row, (low, high) in zip(differences, by_t, strict=True)
