@@ -136,7 +136,7 @@ def _decoder(hint: Any) -> _Decoder:
     if origin in (Union, types.UnionType):
         rest = _decoder(next(kind for kind in inner if kind is not type(None)))
         return lambda value, where, key: None if value is None else rest(value, where, key)
-    if dataclasses.is_dataclass(hint):
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return functools.partial(_record, hint)
     if origin is Literal:
         return functools.partial(_one_of, inner)
@@ -165,7 +165,7 @@ def _values(decode: _Decoder, value: Any, where: str, key: str) -> dict[str, Any
     return {name: decode(item, where, _inner(key, name)) for name, item in value.items()}
 
 
-def _plain(kind: type, value: Any, where: str, key: str) -> Any:
+def _plain(kind: Any, value: Any, where: str, key: str) -> Any:
     # a whole number stands for a float, but true and false, which Python takes for numbers, stand for themselves only
     if isinstance(value, bool) != (kind is bool) or not isinstance(value, (int, float) if kind is float else kind):
         raise _wrong(value, f"a value of type {kind.__name__}", where, key)

@@ -61,6 +61,8 @@ def _others_at_most(rivals: Counter[int], votes: int, free: int, length: int) ->
     """Ways for the others to use 0, 1, ... (below `length`) candidates, no class above `votes`, ties at 1/(1+ties)."""
     level = {size: many for size, many in rivals.items() if size >= votes}
     free += sum(size * many for size, many in rivals.items() if size < votes)
+    if not level:
+        return _binomials(free)[:length]
     nodes, weights = _unit_nodes(sum(level.values()))
     product = np.ones((len(nodes), 1))
     for size, many in level.items():
