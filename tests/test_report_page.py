@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from vpbench.report.result import BestOfNResult, StepResult
 from vpbench.report.stored import read_result
 from vpbench.site.groups import Entry, by_chance, groups_of
 from vpbench.site.leaderboard import build_leaderboard
+from vpbench.terminal import p_value
 
 Change = Callable[[Any], Any]
 
@@ -153,7 +155,7 @@ def test_multiplicity_is_counted(curves: BestOfNResult, tmp_path: Path) -> None:
     assert by_chance(100) == pytest.approx(5)
     assert "shows 6 gains" in page and "about 0.3 of their intervals would exclude 0 by chance" in page
     assert page.count("0 by construction") == 2
-    assert f"p {curves.gains['over_random'][-1].p_holm:.4f}" in page
+    assert f"p {escape(p_value(curves.gains['over_random'][-1].p_holm))}" in page
 
 
 def test_notes_failed_rows_and_diagnosis_are_on_the_page_and_marked(curves: BestOfNResult, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from vpbench.report.plots import best_of_n_plot, critics_plot, step_plot
 from vpbench.report.result import BestOfNResult, StepResult
 from vpbench.report.stored import read_result
 from vpbench.report.summary import summary
+from vpbench.terminal import p_value
 
 Run = Callable[..., Any]
 
@@ -54,7 +55,7 @@ def test_both_gains_have_a_p_and_one_candidate_has_none(curves: BestOfNResult) -
     assert headers[-4:] == ["over random", "p (Holm)", "over vote", "p (Holm)"]
     for k, point in enumerate(curves.curves["critic"]):
         row = cells(text, str(point.n))
-        given = [f"{curves.gains[name][k].p_holm:.4f}" for name in ("over_random", "over_vote")]
+        given = [p_value(curves.gains[name][k].p_holm) for name in ("over_random", "over_vote")]
         assert [row[-3], row[-1]] == (["-", "-"] if point.n == 1 else given)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from vpbench.report.tables import Figure, Table, render
+from vpbench.report.tables import Figure, PValue, Table, render
 
 HOSTILE = [
     "=HYPERLINK(1)",
@@ -71,6 +71,21 @@ def test_text_is_for_readers() -> None:
         "",
         "note: 30 units: few",
     ]
+
+
+def test_a_small_p_is_never_shown_as_0_and_stays_a_number_for_programs() -> None:
+    table = Table("", ("n", "p"), ((1, PValue(0.000099)), (2, PValue(0.0001)), (3, PValue(0.05678)), (4, PValue(0.0))))
+    assert [line.split() for line in render([table], "text").splitlines()[2:]] == [
+        ["1", "<0.0001"],
+        ["2", "0.0001"],
+        ["3", "0.0568"],
+        ["4", "<0.0001"],
+    ]
+    assert "| 1 | &lt;0.0001 |" in render([table], "markdown")
+    assert r"1 & \textless{}0.0001 \\" in render([table], "latex")
+    (shown,) = json.loads(render([table], "json"))["tables"]
+    assert [row["p"] for row in shown["rows"]] == [0.000099, 0.0001, 0.05678, 0.0]
+    assert [float(row["value"]) for row in csv_rows(render([table], "csv"))] == [0.000099, 0.0001, 0.05678, 0.0]
 
 
 def test_json_has_numbers_under_keys_that_no_critic_changes() -> None:

@@ -48,6 +48,11 @@ def points(difference: float, digits: int = 1) -> str:
     return f"{100 * difference:+z.{digits}f}"
 
 
+def p_value(p: float) -> str:
+    """A p-value; no p is 0."""
+    return "<0.0001" if p < 0.0001 else f"{p:.4f}"
+
+
 def interval(low: float, high: float, digits: int = 1) -> str:
     """The interval of a difference in percentage points."""
     return f"{points(low, digits)} .. {points(high, digits)}"

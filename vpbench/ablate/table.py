@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vpbench.stats import Difference
-from vpbench.terminal import markdown_table
+from vpbench.terminal import markdown_table, p_value
 
 Cell = str | int | float | Difference | None
 
@@ -49,7 +49,7 @@ class AblationTable:
 def points(difference: Difference) -> str:
     """A difference in points, with interval and p-value."""
     value, low, high = (100 * share for share in (difference.value, difference.low, difference.high))
-    return f"{value:+.1f} [{low:+.1f}, {high:+.1f}] p {difference.p_value:.4f}"
+    return f"{value:+.1f} [{low:+.1f}, {high:+.1f}] p {p_value(difference.p_value)}"
 
 
 def _text(column: str, cell: Cell) -> str:

@@ -112,7 +112,7 @@ def _diagnosis(
 def _headline(units: Units, analysis: Analysis) -> Headline:
     from vpbench.stats import Headline
 
-    compared = {name: units.values[name] for name in ("critic", "random", "vote", "oracle")}
+    compared = {name: units.values[name] for name in ("critic", "random", "vote", "oracle", WORST)}
     return Headline(units.ns, **compared, clusters=units.clusters, resamples=analysis.resamples, seed=analysis.seed)
 
 

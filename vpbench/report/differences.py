@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
-from vpbench.report.tables import Figure, Table, grid
+from vpbench.report.tables import Figure, PValue, Table, grid
 from vpbench.report.units import ROUNDING
 from vpbench.stats import Difference
 from vpbench.terminal import printable
@@ -61,7 +61,13 @@ class Differences:
     def as_table(self, title: str, notes: Sequence[str]) -> Table:
         """The differences in percentage points."""
         rows = tuple(
-            (label, Figure(d.value, d.low, d.high, 2, points=True, apart=True), d.p_value, p, Figure(loss, digits=2))
+            (
+                label,
+                Figure(d.value, d.low, d.high, 2, points=True, apart=True),
+                PValue(d.p_value),
+                PValue(p),
+                Figure(loss, digits=2),
+            )
             for label, d, p, loss in zip(self.labels, self.differences, self.p_holm, self.detectable, strict=True)
         )
         headers = ("", "points", "p", "p (Holm)", "finds losses from")

@@ -33,7 +33,6 @@ from vpbench.stats import (
 
 Array = NDArray[np.float64]
 CONTROLS = ("random", "vote", "oracle")
-LEVEL = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +166,7 @@ def _gains(rows: Sequence[Sequence[Difference]], alike: Any, ns: Sequence[int]) 
 
 def _told_apart(ranked: Sequence[str], pairs: Sequence[Pair]) -> dict[str, dict[str, Any]]:
     """By row, best first, the letters it shares with those it isn't told apart from, and whether it is above all."""
-    apart = [pair for pair in pairs if pair.p_holm < LEVEL and not pair.low <= 0 <= pair.high]
+    apart = [pair for pair in pairs if pair.told_apart]
     numbers = {name: number for number, name in enumerate(ranked)}
     letters = shared_letters(len(ranked), [(numbers[pair.first], numbers[pair.second]) for pair in apart])
     won = Counter(pair.first if pair.value > 0 else pair.second for pair in apart)

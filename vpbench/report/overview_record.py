@@ -11,6 +11,8 @@ from typing import Literal
 
 from vpbench.report.result import Gain, Point
 
+LEVEL = 0.05
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskColumn:
@@ -98,6 +100,11 @@ class Pair:
     high: float
     p: float
     p_holm: float
+
+    @property
+    def told_apart(self) -> bool:
+        """Whether the difference is clear of noise, by p after correction and by its interval."""
+        return self.p_holm < LEVEL and not self.low <= 0 <= self.high
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from vpbench.report.overview_record import Cell, Mean, OverviewRecord, Row, TaskColumn
 from vpbench.report.result import Gain, Point
 from vpbench.report.tables import Cell as Shown
-from vpbench.report.tables import Figure, Table
+from vpbench.report.tables import Figure, PValue, Table
 
 CRITICS_ABREAST = 4
 """Critics whose figures with intervals fit beside each other on 120 columns."""
@@ -23,7 +23,7 @@ def tables_of(overview: OverviewRecord) -> list[Table]:
     if overview.step_tasks:
         tables.append(_steps(overview))
     *others, last = tables
-    return [*others, Table(last.title, last.headers, last.rows, (*last.notes, *_notes(overview)), last.keys)]
+    return [*others, Table(last.title, last.headers, last.rows, (*last.notes, *notes_of(overview)), last.keys)]
 
 
 def _means(overview: OverviewRecord, n: int) -> Table:
@@ -136,10 +136,11 @@ def _figure(point: Point | Mean) -> Figure:
 def _gain(gain: Gain) -> tuple[Shown, Shown]:
     """The gain and its p; at N = 1 there is none, as whoever picks picks that one."""
     alike = gain.low == gain.high
-    return Figure(gain.value, gain.low, gain.high, points=True), None if alike else gain.p_holm
+    return Figure(gain.value, gain.low, gain.high, points=True), None if alike else PValue(gain.p_holm)
 
 
-def _notes(overview: OverviewRecord) -> list[str]:
+def notes_of(overview: OverviewRecord) -> list[str]:
+    """What a reader has to know of its tasks, of results left out, and of rows that failed."""
     notes = list(overview.notes)
     cells = [(row.name, cell) for row in overview.rows for cell in (*row.cells, *row.steps)]
     unread = {cell.task: f"{cell.task} {cell.unanswered} of {cell.candidates}" for _, cell in cells if cell.unanswered}

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from vpbench.report.result import GAINS, BestOfNResult, Gain, Provenance, Result, StepResult
 from vpbench.report.step_summary import step_tables, step_text
-from vpbench.report.tables import Cell, Figure, Table, grid
+from vpbench.report.tables import Cell, Figure, PValue, Table, grid
 from vpbench.terminal import percent, printable
 
 _CONTROLS = ("vote", "random", "first", "oracle")
@@ -123,7 +123,7 @@ def _curves(result: BestOfNResult) -> Table:
                 point.n,
                 Figure(point.value, point.low, point.high, apart=True),
                 *(Figure(result.curves[name][k].value) for name in _CONTROLS),
-                *(cell for gain in over for cell in (_gain(gain), None if gain.n == 1 else gain.p_holm)),
+                *(cell for gain in over for cell in (_gain(gain), None if gain.n == 1 else PValue(gain.p_holm))),
             )
         )
     return Table(
@@ -150,8 +150,3 @@ def _measures(result: BestOfNResult) -> Table:
 
 def _gain(gain: Gain) -> Figure:
     return Figure(gain.value, gain.low, gain.high, points=True)
-
-
-def holm_p(gain: Gain) -> str:
-    """The p-value corrected over N; of one candidate there is none, as whoever picks picks that one."""
-    return "-" if gain.n == 1 else f"{gain.p_holm:.4f}"

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vpbench.report.names import without_paths
-from vpbench.terminal import Format, interval, markdown_table, percent, points, printable, table
+from vpbench.terminal import Format, interval, markdown_table, p_value, percent, points, printable, table
 
 INTERVAL = "95% interval"
 _FORMULA = tuple("=+-@＝＋－＠")
@@ -67,7 +67,14 @@ class Figure:
         return f"{percent(self.low, self.digits)} .. {percent(self.high, self.digits)}"
 
 
-Cell = str | int | float | bool | Figure | None
+@dataclass(frozen=True, slots=True)
+class PValue:
+    """A p-value, which people see as `vpbench.terminal.p_value` spells it."""
+
+    value: float
+
+
+Cell = str | int | float | bool | Figure | PValue | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +167,9 @@ def _cell(cell: Cell, apart: bool) -> list[str]:
         if apart:
             return [cell.shown, cell.interval or "n/a"]
         return [f"{cell.shown} ({cell.interval})" if cell.interval else cell.shown]
-    if cell is None or (isinstance(cell, float) and not math.isfinite(cell)):
+    if isinstance(cell, PValue):
+        text = p_value(cell.value)
+    elif cell is None or (isinstance(cell, float) and not math.isfinite(cell)):
         text = "-"
     elif isinstance(cell, bool):
         text = "yes" if cell else "no"
@@ -190,6 +199,8 @@ def _plain(cell: Cell) -> Any:
     if isinstance(cell, Figure):
         ends = {"value": cell.value, "low": cell.low, "high": cell.high}
         return {**{name: _plain(value) for name, value in ends.items()}, "mark": _line(cell.mark)}
+    if isinstance(cell, PValue):
+        return cell.value
     if isinstance(cell, float) and not math.isfinite(cell):
         return None
     return _line(cell) if isinstance(cell, str) else cell

@@ -1,5 +1,7 @@
 """The leaderboard: a static page over all results, every figure with its interval, its pool and its grading.
 
+The means of tasks stand on top (`vpbench.site.overviews`), every task's results below.
+
 Only what `vpbench.site.groups` calls comparable is ranked; results on part of a task, and those of the miniature world,
 are marked and stand apart. A result that can't be read is named on the page and left out.
 """
@@ -22,10 +24,10 @@ from vpbench.report.plots import best_of_n_plot, critics_plot, step_plot
 from vpbench.report.published import references
 from vpbench.report.result import BestOfNResult, StepResult
 from vpbench.report.stored import StoredResult
-from vpbench.report.summary import holm_p
 from vpbench.site.groups import Entry, Group, by_chance, groups_of
+from vpbench.site.overviews import Standings, standings_of
 from vpbench.store import folder_name, write_atomic
-from vpbench.terminal import echo, percent, points, printable
+from vpbench.terminal import echo, p_value, percent, points, printable
 
 _TEMPLATES = Path(__file__).parent
 
@@ -43,8 +45,13 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """What the page shows: its sections, so many results, and the reasons why others are left out."""
+    """What the page shows: its overviews and sections, so many results, and why others are left out.
 
+    `not_averaged` says what is wrong with results that are in a section, but in no overview.
+    """
+
+    standings: tuple[Standings, ...]
+    not_averaged: tuple[str, ...]
     sections: tuple[Section, ...]
     left_out: tuple[str, ...]
     results: int
@@ -77,7 +84,10 @@ def read_board(output: Path) -> Board:
         task = tasks.get(name)
         published = tuple(references(task)) if task and not nano else ()
         sections.append(Section(name, nano, task, tuple(groups_of(entries)), published))
-    return Board(tuple(sections), left_out, len(results))
+    standings, not_averaged = standings_of(results)
+    for reason in not_averaged:
+        echo(f"in no mean: {reason}", err=True)
+    return Board(tuple(standings), tuple(not_averaged), tuple(sections), left_out, len(results))
 
 
 def write_page(board: Board, site: Path) -> Path:
@@ -87,7 +97,16 @@ def write_page(board: Board, site: Path) -> Path:
     gains, pairs = sum(group.gains for group in groups), sum(group.pairs for group in groups)
     drawn = [(section, [(group, _pictures(group, site)) for group in section.groups]) for section in board.sections]
     page = _environment().get_template("leaderboard.html.j2")
-    text = page.render(sections=drawn, left_out=board.left_out, gains=gains, by_chance=by_chance(gains), pairs=pairs)
+    text = page.render(
+        standings=board.standings,
+        not_averaged=board.not_averaged,
+        anchors={(section.nano, section.name): f"task-{k}" for k, section in enumerate(board.sections, 1)},
+        sections=drawn,
+        left_out=board.left_out,
+        gains=gains,
+        by_chance=by_chance(gains),
+        pairs=pairs,
+    )
     write_atomic(site / "index.html", text.encode())
     shutil.copyfile(_TEMPLATES / "leaderboard.css", site / "leaderboard.css")
     return site / "index.html"
@@ -132,7 +151,7 @@ def _environment() -> Any:
         lstrip_blocks=True,
         finalize=_public,
     )
-    environment.filters |= {"percent": percent, "points": points, "holm_p": holm_p}
+    environment.filters |= {"percent": percent, "points": points, "p_value": p_value}
     environment.globals["selects_by_vote"] = selects_by_vote
     return environment
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from vpbench.stats.bootstrap import Difference, holm
 from vpbench.stats.diagnosis.headline import Headline, interval, points
+from vpbench.terminal import p_value
 
 LEVEL = 0.05
 WIDE_HALF_INTERVAL = 0.01
@@ -23,8 +24,7 @@ def worse_than(headline: Headline, control: Literal["random", "vote"]) -> list[s
     columns = headline.columns
     if not columns:
         return []
-    other = headline.random if control == "random" else headline.vote
-    differences = headline.differences(headline.critic[:, columns], other[:, columns])
+    differences = headline.gains(control, columns)
     p_holm = holm([difference.p_value for difference in differences])
     losses = [
         (difference.value, headline.ns[column], difference, p)
@@ -38,7 +38,7 @@ def worse_than(headline: Headline, control: Literal["random", "vote"]) -> list[s
         "random": ("a random pick", "its scores prefer wrong responses; is a lower score the better one?"),
         "vote": ("the majority vote", "which needs no critic; try selection `weighted-vote`, or vote"),
     }[control]
-    return [f"worse than {name}: {interval(worst)} at n = {n}, p (Holm) {p:.4f}; {remedy}"]
+    return [f"worse than {name}: {interval(worst)} at n = {n}, p (Holm) {p_value(p)}; {remedy}"]
 
 
 def falls(headline: Headline) -> list[str]:
@@ -63,7 +63,7 @@ def falls(headline: Headline) -> list[str]:
     top, last = headline.ns[columns[peak]], headline.ns[columns[-1]]
     return [
         f"falls with n: the gain over a random pick is {points(gain[:, peak].mean())} points at n = {top} and "
-        f"{points(gain[:, -1].mean())} at n = {last}, a difference of {interval(fall)}, p {p:.4f} "
+        f"{points(gain[:, -1].mean())} at n = {last}, a difference of {interval(fall)}, p {p_value(p)} "
         "(one-sided, of all n together): among more candidates the critic finds more wrong ones to its taste "
         "(over-optimisation)"
     ]
@@ -74,7 +74,7 @@ def inconclusive(headline: Headline) -> list[str]:
     last = headline.columns[-1:]
     if not last:
         return []
-    (gain,) = headline.differences(headline.critic[:, last], headline.random[:, last])
+    (gain,) = headline.gains("random", last)
     if not gain.low <= 0 <= gain.high or (gain.high - gain.low) / 2 <= WIDE_HALF_INTERVAL:
         return []
     return [
@@ -93,6 +93,6 @@ def outcome_above_process(ns: Sequence[int], differences: Sequence[Difference], 
     if ns[column] < 2 or difference.value <= 0 or p >= LEVEL:
         return []
     return [
-        f"outcome critic above process critic: {interval(difference)} at n = {ns[column]}, p (Holm) {p:.4f}; look at "
-        "how the process critic's responses are split into steps and how step scores become one (--aggregate)"
+        f"outcome critic above process critic: {interval(difference)} at n = {ns[column]}, p (Holm) {p_value(p)}; look "
+        "at how the process critic's responses are split into steps and how step scores become one (--aggregate)"
     ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -12,7 +13,10 @@ from vpbench.stats.bootstrap import RESAMPLES, Array, Difference, paired_differe
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Headline:
-    """Values [U, len(ns)] of every unit, as fractions of 1; `clusters` names the resampling cluster of each unit."""
+    """Values [U, len(ns)] of every unit, as fractions of 1; `clusters` names the resampling cluster of each unit.
+
+    `worst` is the least that any critic could reach, as `oracle` is the most; None where it isn't known.
+    """
 
     ns: tuple[int, ...]
     critic: Array
@@ -22,6 +26,7 @@ class Headline:
     clusters: tuple[Hashable, ...]
     resamples: int = RESAMPLES
     seed: int = 0
+    worst: Array | None = None
 
     @property
     def columns(self) -> list[int]:
@@ -31,6 +36,13 @@ class Headline:
     def differences(self, a: Array, b: Array) -> list[Difference]:
         """The mean of a - b over units, column by column, with intervals drawn as the result's own."""
         return paired_differences(a, b, self.clusters, self.resamples, self.seed)
+
+    def gains(self, control: Literal["random", "vote"], columns: Sequence[int]) -> list[Difference]:
+        """The critic less a control in these columns, exactly as the result has it."""
+        other, worst = (self.random, self.worst) if control == "random" else (self.vote, None)
+        ends = None if worst is None else (self.oracle[:, columns], worst[:, columns])
+        critic, values = self.critic[:, columns], other[:, columns]
+        return paired_differences(critic, values, self.clusters, self.resamples, self.seed, ends=ends)
 
 
 def points(fraction: float) -> str:
