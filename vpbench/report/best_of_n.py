@@ -71,7 +71,7 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
         aggregate=analysis.aggregate,
         link=analysis.link,
         units=len(units.names),
-        curves={name: _curve(units, name, analysis) for name in CURVES},
+        curves=_curves(units, analysis),
         gains={name: _gains(units, name.removeprefix("over_"), selection, analysis, dealt.get(name)) for name in GAINS},
         measures=measures,
         drawing_standard_error=tuple(float(error) for error in curves.drawing_standard_error),
@@ -116,13 +116,17 @@ def _headline(units: Units, analysis: Analysis) -> Headline:
     return Headline(units.ns, **compared, clusters=units.clusters, resamples=analysis.resamples, seed=analysis.seed)
 
 
-def _curve(units: Units, name: str, analysis: Analysis) -> tuple[Point, ...]:
+def _curves(units: Units, analysis: Analysis) -> dict[str, tuple[Point, ...]]:
+    import numpy as np
+
     from vpbench.stats import bootstrap_intervals
 
-    matrix = units.values[name]
+    matrix = np.concatenate([units.values[name] for name in CURVES], axis=1)
     low, high = bootstrap_intervals(matrix, units.clusters, analysis.resamples, analysis.seed)
-    columns = zip(units.ns, matrix.mean(axis=0), low, high, strict=True)
-    return tuple(Point(n, *map(fraction, values)) for n, *values in columns)
+    columns = zip(units.ns * len(CURVES), matrix.mean(axis=0), low, high, strict=True)
+    points = [Point(n, *map(fraction, values)) for n, *values in columns]
+    starts = range(0, len(points), len(units.ns))
+    return {name: tuple(points[k : k + len(units.ns)]) for name, k in zip(CURVES, starts, strict=True)}
 
 
 def _dealt(pools: Sequence[QuestionPool], ns: Sequence[int]) -> NDArray[np.float64]:

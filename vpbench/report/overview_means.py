@@ -20,7 +20,7 @@ from vpbench.report.overview_record import Mean, Pair
 from vpbench.report.result import Gain, Point
 from vpbench.report.step_comparison import check_same
 from vpbench.report.stored import StoredResult
-from vpbench.report.units import aligned, fraction
+from vpbench.report.units import WORST, aligned, fraction
 from vpbench.stats import (
     Difference,
     Stratum,
@@ -54,8 +54,11 @@ def means_of(rows: Mapping[str, Sequence[StoredResult]], ns: Sequence[int], resa
     tasks = [_Task(column, ns) for column in zip(*rows.values(), strict=True)]
     sides = list(combinations(range(count), 2))
     alike = np.all([task.alike(sides) for task in tasks], axis=0)
-    strata = [Stratum(task.name, _flat(task.differences(sides)), task.clusters) for task in tasks]
-    flat = mean_differences(strata, resamples, seed, alike=np.flatnonzero(alike.ravel()).tolist())
+    over, others = zip(*(task.compared(sides) for task in tasks), strict=True)
+    flat = [
+        *mean_differences(over, resamples, seed, alike=_positions(alike[:count])),
+        *mean_differences(others, resamples, seed, alike=_positions(alike[count:])),
+    ]
     differences = [flat[start : start + len(ns)] for start in range(0, len(flat), len(ns))]
     over_random, over_vote, between = (
         _gains(differences[part], alike[part], ns)
@@ -101,6 +104,8 @@ class _Task:
         curves = [aligned(stored.units, first.names, ns) for stored in column]
         self._critics = np.stack([curve["critic"] for curve in curves], axis=1)
         self._controls = {name: np.stack([curve[name] for curve in curves], axis=1) for name in CONTROLS}
+        worst = [curve[WORST] for curve in curves if WORST in curve]
+        self._worst = np.stack(worst, axis=1) if len(worst) == len(curves) else None
 
     @property
     def values(self) -> Array:
@@ -108,9 +113,17 @@ class _Task:
         pool = np.stack([self._controls[name][:, 0] for name in CONTROLS], axis=1)
         return np.concatenate([self._critics, pool], axis=1)
 
-    def differences(self, sides: Sequence[tuple[int, int]]) -> Array:
-        """Of every row from the random pick, of every row from the vote, of the pairs."""
-        return np.concatenate([left - right for left, right, _ in self._compared(sides)], axis=1)
+    def compared(self, sides: Sequence[tuple[int, int]]) -> tuple[Stratum, Stratum]:
+        """The differences of every row from the random pick; those of every row from the vote, and of the pairs."""
+        over, *others = (_flat(left - right) for left, right, _ in self._compared(sides))
+        ends = None
+        if self._worst is not None:
+            random = self._controls["random"]
+            ends = _flat(self._controls["oracle"] - random), _flat(self._worst - random)
+        return (
+            Stratum(self.name, over, self.clusters, ends),
+            Stratum(self.name, np.concatenate(others, axis=1), self.clusters),
+        )
 
     def alike(self, sides: Sequence[tuple[int, int]]) -> Any:
         """[differences, len(ns)]: whether they are 0 by construction."""
@@ -136,10 +149,15 @@ def _flat(values: Array) -> Array:
     return values.reshape(len(values), -1)
 
 
+def _positions(alike: Any) -> list[int]:
+    positions: list[int] = np.flatnonzero(alike.ravel()).tolist()
+    return positions
+
+
 def _gains(rows: Sequence[Sequence[Difference]], alike: Any, ns: Sequence[int]) -> list[list[Gain]]:
     """A row's differences at every N, corrected over all rows and N."""
     flat = [difference for row in rows for difference in row]
-    adjusted = iter(holm([difference.p_value for difference in flat], np.flatnonzero(alike.ravel()).tolist()))
+    adjusted = iter(holm([difference.p_value for difference in flat], _positions(alike)))
     return [
         [Gain(n, d.value, d.low, d.high, d.p_value, next(adjusted)) for n, d in zip(ns, row, strict=True)]
         for row in rows
