@@ -170,7 +170,8 @@ def batches(worlds: int) -> Iterator[tuple[int, int]]:
 
 def returned_gains(critic: Critic, correct: Verdicts, draws: int, rng: Random) -> tuple[Array, Array]:
     """Gain over a random pick [len(NS)] on all the questions, and the Monte-Carlo error of so many draws of scores."""
-    gains = []
+    known = known_curve(critic, correct)
+    gains, squares = np.zeros(len(NS)), np.zeros(len(NS))
     for _ in range(draws):
         scores = critic.scores(correct, noise(correct.shape[:1], correct.shape[1], rng))
         pools = [
@@ -179,8 +180,9 @@ def returned_gains(critic: Critic, correct: Verdicts, draws: int, rng: Random) -
         ]
         curves = stats.curves(pools, ns=NS)
         assert curves.critic is not None
-        gains.append((curves.critic - curves.random).mean(axis=0))
-    return np.mean(gains, axis=0), np.std(gains, axis=0, ddof=1) / draws**0.5
+        gains += (curves.critic - curves.random).mean(axis=0) / draws
+        squares += np.square(curves.critic - known).sum(axis=0)
+    return gains, np.sqrt(squares) / (draws * len(correct))
 
 
 @dataclass(frozen=True)
