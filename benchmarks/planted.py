@@ -38,6 +38,7 @@ LABELS = ("N = 1", *(f"N = {n}" for n in NS))
 COLUMNS = np.array(NS) - 1
 UNITS = (20, 64, 500)
 LEVEL = 0.95
+RESAMPLES = 2_000
 AT_ONCE = 200
 """Worlds that share their resamples' draws."""
 SHARED = Path(os.environ.get("VPBENCH_SHARED", Path(__file__).resolve().parents[2] / "shared"))
@@ -86,6 +87,9 @@ CRITICS = {
     "misled where most are wrong": Critic(1.5, hardship=2.0),
     "prefers wrong answers": Critic(-1.0),
 }
+
+
+Pair = tuple[Critic, Critic]
 
 
 @lru_cache(maxsize=4096)
@@ -154,12 +158,8 @@ def returned_curve(critic: Critic, correct: Verdicts, normal: Array) -> Array:
 
 
 def noise(shape: tuple[int, ...], size: int, rng: Random) -> Array:
+    """Normals as `Critic.scores` takes them."""
     return rng.normal(size=(*shape, size + 2))
-
-
-def alike(normal: Array, common: float, rng: Random) -> Array:
-    """Another critic's normals, correlated by `common` with those of the first."""
-    return common * normal + np.sqrt(1 - common**2) * rng.normal(size=normal.shape)
 
 
 def batches(worlds: int) -> Iterator[tuple[int, int]]:
@@ -174,10 +174,8 @@ def returned_gains(critic: Critic, correct: Verdicts, draws: int, rng: Random) -
     gains, squares = np.zeros(len(NS)), np.zeros(len(NS))
     for _ in range(draws):
         scores = critic.scores(correct, noise(correct.shape[:1], correct.shape[1], rng))
-        pools = [
-            stats.QuestionPool("", verdicts, (None,) * len(verdicts), row)
-            for verdicts, row in zip(correct, scores, strict=True)
-        ]
+        rows = zip(correct, scores, strict=True)
+        pools = [stats.QuestionPool("", verdicts, (None,) * len(verdicts), row) for verdicts, row in rows]
         curves = stats.curves(pools, ns=NS)
         assert curves.critic is not None
         gains += (curves.critic - curves.random).mean(axis=0) / draws
@@ -200,72 +198,63 @@ class Rates:
     any_p: float
 
 
-class _Tally:
-    """What is gathered over worlds to make rates."""
-
-    def __init__(self, accuracy: Array, difference: Array) -> None:
-        self.truths = (accuracy, difference)
-        self.hits: tuple[list[Array], list[Array]] = ([], [])
-        self.values: list[Array] = []
-        self.p_values: list[Array] = []
-
-    def add(self, ends: tuple[Array, Array], rows: Sequence[stats.Difference], least_p: Array | None = None) -> None:
-        found = np.array([(row.low, row.high, row.value, row.p_value) for row in rows]).reshape(-1, len(NS), 4)
-        low, high = (end.reshape(-1, len(NS)) for end in ends)
-        for hits, truth, lower, upper in zip(
-            self.hits, self.truths, (low, found[..., 0]), (high, found[..., 1]), strict=True
-        ):
-            hits.append((lower <= truth) & (truth <= upper))
-        self.values.append(found[..., 2])
-        self.p_values.append(found[..., 3] if least_p is None else np.maximum(found[..., 3], least_p))
-
-    def rates(self) -> Rates:
-        accuracy, difference = (np.concatenate(hits).mean(axis=0) for hits in self.hits)
-        values, p_values = np.concatenate(self.values), np.concatenate(self.p_values)
-        error = values.std(axis=0, ddof=1) / len(values) ** 0.5
-        any_p = float(np.mean([min(stats.holm(row)) < 1 - LEVEL for row in p_values.tolist()]))
-        off = (values.mean(axis=0) - self.truths[1]) / error
-        return Rates(accuracy, difference, off, (p_values < 1 - LEVEL).mean(axis=0), any_p)
+def tabled(ends: tuple[Array, Array], rows: Sequence[stats.Difference]) -> Array:
+    """[worlds, len(NS), 6]: ends of an accuracy and of a difference, the difference and its p."""
+    differences = np.array([(row.low, row.high, row.value, row.p_value) for row in rows])
+    return np.column_stack([*ends, differences]).reshape(-1, len(NS), 6)
 
 
-def gain_rates(critic: Critic, correct: Verdicts, units: int, worlds: int, rng: Random, resamples: int) -> Rates:
+def rates_of(tables: Sequence[Array], accuracy: Array, difference: Array) -> Rates:
+    """The rates of worlds as `tabled`, in batches, given the truth [len(NS)] of both figures."""
+    low, high, least, most, values, p_values = np.moveaxis(np.concatenate(tables), -1, 0)
+    error = values.std(axis=0, ddof=1) / len(values) ** 0.5
+    return Rates(
+        accuracy=((low <= accuracy) & (accuracy <= high)).mean(axis=0),
+        difference=((least <= difference) & (difference <= most)).mean(axis=0),
+        off=(values.mean(axis=0) - difference) / error,
+        small_p=(p_values < 1 - LEVEL).mean(axis=0),
+        any_p=float(np.mean([min(stats.holm(row)) < 1 - LEVEL for row in p_values.tolist()])),
+    )
+
+
+def gain_rates(critic: Critic, correct: Verdicts, units: int, worlds: int, rng: Random) -> Rates:
     """Of the critic's accuracy and its gain over a random pick, with p as a result has it."""
     size = correct.shape[1]
     controls = stats.curves([stats.QuestionPool("", row, (None,) * size) for row in correct], ns=NS)
     dealt = np.array([variance_of_dealt_scores(np.arange(float(size)), row)[COLUMNS] for row in correct])
     truth = known_means(critic, correct)
-    tally = _Tally(truth, truth - correct.mean())
+    tables = []
     for seed, many in batches(worlds):
         pick = rng.integers(len(correct), size=(units, many))
         values = returned_curve(critic, correct[pick], noise(pick.shape, size, rng)).reshape(units, -1)
-        random, *ends = (curve[pick].reshape(units, -1) for curve in (controls.random, controls.oracle, controls.worst))
-        rows = stats.paired_differences(values, random, None, resamples, seed, ends=(ends[0], ends[1]))
+        kinds = (controls.random, controls.oracle, controls.worst)
+        random, most, least = (curve[pick].reshape(units, -1) for curve in kinds)
+        rows = stats.paired_differences(values, random, None, RESAMPLES, seed, ends=(most, least))
+        table = tabled(stats.bootstrap_intervals(values, None, RESAMPLES, seed), rows)
         by_chance = random_scores_p((values - random).mean(axis=0), dealt[pick].reshape(units, -1))
-        tally.add(stats.bootstrap_intervals(values, None, resamples, seed), rows, by_chance.reshape(many, -1))
-    return tally.rates()
+        table[..., -1] = np.maximum(table[..., -1], by_chance.reshape(many, -1))
+        tables.append(table)
+    return rates_of(tables, truth, truth - correct.mean())
 
 
-def difference_rates(
-    pair: tuple[Critic, Critic], common: float, correct: Verdicts, units: int, worlds: int, rng: Random, resamples: int
-) -> Rates:
+def difference_rates(pair: Pair, common: float, correct: Verdicts, units: int, worlds: int, rng: Random) -> Rates:
     """Of the second critic's accuracy, and the second minus the first; their noise is correlated by `common`."""
     first, second = (known_means(critic, correct) for critic in pair)
-    tally = _Tally(second, second - first)
+    tables = []
     for seed, many in batches(worlds):
-        one, two = (values.reshape(units, -1) for values in world_of_two(pair, common, correct, units, many, rng))
-        rows = stats.paired_differences(two, one, None, resamples, seed)
-        tally.add(stats.bootstrap_intervals(two, None, resamples, seed), rows)
-    return tally.rates()
+        one, two = world_of_two(pair, common, correct, units, many, rng)
+        rows = stats.paired_differences(two, one, None, RESAMPLES, seed)
+        tables.append(tabled(stats.bootstrap_intervals(two, None, RESAMPLES, seed), rows))
+    return rates_of(tables, second, second - first)
 
 
-def world_of_two(
-    pair: tuple[Critic, Critic], common: float, correct: Verdicts, units: int, worlds: int, rng: Random
-) -> tuple[Array, Array]:
-    """Values [units, worlds, len(NS)] of two critics on the same questions."""
+def world_of_two(pair: Pair, common: float, correct: Verdicts, units: int, worlds: int, rng: Random) -> list[Array]:
+    """Values [units, worlds * len(NS)] of two critics on the same questions, their noise correlated by `common`."""
     pick = rng.integers(len(correct), size=(units, worlds))
     normal = noise(pick.shape, correct.shape[1], rng)
-    first = returned_curve(pair[0], correct[pick], normal)
-    return first, returned_curve(pair[1], correct[pick], alike(normal, common, rng))
+    other = common * normal + np.sqrt(1 - common**2) * rng.normal(size=normal.shape)
+    parts = zip(pair, (normal, other), strict=True)
+    return [returned_curve(critic, correct[pick], part).reshape(units, -1) for critic, part in parts]
 
 
 @dataclass(frozen=True)
@@ -278,14 +267,12 @@ class Check(Differences):
     smallest_loss: float = 0.0
 
 
-def checks(
-    pair: tuple[Critic, Critic], common: float, correct: Verdicts, units: int, worlds: int, rng: Random, resamples: int
-) -> list[Check]:
+def checks(pair: Pair, common: float, correct: Verdicts, units: int, worlds: int, rng: Random) -> list[Check]:
     """A check of the second critic against the first in every world, over N = 1 and NS."""
     seen = []
     for seed, many in batches(worlds):
-        one, two = (values.reshape(units, -1) for values in world_of_two(pair, common, correct, units, many, rng))
-        rows = stats.paired_differences(two, one, None, resamples, seed)
+        one, two = world_of_two(pair, common, correct, units, many, rng)
+        rows = stats.paired_differences(two, one, None, RESAMPLES, seed)
         for start in range(0, len(rows), len(NS)):
             differences = (NO_DIFFERENCE, *rows[start : start + len(NS)])
             p_holm = stats.holm([difference.p_value for difference in differences], [0])
@@ -310,12 +297,12 @@ def alarms(seen: Sequence[Check]) -> Alarms:
     printed = [min((loss, label) for loss, label in zip(c.detectable, c.labels, strict=True) if loss) for c in seen]
     label = Counter(name for _, name in printed).most_common(1)[0][0]
     at_label = np.mean([label in check.significant_losses for check in seen])
-    regressed = np.mean([check.regressed for check in seen])
-    return Alarms(float(regressed), float(np.mean([loss for loss, _ in printed])), label, float(at_label))
+    regressed, loss = np.mean([check.regressed for check in seen]), np.mean([loss for loss, _ in printed])
+    return Alarms(float(regressed), float(loss), label, float(at_label))
 
 
 def claimed_loss(
-    critic: Critic, common: float, correct: Verdicts, units: int, worlds: int, rng: Random, resamples: int
+    critic: Critic, common: float, correct: Verdicts, units: int, worlds: int, rng: Random
 ) -> tuple[Alarms, Alarms | None]:
     """What `check` prints as found in 4 of 5 cases, and the alarms once it is planted; None where it can't be."""
     printed = Alarms(0.0, 0.02, "N = 8", 0.0)
@@ -324,7 +311,7 @@ def claimed_loss(
         lesser = weaker(critic, printed.printed, int(printed.label.removeprefix("N = ")), correct)
         if lesser is None:
             return printed, None
-        before, printed = printed, alarms(checks((critic, lesser), common, correct, units, many, rng, resamples))
+        before, printed = printed, alarms(checks((critic, lesser), common, correct, units, many, rng))
     return before, printed
 
 
@@ -333,8 +320,8 @@ def monte_carlo_error(worlds: int, rate: float = LEVEL) -> float:
     return float(np.sqrt(rate * (1 - rate) / worlds))
 
 
-def show(title: str, headers: Sequence[str], rows: Sequence[Sequence[object]], digits: str = ".3f") -> None:
-    print(f"\n{title}\n\n{tabulate(rows, headers, floatfmt=digits)}", flush=True)
+def show(title: str, headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    print(f"\n{title}\n\n{tabulate(rows, headers, floatfmt='.3f', missingval='-')}", flush=True)
 
 
 def show_gains(correct: Verdicts, draws: int, rng: Random) -> None:
@@ -344,30 +331,24 @@ def show_gains(correct: Verdicts, draws: int, rng: Random) -> None:
         returned, error = returned_gains(critic, correct, draws, rng)
         cells = zip(100 * known, 100 * returned, (returned - known) / error, strict=True)
         rows.append([name, *(f"{truth:+.2f} {value:+.2f} ({off:+.1f})" for truth, value, off in cells)])
-    headers = ["critic", *LABELS[1:]]
-    show(
-        f"gain in points: known, returned (distance in errors); all questions, scores drawn {draws} times",
-        headers,
-        rows,
-    )
+    show(f"gain in points: known, returned (in errors of {draws} draws)", ["critic", *LABELS[1:]], rows)
 
 
-def show_rates(correct: Verdicts, worlds: int, rng: Random, resamples: int) -> None:
+def show_rates(correct: Verdicts, worlds: int, rng: Random) -> None:
     rows: list[list[object]] = []
     nulls: list[list[object]] = []
     for name, critic in CRITICS.items():
         for units in UNITS:
-            rates = gain_rates(critic, correct, units, worlds, rng, resamples)
-            off = np.abs(rates.off).max()
+            rates = gain_rates(critic, correct, units, worlds, rng)
             rows.append([name, units, "accuracy", "", *rates.accuracy])
-            rows.append([name, units, "gain", f"{off:.1f}", *rates.difference])
+            rows.append([name, units, "gain", f"{np.abs(rates.off).max():.1f}", *rates.difference])
             if name == "chance":
                 nulls.append(["chance - random", "", units, *rates.small_p, rates.any_p])
     for strengths in ((1.0, 1.0), (1.0, 1.5), (2.0, -1.0)):
         for common in (0.0, 0.9):
             for units in UNITS:
                 pair = (Critic(strengths[0]), Critic(strengths[1]))
-                rates = difference_rates(pair, common, correct, units, worlds, rng, resamples)
+                rates = difference_rates(pair, common, correct, units, worlds, rng)
                 name = f"{strengths[1]:g} - {strengths[0]:g}, noise alike {common:g}"
                 rows.append([name, units, "difference", f"{np.abs(rates.off).max():.1f}", *rates.difference])
                 if strengths[0] == strengths[1]:
@@ -378,7 +359,7 @@ def show_rates(correct: Verdicts, worlds: int, rng: Random, resamples: int) -> N
     show(f"share of p below .05 (+-{monte_carlo_error(worlds):.3f})", headers, nulls)
 
 
-def show_checks(correct: Verdicts, worlds: int, rng: Random, resamples: int) -> None:
+def show_checks(correct: Verdicts, worlds: int, rng: Random) -> None:
     rows: list[list[object]] = []
     claims: list[list[object]] = []
     base = Critic(1.5)
@@ -388,16 +369,18 @@ def show_checks(correct: Verdicts, worlds: int, rng: Random, resamples: int) -> 
             for loss in (0.0, 0.01, 0.02, 0.04):
                 lesser = weaker(base, loss, 8, correct)
                 assert lesser is not None
-                shares.append(alarms(checks((base, lesser), common, correct, units, worlds, rng, resamples)).regressed)
+                shares.append(alarms(checks((base, lesser), common, correct, units, worlds, rng)).regressed)
             rows.append([units, common, *shares])
-            planted, seen = claimed_loss(base, common, correct, units, worlds, rng, resamples)
-            outcome = ["can't be lost"] if seen is None else [100 * seen.printed, seen.at_label, seen.regressed]
+            planted, seen = claimed_loss(base, common, correct, units, worlds, rng)
+            outcome = [100 * seen.printed, seen.at_label, seen.regressed] if seen else [None] * 3
             claims.append([units, common, 100 * planted.printed, planted.label, *outcome])
-    error = monte_carlo_error(worlds, 0.8)
-    headers = ["questions", "noise alike", *(f"loss {loss}" for loss in (0, 1, 2, 4))]
+    error, headers = (
+        monte_carlo_error(worlds, 0.8),
+        ["questions", "noise alike", *(f"loss {loss}" for loss in (0, 1, 2, 4))],
+    )
     show(f"share of checks that regressed, by loss in points at N = 8 (+-{error:.3f} at most)", headers, rows)
     headers = ["questions", "noise alike", "planted", "at", "printed", "found there", "regressed"]
-    show(f"the loss printed as found in 4 of 5 cases, planted (+-{error:.3f})", headers, claims)
+    show(f"the loss said to be found in 4 of 5 cases, planted; -: none loses so much (+-{error:.3f})", headers, claims)
 
 
 def main() -> None:
@@ -408,12 +391,12 @@ def main() -> None:
     if not files:
         raise SystemExit(f"no conformance/bon_stepscores/*.jsonl.gz in {SHARED}; set VPBENCH_SHARED")
     correct = read_verdicts(files[0])
-    worlds, resamples, rng = 100 if quick else 1_000, 2_000, np.random.default_rng(13)
+    worlds, rng = 100 if quick else 1_000, np.random.default_rng(13)
     movable = int(((correct.sum(axis=1) > 0) & (correct.sum(axis=1) < correct.shape[1])).sum())
     print(f"{len(correct)} questions, {correct.mean():.4f} correct; a critic can choose at {movable} of them")
     show_gains(correct, 10 if quick else 100, rng)
-    show_rates(correct, worlds, rng, resamples)
-    show_checks(correct, worlds // 2, rng, resamples)
+    show_rates(correct, worlds, rng)
+    show_checks(correct, worlds // 2, rng)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,6 @@ import vpbench
 from vpbench.cli import main
 
 SCRIPT = Path(__file__).parent.parent / "benchmarks" / "planted.py"
-RESAMPLES = 1_000
 
 
 def _load() -> Any:
@@ -85,7 +84,7 @@ def test_the_known_gain_comes_back(name: str, correct: Any) -> None:
     ],
 )
 def test_intervals_hold_accuracy_and_gain(name: str, units: int, worlds: int, correct: Any) -> None:
-    rates = planted.gain_rates(planted.CRITICS[name], correct, units, worlds, np.random.default_rng(2), RESAMPLES)
+    rates = planted.gain_rates(planted.CRITICS[name], correct, units, worlds, np.random.default_rng(2))
     upper = 0.97 if units == 500 else 1.0
     assert held(rates.accuracy, worlds, upper) and held(rates.difference, worlds, upper), rates
     assert np.all(np.abs(rates.off) < 3), rates
@@ -97,7 +96,7 @@ def test_intervals_hold_accuracy_and_gain(name: str, units: int, worlds: int, co
 @pytest.mark.parametrize(("units", "worlds"), [(64, 300), (500, 80)])
 def test_intervals_hold_the_distance_of_two(units: int, worlds: int, correct: Any) -> None:
     pair = (planted.Critic(1.0), planted.Critic(1.5))
-    rates = planted.difference_rates(pair, 0.9, correct, units, worlds, np.random.default_rng(3), RESAMPLES)
+    rates = planted.difference_rates(pair, 0.9, correct, units, worlds, np.random.default_rng(3))
     assert held(rates.difference, worlds, 0.97 if units == 500 else 1.0), rates
     assert np.all(np.abs(rates.off) < 3), rates
 
@@ -105,7 +104,7 @@ def test_intervals_hold_the_distance_of_two(units: int, worlds: int, correct: An
 def test_checks_find_planted_losses_and_no_others(correct: Any) -> None:
     rng, critic, worlds = np.random.default_rng(4), planted.Critic(1.5), 120
     none, loss = (
-        planted.alarms(planted.checks((critic, other), 0.9, correct, 64, worlds, rng, RESAMPLES)).regressed
+        planted.alarms(planted.checks((critic, other), 0.9, correct, 64, worlds, rng)).regressed
         for other in (critic, planted.weaker(critic, 0.04, 8, correct))
     )
     assert none <= 0.025 + 3 * planted.monte_carlo_error(worlds, 0.025)
