@@ -168,15 +168,18 @@ def batches(worlds: int) -> Iterator[tuple[int, int]]:
         yield seed, min(AT_ONCE, worlds - start)
 
 
+def pools_of(correct: Verdicts, scores: Array | None = None) -> list[stats.QuestionPool]:
+    rows = zip(correct, [None] * len(correct) if scores is None else scores, strict=True)
+    return [stats.QuestionPool("", verdicts, (None,) * len(verdicts), row) for verdicts, row in rows]
+
+
 def returned_gains(critic: Critic, correct: Verdicts, draws: int, rng: Random) -> tuple[Array, Array]:
     """Gain over a random pick [len(NS)] on all the questions, and the Monte-Carlo error of so many draws of scores."""
     known = known_curve(critic, correct)
     gains, squares = np.zeros(len(NS)), np.zeros(len(NS))
     for _ in range(draws):
         scores = critic.scores(correct, noise(correct.shape[:1], correct.shape[1], rng))
-        rows = zip(correct, scores, strict=True)
-        pools = [stats.QuestionPool("", verdicts, (None,) * len(verdicts), row) for verdicts, row in rows]
-        curves = stats.curves(pools, ns=NS)
+        curves = stats.curves(pools_of(correct, scores), ns=NS)
         assert curves.critic is not None
         gains += (curves.critic - curves.random).mean(axis=0) / draws
         squares += np.square(curves.critic - known).sum(axis=0)
@@ -220,7 +223,7 @@ def rates_of(tables: Sequence[Array], accuracy: Array, difference: Array) -> Rat
 def gain_rates(critic: Critic, correct: Verdicts, units: int, worlds: int, rng: Random) -> Rates:
     """Of the critic's accuracy and its gain over a random pick, with p as a result has it."""
     size = correct.shape[1]
-    controls = stats.curves([stats.QuestionPool("", row, (None,) * size) for row in correct], ns=NS)
+    controls = stats.curves(pools_of(correct), ns=NS)
     dealt = np.array([variance_of_dealt_scores(np.arange(float(size)), row)[COLUMNS] for row in correct])
     truth = known_means(critic, correct)
     tables = []
@@ -316,7 +319,6 @@ def claimed_loss(
 
 
 def monte_carlo_error(worlds: int, rate: float = LEVEL) -> float:
-    """Standard error of a rate over so many worlds."""
     return float(np.sqrt(rate * (1 - rate) / worlds))
 
 
@@ -335,12 +337,11 @@ def show_gains(correct: Verdicts, draws: int, rng: Random) -> None:
 
 
 def show_rates(correct: Verdicts, worlds: int, rng: Random) -> None:
-    rows: list[list[object]] = []
-    nulls: list[list[object]] = []
+    rows, nulls = [], []
     for name, critic in CRITICS.items():
         for units in UNITS:
             rates = gain_rates(critic, correct, units, worlds, rng)
-            rows.append([name, units, "accuracy", "", *rates.accuracy])
+            rows.append([name, units, "accuracy", None, *rates.accuracy])
             rows.append([name, units, "gain", f"{np.abs(rates.off).max():.1f}", *rates.difference])
             if name == "chance":
                 nulls.append(["chance - random", "", units, *rates.small_p, rates.any_p])
@@ -360,9 +361,7 @@ def show_rates(correct: Verdicts, worlds: int, rng: Random) -> None:
 
 
 def show_checks(correct: Verdicts, worlds: int, rng: Random) -> None:
-    rows: list[list[object]] = []
-    claims: list[list[object]] = []
-    base = Critic(1.5)
+    rows, claims, base = [], [], Critic(1.5)
     for units in UNITS:
         for common in (0.0, 0.9):
             shares = []
@@ -374,12 +373,10 @@ def show_checks(correct: Verdicts, worlds: int, rng: Random) -> None:
             planted, seen = claimed_loss(base, common, correct, units, worlds, rng)
             outcome = [100 * seen.printed, seen.at_label, seen.regressed] if seen else [None] * 3
             claims.append([units, common, 100 * planted.printed, planted.label, *outcome])
-    error, headers = (
-        monte_carlo_error(worlds, 0.8),
-        ["questions", "noise alike", *(f"loss {loss}" for loss in (0, 1, 2, 4))],
-    )
+    error, pair = monte_carlo_error(worlds, 0.8), ["questions", "noise alike"]
+    headers = [*pair, *(f"loss {loss}" for loss in (0, 1, 2, 4))]
     show(f"share of checks that regressed, by loss in points at N = 8 (+-{error:.3f} at most)", headers, rows)
-    headers = ["questions", "noise alike", "planted", "at", "printed", "found there", "regressed"]
+    headers = [*pair, "planted", "at", "printed", "found there", "regressed"]
     show(f"the loss said to be found in 4 of 5 cases, planted; -: none loses so much (+-{error:.3f})", headers, claims)
 
 
@@ -392,7 +389,7 @@ def main() -> None:
         raise SystemExit(f"no conformance/bon_stepscores/*.jsonl.gz in {SHARED}; set VPBENCH_SHARED")
     correct = read_verdicts(files[0])
     worlds, rng = 100 if quick else 1_000, np.random.default_rng(13)
-    movable = int(((correct.sum(axis=1) > 0) & (correct.sum(axis=1) < correct.shape[1])).sum())
+    movable = stats.distinct_answers(pools_of(correct)).mixed
     print(f"{len(correct)} questions, {correct.mean():.4f} correct; a critic can choose at {movable} of them")
     show_gains(correct, 10 if quick else 100, rng)
     show_rates(correct, worlds, rng)
