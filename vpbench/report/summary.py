@@ -83,8 +83,8 @@ def distinct_line(result: Result) -> list[str]:
     of = result.distinct_answers if isinstance(result, BestOfNResult) else None
     if of is None:
         return []
-    answers = "not known" if of.median is None else f"median {of.median:g}, at most one in {of.one_at_most} questions"
-    mixed = f"right and wrong candidates in {of.mixed} of {result.questions}"
+    answers = "not known" if of.median is None else f"median {of.median:g}, one at most in {of.one_at_most}"
+    mixed = f"right and wrong candidates in {of.mixed} of {result.questions} questions"
     return [f"distinct answers per question: {answers}; {mixed}"]
 
 
