@@ -2,7 +2,7 @@
 
 The verdicts are those of 32 answers to each of 500 GSM8K questions. A planted critic's scores are its strength for a
 correct answer plus normal noise, so that its expected curve is an integral, solved here without any of vpbench's code.
-Every world draws questions with replacement and fresh noise. One core, about five minutes; `--quick` about one.
+Every world draws questions with replacement and fresh noise. One core, about seven minutes; `--quick` about one.
 """
 
 from __future__ import annotations
