@@ -74,6 +74,7 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
         curves=_curves(units, analysis),
         gains={name: _gains(units, name.removeprefix("over_"), selection, analysis, dealt.get(name)) for name in GAINS},
         measures=measures,
+        distinct_answers=stats.distinct_answers(pools),
         drawing_standard_error=tuple(float(error) for error in curves.drawing_standard_error),
         errors=_errors(prepared, scored),
         notes=(*notes, *([few] if few else [])),

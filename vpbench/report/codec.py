@@ -34,7 +34,9 @@ def as_json(result: Result) -> dict[str, Any]:
     """The content of `result.json`; what a result may be without isn't in it as null."""
     content = dataclasses.asdict(result)
     content |= {name: content.pop(name) for name in _LAST}
-    optional = [(content, name) for name in ("judge", "link", "steps_per_response", "files", "label")]
+    optional = [
+        (content, name) for name in ("judge", "link", "steps_per_response", "files", "label", "distinct_answers")
+    ]
     for part, name in (*optional, *((content.get("step_f1", {}), name) for name in _OF_STEPS)):
         if part.get(name, ...) is None:
             del part[name]
