@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from vpbench.stats import Headline, QuestionPool
 
 
+NO_VOTE = "no vote: the pool gives verdicts without answers (`prediction`)"
+
+
 def default_ns(pool_size: int) -> tuple[int, ...]:
     """Powers of two up to the pool's size, and the size itself."""
     return tuple(sorted({2**k for k in range(pool_size.bit_length()) if 2**k <= pool_size} | {pool_size}))
@@ -48,6 +51,7 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
     measures = named_measures(prepared.task, questions, curves, analysis.resamples, analysis.seed)
     notes = [*prepared.notes, *scored.notes, *remarks(scored.scores.values())]
     notes += unheard_names(prepared.task, questions, measures)
+    notes += [] if curves.vote is not None else [NO_VOTE]
     few = stats.few_units_note(len(set(units.clusters)))
     # The value of a group isn't linear in its questions' scores; there the paired test stands alone.
     by_chance = selection == "best" and analysis.estimator == "expected" and len(units.names) == len(pools)
@@ -71,7 +75,7 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
         aggregate=analysis.aggregate,
         link=analysis.link,
         units=len(units.names),
-        curves={name: _curve(units, name, analysis) for name in CURVES},
+        curves={name: _curve(units, name, analysis) if name in units.values else () for name in CURVES},
         gains={name: _gains(units, name.removeprefix("over_"), selection, analysis, dealt.get(name)) for name in GAINS},
         measures=measures,
         drawing_standard_error=tuple(float(error) for error in curves.drawing_standard_error),
@@ -94,6 +98,7 @@ def _diagnosis(
 ) -> list[str]:
     from vpbench.stats import diagnose
 
+    withheld = any(row.candidate.withheld for rows in prepared.rows.values() for row in rows)
     responses = [[row.candidate.response for row in rows] for rows in prepared.rows.values()]
     steps = [[scored.scores[row.candidate.key].steps or () for row in rows] for rows in prepared.rows.values()]
     return diagnose(
@@ -102,18 +107,25 @@ def _diagnosis(
         selection,
         threshold=scored.step_threshold,
         aggregation=analysis.aggregate,
-        lengths=[list(map(len, texts)) for texts in responses],
+        lengths=None if withheld else [list(map(len, texts)) for texts in responses],
         step_counts=[list(map(len, question)) for question in steps],
         step_scores=steps,
-        distinct=[len(set(texts)) for texts in responses],
+        distinct=None if withheld else [len(set(texts)) for texts in responses],
     )
 
 
 def _headline(units: Units, analysis: Analysis) -> Headline:
     from vpbench.stats import Headline
 
-    compared = {name: units.values[name] for name in ("critic", "random", "vote", "oracle", WORST)}
-    return Headline(units.ns, **compared, clusters=units.clusters, resamples=analysis.resamples, seed=analysis.seed)
+    compared = {name: units.values[name] for name in ("critic", "random", "oracle", WORST)}
+    return Headline(
+        units.ns,
+        **compared,
+        vote=units.values.get("vote"),
+        clusters=units.clusters,
+        resamples=analysis.resamples,
+        seed=analysis.seed,
+    )
 
 
 def _curve(units: Units, name: str, analysis: Analysis) -> tuple[Point, ...]:
@@ -140,6 +152,8 @@ def _gains(
 ) -> tuple[Gain, ...]:
     from vpbench.stats import alike_by_construction, holm, paired_differences, random_scores_p
 
+    if control not in units.values:
+        return ()
     critic, other = units.values["critic"], units.values[control]
     alike = alike_by_construction(units.ns, critic, other, same=selection == control)
     # whatever the critic is, a random pick is worth the same; a vote is one more way to choose
@@ -156,6 +170,7 @@ def _gains(
 
 
 def _errors(prepared: Prepared, scored: Scored) -> dict[str, int]:
-    verdicts = prepared.verdicts.values()
+    rows = [row for rows in prepared.rows.values() for row in rows]
+    verdicts = [prepared.verdicts[row.candidate.key] for row in rows if not row.candidate.withheld]
     reasons = Counter(Reason(verdict.reason).kind for verdict in verdicts if verdict.answer_class is None)
     return {**reasons, **score_errors(scored.scores.values())}

@@ -73,12 +73,13 @@ def _question_table(questions: Collection[Question]) -> Any:
 def _candidate_table(candidates: Collection[Candidate]) -> Any:
     import pyarrow as pa
 
+    responses = [None if candidate.withheld else _clean(candidate.response) for candidate in candidates]
     steps = [None if candidate.steps is None else list(map(_clean, candidate.steps)) for candidate in candidates]
     return pa.table(
         {
             "question_id": pa.array([candidate.question_id for candidate in candidates], pa.string()),
             "index": pa.array([candidate.index for candidate in candidates], pa.int64()),
-            "response": pa.array([_clean(candidate.response) for candidate in candidates], pa.string()),
+            "response": pa.array(responses, pa.string()),
             "step_texts": pa.array(steps, pa.list_(pa.string())),
         }
     )

@@ -29,7 +29,8 @@ ROUNDING = 1e-9
 class Units:
     """Values [units, len(ns)] of every curve, as fractions of 1; `clusters` names the resampling cluster of each.
 
-    Those computed from pools have `WORST` too, which isn't kept on disk.
+    Those computed from pools have `WORST` too, which isn't kept on disk. There is no "vote" where the pool gives no
+    answers.
     """
 
     names: tuple[str, ...]
@@ -40,7 +41,7 @@ class Units:
 
 def units_of(task: Task, questions: Sequence[Question], curves: Curves) -> Units:
     """The task's units out of the questions' curves, both in the same order."""
-    by_question = {name: getattr(curves, name) for name in (*CURVES, WORST)}
+    by_question = {name: getattr(curves, name) for name in (*CURVES, WORST) if getattr(curves, name) is not None}
     groups: dict[str, list[int]] = {}
     for number, question in enumerate(questions):
         groups.setdefault(question.group or question.id, []).append(number)
@@ -73,12 +74,17 @@ def units_table(units: Units) -> Any:
         "cluster": [cluster for cluster in units.clusters for _ in units.ns],
         "n": list(units.ns) * len(units.names),
     }
-    return pa.table({**columns, **{name: units.values[name].ravel() for name in CURVES}})
+    none = pa.nulls(len(columns["n"]), pa.float64())
+    return pa.table(
+        {**columns, **{name: units.values[name].ravel() if name in units.values else none for name in CURVES}}
+    )
 
 
 def read_units(table: Any) -> Units:
     """The units of a table written by `units_table`. Raises ValueError for any other."""
     columns = {name: table.column(name).to_pylist() for name in ("unit", "cluster", "n", *CURVES)}
+    if not any(value is not None for value in columns["vote"]):
+        del columns["vote"]
     for name, column in columns.items():
         kind = {"unit": str, "cluster": str, "n": int}.get(name, float)
         odd = next((row for row, value in enumerate(column) if type(value) is not kind), None)
@@ -87,7 +93,9 @@ def read_units(table: Any) -> Units:
     names, ns = (tuple(dict.fromkeys(columns[name])) for name in ("unit", "n"))
     if not names or columns["unit"] != [name for name in names for _ in ns] or columns["n"] != list(ns) * len(names):
         raise ValueError("not one row for each unit and N")
-    values = {name: np.array(columns[name], dtype=np.float64).reshape(-1, len(ns)) for name in CURVES}
+    values = {
+        name: np.array(columns[name], dtype=np.float64).reshape(-1, len(ns)) for name in CURVES if name in columns
+    }
     for name, matrix in values.items():
         outside = ~((matrix >= -ROUNDING) & (matrix <= 1 + ROUNDING))
         if outside.any():

@@ -95,8 +95,8 @@ def _points(result: BestOfNResult, settings: Mapping[str, Any]) -> list[dict[str
     metric = shareable(result.metric)
     records = []
     for k, point in enumerate(result.curves["critic"]):
-        controls = {name: str(points[k].value) for name, points in result.curves.items() if name != "critic"}
-        gains = {f"gain_{name}": json.dumps(asdict(points[k])) for name, points in result.gains.items()}
+        controls = {name: str(points[k].value) for name, points in result.curves.items() if points and name != "critic"}
+        gains = {f"gain_{name}": json.dumps(asdict(points[k])) for name, points in result.gains.items() if points}
         parameters = {"n": point.n, "selection": result.selection, "estimator": result.estimator}
         records.append(
             {

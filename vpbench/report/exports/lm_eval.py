@@ -144,7 +144,7 @@ def _metrics(result: BestOfNResult | StepResult) -> Metrics:
 def _curves(result: BestOfNResult) -> dict[str, str]:
     """Curves by what their metrics are called before "_N"; a critic that votes is the vote itself."""
     selection = {"best": "best_of", "vote": "vote", "weighted-vote": "weighted_vote"}[result.selection]
-    return {selection: "critic"} | {name: name for name in ("vote", "random", "oracle")}
+    return {selection: "critic"} | {name: name for name in ("vote", "random", "oracle") if result.curves[name]}
 
 
 def _curve_metrics(result: BestOfNResult) -> Metrics:
