@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from vpbench.stats import Headline, QuestionPool
+    from vpbench.stats import Curves, Headline, QuestionPool
 
 
 NO_VOTE = "no vote: the pool gives verdicts without answers (`prediction`)"
@@ -79,7 +79,7 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
         gains={name: _gains(units, name.removeprefix("over_"), selection, analysis, dealt.get(name)) for name in GAINS},
         measures=measures,
         drawing_standard_error=tuple(float(error) for error in curves.drawing_standard_error),
-        errors=_errors(prepared, scored),
+        errors={**_unanswered(prepared, curves), **score_errors(scored.scores.values())},
         notes=(*notes, *([few] if few else [])),
         steps_per_response=steps_per_response(scored.scores.values()),
         diagnosis=tuple(_diagnosis(prepared, scored, pools, _headline(units, analysis), selection, analysis)),
@@ -169,8 +169,7 @@ def _gains(
     )
 
 
-def _errors(prepared: Prepared, scored: Scored) -> dict[str, int]:
-    rows = [row for rows in prepared.rows.values() for row in rows]
-    verdicts = [prepared.verdicts[row.candidate.key] for row in rows if not row.candidate.withheld]
-    reasons = Counter(Reason(verdict.reason).kind for verdict in verdicts if verdict.answer_class is None)
-    return {**reasons, **score_errors(scored.scores.values())}
+def _unanswered(prepared: Prepared, curves: Curves) -> dict[str, int]:
+    """Rows without an answer by reason; none where the pool gives no answers at all."""
+    verdicts = prepared.verdicts.values() if curves.vote is not None else ()
+    return Counter(Reason(verdict.reason).kind for verdict in verdicts if verdict.answer_class is None)

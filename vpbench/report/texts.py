@@ -50,6 +50,15 @@ def stored_texts(stored: StoredResult) -> Path | None:
     return folder if folder.is_dir() else None
 
 
+def has_responses(stored: StoredResult) -> bool:
+    """Whether a result's texts are there, and none of the responses is withheld."""
+    folder = stored_texts(stored)
+    if folder is None:
+        return False
+    name = "candidates.parquet"
+    return not read_table(folder / name, _FILES[name]).column("response").null_count
+
+
 def read_texts(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The frames of questions and candidates. Raises `ConfigError` for a missing or damaged file."""
     questions, candidates = (read_table(folder / name, columns).to_pandas() for name, columns in _FILES.items())

@@ -21,7 +21,7 @@ from vpbench.report.exports.picks import Texts, rows_of, samples_of, texts_of
 from vpbench.report.exports.wording import json_bytes, settings_of, shareable, task_name, written_at
 from vpbench.report.result import BestOfNResult, Point, StepResult
 from vpbench.report.stored import StoredResult
-from vpbench.report.texts import stored_texts
+from vpbench.report.texts import has_responses
 
 Bounds = tuple[float | None, float | None]
 Metrics = dict[str, tuple[float, Bounds]]
@@ -36,7 +36,7 @@ def lm_eval_files(results: Sequence[StoredResult], into: Path) -> Iterator[tuple
         folder = into / _file_name(model)
         hashes = {}
         for stored in tasks:
-            if stored_texts(stored) is None:
+            if not has_responses(stored):
                 continue
             samples = list(_samples(stored))
             name = task_name(stored.result)
