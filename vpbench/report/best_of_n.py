@@ -75,9 +75,10 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
         aggregate=analysis.aggregate,
         link=analysis.link,
         units=len(units.names),
-        curves={name: _curve(units, name, analysis) if name in units.values else () for name in CURVES},
+        curves=_curves(units, analysis),
         gains={name: _gains(units, name.removeprefix("over_"), selection, analysis, dealt.get(name)) for name in GAINS},
         measures=measures,
+        distinct_answers=stats.distinct_answers(pools),
         drawing_standard_error=tuple(float(error) for error in curves.drawing_standard_error),
         errors={**_unanswered(prepared, curves), **score_errors(scored.scores.values())},
         notes=(*notes, *([few] if few else [])),
@@ -128,13 +129,20 @@ def _headline(units: Units, analysis: Analysis) -> Headline:
     )
 
 
-def _curve(units: Units, name: str, analysis: Analysis) -> tuple[Point, ...]:
+def _curves(units: Units, analysis: Analysis) -> dict[str, tuple[Point, ...]]:
+    """Every curve with its intervals; empty where the pool has none."""
+    import numpy as np
+
     from vpbench.stats import bootstrap_intervals
 
-    matrix = units.values[name]
+    names = [name for name in CURVES if name in units.values]
+    matrix = np.concatenate([units.values[name] for name in names], axis=1)
     low, high = bootstrap_intervals(matrix, units.clusters, analysis.resamples, analysis.seed)
-    columns = zip(units.ns, matrix.mean(axis=0), low, high, strict=True)
-    return tuple(Point(n, *map(fraction, values)) for n, *values in columns)
+    columns = zip(units.ns * len(names), matrix.mean(axis=0), low, high, strict=True)
+    points = [Point(n, *map(fraction, values)) for n, *values in columns]
+    starts = range(0, len(points), len(units.ns))
+    by_name = {name: tuple(points[k : k + len(units.ns)]) for name, k in zip(names, starts, strict=True)}
+    return {name: by_name.get(name, ()) for name in CURVES}
 
 
 def _dealt(pools: Sequence[QuestionPool], ns: Sequence[int]) -> NDArray[np.float64]:

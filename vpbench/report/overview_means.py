@@ -20,7 +20,7 @@ from vpbench.report.overview_record import Mean, Pair
 from vpbench.report.result import Gain, Point
 from vpbench.report.step_comparison import check_same
 from vpbench.report.stored import StoredResult
-from vpbench.report.units import aligned, fraction
+from vpbench.report.units import WORST, aligned, fraction
 from vpbench.stats import (
     Difference,
     Stratum,
@@ -56,13 +56,16 @@ def means_of(rows: Mapping[str, Sequence[StoredResult]], ns: Sequence[int], resa
     tasks = [_Task(column, ns, controls) for column in zip(*rows.values(), strict=True)]
     sides = list(combinations(range(count), 2))
     alike = np.all([task.alike(sides) for task in tasks], axis=0)
-    strata = [Stratum(task.name, _flat(task.differences(sides)), task.clusters) for task in tasks]
-    flat = mean_differences(strata, resamples, seed, alike=np.flatnonzero(alike.ravel()).tolist())
+    over, others = zip(*(task.compared(sides) for task in tasks), strict=True)
+    flat = [
+        *mean_differences(over, resamples, seed, alike=_positions(alike[:count])),
+        *mean_differences(others, resamples, seed, alike=_positions(alike[count:])),
+    ]
     differences = [flat[start : start + len(ns)] for start in range(0, len(flat), len(ns))]
-    over, start = {}, 0
-    for name in tasks[0].compared:
+    over_control, start = {}, 0
+    for name in tasks[0].compared_with:
         part = slice(start, start := start + count)
-        over[name] = _gains(differences[part], alike[part], ns)
+        over_control[name] = _gains(differences[part], alike[part], ns)
     between = _gains(differences[start:], alike[start:], ns)
     pairs = tuple(
         Pair(first=names[a], second=names[b], **asdict(gain))
@@ -83,8 +86,8 @@ def means_of(rows: Mapping[str, Sequence[StoredResult]], ns: Sequence[int], resa
             name: tuple(
                 Mean(
                     **asdict(point),
-                    over_random=over["random"][row][k],
-                    over_vote=over["vote"][row][k] if "vote" in over else None,
+                    over_random=over_control["random"][row][k],
+                    over_vote=over_control["vote"][row][k] if "vote" in over_control else None,
                     **told[point.n][name],
                 )
                 for k, point in enumerate(curves[row])
@@ -100,7 +103,7 @@ def means_of(rows: Mapping[str, Sequence[StoredResult]], ns: Sequence[int], resa
 class _Task:
     """A task's values [units, rows, len(ns)] of the critics, and of the controls as each row's result has them.
 
-    `compared` names the controls that critics are compared with.
+    `compared_with` names the controls that critics are compared with.
     """
 
     def __init__(self, column: Sequence[StoredResult], ns: Sequence[int], controls: Sequence[str]) -> None:
@@ -112,7 +115,9 @@ class _Task:
         curves = [aligned(stored.units, first.names, ns) for stored in column]
         self._critics = np.stack([curve["critic"] for curve in curves], axis=1)
         self._controls = {name: np.stack([curve[name] for curve in curves], axis=1) for name in controls}
-        self.compared = [name for name in ("random", "vote") if name in controls]
+        self.compared_with = [name for name in ("random", "vote") if name in controls]
+        worst = [curve[WORST] for curve in curves if WORST in curve]
+        self._worst = np.stack(worst, axis=1) if len(worst) == len(curves) else None
 
     @property
     def values(self) -> Array:
@@ -120,9 +125,17 @@ class _Task:
         pool = np.stack([values[:, 0] for values in self._controls.values()], axis=1)
         return np.concatenate([self._critics, pool], axis=1)
 
-    def differences(self, sides: Sequence[tuple[int, int]]) -> Array:
-        """Of every row from the random pick, of every row from the vote if there is one, of the pairs."""
-        return np.concatenate([left - right for left, right, _ in self._compared(sides)], axis=1)
+    def compared(self, sides: Sequence[tuple[int, int]]) -> tuple[Stratum, Stratum]:
+        """The differences of every row from the random pick; those from the vote, if there is one, and of the pairs."""
+        over, *others = (_flat(left - right) for left, right, _ in self._compared(sides))
+        ends = None
+        if self._worst is not None:
+            random = self._controls["random"]
+            ends = _flat(self._controls["oracle"] - random), _flat(self._worst - random)
+        return (
+            Stratum(self.name, over, self.clusters, ends),
+            Stratum(self.name, np.concatenate(others, axis=1), self.clusters),
+        )
 
     def alike(self, sides: Sequence[tuple[int, int]]) -> Any:
         """[differences, len(ns)]: whether they are 0 by construction."""
@@ -138,7 +151,7 @@ class _Task:
         same = [(votes[a] and votes[b]) or same_critic(self._results[a], self._results[b]) for a, b in sides]
         left, right = ([side[k] for side in sides] for k in (0, 1))
         alike = {"random": [False] * len(votes), "vote": votes}
-        over = [(self._critics, self._controls[name], alike[name]) for name in self.compared]
+        over = [(self._critics, self._controls[name], alike[name]) for name in self.compared_with]
         return [*over, (self._critics[:, left], self._critics[:, right], same)]
 
 
@@ -146,10 +159,15 @@ def _flat(values: Array) -> Array:
     return values.reshape(len(values), -1)
 
 
+def _positions(alike: Any) -> list[int]:
+    positions: list[int] = np.flatnonzero(alike.ravel()).tolist()
+    return positions
+
+
 def _gains(rows: Sequence[Sequence[Difference]], alike: Any, ns: Sequence[int]) -> list[list[Gain]]:
     """A row's differences at every N, corrected over all rows and N."""
     flat = [difference for row in rows for difference in row]
-    adjusted = iter(holm([difference.p_value for difference in flat], np.flatnonzero(alike.ravel()).tolist()))
+    adjusted = iter(holm([difference.p_value for difference in flat], _positions(alike)))
     return [
         [Gain(n, d.value, d.low, d.high, d.p_value, next(adjusted)) for n, d in zip(ns, row, strict=True)]
         for row in rows

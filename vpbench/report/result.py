@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from vpbench.records import Selection
+from vpbench.stats.answers import DistinctAnswers
 from vpbench.stats.calibration import Ranking, Reliability
 from vpbench.stats.first_error_mean import FirstErrors
 from vpbench.stats.step_breakdown import BinF1, FirstErrorAccuracy
@@ -251,7 +252,8 @@ class BestOfNResult(Result):
     """A critic on a Best-of-N task: curves and gains have a point per N, in order; without a vote its are empty.
 
     `grading` is "given" where the pool's own verdicts were used. `judge` is the language model that official grading
-    asked. `units` counts what the metric does: questions, or groups of them.
+    asked. `units` counts what the metric does: questions, or groups of them. Files of earlier versions have no
+    `distinct_answers`.
     """
 
     grading: Literal["robust", "official", "given"]
@@ -265,6 +267,7 @@ class BestOfNResult(Result):
     gains: Mapping[str, tuple[Gain, ...]]
     measures: tuple[NamedMeasure, ...] = ()
     drawing_standard_error: tuple[float, ...] = ()
+    distinct_answers: DistinctAnswers | None = None
 
     @property
     def name(self) -> str:

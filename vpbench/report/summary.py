@@ -78,6 +78,16 @@ def failed_rows(result: Result) -> list[str]:
     ]
 
 
+def distinct_line(result: Result) -> list[str]:
+    """How many different answers there are to choose from; no line for step results and those of earlier versions."""
+    of = result.distinct_answers if isinstance(result, BestOfNResult) else None
+    if of is None:
+        return []
+    answers = "not known" if of.median is None else f"median {of.median:g}, one at most in {of.one_at_most}"
+    mixed = f"right and wrong candidates in {of.mixed} of {result.questions} questions"
+    return [f"distinct answers per question: {answers}; {mixed}"]
+
+
 def _counts(counts: Mapping[str, int]) -> str:
     if len(counts) == 1:
         return next(iter(counts))
@@ -85,7 +95,7 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 
 def _tail(result: Result) -> list[str]:
-    lines = failed_rows(result)
+    lines = [*distinct_line(result), *failed_rows(result)]
     steps = result.steps_per_response
     if steps is not None:
         lines.append(

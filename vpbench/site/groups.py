@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from vpbench.report.kinds import gains_over_vote, measured_on
 from vpbench.report.result import BestOfNResult, StepResult
-from vpbench.report.summary import failed_rows
+from vpbench.report.summary import distinct_line, failed_rows
 from vpbench.stats.bootstrap import LEVEL
 
 
@@ -40,8 +40,9 @@ class Entry:
 
     @property
     def remarks(self) -> list[str]:
-        """Notes, rows that failed by reason, and diagnosis."""
+        """How many answers there are to choose from, notes, rows that failed by reason, and diagnosis."""
         return [
+            *distinct_line(self.result),
             *self.result.notes,
             *failed_rows(self.result),
             *(f"diagnosis: {line}" for line in self.result.diagnosis),
