@@ -170,7 +170,7 @@ def test_groups_become_text_when_they_are_read(folder: Path, group: Any) -> None
 @pytest.mark.parametrize("field", ["response", "extraction", "prediction", "steps"])
 def test_half_surrogate_pairs_in_what_a_model_wrote(folder: Path, field: str) -> None:
     text = f"4{SURROGATE}"
-    fields = {"correct": True, field: [text] if field == "steps" else text}
+    fields = {"correct": True, "prediction": "4", field: [text] if field == "steps" else text}
     (folder / "pool.jsonl").write_text(content(line(**fields)))
     done = run(folder, "--trust-verdicts", pool="pool.jsonl")
     assert done.exit_code == 0, done.output

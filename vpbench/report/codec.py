@@ -76,6 +76,8 @@ def _check_ns(result: BestOfNResult, where: object) -> None:
         **{f"gains.{name}": result.gains.get(name, ()) for name in GAINS},
         **{f"measures[{number}].points": measure.points for number, measure in enumerate(result.measures)},
     }
+    if (result.curves.get("vote"), result.gains.get("over_vote")) == ((), ()):  # the pool has no answers to vote on
+        del points["curves.vote"], points["gains.over_vote"]
     ns = [point.n for point in points["curves.critic"]]
     if ns != sorted(set(ns)):
         raise ConfigError(f"{where}: key 'curves.critic' hasn't every N once and in order; run it again")

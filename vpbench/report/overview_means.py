@@ -51,7 +51,9 @@ def means_of(rows: Mapping[str, Sequence[StoredResult]], ns: Sequence[int], resa
     Raises `ConfigError` where two results of a task aren't about the same units, or one's file is damaged.
     """
     names, count = list(rows), len(rows)
-    tasks = [_Task(column, ns) for column in zip(*rows.values(), strict=True)]
+    units = [stored.units for row in rows.values() for stored in row]
+    controls = [name for name in CONTROLS if all(name in one.values for one in units)]
+    tasks = [_Task(column, ns, controls) for column in zip(*rows.values(), strict=True)]
     sides = list(combinations(range(count), 2))
     alike = np.all([task.alike(sides) for task in tasks], axis=0)
     over, others = zip(*(task.compared(sides) for task in tasks), strict=True)
@@ -60,10 +62,11 @@ def means_of(rows: Mapping[str, Sequence[StoredResult]], ns: Sequence[int], resa
         *mean_differences(others, resamples, seed, alike=_positions(alike[count:])),
     ]
     differences = [flat[start : start + len(ns)] for start in range(0, len(flat), len(ns))]
-    over_random, over_vote, between = (
-        _gains(differences[part], alike[part], ns)
-        for part in (slice(count), slice(count, 2 * count), slice(2 * count, None))
-    )
+    over_control, start = {}, 0
+    for name in tasks[0].compared_with:
+        part = slice(start, start := start + count)
+        over_control[name] = _gains(differences[part], alike[part], ns)
+    between = _gains(differences[start:], alike[start:], ns)
     pairs = tuple(
         Pair(first=names[a], second=names[b], **asdict(gain))
         for (a, b), gains in zip(sides, between, strict=True)
@@ -81,21 +84,29 @@ def means_of(rows: Mapping[str, Sequence[StoredResult]], ns: Sequence[int], resa
     return Means(
         {
             name: tuple(
-                Mean(**asdict(point), over_random=gains[0], over_vote=gains[1], **told[point.n][name])
-                for point, *gains in zip(curves[row], over_random[row], over_vote[row], strict=True)
+                Mean(
+                    **asdict(point),
+                    over_random=over_control["random"][row][k],
+                    over_vote=over_control["vote"][row][k] if "vote" in over_control else None,
+                    **told[point.n][name],
+                )
+                for k, point in enumerate(curves[row])
             )
             for row, name in enumerate(names)
         },
-        dict(zip(CONTROLS, curves[count:], strict=True)),
+        dict.fromkeys(CONTROLS, ()) | dict(zip(controls, curves[count:], strict=True)),
         pairs,
-        int((~alike[2 * count :]).sum()),
+        int((~alike[start:]).sum()),
     )
 
 
 class _Task:
-    """A task's values [units, rows, len(ns)] of the critics, and of the controls as each row's result has them."""
+    """A task's values [units, rows, len(ns)] of the critics, and of the controls as each row's result has them.
 
-    def __init__(self, column: Sequence[StoredResult], ns: Sequence[int]) -> None:
+    `compared_with` names the controls that critics are compared with.
+    """
+
+    def __init__(self, column: Sequence[StoredResult], ns: Sequence[int], controls: Sequence[str]) -> None:
         self._results, self._ns = [stored.result for stored in column], ns
         first = column[0].units
         self.name, self.clusters = column[0].result.task, first.clusters
@@ -103,18 +114,19 @@ class _Task:
             check_same(first.names, stored.units.names)
         curves = [aligned(stored.units, first.names, ns) for stored in column]
         self._critics = np.stack([curve["critic"] for curve in curves], axis=1)
-        self._controls = {name: np.stack([curve[name] for curve in curves], axis=1) for name in CONTROLS}
+        self._controls = {name: np.stack([curve[name] for curve in curves], axis=1) for name in controls}
+        self.compared_with = [name for name in ("random", "vote") if name in controls]
         worst = [curve[WORST] for curve in curves if WORST in curve]
         self._worst = np.stack(worst, axis=1) if len(worst) == len(curves) else None
 
     @property
     def values(self) -> Array:
         """The rows', then those of the pool's own curves."""
-        pool = np.stack([self._controls[name][:, 0] for name in CONTROLS], axis=1)
+        pool = np.stack([values[:, 0] for values in self._controls.values()], axis=1)
         return np.concatenate([self._critics, pool], axis=1)
 
     def compared(self, sides: Sequence[tuple[int, int]]) -> tuple[Stratum, Stratum]:
-        """The differences of every row from the random pick; those of every row from the vote, and of the pairs."""
+        """The differences of every row from the random pick; those from the vote, if there is one, and of the pairs."""
         over, *others = (_flat(left - right) for left, right, _ in self._compared(sides))
         ends = None
         if self._worst is not None:
@@ -138,11 +150,9 @@ class _Task:
         votes = [selects_by_vote(result) for result in self._results]
         same = [(votes[a] and votes[b]) or same_critic(self._results[a], self._results[b]) for a, b in sides]
         left, right = ([side[k] for side in sides] for k in (0, 1))
-        return [
-            (self._critics, self._controls["random"], [False] * len(votes)),
-            (self._critics, self._controls["vote"], votes),
-            (self._critics[:, left], self._critics[:, right], same),
-        ]
+        alike = {"random": [False] * len(votes), "vote": votes}
+        over = [(self._critics, self._controls[name], alike[name]) for name in self.compared_with]
+        return [*over, (self._critics[:, left], self._critics[:, right], same)]
 
 
 def _flat(values: Array) -> Array:

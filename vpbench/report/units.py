@@ -27,7 +27,10 @@ ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Units:
-    """Values [units, len(ns)] of every curve, as fractions of 1; `clusters` names the resampling cluster of each."""
+    """Values [units, len(ns)] of every curve, as fractions of 1; `clusters` names the resampling cluster of each.
+
+    There is no "vote" where the pool gives no answers; its column in the file is then null.
+    """
 
     names: tuple[str, ...]
     clusters: tuple[str, ...]
@@ -37,7 +40,7 @@ class Units:
 
 def units_of(task: Task, questions: Sequence[Question], curves: Curves) -> Units:
     """The task's units out of the questions' curves, both in the same order."""
-    by_question = {name: getattr(curves, name) for name in (*CURVES, WORST)}
+    by_question = {name: getattr(curves, name) for name in (*CURVES, WORST) if getattr(curves, name) is not None}
     groups: dict[str, list[int]] = {}
     for number, question in enumerate(questions):
         groups.setdefault(question.group or question.id, []).append(number)
@@ -70,14 +73,17 @@ def units_table(units: Units) -> Any:
         "cluster": [cluster for cluster in units.clusters for _ in units.ns],
         "n": list(units.ns) * len(units.names),
     }
-    return pa.table({**columns, **{name: matrix.ravel() for name, matrix in units.values.items()}})
+    none = {} if "vote" in units.values else {"vote": pa.nulls(len(columns["n"]), pa.float64())}
+    return pa.table({**columns, **none, **{name: matrix.ravel() for name, matrix in units.values.items()}})
 
 
 def read_units(table: Any) -> Units:
     """The units of a table written by `units_table`. Raises ValueError for any other."""
     import pyarrow as pa
 
-    curves = (*CURVES, WORST) if WORST in table.column_names else CURVES
+    curves: tuple[str, ...] = (*CURVES, WORST) if WORST in table.column_names else CURVES
+    if 0 < table.num_rows == table.column("vote").null_count:
+        curves = tuple(name for name in curves if name != "vote")
     types = {"unit": pa.string(), "cluster": pa.string(), "n": pa.int64(), **dict.fromkeys(curves, pa.float64())}
     columns = {name: table.column(name).to_pylist() for name in types}
     for name, arrow_type in types.items():

@@ -278,16 +278,15 @@ def _prepared(
 def candidates_of(
     asked: Asked, analysis: Analysis, rows: Sequence[Scorer], progress: Progress, models: Models
 ) -> CandidatePlan:
-    """The candidates of a Best-of-N task, enough for every N, and scores from files checked.
+    """The candidates of a Best-of-N task, enough for every N, and checked by every row of the study.
 
-    Raises as `plan`, `with_enough` and `FileScorer.check` do.
+    Raises as `plan`, `with_enough` and the rows' `check` do.
     """
     plugin, request = asked
     planned = plan(plugin, request, progress, models)
     planned = with_enough(planned, max(analysis.ns or (), default=None), request.short_pools)
     for row in rows:
-        if isinstance(row, FileScorer):
-            row.check(planned, request)
+        row.check(planned, request)
     return planned
 
 

@@ -1,7 +1,8 @@
 """A study as a file: YAML with the options of `vpbench run` under their names, and a name for every critic and policy.
 
 `read_study` checks the file and gives what the command line would have given; `study-file.schema.json` beside this file
-is its schema, for editors. Paths are relative to the file; those of a study that ships, to the working folder.
+is its schema, for editors. Paths are relative to the file; those of a study that ships, to the working folder, where
+they aren't of pools and scores that ship with it.
 """
 
 from __future__ import annotations
@@ -181,9 +182,12 @@ def read_study(study: str | Path) -> dict[str, Any]:
     except ValidationError as error:
         raise ConfigError("\n".join(f"{path}: {line}" for line in _complaints(error, content))) from error
     options = {name: value for name in _OPTIONS if (value := getattr(file, name)) is not None}
-    options |= {"task": file.tasks, "critic": [_critic(name, part, folder) for name, part in file.critics.items()]}
+    options |= {
+        "task": file.tasks,
+        "critic": [_critic(name, part, path.parent, folder) for name, part in file.critics.items()],
+    }
     if file.candidates is not None:
-        options["pool"] = folder / file.candidates
+        options["pool"] = _shipped_or(folder, path.parent, file.candidates)
     if file.policy is not None:
         options["policy"] = [_policy(None, file.policy, folder)]
     elif file.policies is not None:
@@ -290,7 +294,7 @@ def _meant(path: tuple[int | str, ...]) -> str:
     return f"; did you mean {near[0]}?" if near else f"; there are: {', '.join(kind.model_fields)}"
 
 
-def _critic(name: str, part: StudyCritic | str, folder: Path) -> CriticEntry:
+def _critic(name: str, part: StudyCritic | str, beside: Path, folder: Path) -> CriticEntry:
     if isinstance(part, str):
         critic, _, model = part.partition(":")
         part = StudyCritic.model_validate({"critic": critic or name, "model": model or None})
@@ -302,10 +306,15 @@ def _critic(name: str, part: StudyCritic | str, folder: Path) -> CriticEntry:
     return CriticEntry(
         str(folder / str(part.critic)) if in_file else part.critic,
         settings,
-        None if part.scores is None else folder / part.scores,
+        None if part.scores is None else _shipped_or(folder, beside, part.scores),
         name,
         analysis,
     )
+
+
+def _shipped_or(folder: Path, beside: Path, path: str) -> Path:
+    """What lies there as seen from the study's file, else the path in the folder."""
+    return beside / path if (beside / path).exists() else folder / path
 
 
 def _policy(name: str | None, part: StudyPolicy | str, folder: Path) -> PolicyEntry:
