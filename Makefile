@@ -14,6 +14,7 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(READY)
+	$(BIN)/vpbench run --study real-critics --output runs/demo
 	$(BIN)/vpbench run --nano --task all --critic visualprm,orm,likelihood,self-consistency --output runs/demo
 	$(BIN)/vpbench run --nano --task visualprocessbench --critic visualprm --threshold 0.5 --output runs/demo
 	$(BIN)/vpbench leaderboard --output runs/demo --site leaderboard/demo

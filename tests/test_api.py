@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import subprocess
 import sys
@@ -133,6 +134,12 @@ def test_a_call_prints_nothing_but_what_it_is_asked_to(tmp_path: Path, capfd: py
         ({"selection": "bst"}, "did you mean 'best'?"),
         ({"limit": 0}, "limit: 0 is out of range; give at least 1"),
         ({"max_error_rate": 2}, "give at least 0 and at most 1"),
+        ({"max_error_rate": math.nan}, "max_error_rate: nan is no number to go by"),
+        ({"seed": -1}, "seed: -1 is out of range; give at least 0"),
+        (
+            {"critic": "a=visualprm", "critic_args": {"a.max_tiles": "x"}},
+            "a: critic 'visualprm': setting max_tiles='x'",
+        ),
         ({"n": []}, "give whole numbers from 1"),
         ({"n": 0}, "give whole numbers from 1"),
         ({"n": 1000}, "more than question"),

@@ -170,7 +170,7 @@ def test_groups_become_text_when_they_are_read(folder: Path, group: Any) -> None
 @pytest.mark.parametrize("field", ["response", "extraction", "prediction", "steps"])
 def test_half_surrogate_pairs_in_what_a_model_wrote(folder: Path, field: str) -> None:
     text = f"4{SURROGATE}"
-    fields = {"correct": True, field: [text] if field == "steps" else text}
+    fields = {"correct": True, "prediction": "4", field: [text] if field == "steps" else text}
     (folder / "pool.jsonl").write_text(content(line(**fields)))
     done = run(folder, "--trust-verdicts", pool="pool.jsonl")
     assert done.exit_code == 0, done.output
@@ -254,6 +254,15 @@ def test_pipes_and_folders_are_refused_at_once(folder: Path, what: str, option: 
     os.mkfifo(path) if what == "pipe" else path.mkdir()
     done = run(folder, "--scores", path, scored=True) if option == "scores" else run(folder, **{option: "odd.jsonl"})
     refused(done, folder, "odd.jsonl: a " if option != "data" else "odd.jsonl: a pipe", "give that")
+
+
+@pytest.mark.parametrize("option", ["pool", "scores"])
+def test_a_pipe_in_a_folder_of_tasks_is_refused_at_once(folder: Path, option: str) -> None:
+    (folder / "root").mkdir()
+    os.mkfifo(folder / "root" / "mini.jsonl")
+    scores = f"prm={folder / 'root'}"
+    done = run(folder, "--scores", scores, scored=True) if option == "scores" else run(folder, pool="root")
+    refused(done, folder, "mini.jsonl: a pipe or device", "give that")
 
 
 def test_a_file_that_unpacks_to_far_more_than_it_is(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

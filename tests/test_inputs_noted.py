@@ -26,7 +26,7 @@ def scored(tmp_path: Path, *lines: dict[str, Any]) -> list[Any]:
 # --- options
 
 
-@pytest.mark.parametrize("option", ["--pool", "--scores", "--data"])
+@pytest.mark.parametrize("option", ["--pool", "--scores", "--data", "--study"])
 def test_an_input_given_twice_is_refused(option: str) -> None:
     done = vpbench("run", *NANO, "--critic", "self-consistency", option, "a", "--limit", 2, f"{option}=b")
     assert done.exit_code == 2
@@ -39,6 +39,12 @@ def test_other_options_may_be_given_again(tmp_path: Path) -> None:
     assert (
         run(tmp_path, "--pool", pool, *critics, "--limit", 1, "--limit", 2, "--output", tmp_path / "x").exit_code == 0
     )
+
+
+def test_a_setting_that_stands_twice_in_one_list_is_refused() -> None:
+    done = vpbench("run", *NANO, "--critic", "likelihood", "--critic-args", "model=a, model=b", "--dry-run")
+    assert done.exit_code == 2
+    assert "'model' stands twice in 'model=a, model=b'; give it once" in done.output
 
 
 UNKNOWN = {

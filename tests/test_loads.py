@@ -295,8 +295,8 @@ def test_what_fails_before_any_critic_is_told_with_its_task(
 @pytest.mark.parametrize(
     ("verb", "arguments", "message"),
     [
-        ("run", ["--samples", 1, "--critic", "self-consistency"], "visualprocessbench' brings its own solutions"),
-        ("run", ["--samples", 1, "--critic", "self-consistency", "--dry-run"], "leave --policy out"),
+        ("run", ["--samples", 1, "--critic", "visualprm"], "visualprocessbench' brings its own solutions"),
+        ("run", ["--samples", 1, "--critic", "visualprm", "--dry-run"], "leave --policy out"),
         ("run", ["--samples", 1, "--scores", "none.jsonl"], "none.jsonl: can't be read"),
         ("sample", ["--samples", 1], "'visualprocessbench' is a step-detection task"),
         ("label", ["--solutions", 1], "'visualprocessbench' is a step-detection task"),
@@ -305,7 +305,7 @@ def test_what_fails_before_any_critic_is_told_with_its_task(
 def test_what_cannot_be_done_is_told_before_anything_is_drawn(
     tmp_path: Path, policy: list[str], verb: str, arguments: list[Any], message: str
 ) -> None:
-    tasks = "mathvista" if "--scores" in arguments else "mathvista,visualprocessbench"
+    tasks = "visualprocessbench" if "--critic" in arguments else "mathvista,visualprocessbench"
     done = vpbench(verb, "--nano", "--task", tasks, "--limit", 2, *policy, "--output", tmp_path / "runs", *arguments)
     assert done.exit_code == 2, done.output
     assert message in done.output
@@ -313,24 +313,34 @@ def test_what_cannot_be_done_is_told_before_anything_is_drawn(
     assert done.stdout == ""
 
 
-def test_a_step_task_refuses_a_pool_before_the_other_tasks_are_scored(tmp_path: Path) -> None:
-    pool = tmp_path / "pool.jsonl"
-    row = {"question": "How many?", "answer": "4", "candidates": [{"response": "4"}]}
-    pool.write_text(json.dumps({"question_id": "1", **row}) + "\n")
-    done = vpbench(
-        "run",
-        "--task",
-        "mathvista,visualprocessbench",
-        "--critic",
-        "self-consistency",
-        "--pool",
-        pool,
-        "--output",
-        tmp_path / "runs",
-    )
-    assert done.exit_code == 2
-    assert "task 'visualprocessbench' brings its own solutions; leave --pool out" in done.output
-    assert not (tmp_path / "runs").exists()
+@pytest.mark.parametrize("tasks", ["mathvista,visualprocessbench,mathvision", "visualprocessbench,mathvista"])
+def test_a_step_task_takes_no_candidates_where_others_do(
+    tmp_path: Path, policy: list[str], finished: Finished, tasks: str
+) -> None:
+    policies = ["--policy", "one=counted:m,two=counted:n", *policy[2:], "--samples", 2]
+    output = ["--limit", 2, "--output", tmp_path / "runs"]
+    done = vpbench("run", "--nano", "--task", tasks, "--critic", "a=visualprm,b=orm", *policies, *output)
+    assert done.exit_code == 0, done.output
+    names = tasks.split(",")
+    drawn = [name for name in names if name != "visualprocessbench"] * 2
+    assert set(finished) == {(task, critic) for task in names for critic in ("visualprm", "orm")}
+    assert (tmp_path / "log").read_text() == "load policy\n" * 2
+    assert f"{2 * (len(drawn) + 1)} results" in done.stdout
+    assert finished["visualprocessbench", "orm"]["drawing"] is None
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_a_pool_is_of_the_tasks_that_take_one(tmp_path: Path, folder: bool) -> None:
+    pool = tmp_path / "mathvista.jsonl"
+    pool.write_text(json.dumps({"question_id": "1", "candidates": [{"response": "4"}]}) + "\n")
+    shared = ["--critic", "counting=visualprm", "--nano", "--limit", 1, "--resamples", 100]
+    given = ["--pool", tmp_path if folder else pool, "--output", tmp_path / "runs"]
+    done = vpbench("run", "--task", "visualprocessbench,mathvista", *shared, *given)
+    assert done.exit_code == 0, done.output
+    assert len(list((tmp_path / "runs/results").iterdir())) == 2
+    alone = vpbench("run", "--task", "visualprocessbench", *shared, *given)
+    assert alone.exit_code == 2
+    assert "task 'visualprocessbench' brings its own solutions; leave --pool out" in alone.output
 
 
 def test_scores_are_read_once_for_all_tasks(

@@ -117,7 +117,11 @@ def test_an_interrupt_that_falls_into_a_finaliser_still_stops_the_command(monkey
 
     before = sys.unraisablehook
     monkeypatch.setattr(main.commands["list"], "callback", work)
-    result = CliRunner().invoke(main, ["list"])
+    ignored = signal.signal(signal.SIGINT, signal.default_int_handler)  # in a background shell it is ignored
+    try:
+        result = CliRunner().invoke(main, ["list"])
+    finally:
+        signal.signal(signal.SIGINT, ignored)
     assert (result.output, result.exit_code) == (f"vpbench: stopped; {KEPT}\n", 130)
     assert sys.unraisablehook is before
 

@@ -19,6 +19,7 @@ from vpbench.report.overview import Overview, overview
 from vpbench.report.result import BestOfNResult
 from vpbench.report.stored import StoredResult
 from vpbench.report.study_folder import read_study, write_study
+from vpbench.report.units import WORST
 
 SCHEMA = json.loads((Path(vpbench.__file__).parent / "report" / "study.schema.json").read_text())
 TASKS = ("mathvista", "dynamath", "mmmu")
@@ -90,6 +91,21 @@ def test_the_mean_is_that_of_the_cells(whole: Overview, results: list[StoredResu
     for (first, second, n), pair in by_key.items():
         assert pair.value == pytest.approx(means[first, n].value - means[second, n].value)
     assert [pair.p_holm for pair in whole.pairs] == list(stats.holm([pair.p for pair in whole.pairs]))
+
+
+def test_the_gain_of_a_single_task_is_that_of_its_result(results: list[StoredResult]) -> None:
+    (mean,) = {row.means for row in overview(results[:1]).rows}
+    gains = {gain.n: gain for gain in results[0].result.gains["over_random"]}
+    for point in mean:
+        gain = gains[point.n]
+        shown = point.over_random
+        assert (shown.low, shown.high) == pytest.approx((gain.low, gain.high), abs=1e-12)
+        assert shown.p <= gain.p
+    older = StoredResult(results[0].folder, results[0].result)
+    values = {name: matrix for name, matrix in results[0].units.values.items() if name != WORST}
+    older.__dict__["units"] = replace(results[0].units, values=values)
+    ((first, *_),) = {row.means for row in overview([older]).rows}
+    assert first.over_random.value == pytest.approx(mean[0].over_random.value)
 
 
 def test_a_vote_gains_nothing_over_the_vote_and_is_no_test(whole: Overview) -> None:

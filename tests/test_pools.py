@@ -130,6 +130,11 @@ def test_scores_from_a_file(tmp_path: Path) -> None:
             [{"question_id": 1, "index": 0, "score": 1}, {"question_id": 1, "index": 0, "score": 2}],
             "line 2: question '1' candidate 0 already has a score at .*line 1",
         ),
+        ([{"question_id": 1, "candidates": [{"score": 1}]}] * 2, "line 2: question '1' stands at .*line 1"),
+        (
+            [{"question_id": 1, "score": 1}, {"question_id": 1, "candidates": [{"score": 2}]}],
+            "line 2: question '1' stands at .*line 1",
+        ),
         ([{"question_id": 1, "score": float("nan")}], "nan is not a score"),
         ([{"question_id": 1, "score": "high"}], "'high' is not a score"),
         ([{"question_id": 1, "step_scores": 1}], "`step_scores` must be a list"),

@@ -146,6 +146,12 @@ def test_a_model_is_the_same_in_another_folder_if_its_fingerprint_is(
     assert ("isn't the critic's alone" in comparison.text()) == bool(lines)
 
 
+def test_a_path_with_blanks_is_cut_whole(results: dict[str, StoredResult]) -> None:
+    models = "/home/me/o'brien's models/a b", "/home/me/o'brien's models/c d"
+    one, two = (changed(results["mean"], provenance={"critic_settings": {"model": model}}) for model in models)
+    assert "differs: critic setting model a b / c d" in vpbench.compare(one, two).text()
+
+
 def test_values_that_look_alike_are_told_apart(results: dict[str, StoredResult]) -> None:
     one, two = (changed(results["mean"], provenance={"critic_settings": {"prompt": text}}) for text in ("a b", "a\nb"))
     assert vpbench.compare(one, two).differing == ('critic setting prompt "a b" / "a\\nb"',)

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 import vpbench
 from vpbench.cli import main
 from vpbench.report.codec import as_json
-from vpbench.report.names import without_paths
+from vpbench.report.names import without_folders, without_paths
 from vpbench.report.result import BestOfNResult, StepResult
 from vpbench.report.stored import read_result
 from vpbench.site.groups import Entry, by_chance, groups_of
@@ -250,8 +250,27 @@ def test_controls_and_paths_stay_off_the_page(curves: BestOfNResult, tmp_path: P
         ("model /home/me/x/model-7b, dtype auto", "model model-7b, dtype auto"),
         ("~/.cache/x ../m/y (./y/z) file:///home/me/a.json", "x y (z) a.json"),
         ("C:\\Users\\me\\x.txt: 3 rows", "x.txt: 3 rows"),
+        ("critic:/home/me/x and a=critic:/home/me/y", "critic:x and a=critic:y"),
         ("https://a.b/c/d 1/2 and/or OpenGVLab/VisualPRM", "https://a.b/c/d 1/2 and/or OpenGVLab/VisualPRM"),
     ],
 )
 def test_paths_are_cut_to_their_last_part(text: str, public: str) -> None:
     assert without_paths(text) == public
+
+
+@pytest.mark.parametrize(
+    ("setting", "public"),
+    [
+        ("/home/o'brien/my models/ckpt 2/", "ckpt 2"),
+        ("pools/private/pool.jsonl", "pool.jsonl"),
+        ("OpenGVLab/VisualPRM-8B", "OpenGVLab/VisualPRM-8B"),
+        ("a=critic:/home/me too/x,b=critic:../me/x y,c=critic:a/b", "a=critic:x,b=critic:x y,c=critic:a/b"),
+        ("vllm:~me/models/x", "vllm:x"),
+        ("base_url=http://host:80/v1/x", "base_url=http://host:80/v1/x"),
+        ("file:///home/me/x", "x"),
+        ("Answer yes/no/maybe.\nSee /home/me/x", "Answer yes/no/maybe.\nSee x"),
+        ("C:\\Users\\my self\\x", "x"),
+    ],
+)
+def test_a_setting_s_paths_end_where_it_does(setting: str, public: str) -> None:
+    assert without_folders(setting) == public

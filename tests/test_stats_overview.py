@@ -50,6 +50,10 @@ def test_a_single_task_is_as_it_is_alone() -> None:
         alone = stats.paired_differences(a, b, clusters, 500, 6, alike=[1])
         rows = stats.mean_differences([stats.Stratum("t", a - b, clusters)], 500, 6, alike=[1])
         assert np.array(list(map(astuple, rows))) == pytest.approx(np.array(list(map(astuple, alone))), abs=1e-12)
+        most, least = np.maximum(a, 0.9), np.minimum(a, 0.2)
+        alone = stats.paired_differences(a, b, clusters, 500, 6, ends=(most, least))
+        rows = stats.mean_differences([stats.Stratum("t", a - b, clusters, (most - b, least - b))], 500, 6)
+        assert np.array(list(map(astuple, rows))) == pytest.approx(np.array(list(map(astuple, alone))), abs=1e-12)
 
 
 def test_neither_the_order_of_tasks_nor_the_sign_matters() -> None:

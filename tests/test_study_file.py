@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +65,24 @@ FAULTS = {
         **{name: value for name, value in TINY.items() if name != "candidates"},
         "policy": {"model": "x", "temprature": 1},
     },
-    "String should match pattern": {**TINY, "critics": {"a,b": {"critic": "self-consistency"}}},
+    "a name is printable, without `=`, `:`, comma or slash": {
+        **TINY,
+        "critics": {"a,b": {"critic": "self-consistency"}},
+    },
+    "critics.a\ufffdb: no name": {**TINY, "critics": {"a\x1bb": {"critic": "self-consistency"}}},
+    "tasks: List should have at least 1 item": {**TINY, "tasks": []},
+    "tasks: should be a valid string or valid list": {**TINY, "tasks": {"a": "b"}},
+    "critics.a: should be a mapping of keys or valid string": {**TINY, "critics": {"a": None}},
+    "policy.model: Field required": {
+        **{name: value for name, value in TINY.items() if name != "candidates"},
+        "policy": {"samples": 2},
+    },
+    "temperature: no such key; it is a key of a policy": {**TINY, "temperature": 0.5},
+    "pool: no such key; did you mean candidates?": {**TINY, "pool": "x"},
+    "rates: no such key; it is an option of the command line alone": {**TINY, "rates": {"read": 1}},
+    "seed: Input should be greater than or equal to 0": {**TINY, "seed": -1},
+    "threshold: should be a finite number": {**TINY, "threshold": float("nan")},
+    "9 more keys that can't be taken": {**TINY, **{f"key{number}": 1 for number in range(19)}},
 }
 
 
@@ -83,6 +102,21 @@ def test_what_is_wrong_is_named_with_its_key(tmp_path: Path, message: str, conte
         ("- a\n", "expected keys such as name, tasks, critics"),
         ("name: !!python/object/apply:os.system ['true']\n", "not YAML"),
         ("\xff", "expected keys such as"),
+        ("name: 2026-13-45\ntasks: !!timestamp 2026-13-45\n", "not YAML"),
+        ("n: !!int x\n", "not YAML"),
+        ("n: !!bool maybe\n", "not YAML"),
+        ("n: !!float ''\n", "not YAML"),
+        ("seed: " + "9" * 10_000, "not YAML"),
+        ("[a]: b\n", "a key has to be a name"),
+        ("a: &a {b: *a}\n", "not YAML"),
+        ("a: {<<: 1}\n", "<< takes mappings"),
+        ("a" * 200_000, "no study is longer"),
+        ("a: " + "[" * 5000, "not YAML"),
+        (
+            "a0: &a0 {b: 1}\n"
+            + "".join(f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}], c{n}: *a{n - 1}}}\n" for n in range(1, 60)),
+            "more keys that can't be taken",
+        ),
     ],
 )
 def test_what_is_no_study(tmp_path: Path, text: str, message: str) -> None:
@@ -91,6 +125,31 @@ def test_what_is_no_study(tmp_path: Path, text: str, message: str) -> None:
     done = vpbench("run", path)
     assert done.exit_code == 2
     assert message in done.output
+
+
+def test_a_study_that_is_a_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "study.yaml")
+    with pytest.raises(ConfigError, match=r"study\.yaml: a pipe or device"):
+        read_study(tmp_path / "study.yaml")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_key_is_a_name_however_it_is_spelt(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "study.yaml"
+    text = """
+        name: 2026-01-01
+        tasks: mathvista
+        critics:
+          1: &one {critic: visualprm, args: {max_tiles: 6}}
+          on: {<<: *one, model: x}
+          1.5: *one
+          2026-01-01: {scores: s}
+        """
+    path.write_text(textwrap.dedent(text), encoding=encoding)
+    options = read_study(path)
+    assert [critic.name for critic in options["critic"]] == ["1", "on", "1.5", "2026-01-01"]
+    settings = [critic.settings for critic in options["critic"]]
+    assert settings == [{"max_tiles": "6"}, {"max_tiles": "6", "model": "x"}, {"max_tiles": "6"}, {}]
 
 
 def test_a_study_that_is_not_there() -> None:
@@ -147,6 +206,9 @@ def test_policies_have_names_and_settings_of_their_own(tmp_path: Path) -> None:
         resamples=100,
         max_error_rate=1.0,
     )
+    planned = vpbench("run", path, "--dry-run").output
+    assert "policy    weak = " in planned and "policy    strong = " in planned
+    assert "policy weak " in planned and "vote on weak " in planned and "vote on strong " in planned
     done = vpbench("run", path, "--max-tokens", 40)
     assert done.exit_code == 0, done.output
     by_policy = {result["policy"]: result["provenance"]["drawing"] for result in results(tmp_path / "a")}

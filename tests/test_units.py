@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from vpbench import GradingMode, Question, Source, Task, Verdict
-from vpbench.report.units import CURVES, read_units, units_of, units_table
+from vpbench.report.units import CURVES, WORST, read_units, units_of, units_table
 from vpbench.stats import QuestionPool, curves
 
 
@@ -76,6 +76,7 @@ def test_units_survive_a_round_trip() -> None:
     units = units_of(WorstCase(), questions, curves(made, ns=(1, 2, 5)))
     again = read_units(units_table(units))
     assert (again.names, again.clusters, again.ns) == (units.names, units.clusters, units.ns)
-    assert tuple(again.values) == CURVES
+    assert tuple(again.values) == (*CURVES, WORST)
     for name, matrix in again.values.items():
         assert matrix == pytest.approx(units.values[name], abs=0)
+    assert tuple(read_units(units_table(units).drop_columns([WORST])).values) == CURVES

@@ -6,6 +6,7 @@ Nothing is printed unless a function to print with is given.
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack, get_args, get_origin, get_type_hints, overload
@@ -96,6 +97,7 @@ _BOUNDS: Mapping[str, tuple[float, float | None]] = {
     "top_p": (0, 1),
     "max_tokens": (1, None),
     "limit": (1, None),
+    "seed": (0, None),
     "resamples": (100, None),
     "max_error_rate": (0, 1),
     "max_total_tokens": (1, None),
@@ -246,6 +248,8 @@ def _check(options: Mapping[str, Any]) -> None:
         choices = _choices(hints[name])
         if choices and value not in choices:
             raise ConfigError(f"{name}: {value!r} is none of {', '.join(choices)}{_meant(value, choices)}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"{name}: {value!r} is no number to go by")
         least, largest = _BOUNDS.get(name, (None, None))
         if (least is not None and value < least) or (largest is not None and value > largest):
             limits = f"at least {least:g}" + ("" if largest is None else f" and at most {largest:g}")

@@ -38,7 +38,7 @@ def run(study_file: str | None, study: str | None, **options: Any) -> None:
       critics:
         ours: {critic: NAME, model: ./checkpoint-2000}
         theirs: {scores: scores/}        (TASK.jsonl)
-      n: [1, 8, 128]                     and any option below, with _ for -
+      n: [1, 8, 128]                     and most options below, with _ for -
     """
     from vpbench.commands.run import run_all
 

@@ -132,7 +132,8 @@ class Candidate:
     """One response to one question.
 
     `steps` are the response's where the data gives them (else a critic splits). `error` says why there is no response
-    (it is empty then); the candidate can be drawn again.
+    (it is empty then); the candidate can be drawn again. `withheld`: its pool gives a verdict on the response, but not
+    the text.
     """
 
     question_id: str
@@ -143,6 +144,7 @@ class Candidate:
     tokens: int | None = None
     steps: tuple[str, ...] | None = None
     error: str | None = None
+    withheld: bool = False
 
     @property
     def key(self) -> RowKey:

@@ -119,7 +119,7 @@ def step_figures(judged: JudgedSteps) -> str:
 def report(pooled: Pooled, gated: str, rivals: Sequence[str]) -> str:
     """Tables in Markdown: accuracy by N, differences with intervals; then AUC within questions, a line per critic."""
     by_critic = {name: pooled.curves(name) for name in (gated, *rivals)}
-    correctness = {"random": by_critic[gated].random, "majority vote": by_critic[gated].vote}
+    correctness = {"random": by_critic[gated].random, "majority vote": np.asarray(by_critic[gated].vote)}
     correctness |= {name: curve.critic for name, curve in by_critic.items() if curve.critic is not None}
     weighted = f"vote weighted by {gated}"
     correctness[weighted] = np.asarray(pooled.curves(gated, "weighted-vote").critic)

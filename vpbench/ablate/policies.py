@@ -43,7 +43,7 @@ def temperature(shop: Workshop) -> list[AblationTable]:
 
 
 def _by_pick(pooled: Curves) -> dict[str, Array]:
-    assert pooled.critic is not None
+    assert pooled.critic is not None and pooled.vote is not None
     return {
         "process reward model": pooled.critic,
         "majority vote": pooled.vote,

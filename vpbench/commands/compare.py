@@ -21,7 +21,8 @@ def compare_folders(first: Path, second: Path, style: Format) -> None:
     """Print second minus first. Raises `ConfigError` for anything that prevents it."""
     with _nothing_but_config_errors(first, second):
         comparison = api.compare(first, second)
-        echo(comparison.text() if style == "text" else render([comparison.table()], style))
+        text = comparison.text() if style == "text" else render([comparison.table()], style)
+    echo(text)
 
 
 def check_folders(baseline: Path, result: Path, smallest_loss: float, style: Format) -> bool:

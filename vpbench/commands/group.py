@@ -32,7 +32,7 @@ def _show(level: int) -> Callable[[click.Context, click.Parameter, bool], None]:
 
 _PREFIX = "VPBENCH_"
 
-_INPUTS = {"pool", "data"}
+_INPUTS = {"study", "pool", "data", "eval_data"}
 """Options of one file each; of others the last counts, as scripts that add to a command expect."""
 
 _OF_TESTS = {"SHARED", "REQUIRE_SHARED", "SLOW", "REAL"}

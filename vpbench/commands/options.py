@@ -44,12 +44,19 @@ def numbers(_: click.Context, __: click.Parameter, value: str | None) -> tuple[i
 
 
 def settings(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> dict[str, str]:
-    """Pairs name=value, repeated or with commas between them."""
-    pairs = [word.partition("=") for text in value for word in text.split(",") if word]
-    for name, sign, _text in pairs:
-        if not sign:
-            raise click.BadParameter(f"{name!r} is not of the form name=value")
-    return {name.strip(): text for name, _sign, text in pairs}
+    """Pairs name=value, repeated (the last of a name counts) or with commas between them (where it may stand once)."""
+    pairs: dict[str, str] = {}
+    for words in value:
+        names = set[str]()
+        for word in filter(None, words.split(",")):
+            name, sign, text = word.partition("=")
+            if not sign:
+                raise click.BadParameter(f"{name!r} is not of the form name=value")
+            if name.strip() in names:
+                raise click.BadParameter(f"{name.strip()!r} stands twice in {words!r}; give it once")
+            names.add(name.strip())
+            pairs[name.strip()] = text
+    return pairs
 
 
 def given(options: dict[str, Any]) -> dict[str, Any]:

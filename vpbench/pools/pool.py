@@ -2,7 +2,7 @@
 
 A pool is JSONL or a table (either may be gzip), one question per line with its `candidates`, or one candidate per line;
 other tools' files are read as well (`formats`). Verdicts that a line carries are kept, and used only where the user
-says so.
+says so; a pool may hold nothing else, the responses withheld.
 """
 
 from __future__ import annotations
@@ -96,9 +96,10 @@ def _add(indexed: dict[int, PoolRow], line: Line) -> None:
 
 
 def _row(id: str, index: int, raw: Mapping[str, Any], where: str) -> PoolRow:
-    if "response" not in raw:
+    withheld = "response" not in raw and raw.get("correct") is not None
+    if "response" not in raw and not withheld:
         raise DataError(f"{where}: a candidate without `response`; it has {', '.join(raw) or 'no fields'}")
-    response = raw["response"]
+    response = raw.get("response")
     if response is not None and not isinstance(response, str):
         raise DataError(f"{where}: `response` is a {type(response).__name__}, expected a string")
     steps = raw.get("steps")
@@ -113,6 +114,7 @@ def _row(id: str, index: int, raw: Mapping[str, Any], where: str) -> PoolRow:
         finish_reason=None if finish_reason is None else check_text(str(finish_reason), "`finish_reason`", where),
         tokens=_tokens(raw.get("tokens"), where),
         steps=None if steps is None else tuple(steps),
+        withheld=withheld,
     )
     extraction = raw.get("extraction")
     return PoolRow(candidate, where, None if extraction is None else str(extraction), _verdict(raw, where))

@@ -14,7 +14,7 @@ SUFFIXES = (".jsonl", ".json", ".parquet", ".csv", ".tsv", ".xlsx")
 def task_file(root: Path, task: str) -> Path | None:
     """The file of a task under `root`, None if there is none. Raises `ConfigError` if there are two."""
     names = [f"{task}{suffix}{packed}" for suffix in SUFFIXES for packed in ("", ".gz")]
-    files = [root / name for name in names if (root / name).is_file()]
+    files = [root / name for name in names if (root / name).exists()]
     if len(files) > 1:
         raise ConfigError(f"{root}: {files[0].name} and {files[1].name} are both for task {task!r}; keep one of them")
     return files[0] if files else None

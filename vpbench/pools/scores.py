@@ -40,9 +40,12 @@ def read_scores(path: Path) -> GivenScores:
     scores: dict[RowKey, Score] = {}
     lines: dict[RowKey, str] = {}
     counts: dict[str, int] = {}
+    first: dict[str, str] = {}
     statements: dict[str, list[Statement]] = {}
     for line in rows:
         id = line.question_id
+        if first.setdefault(id, line.where) != line.where and line.grouped:
+            raise DataError(f"{line.where}: question {id!r} stands at {first[id]} already; keep one of the two lines")
         keep_statement(statements, line)
         for position, raw in enumerate(line.candidates):
             where = f"{line.where}, candidate {position}" if line.grouped else line.where

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from vpbench.stats import Headline, QuestionPool
+    from vpbench.stats import Curves, Headline, QuestionPool
+
+
+NO_VOTE = "no vote: the pool gives verdicts without answers (`prediction`)"
 
 
 def default_ns(pool_size: int) -> tuple[int, ...]:
@@ -48,6 +51,7 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
     measures = named_measures(prepared.task, questions, curves, analysis.resamples, analysis.seed)
     notes = [*prepared.notes, *scored.notes, *remarks(scored.scores.values())]
     notes += unheard_names(prepared.task, questions, measures)
+    notes += [] if curves.vote is not None else [NO_VOTE]
     few = stats.few_units_note(len(set(units.clusters)))
     # The value of a group isn't linear in its questions' scores; there the paired test stands alone.
     by_chance = selection == "best" and analysis.estimator == "expected" and len(units.names) == len(pools)
@@ -71,11 +75,12 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
         aggregate=analysis.aggregate,
         link=analysis.link,
         units=len(units.names),
-        curves={name: _curve(units, name, analysis) for name in CURVES},
+        curves=_curves(units, analysis),
         gains={name: _gains(units, name.removeprefix("over_"), selection, analysis, dealt.get(name)) for name in GAINS},
         measures=measures,
+        distinct_answers=stats.distinct_answers(pools),
         drawing_standard_error=tuple(float(error) for error in curves.drawing_standard_error),
-        errors=_errors(prepared, scored),
+        errors={**_unanswered(prepared, curves), **score_errors(scored.scores.values())},
         notes=(*notes, *([few] if few else [])),
         steps_per_response=steps_per_response(scored.scores.values()),
         diagnosis=tuple(_diagnosis(prepared, scored, pools, _headline(units, analysis), selection, analysis)),
@@ -94,6 +99,7 @@ def _diagnosis(
 ) -> list[str]:
     from vpbench.stats import diagnose
 
+    withheld = any(row.candidate.withheld for rows in prepared.rows.values() for row in rows)
     responses = [[row.candidate.response for row in rows] for rows in prepared.rows.values()]
     steps = [[scored.scores[row.candidate.key].steps or () for row in rows] for rows in prepared.rows.values()]
     return diagnose(
@@ -102,27 +108,41 @@ def _diagnosis(
         selection,
         threshold=scored.step_threshold,
         aggregation=analysis.aggregate,
-        lengths=[list(map(len, texts)) for texts in responses],
+        lengths=None if withheld else [list(map(len, texts)) for texts in responses],
         step_counts=[list(map(len, question)) for question in steps],
         step_scores=steps,
-        distinct=[len(set(texts)) for texts in responses],
+        distinct=None if withheld else [len(set(texts)) for texts in responses],
     )
 
 
 def _headline(units: Units, analysis: Analysis) -> Headline:
     from vpbench.stats import Headline
 
-    compared = {name: units.values[name] for name in ("critic", "random", "vote", "oracle", WORST)}
-    return Headline(units.ns, **compared, clusters=units.clusters, resamples=analysis.resamples, seed=analysis.seed)
+    compared = {name: units.values[name] for name in ("critic", "random", "oracle", WORST)}
+    return Headline(
+        units.ns,
+        **compared,
+        vote=units.values.get("vote"),
+        clusters=units.clusters,
+        resamples=analysis.resamples,
+        seed=analysis.seed,
+    )
 
 
-def _curve(units: Units, name: str, analysis: Analysis) -> tuple[Point, ...]:
+def _curves(units: Units, analysis: Analysis) -> dict[str, tuple[Point, ...]]:
+    """Every curve with its intervals; empty where the pool has none."""
+    import numpy as np
+
     from vpbench.stats import bootstrap_intervals
 
-    matrix = units.values[name]
+    names = [name for name in CURVES if name in units.values]
+    matrix = np.concatenate([units.values[name] for name in names], axis=1)
     low, high = bootstrap_intervals(matrix, units.clusters, analysis.resamples, analysis.seed)
-    columns = zip(units.ns, matrix.mean(axis=0), low, high, strict=True)
-    return tuple(Point(n, *map(fraction, values)) for n, *values in columns)
+    columns = zip(units.ns * len(names), matrix.mean(axis=0), low, high, strict=True)
+    points = [Point(n, *map(fraction, values)) for n, *values in columns]
+    starts = range(0, len(points), len(units.ns))
+    by_name = {name: tuple(points[k : k + len(units.ns)]) for name, k in zip(names, starts, strict=True)}
+    return {name: by_name.get(name, ()) for name in CURVES}
 
 
 def _dealt(pools: Sequence[QuestionPool], ns: Sequence[int]) -> NDArray[np.float64]:
@@ -140,6 +160,8 @@ def _gains(
 ) -> tuple[Gain, ...]:
     from vpbench.stats import alike_by_construction, holm, paired_differences, random_scores_p
 
+    if control not in units.values:
+        return ()
     critic, other = units.values["critic"], units.values[control]
     alike = alike_by_construction(units.ns, critic, other, same=selection == control)
     # whatever the critic is, a random pick is worth the same; a vote is one more way to choose
@@ -155,7 +177,7 @@ def _gains(
     )
 
 
-def _errors(prepared: Prepared, scored: Scored) -> dict[str, int]:
-    verdicts = prepared.verdicts.values()
-    reasons = Counter(Reason(verdict.reason).kind for verdict in verdicts if verdict.answer_class is None)
-    return {**reasons, **score_errors(scored.scores.values())}
+def _unanswered(prepared: Prepared, curves: Curves) -> dict[str, int]:
+    """Rows without an answer by reason; none where the pool gives no answers at all."""
+    verdicts = prepared.verdicts.values() if curves.vote is not None else ()
+    return Counter(Reason(verdict.reason).kind for verdict in verdicts if verdict.answer_class is None)

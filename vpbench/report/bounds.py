@@ -22,6 +22,7 @@ from vpbench.report.result import (
     StepReport,
     StepsPerResponse,
 )
+from vpbench.stats.answers import DistinctAnswers
 from vpbench.stats.auroc import Area
 from vpbench.stats.calibration import Ranking, Reliability, ReliabilityBin
 from vpbench.stats.first_error_mean import FirstErrors
@@ -68,6 +69,7 @@ _BOUNDS: Mapping[type, Mapping[str, Bounds]] = {
         **dict.fromkeys(("accuracy", "accuracy_with_error", "accuracy_without_error", "harmonic_mean"), _FRACTION),
         "solutions": _FROM_0,
     },
+    DistinctAnswers: dict.fromkeys(("median", "one_at_most", "mixed"), _FROM_0),
     FirstErrors: {"mean_f1": _FRACTION, **_INTERVAL},
     StepControl: {"macro_f1": _FRACTION, **_INTERVAL},
     Area: {"value": _FRACTION, **_INTERVAL},

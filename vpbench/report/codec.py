@@ -11,7 +11,7 @@ import hashlib
 import json
 import sys
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from vpbench.errors import ConfigError
@@ -20,6 +20,8 @@ from vpbench.report.result import GAINS, BestOfNResult, Gain, MeasurePoint, Poin
 from vpbench.report.units import CURVES, ROUNDING
 
 Record = TypeVar("Record")
+_Decoder = Callable[[Any, str, str], Any]
+"""Takes a JSON value, what messages call its file, and its key."""
 
 _LAST = ("errors", "notes", "steps_per_response", "diagnosis", "provenance", "files")
 """The keys that follow those of the kind of result, in order."""
@@ -32,7 +34,9 @@ def as_json(result: Result) -> dict[str, Any]:
     """The content of `result.json`; what a result may be without isn't in it as null."""
     content = dataclasses.asdict(result)
     content |= {name: content.pop(name) for name in _LAST}
-    optional = [(content, name) for name in ("judge", "link", "steps_per_response", "files", "label")]
+    optional = [
+        (content, name) for name in ("judge", "link", "steps_per_response", "files", "label", "distinct_answers")
+    ]
     for part, name in (*optional, *((content.get("step_f1", {}), name) for name in _OF_STEPS)):
         if part.get(name, ...) is None:
             del part[name]
@@ -72,6 +76,8 @@ def _check_ns(result: BestOfNResult, where: object) -> None:
         **{f"gains.{name}": result.gains.get(name, ()) for name in GAINS},
         **{f"measures[{number}].points": measure.points for number, measure in enumerate(result.measures)},
     }
+    if (result.curves.get("vote"), result.gains.get("over_vote")) == ((), ()):  # the pool has no answers to vote on
+        del points["curves.vote"], points["gains.over_vote"]
     ns = [point.n for point in points["curves.critic"]]
     if ns != sorted(set(ns)):
         raise ConfigError(f"{where}: key 'curves.critic' hasn't every N once and in order; run it again")
@@ -89,21 +95,25 @@ def _check_folds(result: StepResult, where: object) -> None:
 
 
 @functools.cache
-def _hints(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind)
+def _decoders(kind: type) -> tuple[dict[str, _Decoder], tuple[str, ...]]:
+    """How each field of a record is decoded, and those that have to be there."""
+    hints = get_type_hints(kind)
+    fields = dataclasses.fields(kind)
+    required = tuple(field.name for field in fields if field.default is dataclasses.MISSING)
+    return {field.name: _decoder(hints[field.name]) for field in fields}, required
 
 
 def _record(kind: type, value: Any, where: str, key: str) -> Any:
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         raise _wrong(value, "an object", where, key)
-    fields = {field.name: field for field in dataclasses.fields(kind)}
+    decoders, required = _decoders(kind)
     for name in value:
-        if name not in fields:
+        if name not in decoders:
             raise ConfigError(f"{where}: unknown key {_inner(key, name)!r}; a newer vpbench may read it")
-    for name, field in fields.items():
-        if name not in value and dataclasses.MISSING is field.default:
+    for name in required:
+        if name not in value:
             raise ConfigError(f"{where}: key {_inner(key, name)!r} is missing; run it again")
-    parts = {name: _decoded(_hints(kind)[name], part, where, _inner(key, name)) for name, part in value.items()}
+    parts = {name: decoders[name](part, where, _inner(key, name)) for name, part in value.items()}
     _check_bounds(kind, parts, where, key)
     return kind(**parts)
 
@@ -111,7 +121,7 @@ def _record(kind: type, value: Any, where: str, key: str) -> Any:
 def _check_bounds(kind: type, parts: Mapping[str, Any], where: str, key: str) -> None:
     for name, (least, most) in bounds_of(kind).items():
         part = parts.get(name)
-        numbers = part.values() if isinstance(part, Mapping) else part if isinstance(part, tuple) else (part,)
+        numbers = part.values() if isinstance(part, dict) else part if isinstance(part, tuple) else (part,)
         for number in numbers:
             if number is not None and not least - ROUNDING <= number <= most + ROUNDING:
                 raise _wrong(number, f"at least {least:g} and at most {most:g}", where, _inner(key, name))
@@ -120,32 +130,50 @@ def _check_bounds(kind: type, parts: Mapping[str, Any], where: str, key: str) ->
         raise _wrong(low, f"at most the upper end {high!r}", where, _inner(key, "low"))
 
 
-def _decoded(hint: Any, value: Any, where: str, key: str) -> Any:
-    """The JSON value as what the type hint says. Values are kept as they are: no number is converted."""
+# A file holds thousands of values of a dozen types: what is to be done is found out once for a type, not for a value.
+@functools.cache
+def _decoder(hint: Any) -> _Decoder:
+    """From a JSON value to what the type hint says. Values are kept as they are: no number is converted."""
     origin, inner = get_origin(hint), get_args(hint)
     if hint is Any:
-        return value
+        return lambda value, where, key: value
     if origin in (Union, types.UnionType):
-        rest = next(kind for kind in inner if kind is not type(None))
-        return None if value is None else _decoded(rest, value, where, key)
-    if dataclasses.is_dataclass(hint):
-        return _record(hint, value, where, key)  # type: ignore[arg-type]
+        rest = _decoder(next(kind for kind in inner if kind is not type(None)))
+        return lambda value, where, key: None if value is None else rest(value, where, key)
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+        return functools.partial(_record, hint)
     if origin is Literal:
-        if value not in inner:
-            raise _wrong(value, f"one of {', '.join(map(str, inner))}", where, key)
-        return value
+        return functools.partial(_one_of, inner)
     if origin is tuple:
-        if not isinstance(value, list):
-            raise _wrong(value, "a list", where, key)
-        return tuple(_decoded(inner[0], item, where, f"{key}[{number}]") for number, item in enumerate(value))
+        return functools.partial(_items, _decoder(inner[0]))
     if origin is Mapping:
-        if not isinstance(value, dict):
-            raise _wrong(value, "an object", where, key)
-        return {name: _decoded(inner[1], item, where, _inner(key, name)) for name, item in value.items()}
+        return functools.partial(_values, _decoder(inner[1]))
+    return functools.partial(_plain, hint)
+
+
+def _one_of(choices: tuple[Any, ...], value: Any, where: str, key: str) -> Any:
+    if value not in choices:
+        raise _wrong(value, f"one of {', '.join(map(str, choices))}", where, key)
+    return value
+
+
+def _items(decode: _Decoder, value: Any, where: str, key: str) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise _wrong(value, "a list", where, key)
+    return tuple(decode(item, where, f"{key}[{number}]") for number, item in enumerate(value))
+
+
+def _values(decode: _Decoder, value: Any, where: str, key: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise _wrong(value, "an object", where, key)
+    return {name: decode(item, where, _inner(key, name)) for name, item in value.items()}
+
+
+def _plain(kind: Any, value: Any, where: str, key: str) -> Any:
     # a whole number stands for a float, but true and false, which Python takes for numbers, stand for themselves only
-    if isinstance(value, bool) != (hint is bool) or not isinstance(value, (int, float) if hint is float else hint):
-        raise _wrong(value, f"a value of type {hint.__name__}", where, key)
-    if hint is float and not abs(value) <= sys.float_info.max:
+    if isinstance(value, bool) != (kind is bool) or not isinstance(value, (int, float) if kind is float else kind):
+        raise _wrong(value, f"a value of type {kind.__name__}", where, key)
+    if kind is float and not abs(value) <= sys.float_info.max:
         raise _wrong(value, "a finite number", where, key)
     # half of a surrogate pair, which a policy's name may bring, can't be in a frame or a file
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from vpbench.report.names import without_folders, without_paths
 from vpbench.report.result import BestOfNResult, StepResult
 from vpbench.terminal import printable
 
@@ -45,7 +46,7 @@ def _lines(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
         if values[0] != values[1] and not _same_weights(name, first, second):
             left, right = map(_shown, values)
             if left == right:
-                left, right = (_short(json.dumps(value)) for value in values)
+                left, right = (_short(json.dumps(_public(value))) for value in values)
             lines.append(f"{name} {left} / {right}")
     return lines
 
@@ -114,7 +115,14 @@ def _flat(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _shown(value: Any) -> str:
-    return _short("none" if value is None else value if isinstance(value, str) else json.dumps(value))
+    return _short("none" if value is None else _public(value) if isinstance(value, str) else json.dumps(value))
+
+
+def _public(value: Any) -> Any:
+    """The value, a path with blanks or quotes without its folders, since no text tells where such a path ends."""
+    if not isinstance(value, str) or without_paths(value) == without_folders(value):
+        return value
+    return without_folders(value)
 
 
 def _short(text: str) -> str:

@@ -25,6 +25,7 @@ from vpbench.report.drawing import (
     shortened,
     wrapped,
 )
+from vpbench.report.kinds import gains_over_vote
 from vpbench.report.result import BestOfNResult, StepResult
 from vpbench.report.step_figures import by_position, reliability
 from vpbench.store import write_atomic
@@ -94,6 +95,8 @@ def _curves(group: Curves, styles: Styles) -> Images:
     shared = max((result for _, result in group), key=lambda result: len(result.ns))
     for control, (colour, line, label) in CONTROLS.items():
         curve = shared.curves[control]
+        if not curve:  # no answers to vote for
+            continue
         # above the critics: one that is as good as the oracle would hide it
         style = {"color": colour, "linestyle": line, "label": label, "linewidth": 0.9, "zorder": 3}
         if len(curve) == 1:
@@ -121,7 +124,7 @@ def _curves(group: Curves, styles: Styles) -> Images:
 
 def _gains(group: Curves, styles: Styles) -> Images | None:
     """What each critic gains over the vote, with the interval of the difference on the same questions."""
-    group = [(name, result) for name, result in group if result.selection != "vote"]
+    group = [(name, result) for name, result in group if gains_over_vote(result)]
     if not any(n > 1 for _, result in group for n in result.ns):
         return None
     figure, axes = canvas(2.0)
@@ -141,7 +144,7 @@ def _gains(group: Curves, styles: Styles) -> Images | None:
 
 def _by_task(groups: Sequence[Curves], n: int, styles: Styles) -> Images | None:
     """A row per task: each critic's gain over the vote at N with its paired interval."""
-    chosen = [[(name, result) for name, result in group if result.selection != "vote"] for group in groups]
+    chosen = [[(name, result) for name, result in group if gains_over_vote(result)] for group in groups]
     chosen = sorted((group for group in chosen if group), key=lambda group: group[0][1].task)
     if not chosen:
         return None

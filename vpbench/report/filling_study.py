@@ -24,9 +24,7 @@ _OF_CRITIC = ("aggregate", "threshold")
 def filling_study(published: Published, table: PublishedTable, fillings: Sequence[Filling]) -> str:
     """The study file's text. Raises `ConfigError` where there is nothing to run, or nothing that can be."""
     released = [filling for filling in fillings if filling.model is not None]
-    # a study draws candidates for all of its tasks, but step detection brings its own
-    drawn = [filling for filling in released if filling.policy is not None]
-    released, steps = (drawn, [filling for filling in released if filling.policy is None]) if drawn else (released, [])
+    released.sort(key=lambda filling: filling.policy is None)
     if not released:
         why = "the weights of its critics aren't published" if fillings else "what can be measured is, or nothing can"
         raise ConfigError(f"{table.id}: no study would fill it: {why}")
@@ -42,8 +40,7 @@ def filling_study(published: Published, table: PublishedTable, fillings: Sequenc
     text = yaml.safe_dump(
         file.model_dump(exclude_unset=True), sort_keys=False, default_flow_style=None, allow_unicode=True, width=120
     )
-    comments = (f"# {line}\n" for line in (*_comments(published, table, fillings), *_apart(steps)))
-    return "".join((*comments, text))
+    return "".join((*(f"# {line}\n" for line in _comments(published, table, fillings)), text))
 
 
 def _policies(fillings: Sequence[Filling]) -> dict[str, Any]:
@@ -62,12 +59,15 @@ def _policies(fillings: Sequence[Filling]) -> dict[str, Any]:
 
 
 def _critics(fillings: Sequence[Filling]) -> dict[str, dict[str, Any]]:
-    """The critics by name; one that stands under several, as for several temperatures, by the first."""
+    """The critics by name; one that stands under several, as for several temperatures, by the first.
+
+    Step detection, which comes last, has a row of its own only for a critic that no other row is of.
+    """
     by_name: dict[str, dict[str, Any]] = {}
     for filling in fillings:
         part: dict[str, Any] = {"critic": filling.critic, "model": filling.model}
         part |= {name: filling.settings[name] for name in _OF_CRITIC if name in filling.settings}
-        if part not in by_name.values():
+        if not any(part.items() <= other.items() for other in by_name.values()):
             by_name[_name(filling.published_critic)] = part
     return by_name
 
@@ -95,8 +95,3 @@ def _comments(published: Published, table: PublishedTable, fillings: Sequence[Fi
     lines += [f"Left out, as no weights are known: candidates of {name}" for name in policies]
     judges = {name: otherwise["judge"] for name, otherwise in table.protocol.exceptions.items() if "judge" in otherwise}
     return [*lines, *(f"The published judge of {name} was {judge}." for name, judge in judges.items())]
-
-
-def _apart(steps: Sequence[Filling]) -> list[str]:
-    commands = dict.fromkeys(filling.command(None) for filling in steps)
-    return [f"Left out, as step detection draws no candidates: {command}" for command in commands]

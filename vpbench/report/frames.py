@@ -143,7 +143,7 @@ def _cells(stored: StoredResult, name: str) -> list[dict[str, Any]]:
             "low": point.low,
             "high": point.high,
             **gain_columns("random", result.gains["over_random"][k]),
-            **gain_columns("vote", result.gains["over_vote"][k]),
+            **gain_columns("vote", result.gains["over_vote"][k] if result.has_vote else None),
             **tail,
         }
         for k, point in enumerate(result.curves["critic"])

@@ -12,6 +12,11 @@ def selects_by_vote(result: Result) -> bool:
     return isinstance(result, BestOfNResult) and result.selection == "vote"
 
 
+def gains_over_vote(result: Result) -> bool:
+    """Whether the critic can gain over the vote: there is one, and it isn't the critic's own pick."""
+    return isinstance(result, BestOfNResult) and result.has_vote and not selects_by_vote(result)
+
+
 def same_critic(one: Result, two: Result) -> bool:
     """Whether both are of one critic with the same settings."""
     return (one.critic, one.provenance.critic_revision) == (two.critic, two.provenance.critic_revision)

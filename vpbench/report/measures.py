@@ -28,7 +28,10 @@ def named_measures(
     task: Task, questions: Sequence[Question], curves: Curves, resamples: int, seed: int
 ) -> tuple[NamedMeasure, ...]:
     """One entry per measure and category label; `curves` has a row per question."""
-    by_curve = {name: measures_of(task, questions, getattr(curves, name)) for name in CURVES}
+    correctness = {name: getattr(curves, name) for name in CURVES}
+    by_curve = {
+        name: measures_of(task, questions, values) for name, values in correctness.items() if values is not None
+    }
     figures = {name: [measure.figure() for measure in measures] for name, measures in by_curve.items()}
     clusters = np.array([question.group or question.id for question in questions])
     bounds = _intervals(by_curve["critic"], clusters.tolist(), resamples, seed)
@@ -40,7 +43,8 @@ def named_measures(
                 n=n,
                 low=fraction(bounds["low"][number, k]) if several else None,
                 high=fraction(bounds["high"][number, k]) if several else None,
-                **{name: fraction(figures[name][number][k]) for name in CURVES},
+                **{name: fraction(figures[name][number][k]) for name in CURVES if name != "vote"},
+                vote=fraction(figures["vote"][number][k]) if "vote" in figures else None,
             )
             for k, n in enumerate(curves.ns)
         )

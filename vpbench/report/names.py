@@ -12,14 +12,27 @@ from typing import Any
 from vpbench.report.result import BestOfNResult, Result, StepResult
 
 _PATH = re.compile(
-    r"(?:file://|(?<![\w./:~\\])(?:~|\.{1,2})?)(?:/[^\s/,;:'\"<>()\[\]{}]+)+|\b[A-Za-z]:(?:\\[^\s\\,;:]+)+"
+    r"(?:file://|(?<![\w./~\\])(?:~|\.{1,2})?)(?:/[^\s/,;:'\"<>()\[\]{}]+)+|\b[A-Za-z]:(?:\\[^\s\\,;:]+)+"
 )
 """A path from the root, the home or the working folder; not the path of an address with a host."""
+_WHOLE_PATH = re.compile(r"(?:~[^/\\]*|\.{1,2})?/(?!/).*|[A-Za-z]:\\.*|[^\s/\\=,:]+(?:/[^\s/\\=,:]+){2,}/?", re.DOTALL)
+"""A path that is all there is, with whatever signs are in it; a model's hub id has one slash."""
 
 
 def without_paths(text: str) -> str:
     """The text with every path in it cut to its last part: a page says nothing of the machine it was made on."""
     return _PATH.sub(lambda match: re.split(r"[/\\]", match[0])[-1], text)
+
+
+def without_folders(setting: str) -> str:
+    """A setting, or an argument of a command, with its paths cut to their last part, blanks and quotes in them or not.
+
+    In a text nothing tells where a path with blanks ends; here a path ends with the setting, or at `=`, `:` or a comma.
+    """
+    if "://" in setting:
+        return without_paths(setting)
+    whole = [setting] if _WHOLE_PATH.fullmatch(setting) else re.split(r"([=,:])", setting)
+    return without_paths("".join(_last_part(part) if _WHOLE_PATH.fullmatch(part) else part for part in whole))
 
 
 def names(results: Sequence[Result]) -> list[str]:
@@ -60,4 +73,8 @@ def _settings(result: Result) -> dict[str, Any]:
 
 
 def _shown(value: object) -> str:
-    return re.split(r"[/\\]", value.rstrip("/\\"))[-1] if isinstance(value, str) else str(value)
+    return _last_part(value) if isinstance(value, str) else str(value)
+
+
+def _last_part(path: str) -> str:
+    return re.split(r"[/\\]", path.rstrip("/\\"))[-1]

@@ -154,7 +154,7 @@ def _cell(name: str, task: str, grid: Grid, ns: Sequence[int]) -> Cell:
         missing=None if at else f"no N = {', '.join(map(str, ns))}",
         points=tuple(result.curves["critic"][k] for k in at),
         over_random=tuple(result.gains["over_random"][k] for k in at),
-        over_vote=tuple(result.gains["over_vote"][k] for k in at),
+        over_vote=tuple(result.gains["over_vote"][k] for k in at if result.has_vote),
     )
 
 
@@ -193,13 +193,12 @@ def _lines(row: Row) -> Iterator[dict[str, Any]]:
     for cell in (*row.cells, *row.steps):
         curve = bool(cell.over_random)
         for k, point in enumerate(cell.points):
-            gains = (cell.over_random[k], cell.over_vote[k]) if curve else (None, None)
+            gains = _gains(cell.over_random[k] if curve else None, cell.over_vote[k] if cell.over_vote else None)
             n = point.n if curve else None
-            yield {**about, "task": cell.task, "n": n, **_ends(point), **_gains(*gains), "best": None, "letters": None}
+            yield {**about, "task": cell.task, "n": n, **_ends(point), **gains, "best": None, "letters": None}
     for mean in row.means:
-        gains = (mean.over_random, mean.over_vote)
-        told = {"best": mean.best, "letters": mean.letters}
-        yield {**about, "task": "mean", "n": mean.n, **_ends(mean), **_gains(*gains), **told}
+        gains, told = _gains(mean.over_random, mean.over_vote), {"best": mean.best, "letters": mean.letters}
+        yield {**about, "task": "mean", "n": mean.n, **_ends(mean), **gains, **told}
 
 
 def _ends(point: Point | Mean) -> dict[str, float]:

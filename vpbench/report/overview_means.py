@@ -20,7 +20,7 @@ from vpbench.report.overview_record import Mean, Pair
 from vpbench.report.result import Gain, Point
 from vpbench.report.step_comparison import check_same
 from vpbench.report.stored import StoredResult
-from vpbench.report.units import aligned, fraction
+from vpbench.report.units import WORST, aligned, fraction
 from vpbench.stats import (
     Difference,
     Stratum,
@@ -51,16 +51,22 @@ def means_of(rows: Mapping[str, Sequence[StoredResult]], ns: Sequence[int], resa
     Raises `ConfigError` where two results of a task aren't about the same units, or one's file is damaged.
     """
     names, count = list(rows), len(rows)
-    tasks = [_Task(column, ns) for column in zip(*rows.values(), strict=True)]
+    units = [stored.units for row in rows.values() for stored in row]
+    controls = [name for name in CONTROLS if all(name in one.values for one in units)]
+    tasks = [_Task(column, ns, controls) for column in zip(*rows.values(), strict=True)]
     sides = list(combinations(range(count), 2))
     alike = np.all([task.alike(sides) for task in tasks], axis=0)
-    strata = [Stratum(task.name, _flat(task.differences(sides)), task.clusters) for task in tasks]
-    flat = mean_differences(strata, resamples, seed, alike=np.flatnonzero(alike.ravel()).tolist())
+    over, others = zip(*(task.compared(sides) for task in tasks), strict=True)
+    flat = [
+        *mean_differences(over, resamples, seed, alike=_positions(alike[:count])),
+        *mean_differences(others, resamples, seed, alike=_positions(alike[count:])),
+    ]
     differences = [flat[start : start + len(ns)] for start in range(0, len(flat), len(ns))]
-    over_random, over_vote, between = (
-        _gains(differences[part], alike[part], ns)
-        for part in (slice(count), slice(count, 2 * count), slice(2 * count, None))
-    )
+    over_control, start = {}, 0
+    for name in tasks[0].compared_with:
+        part = slice(start, start := start + count)
+        over_control[name] = _gains(differences[part], alike[part], ns)
+    between = _gains(differences[start:], alike[start:], ns)
     pairs = tuple(
         Pair(first=names[a], second=names[b], **asdict(gain))
         for (a, b), gains in zip(sides, between, strict=True)
@@ -78,21 +84,29 @@ def means_of(rows: Mapping[str, Sequence[StoredResult]], ns: Sequence[int], resa
     return Means(
         {
             name: tuple(
-                Mean(**asdict(point), over_random=gains[0], over_vote=gains[1], **told[point.n][name])
-                for point, *gains in zip(curves[row], over_random[row], over_vote[row], strict=True)
+                Mean(
+                    **asdict(point),
+                    over_random=over_control["random"][row][k],
+                    over_vote=over_control["vote"][row][k] if "vote" in over_control else None,
+                    **told[point.n][name],
+                )
+                for k, point in enumerate(curves[row])
             )
             for row, name in enumerate(names)
         },
-        dict(zip(CONTROLS, curves[count:], strict=True)),
+        dict.fromkeys(CONTROLS, ()) | dict(zip(controls, curves[count:], strict=True)),
         pairs,
-        int((~alike[2 * count :]).sum()),
+        int((~alike[start:]).sum()),
     )
 
 
 class _Task:
-    """A task's values [units, rows, len(ns)] of the critics, and of the controls as each row's result has them."""
+    """A task's values [units, rows, len(ns)] of the critics, and of the controls as each row's result has them.
 
-    def __init__(self, column: Sequence[StoredResult], ns: Sequence[int]) -> None:
+    `compared_with` names the controls that critics are compared with.
+    """
+
+    def __init__(self, column: Sequence[StoredResult], ns: Sequence[int], controls: Sequence[str]) -> None:
         self._results, self._ns = [stored.result for stored in column], ns
         first = column[0].units
         self.name, self.clusters = column[0].result.task, first.clusters
@@ -100,17 +114,28 @@ class _Task:
             check_same(first.names, stored.units.names)
         curves = [aligned(stored.units, first.names, ns) for stored in column]
         self._critics = np.stack([curve["critic"] for curve in curves], axis=1)
-        self._controls = {name: np.stack([curve[name] for curve in curves], axis=1) for name in CONTROLS}
+        self._controls = {name: np.stack([curve[name] for curve in curves], axis=1) for name in controls}
+        self.compared_with = [name for name in ("random", "vote") if name in controls]
+        worst = [curve[WORST] for curve in curves if WORST in curve]
+        self._worst = np.stack(worst, axis=1) if len(worst) == len(curves) else None
 
     @property
     def values(self) -> Array:
         """The rows', then those of the pool's own curves."""
-        pool = np.stack([self._controls[name][:, 0] for name in CONTROLS], axis=1)
+        pool = np.stack([values[:, 0] for values in self._controls.values()], axis=1)
         return np.concatenate([self._critics, pool], axis=1)
 
-    def differences(self, sides: Sequence[tuple[int, int]]) -> Array:
-        """Of every row from the random pick, of every row from the vote, of the pairs."""
-        return np.concatenate([left - right for left, right, _ in self._compared(sides)], axis=1)
+    def compared(self, sides: Sequence[tuple[int, int]]) -> tuple[Stratum, Stratum]:
+        """The differences of every row from the random pick; those from the vote, if there is one, and of the pairs."""
+        over, *others = (_flat(left - right) for left, right, _ in self._compared(sides))
+        ends = None
+        if self._worst is not None:
+            random = self._controls["random"]
+            ends = _flat(self._controls["oracle"] - random), _flat(self._worst - random)
+        return (
+            Stratum(self.name, over, self.clusters, ends),
+            Stratum(self.name, np.concatenate(others, axis=1), self.clusters),
+        )
 
     def alike(self, sides: Sequence[tuple[int, int]]) -> Any:
         """[differences, len(ns)]: whether they are 0 by construction."""
@@ -125,21 +150,24 @@ class _Task:
         votes = [selects_by_vote(result) for result in self._results]
         same = [(votes[a] and votes[b]) or same_critic(self._results[a], self._results[b]) for a, b in sides]
         left, right = ([side[k] for side in sides] for k in (0, 1))
-        return [
-            (self._critics, self._controls["random"], [False] * len(votes)),
-            (self._critics, self._controls["vote"], votes),
-            (self._critics[:, left], self._critics[:, right], same),
-        ]
+        alike = {"random": [False] * len(votes), "vote": votes}
+        over = [(self._critics, self._controls[name], alike[name]) for name in self.compared_with]
+        return [*over, (self._critics[:, left], self._critics[:, right], same)]
 
 
 def _flat(values: Array) -> Array:
     return values.reshape(len(values), -1)
 
 
+def _positions(alike: Any) -> list[int]:
+    positions: list[int] = np.flatnonzero(alike.ravel()).tolist()
+    return positions
+
+
 def _gains(rows: Sequence[Sequence[Difference]], alike: Any, ns: Sequence[int]) -> list[list[Gain]]:
     """A row's differences at every N, corrected over all rows and N."""
     flat = [difference for row in rows for difference in row]
-    adjusted = iter(holm([difference.p_value for difference in flat], np.flatnonzero(alike.ravel()).tolist()))
+    adjusted = iter(holm([difference.p_value for difference in flat], _positions(alike)))
     return [
         [Gain(n, d.value, d.low, d.high, d.p_value, next(adjusted)) for n, d in zip(ns, row, strict=True)]
         for row in rows

@@ -62,7 +62,7 @@ class Mean:
     """The mean of all Best-of-N tasks at one N, each task one vote, and its gains over the means of the controls.
 
     Rows that share one of the `letters` aren't told apart. `best` is the row that is told apart from every other one,
-    and above them.
+    and above them. `over_vote` is None where a task's pool has no answers to vote for.
     """
 
     n: int
@@ -70,7 +70,7 @@ class Mean:
     low: float
     high: float
     over_random: Gain
-    over_vote: Gain
+    over_vote: Gain | None
     letters: str
     best: bool
 

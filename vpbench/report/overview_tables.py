@@ -34,8 +34,9 @@ def _means(overview: OverviewRecord, n: int) -> Table:
         best = "yes" if mean.best else ""
         rows.append((row.name, _figure(mean), *_gain(mean.over_random), *vote, mean.letters, best))
     for name, title in _CONTROLS.items():
-        figures = [_figure(point) for point in overview.controls.get(name, ()) if point.n == n]
-        rows += [(title, figure, None, None, None, None, "", "") for figure in figures]
+        if name in overview.controls:
+            figure = next((_figure(point) for point in overview.controls[name] if point.n == n), Figure(None))
+            rows.append((title, figure, None, None, None, None, "", ""))
     without = [row for row in overview.rows if row.no_mean and any(not cell.missing for cell in row.cells)]
     rows += [(row.name, None, None, None, None, None, "", "") for row in without]
     headers = ("critic", "mean %", "over random", "p", "over vote", "p", "alike", "best")
@@ -106,7 +107,7 @@ def _task_row(task: TaskColumn, cells: Sequence[Cell], n: int) -> tuple[Shown, .
 
 def _mean_row(overview: OverviewRecord, critics: Sequence[Row], n: int) -> tuple[Shown, ...]:
     controls = [
-        next((Figure(point.value) for point in overview.controls.get(name, ()) if point.n == n), None)
+        next((Figure(point.value) for point in overview.controls.get(name, ()) if point.n == n), Figure(None))
         for name in ("random", "vote")
     ]
     means = [next((_figure(mean) for mean in row.means if mean.n == n), None) for row in critics]
@@ -133,8 +134,10 @@ def _figure(point: Point | Mean) -> Figure:
     return Figure(point.value, point.low, point.high)
 
 
-def _gain(gain: Gain) -> tuple[Shown, Shown]:
-    """The gain and its p; at N = 1 there is none, as whoever picks picks that one."""
+def _gain(gain: Gain | None) -> tuple[Shown, Shown]:
+    """The gain and its p; at N = 1 there is none, as whoever picks picks that one, and neither where is no vote."""
+    if gain is None:
+        return Figure(None), None
     alike = gain.low == gain.high
     return Figure(gain.value, gain.low, gain.high, points=True), None if alike else PValue(gain.p_holm)
 
@@ -151,6 +154,9 @@ def notes_of(overview: OverviewRecord) -> list[str]:
         for name, cell in cells
         if cell.unscored
     ]
+    voteless = [task.task for task in overview.tasks if task.controls and not task.controls["vote"]]
+    if voteless:
+        notes.append(f"no vote, as the pool gives no answers: {', '.join(voteless)}")
     if any(task.nano for task in (*overview.tasks, *overview.step_tasks)):
         notes.append("miniature world: the figures say nothing of any real model")
     return notes

@@ -28,12 +28,15 @@ _COLOURS = ("#b3261e", "#2e7d32", "#7b3fa0", "#d9822b", "#00838f", "#ad1457", "#
 def best_of_n_plot(result: BestOfNResult) -> dict[str, bytes]:
     """Accuracy in percent over N, the critic beside its controls, with 95% bands for critic and vote.
 
-    Below it the gain over the vote with its paired band, which is narrower than the two bands suggest.
+    Below it the gain over the vote, or the random pick where there is none, with its paired band, which is narrower
+    than the two bands suggest.
     """
     figure, axes, below = _panels()
     label = _label(result.row, result)
     for name, (colour, line, control) in _STYLE.items():
         curve = result.curves[name]
+        if not curve:  # the pool has no answers to vote for
+            continue
         style = {"color": colour, "linestyle": line, "marker": "o", "markersize": 3}
         axes.plot(_ns(curve), _percent(curve), label=control or label, **style)
         if name in ("critic", "vote"):
@@ -48,7 +51,7 @@ def best_of_n_plot(result: BestOfNResult) -> dict[str, bytes]:
 def critics_plot(results: Sequence[tuple[str, BestOfNResult]]) -> dict[str, bytes]:
     """Several critics on the same candidates and grading: a line each, its 95% interval at the largest N, controls.
 
-    Each result comes with its name for the legend. Below are the gains over the vote with their paired bands.
+    Each result comes with its name for the legend. Below are the gains as in `best_of_n_plot`.
     """
     figure, axes, below = _panels()
     shared = max((result for _, result in results), key=lambda result: len(result.ns))
@@ -61,18 +64,22 @@ def critics_plot(results: Sequence[tuple[str, BestOfNResult]]) -> dict[str, byte
         _gain_band(below, result, colour)
     for control in ("oracle", "random", "vote"):
         colour, line, label = _STYLE[control]
-        curve = shared.curves[control]
-        axes.plot(_ns(curve), _percent(curve), linestyle=line, color=colour, label=label, linewidth=1.2)
+        if curve := shared.curves[control]:
+            axes.plot(_ns(curve), _percent(curve), linestyle=line, color=colour, label=label, linewidth=1.2)
     ns = sorted({n for _, result in results for n in result.ns})
     _finish(figure, axes, below, shared, _name(shared), ns)
     return image_bytes(figure, 130, "svg", "png")
 
 
 def _gain_band(axes: Any, result: BestOfNResult, colour: str) -> None:
-    gains = result.gains["over_vote"]
+    gains = result.gains[f"over_{_compared_with(result)}"]
     axes.plot(_ns(gains), _percent(gains), color=colour, linewidth=1)
     low, high = (_percent(gains, end) for end in ("low", "high"))
     axes.fill_between(_ns(gains), low, high, color=colour, alpha=0.13, linewidth=0)
+
+
+def _compared_with(result: BestOfNResult) -> str:
+    return "vote" if result.has_vote else "random"
 
 
 def _ns(curve: Sequence[Point | Gain]) -> list[int]:
@@ -95,8 +102,9 @@ def _finish(figure: Any, axes: Any, below: Any, result: BestOfNResult, subject: 
     axes.set_xticks(ns, [str(n) for n in ns])
     axes.minorticks_off()
     axes.set_ylabel(f"{_plain(result.metric.replace('_', ' '))} (%)")
-    below.axhline(0, color="#1f5fa8", linewidth=0.8)
-    below.set_ylabel("over vote (points)", fontsize=8)
+    control = _compared_with(result)
+    below.axhline(0, color=_STYLE[control][0], linewidth=0.8)
+    below.set_ylabel(f"over {control} (points)", fontsize=8)
     below.set_xlabel("N (candidates to choose from)")
     grading = "the pool's own verdicts" if result.grading == "given" else f"{result.grading} grading"
     on = f"{result.size} questions, pool {result.policy}, {grading}, estimator {result.estimator}"

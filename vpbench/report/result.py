@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from vpbench.records import Selection
+from vpbench.stats.answers import DistinctAnswers
 from vpbench.stats.calibration import Ranking, Reliability
 from vpbench.stats.first_error_mean import FirstErrors
 from vpbench.stats.step_breakdown import BinF1, FirstErrorAccuracy
@@ -54,12 +55,12 @@ class Gain:
 class MeasurePoint:
     """A measure at one N: the critic's figure and the controls'.
 
-    `low` and `high` are the critic's interval, None for a single question or group.
+    `low` and `high` are the critic's interval, None for a single question or group; `vote` is None where there is none.
     """
 
     n: int
     critic: float
-    vote: float
+    vote: float | None
     random: float
     oracle: float
     first: float
@@ -248,10 +249,11 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class BestOfNResult(Result):
-    """A critic on a Best-of-N task: curves and gains have a point per N, in order.
+    """A critic on a Best-of-N task: curves and gains have a point per N, in order; without a vote its are empty.
 
     `grading` is "given" where the pool's own verdicts were used. `judge` is the language model that official grading
-    asked. `units` counts what the metric does: questions, or groups of them.
+    asked. `units` counts what the metric does: questions, or groups of them. Files of earlier versions have no
+    `distinct_answers`.
     """
 
     grading: Literal["robust", "official", "given"]
@@ -265,6 +267,7 @@ class BestOfNResult(Result):
     gains: Mapping[str, tuple[Gain, ...]]
     measures: tuple[NamedMeasure, ...] = ()
     drawing_standard_error: tuple[float, ...] = ()
+    distinct_answers: DistinctAnswers | None = None
 
     @property
     def name(self) -> str:
@@ -277,6 +280,11 @@ class BestOfNResult(Result):
         """By which rule and judge, in words."""
         rule = "the pool's own verdicts" if self.grading == "given" else f"{self.grading} grading"
         return rule if self.judge is None else f"{rule}, judge {self.judge}"
+
+    @property
+    def has_vote(self) -> bool:
+        """Whether the pool gives answers that can be voted on."""
+        return bool(self.curves["vote"])
 
     @property
     def ns(self) -> tuple[int, ...]:

@@ -78,6 +78,16 @@ def failed_rows(result: Result) -> list[str]:
     ]
 
 
+def distinct_line(result: Result) -> list[str]:
+    """How many different answers there are to choose from; no line for step results and those of earlier versions."""
+    of = result.distinct_answers if isinstance(result, BestOfNResult) else None
+    if of is None:
+        return []
+    answers = "not known" if of.median is None else f"median {of.median:g}, one at most in {of.one_at_most}"
+    mixed = f"right and wrong candidates in {of.mixed} of {result.questions} questions"
+    return [f"distinct answers per question: {answers}; {mixed}"]
+
+
 def _counts(counts: Mapping[str, int]) -> str:
     if len(counts) == 1:
         return next(iter(counts))
@@ -85,7 +95,7 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 
 def _tail(result: Result) -> list[str]:
-    lines = failed_rows(result)
+    lines = [*distinct_line(result), *failed_rows(result)]
     steps = result.steps_per_response
     if steps is not None:
         lines.append(
@@ -117,13 +127,13 @@ def _curves(result: BestOfNResult) -> Table:
     gains = ["over random", "p (Holm)", "over vote", "p (Holm)"]
     rows = []
     for k, point in enumerate(result.curves["critic"]):
-        over = [result.gains[name][k] for name in GAINS]
+        over = [result.gains[name][k] if result.gains[name] else None for name in GAINS]
         rows.append(
             (
                 point.n,
                 Figure(point.value, point.low, point.high, apart=True),
-                *(Figure(result.curves[name][k].value) for name in _CONTROLS),
-                *(cell for gain in over for cell in (_gain(gain), None if gain.n == 1 else PValue(gain.p_holm))),
+                *(Figure(result.curves[name][k].value if result.curves[name] else None) for name in _CONTROLS),
+                *(cell for gain in over for cell in _gain(gain)),
             )
         )
     return Table(
@@ -148,5 +158,8 @@ def _measures(result: BestOfNResult) -> Table:
     return Table(f"measures at N = {result.ns[-1]}", headers, tuple(rows), keys=keys)
 
 
-def _gain(gain: Gain) -> Figure:
-    return Figure(gain.value, gain.low, gain.high, points=True)
+def _gain(gain: Gain | None) -> tuple[Figure, PValue | None]:
+    """The gain and its p; no p at N = 1, where whoever picks picks that one, and neither where there is no vote."""
+    if gain is None:
+        return Figure(None), None
+    return Figure(gain.value, gain.low, gain.high, points=True), None if gain.n == 1 else PValue(gain.p_holm)

@@ -50,6 +50,15 @@ def stored_texts(stored: StoredResult) -> Path | None:
     return folder if folder.is_dir() else None
 
 
+def has_responses(stored: StoredResult) -> bool:
+    """Whether a result's texts are there, and none of the responses is withheld."""
+    folder = stored_texts(stored)
+    if folder is None:
+        return False
+    name = "candidates.parquet"
+    return not read_table(folder / name, _FILES[name]).column("response").null_count
+
+
 def read_texts(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The frames of questions and candidates. Raises `ConfigError` for a missing or damaged file."""
     questions, candidates = (read_table(folder / name, columns).to_pandas() for name, columns in _FILES.items())
@@ -73,12 +82,13 @@ def _question_table(questions: Collection[Question]) -> Any:
 def _candidate_table(candidates: Collection[Candidate]) -> Any:
     import pyarrow as pa
 
+    responses = [None if candidate.withheld else _clean(candidate.response) for candidate in candidates]
     steps = [None if candidate.steps is None else list(map(_clean, candidate.steps)) for candidate in candidates]
     return pa.table(
         {
             "question_id": pa.array([candidate.question_id for candidate in candidates], pa.string()),
             "index": pa.array([candidate.index for candidate in candidates], pa.int64()),
-            "response": pa.array([_clean(candidate.response) for candidate in candidates], pa.string()),
+            "response": pa.array(responses, pa.string()),
             "step_texts": pa.array(steps, pa.list_(pa.string())),
         }
     )

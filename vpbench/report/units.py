@@ -20,7 +20,7 @@ from vpbench.stats import Curves
 
 CURVES = ("critic", "vote", "random", "oracle", "first")
 WORST = "worst"
-"""The curve of the worst that any critic could do."""
+"""The curve of the worst that any critic could do; files of earlier versions don't have it."""
 ROUNDING = 1e-9
 """How far outside 0..1 rounding may have left a value, and a mean from that of a result."""
 
@@ -29,7 +29,7 @@ ROUNDING = 1e-9
 class Units:
     """Values [units, len(ns)] of every curve, as fractions of 1; `clusters` names the resampling cluster of each.
 
-    Those computed from pools have `WORST` too, which isn't kept on disk.
+    There is no "vote" where the pool gives no answers; its column in the file is then null.
     """
 
     names: tuple[str, ...]
@@ -40,7 +40,7 @@ class Units:
 
 def units_of(task: Task, questions: Sequence[Question], curves: Curves) -> Units:
     """The task's units out of the questions' curves, both in the same order."""
-    by_question = {name: getattr(curves, name) for name in (*CURVES, WORST)}
+    by_question = {name: getattr(curves, name) for name in (*CURVES, WORST) if getattr(curves, name) is not None}
     groups: dict[str, list[int]] = {}
     for number, question in enumerate(questions):
         groups.setdefault(question.group or question.id, []).append(number)
@@ -73,27 +73,40 @@ def units_table(units: Units) -> Any:
         "cluster": [cluster for cluster in units.clusters for _ in units.ns],
         "n": list(units.ns) * len(units.names),
     }
-    return pa.table({**columns, **{name: units.values[name].ravel() for name in CURVES}})
+    none = {} if "vote" in units.values else {"vote": pa.nulls(len(columns["n"]), pa.float64())}
+    return pa.table({**columns, **none, **{name: matrix.ravel() for name, matrix in units.values.items()}})
 
 
 def read_units(table: Any) -> Units:
     """The units of a table written by `units_table`. Raises ValueError for any other."""
-    columns = {name: table.column(name).to_pylist() for name in ("unit", "cluster", "n", *CURVES)}
-    for name, column in columns.items():
-        kind = {"unit": str, "cluster": str, "n": int}.get(name, float)
-        odd = next((row for row, value in enumerate(column) if type(value) is not kind), None)
-        if odd is not None:
-            raise ValueError(f"row {odd}, column {name!r}: {column[odd]!r:.60} is not of type {kind.__name__}")
+    import pyarrow as pa
+
+    curves: tuple[str, ...] = (*CURVES, WORST) if WORST in table.column_names else CURVES
+    if 0 < table.num_rows == table.column("vote").null_count:
+        curves = tuple(name for name in curves if name != "vote")
+    types = {"unit": pa.string(), "cluster": pa.string(), "n": pa.int64(), **dict.fromkeys(curves, pa.float64())}
+    columns = {name: table.column(name).to_pylist() for name in types}
+    for name, arrow_type in types.items():
+        # only what isn't as it was written is looked at value by value
+        if table.column(name).type != arrow_type or table.column(name).null_count:
+            _check_values(name, columns[name])
     names, ns = (tuple(dict.fromkeys(columns[name])) for name in ("unit", "n"))
     if not names or columns["unit"] != [name for name in names for _ in ns] or columns["n"] != list(ns) * len(names):
         raise ValueError("not one row for each unit and N")
-    values = {name: np.array(columns[name], dtype=np.float64).reshape(-1, len(ns)) for name in CURVES}
+    values = {name: np.array(columns[name], dtype=np.float64).reshape(-1, len(ns)) for name in curves}
     for name, matrix in values.items():
         outside = ~((matrix >= -ROUNDING) & (matrix <= 1 + ROUNDING))
         if outside.any():
             row, column = np.argwhere(outside)[0]
             raise ValueError(f"{name} of unit {names[row]!r} at N = {ns[column]} is {matrix[row, column]}, not in 0..1")
     return Units(names, tuple(columns["cluster"][:: len(ns)]), ns, values)
+
+
+def _check_values(name: str, column: Sequence[Any]) -> None:
+    kind = {"unit": str, "cluster": str, "n": int}.get(name, float)
+    odd = next((row for row, value in enumerate(column) if type(value) is not kind), None)
+    if odd is not None:
+        raise ValueError(f"row {odd}, column {name!r}: {column[odd]!r:.60} is not of type {kind.__name__}")
 
 
 def fraction(value: float) -> float:

@@ -39,12 +39,13 @@ def check_at_hand(study: Study) -> None:
     models = default_models(study)
     missing = [*_packages(study), *_fetched(study, models), *_memory(study, models)]
     if missing:
-        pool = "" if study.defaults.policy is None else "--pool FILE (candidates you have), "
+        drawn = study.defaults.policy is not None
+        pool = "--pool FILE (candidates you have; the critic is still needed), " if drawn else ""
         raise ConfigError(
             "the run can't start; missing:\n"
             + "\n".join(f"  {what}" for what in missing)
-            + f"\nwithout: {pool}--scores FILE (the critic's scores of a pool, computed elsewhere), --nano (the "
-            "miniature world)"
+            + f"\nwithout: {pool}{'--pool FILE ' * drawn}--scores FILE in place of --critic (its scores, computed "
+            "elsewhere), --nano (the miniature world)"
         )
 
 

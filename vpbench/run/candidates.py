@@ -91,6 +91,7 @@ def plan(plugin: Plugin[BaseTask], request: Request, progress: Progress, models:
     )
     rows, left_out = _match(questions, pool, task, request.nano)
     notes += left_out
+    _check_withheld(rows, request.trust_verdicts)
     if request.limit is not None:
         rows = {id: rows[id] for id in list(rows)[: request.limit]}
     total = len(questions.questions) if request.nano else task.source.rows
@@ -167,7 +168,20 @@ def size_notes(source: Source, used: int, total: int, nano: bool) -> list[str]:
 
 
 def _empty_notes(rows: Mapping[str, list[PoolRow]]) -> list[str]:
-    empty = [row.where for candidates in rows.values() for row in candidates if not row.candidate.response.strip()]
-    if not empty:
-        return []
-    return [f"{len(empty)} responses are empty, the first at {empty[0]}; they count as wrong and give no vote"]
+    shown = [row for candidates in rows.values() for row in candidates if not row.candidate.withheld]
+    empty = [row.where for row in shown if not row.candidate.response.strip()]
+    total = sum(map(len, rows.values()))
+    notes = [f"the pool withholds the text of {total - len(shown)} of {total} responses"] if len(shown) < total else []
+    if empty:
+        notes.append(f"{len(empty)} responses are empty, the first at {empty[0]}; they count as wrong and give no vote")
+    return notes
+
+
+def _check_withheld(rows: Mapping[str, list[PoolRow]], trust_verdicts: bool) -> None:
+    """Raises `DataError` for a response whose text isn't there and has to be graded."""
+    withheld = [row.where for candidates in rows.values() for row in candidates if row.candidate.withheld]
+    if withheld and not trust_verdicts:
+        raise DataError(
+            f"{withheld[0]}: a candidate without `response`, which leaves nothing to grade; add it, or use the pool's "
+            "own `correct` by --trust-verdicts"
+        )

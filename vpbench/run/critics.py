@@ -59,7 +59,12 @@ def build_critic(entry: CriticEntry, nano: bool = False) -> Critic:
     """The entry's critic; with `nano` its settings are over those for the miniature world. Raises `ConfigError`."""
     assert entry.critic is not None
     cls = find_critic(entry.critic).cls
-    return make_critic(cls, nano_settings(cls, entry.settings) if nano else entry.settings)
+    try:
+        return make_critic(cls, nano_settings(cls, entry.settings) if nano else entry.settings)
+    except ConfigError as error:
+        if entry.name is None:
+            raise
+        raise ConfigError(f"{entry.name}: {error}") from error
 
 
 def build_critics(names: Sequence[str], settings: Mapping[str, str], nano: bool = False) -> list[Critic]:

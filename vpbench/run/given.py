@@ -41,7 +41,7 @@ def rows_given(
     for candidate in rows:
         score = given.scores.get(candidate.key) or Score(None, None, "no score in the file")
         if score.value is None and not score.steps:
-            if not candidate.response.strip():
+            if not candidate.response.strip() and not candidate.withheld:
                 score = Score(None, None, EMPTY_RESPONSE)
             else:
                 where = given.lines.get(candidate.key, f"--scores {given.name}")

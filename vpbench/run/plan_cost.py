@@ -69,8 +69,10 @@ def _cells(task: TaskPlan, study: Study, rates: Rates, models: Models) -> list[C
     if drawing is not None:
         made.append(_policy_cell(task, load, drawing, models.generator(drawing.policy, drawing.policy_args), rates))
     first: dict[Any, Cell] = {}
+    of_policy = "" if drawing is None or drawing.label is None else f" on {drawing.label}"
     for entry in study.critics:
         cell = _critic_cell(task, load, entry, study.nano, rates)
+        cell = replace(cell, row=cell.row + of_policy)
         scored_by = (entry.critic, entry.scores, *sorted(entry.settings.items()))
         # Rows that use the same scores in different ways share the work, which the first of them does.
         shared = Cell(cell.task, cell.row, cell.missing, cell.kept + cell.owed)
@@ -106,7 +108,7 @@ def _policy_cell(task: TaskPlan, load: Load, drawing: Drawing, generator: Genera
     missing = (*_lacks_data(task), *_lacks_model(generator.identity))
     cell = Cell(
         task.plugin.cls.name,
-        f"policy {drawing.name}",
+        f"policy {drawing.label or drawing.name}",
         missing,
         kept,
         owed,

@@ -124,9 +124,10 @@ class SamplePlan:
             )
         except (NotFetched, MissingPackages) as error:
             policy, rows = str(error), []
+        called = "" if self.drawing.label is None else f"{self.drawing.label} = "
         return [
             f"data      {self.questions.origin}: {len(self.asked)} questions",
-            f"policy    {policy}",
+            f"policy    {called}{policy}",
             f"sampling  {self.drawing.describe()}{unsent}",
             *rows,
         ]

@@ -51,7 +51,8 @@ def drawing_of(options: Mapping[str, Any], samples: int) -> Drawing:
 def requests(names: Sequence[str], request: Request, echo: Echo) -> list[tuple[Plugin[BaseTask], Request]]:
     """Each task with its request; of several, `--data` holds a folder and `--pool` a file per task.
 
-    `echo` is told which tasks of a suite, such as "all", are left out for want of one. Raises `ConfigError`.
+    Beside tasks of candidates a step task takes none, from a pool or a policy; alone it keeps them, for `check` to
+    refuse. `echo` is told which tasks of a suite, such as "all", are left out for want of one. Raises `ConfigError`.
     """
     if request.nano and request.data is not None:
         raise ConfigError(f"--nano brings its own data; leave --data {request.data} out")
@@ -59,9 +60,11 @@ def requests(names: Sequence[str], request: Request, echo: Echo) -> list[tuple[P
     plugins = suite or {plugin.cls.name: plugin for plugin in map(find_task, names)}
     folders = task_folders(request.data, list(plugins), bool(suite), echo)
     pools = task_pools(request.pool, [name for name in folders if takes_pool(plugins[name])], bool(suite), echo)
-    brings_none = request.pool if request.pool is None or not request.pool.is_dir() else None  # a file is refused later
+    steps = replace(request, pool=None, drawing=None) if any(map(takes_pool, plugins.values())) else request
     asked = [
-        (plugins[name], replace(request, data=folder, pool=pools.get(name, brings_none)))
+        (plugins[name], replace(request, data=folder, pool=pools[name]))
+        if takes_pool(plugins[name])
+        else (plugins[name], replace(steps, data=folder))
         for name, folder in folders.items()
         if name in pools or not takes_pool(plugins[name])
     ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vpbench.base import BaseTask, Critic
-from vpbench.errors import ConfigError
+from vpbench.errors import ConfigError, DataError
 from vpbench.pools.roots import task_file
 from vpbench.pools.scores import GivenScores, read_scores
 from vpbench.progress import Echo, Progress
@@ -33,6 +33,18 @@ class CriticScorer:
         self.entry, self._progress, self._echo = entry, progress, echo
         self._make_ready = functools.cache(self._critic.prepare)
         self.name = entry.label or self._critic.name
+
+    def check(self, planned: CandidatePlan, request: Request) -> None:
+        """Raises `DataError` for a response whose text the pool withholds, so that there is nothing to score."""
+        if self._critic.selection == "vote":
+            return
+        for rows in planned.rows.values():
+            for row in rows:
+                if row.candidate.withheld:
+                    raise DataError(
+                        f"{row.where}: a candidate without `response`, which {self.name} would have to read; add it, "
+                        "or give scores that were computed elsewhere by --scores FILE"
+                    )
 
     def scored(self, prepared: Prepared | PreparedSteps) -> Scored:
         """The scores of the prepared rows; the first call that has something to score loads the checkpoint.

@@ -12,7 +12,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from vpbench.base import BaseTask, PublishedPolicy, StepTask
+from vpbench.base import BaseTask, PublishedPolicy
 from vpbench.errors import ConfigError, VpbenchError
 from vpbench.plugins import Plugin, all_critics
 from vpbench.progress import Echo, Progress, silent
@@ -100,7 +100,10 @@ def study_of(
     if not rows and drawn[0].nano:
         rows = [CriticEntry(name) for name in _nano_critics()]
     asked = [
-        task for number, request in enumerate(drawn) for task in requests(tasks, request, silent if number else echo)
+        task
+        for number, request in enumerate(drawn)
+        for task in requests(tasks, request, silent if number else echo)
+        if number == 0 or takes_pool(task[0])  # a step task has solutions of its own, whatever the policy
     ]
     policy, first = None, drawn[0]
     if rows and not first.nano and first.drawing is None and first.pool is None:
@@ -243,14 +246,17 @@ def _prepared(
     All candidates are drawn before any is graded, so that policy and judge are never in memory together.
     """
     models = Models()
-    plans: list[CandidatePlan | None] = []
-    for number, asked in enumerate(study.tasks):
-        plugin = asked[0]
-        if number and study.tasks[number - 1][1].drawing != asked[1].drawing:
+    plans: list[CandidatePlan | PreparedSteps] = []
+    drawing = None
+    for plugin, request in study.tasks:
+        if takes_pool(plugin) and request.drawing != drawing:
             models.forget()  # one policy in memory at a time
+            drawing = request.drawing
         try:
-            step_task = issubclass(plugin.cls, StepTask)
-            plans.append(None if step_task else candidates_of(asked, study.analysis, rows, progress, models))
+            if takes_pool(plugin):
+                plans.append(candidates_of((plugin, request), study.analysis, rows, progress, models))
+            else:
+                plans.append(_steps(plugin, request, rows))
         except VpbenchError as error:
             failures.add(f"task {plugin.cls.name}", error)
             break
@@ -258,8 +264,8 @@ def _prepared(
     prepared: list[Prepared | PreparedSteps] = []
     for (plugin, request), planned in zip(study.tasks, plans, strict=False):
         try:
-            if planned is None:
-                prepared.append(_steps(plugin, request, rows))
+            if isinstance(planned, PreparedSteps):
+                prepared.append(planned)
             else:
                 prepared.append(prepare(plugin, request, progress, planned, models))
         except VpbenchError as error:
@@ -272,16 +278,15 @@ def _prepared(
 def candidates_of(
     asked: Asked, analysis: Analysis, rows: Sequence[Scorer], progress: Progress, models: Models
 ) -> CandidatePlan:
-    """The candidates of a Best-of-N task, enough for every N, and scores from files checked.
+    """The candidates of a Best-of-N task, enough for every N, and checked by every row of the study.
 
-    Raises as `plan`, `with_enough` and `FileScorer.check` do.
+    Raises as `plan`, `with_enough` and the rows' `check` do.
     """
     plugin, request = asked
     planned = plan(plugin, request, progress, models)
     planned = with_enough(planned, max(analysis.ns or (), default=None), request.short_pools)
     for row in rows:
-        if isinstance(row, FileScorer):
-            row.check(planned, request)
+        row.check(planned, request)
     return planned
 
 

@@ -1,19 +1,21 @@
 """A study as a file: YAML with the options of `vpbench run` under their names, and a name for every critic and policy.
 
 `read_study` checks the file and gives what the command line would have given; `study-file.schema.json` beside this file
-is its schema, for editors. Paths are relative to the file; those of a study that ships, to the working folder.
+is its schema, for editors. Paths are relative to the file; those of a study that ships, to the working folder, where
+they aren't of pools and scores that ship with it.
 """
 
 from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from vpbench.errors import ConfigError
 from vpbench.plugins import builtin_folder
@@ -21,11 +23,22 @@ from vpbench.prompts import PromptStyle
 from vpbench.records import GradingMode, Selection
 from vpbench.run.entries import CriticEntry, PolicyEntry
 from vpbench.run.request import ShortPools
+from vpbench.run.study_yaml import read_mapping
 
+
+def _printable(name: str) -> str:
+    if not name.isprintable():
+        raise ValueError(_NO_NAME)
+    return name
+
+
+_NO_NAME = "no name; a name is printable, without `=`, `:`, comma or slash, and doesn't begin or end with a blank"
 Setting = str | bool | int | float | None
-Name = Annotated[str, Field(pattern=r"^[^=:,/\\\s]([^=:,/\\\n]*[^=:,/\\\s])?$")]
+Name = Annotated[str, Field(pattern=r"^[^=:,/\\\s]([^=:,/\\\n]*[^=:,/\\\s])?$"), AfterValidator(_printable)]
 """What critics and policies may be called: as on the command line, without `=`, `:`, a comma or a slash."""
 PositiveInt = Annotated[int, Field(ge=1)]
+Threshold = Annotated[float, Field(allow_inf_nan=False)]
+Text = Annotated[str, Field(min_length=1)]
 
 
 class _Part(BaseModel):
@@ -42,7 +55,7 @@ class StudyCritic(_Part):
     aggregate: str | None = Field(None, description="step scores to one score, where not as in the other rows")
     selection: Selection | None = None
     link: Literal["sigmoid"] | None = None
-    threshold: float | None = None
+    threshold: Threshold | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> StudyCritic:
@@ -80,15 +93,21 @@ class StudyFile(_Part):
     """Policies x tasks x critics x N: what `vpbench run FILE` does."""
 
     name: Name = Field(description="what the study is called")
-    tasks: str | list[str] = Field(description="a task, a list of them, or a suite such as `all`")
+    tasks: Text | Annotated[list[Text], Field(min_length=1)] = Field(
+        description="a task, a list of them, or a suite such as `all`"
+    )
     critics: dict[Name, StudyCritic | str] = Field(
         description="by the name of their row; a text is [CRITIC][:MODEL] as --critic takes it", min_length=1
     )
     candidates: str | None = Field(None, description="a pool, or a folder of them: TASK.jsonl.gz")
     policy: StudyPolicy | str | None = Field(None, description="instead of `candidates`: the model to draw them from")
-    policies: dict[Name, StudyPolicy | str] | None = Field(None, description="instead of `policy`: several, by name")
+    policies: dict[Name, StudyPolicy | str] | None = Field(
+        None, description="instead of `policy`: several, by name", min_length=1
+    )
     data: str | None = Field(None, description="a folder with the data sets' own files: TASK/; default: the hub")
-    n: PositiveInt | list[PositiveInt] | None = Field(None, description="default: powers of two and the pool's size")
+    n: PositiveInt | Annotated[list[PositiveInt], Field(min_length=1)] | None = Field(
+        None, description="default: powers of two and the pool's size"
+    )
     nano: bool = False
     grading: GradingMode | None = None
     judge: StudyJudge | str | None = None
@@ -100,9 +119,9 @@ class StudyFile(_Part):
     estimator: Literal["expected", "prefix"] | None = None
     aggregate: str | None = None
     link: Literal["sigmoid"] | None = None
-    threshold: float | None = None
+    threshold: Threshold | None = None
     limit: PositiveInt | None = None
-    seed: int | None = None
+    seed: Annotated[int, Field(ge=0)] | None = None
     resamples: Annotated[int, Field(ge=100)] | None = None
     max_error_rate: Annotated[float, Field(ge=0, le=1)] | None = None
     max_cost: Annotated[float, Field(gt=0)] | None = None
@@ -135,6 +154,19 @@ _PARTS: Mapping[int | str, type[BaseModel]] = {
 }
 _OPTIONS = tuple(name for name in StudyFile.model_fields if name not in ("tasks", "critics", "candidates", "policies"))
 _DRAWING = tuple(_Sampling.model_fields)
+_ELSEWHERE = {
+    **dict.fromkeys(_DRAWING, "it is a key of a policy: `policy: {model: ..., samples: 8}`"),
+    **dict.fromkeys(
+        ("critic_model", "critic_args"), "it is said of each critic: `NAME: {critic: ..., model: ..., args: {}}`"
+    ),
+    **dict.fromkeys(("policy_args", "judge_args"), "it is the key `args` of the policy or judge"),
+    **dict.fromkeys(("dry_run", "format", "rates", "quiet", "verbose"), "it is an option of the command line alone"),
+    "pool": "did you mean candidates?",
+    "scores": "they are a critic's: `critics: {NAME: {scores: PATH}}`",
+}
+"""Options of the command line that a study file says in another place."""
+_KIND = "should be a "
+MOST_LINES = 10
 _OF_CRITIC = ("aggregate", "selection", "link", "threshold")
 
 
@@ -144,15 +176,18 @@ def read_study(study: str | Path) -> dict[str, Any]:
     `task` and `critic` are among them. Raises `ConfigError` naming the file, the key and the remedy.
     """
     path, folder = _find(study)
-    content = _load(path)
+    content = read_mapping(path)
     try:
         file = StudyFile.model_validate(content)
     except ValidationError as error:
         raise ConfigError("\n".join(f"{path}: {line}" for line in _complaints(error, content))) from error
     options = {name: value for name in _OPTIONS if (value := getattr(file, name)) is not None}
-    options |= {"task": file.tasks, "critic": [_critic(name, part, folder) for name, part in file.critics.items()]}
+    options |= {
+        "task": file.tasks,
+        "critic": [_critic(name, part, path.parent, folder) for name, part in file.critics.items()],
+    }
     if file.candidates is not None:
-        options["pool"] = folder / file.candidates
+        options["pool"] = _shipped_or(folder, path.parent, file.candidates)
     if file.policy is not None:
         options["policy"] = [_policy(None, file.policy, folder)]
     elif file.policies is not None:
@@ -196,7 +231,7 @@ def shipped_studies() -> dict[str, Path]:
 def _find(study: str | Path) -> tuple[Path, Path]:
     """The file, and the folder its paths are relative to."""
     path = Path(study)
-    if path.is_file():
+    if path.exists() and not path.is_dir():
         return path, path.parent
     shipped = shipped_studies()
     if str(study) in shipped:
@@ -206,68 +241,60 @@ def _find(study: str | Path) -> tuple[Path, Path]:
     raise ConfigError(f"study {study}: no such file, and no study that ships; {meant}there are: {', '.join(shipped)}")
 
 
-class _Loader(yaml.SafeLoader):
-    """Refuses a key that stands twice, of which YAML would keep the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for number, key in enumerate(keys):
-            if key in keys[:number]:
-                mark = node.value[number][0].start_mark
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", mark)
-        return super().construct_mapping(node, deep)
-
-
-def _load(path: Path) -> Any:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: can't be read as UTF-8 text ({error})") from error
-    try:
-        content = yaml.load(text, _Loader)  # its own loader is a safe one
-    except (yaml.YAMLError, RecursionError) as error:
-        raise ConfigError(f"{path}: not YAML ({' '.join(str(error).split())})") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path}: expected keys such as name, tasks, critics; `vpbench run --help` shows a study")
-    return content
-
-
 def _complaints(error: ValidationError, content: Any) -> list[str]:
-    """A line for each thing that is wrong, by its key, the innermost where a part could have been of several kinds."""
-    faults = [(_keys(fault["loc"], content), fault) for fault in error.errors()]
-    paths = [path for path, _ in faults]
+    """A line for each key that something is wrong with, the innermost where a part could have been of several kinds."""
+    faults: dict[tuple[int | str, ...], list[str]] = {}
+    for fault in error.errors():
+        path = _keys(fault, content)
+        faults.setdefault(path, []).append(_message(fault, path))
     lines = []
-    for path, fault in faults:
-        if any(len(other) > len(path) and other[: len(path)] == path for other in paths):
+    for path, messages in faults.items():
+        if any(len(other) > len(path) and other[: len(path)] == path for other in faults):
             continue
-        message = fault["msg"].removeprefix("Value error, ")
-        if fault["type"] == "extra_forbidden":
-            message = f"no such key{_meant(path)}"
-        lines.append(f"{'.'.join(map(str, path)) or 'the study'}: {message}")
-    return list(dict.fromkeys(lines))
+        # where a part may be of several kinds, there is a message for each that it isn't
+        kinds = [message.removeprefix(_KIND) for message in messages if message.startswith(_KIND)]
+        others = [message for message in messages if not message.startswith(_KIND)]
+        lines.append(f"{'.'.join(map(str, path)) or 'the study'}: {'; '.join(others) or _KIND + ' or '.join(kinds)}")
+    more = len(lines) - MOST_LINES
+    return lines if more <= 0 else [*lines[:MOST_LINES], f"{more} more keys that can't be taken"]
 
 
-def _keys(where: tuple[int | str, ...], content: Any) -> tuple[int | str, ...]:
+def _message(fault: ErrorDetails, path: tuple[int | str, ...]) -> str:
+    if fault["type"] == "extra_forbidden":
+        return f"no such key{_meant(path)}"
+    if fault["type"] == "string_pattern_mismatch":
+        return _NO_NAME
+    message = fault["msg"].removeprefix("Value error, ")
+    return re.sub(
+        r"valid dictionary( or instance of \w+)?", "mapping of keys", message.replace("Input should be a ", _KIND)
+    )
+
+
+def _keys(fault: ErrorDetails, content: Any) -> tuple[int | str, ...]:
     """The keys of a fault's place that are the file's, without those that pydantic has for kinds of a part."""
-    path = []
+    path: list[int | str] = []
+    *_, last = where = fault["loc"] or ("",)
     for part in where:
         inside = part in content if isinstance(content, dict) else isinstance(content, list) and isinstance(part, int)
         if inside:
             content = content[part]
             path.append(part)
-    if where and where[-1] not in path and where[-1] in StudyFile.model_fields:
-        path.append(where[-1])  # a key that is missing
+    if fault["type"] == "missing":
+        path.append(last)
     return tuple(path)
 
 
 def _meant(path: tuple[int | str, ...]) -> str:
-    """The keys that a part may have, the nearest alone if there is one."""
+    """Where the key belongs, or the keys that a part may have, the nearest alone if there is one."""
+    key = str(path[-1])
+    if len(path) == 1 and key in _ELSEWHERE:
+        return f"; {_ELSEWHERE[key]}"
     kind: type[BaseModel] = _PARTS.get(path[0], StudyFile) if len(path) > 1 else StudyFile
-    near = difflib.get_close_matches(str(path[-1]), kind.model_fields, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(key, kind.model_fields, n=1, cutoff=0.5)
     return f"; did you mean {near[0]}?" if near else f"; there are: {', '.join(kind.model_fields)}"
 
 
-def _critic(name: str, part: StudyCritic | str, folder: Path) -> CriticEntry:
+def _critic(name: str, part: StudyCritic | str, beside: Path, folder: Path) -> CriticEntry:
     if isinstance(part, str):
         critic, _, model = part.partition(":")
         part = StudyCritic.model_validate({"critic": critic or name, "model": model or None})
@@ -279,10 +306,15 @@ def _critic(name: str, part: StudyCritic | str, folder: Path) -> CriticEntry:
     return CriticEntry(
         str(folder / str(part.critic)) if in_file else part.critic,
         settings,
-        None if part.scores is None else folder / part.scores,
+        None if part.scores is None else _shipped_or(folder, beside, part.scores),
         name,
         analysis,
     )
+
+
+def _shipped_or(folder: Path, beside: Path, path: str) -> Path:
+    """What lies there as seen from the study's file, else the path in the folder."""
+    return beside / path if (beside / path).exists() else folder / path
 
 
 def _policy(name: str | None, part: StudyPolicy | str, folder: Path) -> PolicyEntry:

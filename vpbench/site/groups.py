@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
-from vpbench.report.kinds import measured_on, selects_by_vote
+from vpbench.report.kinds import gains_over_vote, measured_on
 from vpbench.report.result import BestOfNResult, StepResult
-from vpbench.report.summary import failed_rows
+from vpbench.report.summary import distinct_line, failed_rows
 from vpbench.stats.bootstrap import LEVEL
 
 
@@ -40,8 +40,9 @@ class Entry:
 
     @property
     def remarks(self) -> list[str]:
-        """Notes, rows that failed by reason, and diagnosis."""
+        """How many answers there are to choose from, notes, rows that failed by reason, and diagnosis."""
         return [
+            *distinct_line(self.result),
             *self.result.notes,
             *failed_rows(self.result),
             *(f"diagnosis: {line}" for line in self.result.diagnosis),
@@ -74,7 +75,7 @@ class Group:
         """How many gains over a control the table shows; what is 0 by construction isn't one."""
         if not self.ns:
             return 0
-        controls = [1 if selects_by_vote(entry.result) else 2 for entry in self.entries]
+        controls = [1 + gains_over_vote(entry.result) for entry in self.entries]
         return sum(controls) * sum(n > 1 for n in self.ns)
 
     @property

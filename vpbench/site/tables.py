@@ -47,8 +47,10 @@ def _rows(group: Group, first: BestOfNResult) -> tuple[tuple[Cell, ...], ...]:
             cells += _gained(entry, n)
         rows.append((entry.name, None if group.ns[0] == 1 else rank, _result(entry).selection, *cells))
     for control, label in _CONTROLS.items():
-        points = [first.curves[control][first.ns.index(n)] for n in group.ns]
-        cells = [cell for point in points for cell in (Figure(point.value, point.low, point.high), None, None)]
+        curve = first.curves[control]
+        points = [curve[first.ns.index(n)] for n in group.ns] if curve else []
+        figures = [Figure(point.value, point.low, point.high) for point in points] or [Figure(None)] * len(group.ns)
+        cells = [cell for figure in figures for cell in (figure, None, None)]
         rows.append((label, None, "control", *cells))
     return tuple(rows)
 
@@ -57,15 +59,15 @@ def _gained(entry: Entry, n: int) -> list[Cell]:
     """The critic's value at N and its gains; a gain that is 0 by construction is none."""
     result = _result(entry)
     k = entry.ns.index(n)
-    point, over_random, over_vote = (
-        curve[k] for curve in (result.curves["critic"], result.gains["over_random"], result.gains["over_vote"])
-    )
-    constructed = (n == 1, n == 1 or selects_by_vote(result))
-    gains = (
-        None if zero else Figure(gain.value, gain.low, gain.high, points=True)
-        for gain, zero in zip((over_random, over_vote), constructed, strict=True)
-    )
-    return [Figure(point.value, point.low, point.high), *gains]
+    point = result.curves["critic"][k]
+    cells: list[Cell] = [Figure(point.value, point.low, point.high)]
+    for name, constructed in (("over_random", n == 1), ("over_vote", n == 1 or selects_by_vote(result))):
+        gain = result.gains[name][k] if result.gains[name] else None
+        if gain is None:
+            cells.append(Figure(None))
+        else:
+            cells.append(None if constructed else Figure(gain.value, gain.low, gain.high, points=True))
+    return cells
 
 
 def _result(entry: Entry) -> BestOfNResult:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from vpbench.stats.aggregation import AGGREGATIONS as AGGREGATIONS
     from vpbench.stats.aggregation import aggregate as aggregate
     from vpbench.stats.aggregation import check_meaning as check_meaning
+    from vpbench.stats.answers import DistinctAnswers as DistinctAnswers
+    from vpbench.stats.answers import distinct_answers as distinct_answers
     from vpbench.stats.auroc import Area as Area
     from vpbench.stats.auroc import step_auroc as step_auroc
     from vpbench.stats.best_of_n import expected_best as expected_best
@@ -75,6 +77,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "aggregation": ("AGGREGATIONS", "aggregate", "check_meaning"),
+    "answers": ("DistinctAnswers", "distinct_answers"),
     "auroc": ("Area", "step_auroc"),
     "best_of_n": ("expected_best", "expected_oracle", "expected_random", "first"),
     "bootstrap": (

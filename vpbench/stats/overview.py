@@ -25,7 +25,7 @@ from vpbench.stats.bootstrap import (
     table_by_cluster,
 )
 from vpbench.stats.few_units import T_TEST_BELOW, mean_and_error
-from vpbench.stats.pseudo_units import pseudo_differences, unseen_difference, with_pseudo_units
+from vpbench.stats.pseudo_units import pseudo_differences, unseen_difference, with_pseudo_units, with_skew
 
 Array = NDArray[np.float64]
 
@@ -36,20 +36,25 @@ up most of the variance, the bootstrap alone holds the truth in 91%."""
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stratum:
-    """A task: `values` [units, K] in 0..1, or differences in -1..1, and the cluster of each unit."""
+    """A task: `values` [units, K] in 0..1, or differences in -1..1, and the cluster of each unit.
+
+    `ends` are the most and the least [units, K] that each difference could have been, as in `paired_differences`.
+    """
 
     name: str
     values: Array
     clusters: Sequence[Hashable] | None = None
+    ends: tuple[Array, Array] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Sums:
-    """A stratum by cluster: `sums` [C, K] and `sizes` [C]; the seed of its draws."""
+    """A stratum by cluster: `sums` [C, K] and `sizes` [C]; the seed of its draws; `ends` [C, K] by average size."""
 
     sums: Array
     sizes: Array
     seed: int
+    ends: tuple[Array, ...] = ()
 
     @property
     def mean(self) -> Array:
@@ -66,7 +71,7 @@ def mean_intervals(
     one without units.
     """
     tables = _tables(strata, seed)
-    drawn = _drawn(tables, lambda sums, _: np.broadcast_to([[0.0], [1.0]], (2, sums.shape[1])), resamples)
+    drawn = _drawn(tables, lambda table: np.broadcast_to([[0.0], [1.0]], (2, table.sums.shape[1])), resamples)
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
     return (low, high) if len(tables) == 1 else _widened(low, high, tables, level)
 
@@ -110,16 +115,17 @@ def _tables(strata: Sequence[Stratum], seed: int) -> list[_Sums]:
         # Two tasks of as many units would be drawn alike: their sums would vary more or less than they do.
         own = hashlib.sha256(f"{seed} {stratum.name}".encode()).digest()[:8]
         sums, sizes = table_by_cluster(stratum.values, stratum.clusters)
-        tables.append(_Sums(sums, sizes, seed if len(strata) == 1 else int.from_bytes(own)))
+        ends = tuple(table_by_cluster(end, stratum.clusters)[0] / sizes.mean() for end in stratum.ends or ())
+        tables.append(_Sums(sums, sizes, seed if len(strata) == 1 else int.from_bytes(own), ends))
     return tables
 
 
-def _drawn(tables: Sequence[_Sums], pseudo: Callable[[Array, Array], Array], resamples: int) -> Array:
-    """[resamples, K]: the mean over strata in each resample; `pseudo` makes pseudo-units [2, K] of sums and sizes."""
+def _drawn(tables: Sequence[_Sums], pseudo: Callable[[_Sums], Array], resamples: int) -> Array:
+    """[resamples, K]: the mean over strata in each resample; `pseudo` makes pseudo-units [2, K] for a stratum."""
     total = np.zeros((resamples, tables[0].sums.shape[1]))
     for turn, table in enumerate(tables):
         units = len(table.sums)
-        sums, sizes = with_pseudo_units(table.sums, table.sizes, pseudo(table.sums, table.sizes))
+        sums, sizes = with_pseudo_units(table.sums, table.sizes, pseudo(table))
         row = 0
         for counts in resample_counts(units + 2, resamples, table.seed):
             # A pair for every task would draw each of them towards one half: seven tasks of 90% by a point each.
@@ -131,9 +137,10 @@ def _drawn(tables: Sequence[_Sums], pseudo: Callable[[Array, Array], Array], res
     return total / len(tables)
 
 
-def _pseudo_differences(sums: Array, sizes: Array) -> Array:
-    mean = sums.sum(axis=0) / sizes.sum()
-    return pseudo_differences(mean, unseen_difference((sums - mean * sizes[:, None]) / sizes.mean()))
+def _pseudo_differences(table: _Sums) -> Array:
+    deviations = (table.sums - table.mean * table.sizes[:, None]) / table.sizes.mean()
+    pseudo = pseudo_differences(table.mean, unseen_difference(deviations))
+    return with_skew(pseudo, *table.ends) if table.ends else pseudo
 
 
 def _few(tables: Iterable[_Sums]) -> bool:

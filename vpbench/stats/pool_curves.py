@@ -48,7 +48,8 @@ class QuestionPool:
 class Curves:
     """Correctness [Q, len(ns)] per question and n, as fractions of 1.
 
-    `critic` is None where the pools hold no scores and the selection needs them; `oracle` and `worst` are the most and
+    `critic` is None where the pools hold no scores and the selection needs them, `vote` where candidates are right and
+    none has an answer to vote for; `oracle` and `worst` are the most and
     the least that any critic could reach: a correct pick wherever there is one to pick, or a wrong one.
     `drawing_standard_error` [len(ns)] is that of the critic's mean over questions where it was drawn (weighted vote),
     else zero.
@@ -56,7 +57,7 @@ class Curves:
 
     ns: tuple[int, ...]
     critic: Array | None
-    vote: Array
+    vote: Array | None
     random: Array
     oracle: Array
     worst: Array
@@ -76,6 +77,12 @@ def _check_ns(pools: Sequence[QuestionPool], ns: Sequence[int]) -> None:
                     f"n = {n} is more than question {pool.question_id} has candidates ({pool.size}); "
                     f"lower --n or complete the pool"
                 )
+
+
+def _answered(pools: Sequence[QuestionPool]) -> bool:
+    """Whether the pools give answers; where none is given and none is right, a vote is wrong whatever they were."""
+    answers = any(answer is not None for pool in pools for answer in pool.classes)
+    return answers or not any(pool.correct.any() for pool in pools)
 
 
 def _matrix(
@@ -116,8 +123,8 @@ def curves(
 
     `expected` averages over all n-subsets (exactly, but for weighted votes, which are drawn), `prefix` takes the first
     n. Pools may differ in size. `link` makes weights of scores for a weighted vote. Raises `ConfigError` for an n that
-    some question can't serve, where only a part of the questions has scores, for a link that no weighted vote uses, and
-    for negative scores in one without.
+    some question can't serve, where only a part of the questions has scores, for a link that no weighted vote uses, for
+    negative scores in one without, and for a vote where there are no answers.
     """
     _check_ns(pools, ns)
     if selection not in ("best", "vote", "weighted-vote") or estimator not in ("expected", "prefix"):
@@ -127,7 +134,13 @@ def curves(
     exact = estimator == "expected"
     column = np.asarray(ns, dtype=np.intp) - 1
     voting = expected_vote if exact else prefix.prefix_vote
-    vote = _matrix(pools, column, lambda pool: voting(pool.classes, pool.correct))
+    vote = None
+    if _answered(pools):
+        vote = _matrix(pools, column, lambda pool: voting(pool.classes, pool.correct))
+    elif selection != "best":
+        raise ConfigError(
+            f"selection {selection!r} needs answers, and the pool gives none (`prediction`); pick the best"
+        )
     oracle = best_of_n.expected_oracle if exact else prefix.prefix_oracle
     picked = best_of_n.expected_random if exact else prefix.prefix_random
     scored = {pool.scores is not None for pool in pools}
@@ -139,7 +152,7 @@ def curves(
             weights = vote_weights([_scores(pool) for pool in pools], link)
             pools = [replace(pool, scores=values) for pool, values in zip(pools, weights, strict=True)]
         critic, error = _critic(pools, selection, exact, column, seed)
-        if selection == "weighted-vote":
+        if selection == "weighted-vote" and vote is not None:
             # one candidate wins by any weight, so nothing has to be drawn
             critic[:, column == 0], error[column == 0] = vote[:, column == 0], 0.0
     return Curves(

@@ -48,28 +48,28 @@ def _times(a: Array, b: Array, length: int) -> Array:
 
 
 def _power(base: Array, exponent: int, length: int) -> Array:
-    result = np.ones((len(base), 1))
-    while exponent:
+    result: Array | None = None
+    while exponent > 1:
         if exponent & 1:
-            result = _times(result, base, length)
+            result = base if result is None else _times(result, base, length)
         exponent >>= 1
-        if exponent:
-            base = _times(base, base, length)
-    return result
+        base = _times(base, base, length)
+    return base if result is None else _times(result, base, length)
 
 
 def _others_at_most(rivals: Counter[int], votes: int, free: int, length: int) -> Array:
-    """[length]: ways for the others to use 0, 1, ... candidates, no class above `votes`, ties at 1/(1+ties)."""
+    """Ways for the others to use 0, 1, ... (below `length`) candidates, no class above `votes`, ties at 1/(1+ties)."""
     level = {size: many for size, many in rivals.items() if size >= votes}
     free += sum(size * many for size, many in rivals.items() if size < votes)
+    if not level:
+        return _binomials(free)[:length]
     nodes, weights = _unit_nodes(sum(level.values()))
     product = np.ones((len(nodes), 1))
     for size, many in level.items():
-        factor = np.tile(_binomials(size)[: votes + 1], (len(nodes), 1))
+        factor = np.repeat(_binomials(size)[None, : votes + 1], len(nodes), axis=0)
         factor[:, votes] *= nodes
         product = _times(product, _power(factor, many, length), length)
-    ways = np.convolve(weights @ product, _binomials(free))[:length]
-    return np.pad(ways, (0, length - len(ways)))
+    return np.convolve(weights @ product, _binomials(free))[:length]
 
 
 @lru_cache(maxsize=8192)
@@ -82,8 +82,8 @@ def win_probability(size: int, others: tuple[int, ...], silent: int) -> Array:
     rivals = Counter(others)
     ways = np.zeros(total + 1)
     for votes in range(1, size + 1):
-        length = total - votes + 1
-        ways[votes:] += _binomials(size)[votes] * _others_at_most(rivals, votes, silent, length)
+        others_ways = _others_at_most(rivals, votes, silent, total - votes + 1)
+        ways[votes : votes + len(others_ways)] += _binomials(size)[votes] * others_ways
     result = ways[1:] / _binomials(total)[1:]
     result.setflags(write=False)
     return result

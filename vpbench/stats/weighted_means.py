@@ -36,12 +36,14 @@ def resampled_weighted_means(
     pseudo = _pseudo_values(values, weights, divisors or {}) * pseudo_weights[:, :, None]
     above = np.concatenate([above, pseudo.reshape(2, measures * columns)])
     below = np.concatenate([below, pseudo_weights])
-    chunks = []
+    means, row = np.empty((resamples, measures, columns)), 0
     for counts in resample_counts(len(above), resamples, seed):
-        total = (counts @ below)[:, :, None]
+        total = counts @ below
+        total[total <= 0] = np.nan
         sums = (counts @ above).reshape(len(counts), measures, columns)
-        chunks.append(np.divide(sums, total, out=np.full_like(sums, np.nan), where=total > 0))
-    return np.concatenate(chunks)
+        np.divide(sums, total[:, :, None], out=means[row : row + len(counts)])
+        row += len(counts)
+    return means
 
 
 def _pseudo_values(values: Array, weights: Array, divisors: Mapping[int, int]) -> Array:

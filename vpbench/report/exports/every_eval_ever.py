@@ -21,7 +21,7 @@ from vpbench.report.exports.picks import samples_of
 from vpbench.report.exports.wording import json_bytes, settings_of, shareable, task_name, written_at
 from vpbench.report.result import BestOfNResult, Result, StepResult
 from vpbench.report.stored import StoredResult
-from vpbench.report.texts import stored_texts
+from vpbench.report.texts import has_responses
 from vpbench.stats.bootstrap import LEVEL
 
 SCHEMA_VERSION = "0.3.0"
@@ -37,7 +37,7 @@ def every_eval_ever_files(results: Sequence[StoredResult], into: Path) -> Iterat
         record = _record(stored)
         name = str(_identity(result))
         folder = f"data/{_component(task_name(result))}/{UNKNOWN}/{_component(shareable(result.row))}"
-        if isinstance(result, BestOfNResult) and stored_texts(stored) is not None:
+        if isinstance(result, BestOfNResult) and has_responses(stored):
             rows = [json_bytes(row) for row in _instances(stored, result, record)]
             samples = f"{folder}/{name}_samples.jsonl"
             record["detailed_evaluation_results"] = {
@@ -95,8 +95,8 @@ def _points(result: BestOfNResult, settings: Mapping[str, Any]) -> list[dict[str
     metric = shareable(result.metric)
     records = []
     for k, point in enumerate(result.curves["critic"]):
-        controls = {name: str(points[k].value) for name, points in result.curves.items() if name != "critic"}
-        gains = {f"gain_{name}": json.dumps(asdict(points[k])) for name, points in result.gains.items()}
+        controls = {name: str(points[k].value) for name, points in result.curves.items() if points and name != "critic"}
+        gains = {f"gain_{name}": json.dumps(asdict(points[k])) for name, points in result.gains.items() if points}
         parameters = {"n": point.n, "selection": result.selection, "estimator": result.estimator}
         records.append(
             {

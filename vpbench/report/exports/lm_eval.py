@@ -21,7 +21,7 @@ from vpbench.report.exports.picks import Texts, rows_of, samples_of, texts_of
 from vpbench.report.exports.wording import json_bytes, settings_of, shareable, task_name, written_at
 from vpbench.report.result import BestOfNResult, Point, StepResult
 from vpbench.report.stored import StoredResult
-from vpbench.report.texts import stored_texts
+from vpbench.report.texts import has_responses
 
 Bounds = tuple[float | None, float | None]
 Metrics = dict[str, tuple[float, Bounds]]
@@ -36,7 +36,7 @@ def lm_eval_files(results: Sequence[StoredResult], into: Path) -> Iterator[tuple
         folder = into / _file_name(model)
         hashes = {}
         for stored in tasks:
-            if stored_texts(stored) is None:
+            if not has_responses(stored):
                 continue
             samples = list(_samples(stored))
             name = task_name(stored.result)
@@ -144,7 +144,7 @@ def _metrics(result: BestOfNResult | StepResult) -> Metrics:
 def _curves(result: BestOfNResult) -> dict[str, str]:
     """Curves by what their metrics are called before "_N"; a critic that votes is the vote itself."""
     selection = {"best": "best_of", "vote": "vote", "weighted-vote": "weighted_vote"}[result.selection]
-    return {selection: "critic"} | {name: name for name in ("vote", "random", "oracle")}
+    return {selection: "critic"} | {name: name for name in ("vote", "random", "oracle") if result.curves[name]}
 
 
 def _curve_metrics(result: BestOfNResult) -> Metrics:

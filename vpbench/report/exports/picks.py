@@ -12,7 +12,6 @@ from vpbench.records import Score
 from vpbench.report.result import BestOfNResult
 from vpbench.report.stored import StoredResult
 from vpbench.report.texts import read_texts, stored_texts
-from vpbench.report.units import CURVES
 from vpbench.run.prepared import candidate_value
 from vpbench.stats import prefix_picks
 from vpbench.stats.weighted_vote import vote_pool, vote_weights, winners
@@ -95,7 +94,7 @@ def samples_of(stored: StoredResult, result: BestOfNResult) -> Iterator[Sample]:
     position = {name: number for number, name in enumerate(units.names)}
     for question_id, rows in rows_of(stored):
         number = position.get(question_id)
-        values = {} if number is None else {name: tuple(units.values[name][number].tolist()) for name in CURVES}
+        values = {} if number is None else {name: tuple(rows[number].tolist()) for name, rows in units.values.items()}
         yield Sample(question_id, texts[question_id], _pick(rows, result), values)
 
 

@@ -6,10 +6,10 @@ A result names no time, so its date is when its `result.json` was written: the s
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from vpbench.report.names import without_paths
+from vpbench.report.names import without_folders, without_paths
 from vpbench.report.result import Result
 from vpbench.report.stored import StoredResult
 from vpbench.terminal import printable
@@ -30,13 +30,13 @@ def shareable(text: str) -> str:
     return printable(without_paths(text))
 
 
-def shareable_json(value: Any) -> Any:
-    """A JSON value with all its keys and texts `shareable`."""
+def shareable_json(value: Any, cut: Callable[[str], str] = without_paths) -> Any:
+    """A JSON value with all its keys and texts without control characters, their paths cut by `cut`."""
     if isinstance(value, str):
-        return shareable(value)
+        return printable(cut(value))
     if isinstance(value, Mapping):
-        return {shareable(str(name)): shareable_json(part) for name, part in value.items()}
-    return [shareable_json(part) for part in value] if isinstance(value, list | tuple) else value
+        return {shareable(str(name)): shareable_json(part, cut) for name, part in value.items()}
+    return [shareable_json(part, cut) for part in value] if isinstance(value, list | tuple) else value
 
 
 def settings_of(result: Result) -> dict[str, Any]:
@@ -62,13 +62,13 @@ def settings_of(result: Result) -> dict[str, Any]:
             **{name: getattr(result, name) for name in names if hasattr(result, name)},
             "seed": provenance.seed,
             "resamples": provenance.resamples,
-            "command": " ".join(provenance.command),
+            "command": provenance.command,
             "versions": provenance.versions,
-            "errors": result.errors,
-            "notes": result.notes,
-        }
+        },
+        without_folders,
     )
-    return settings
+    settings["command"] = " ".join(settings["command"])
+    return settings | {"errors": shareable_json(result.errors), "notes": shareable_json(result.notes)}
 
 
 def json_bytes(value: Any, indent: int | None = None) -> bytes:

@@ -22,9 +22,9 @@ WIDE_HALF_INTERVAL = 0.01
 def worse_than(headline: Headline, control: Literal["random", "vote"]) -> list[str]:
     """The critic's largest loss against a control, of those at n = 2 and more that are clear of noise."""
     columns = headline.columns
-    if not columns:
+    differences = headline.gains(control, columns) if columns else []
+    if not differences:
         return []
-    differences = headline.gains(control, columns)
     p_holm = holm([difference.p_value for difference in differences])
     losses = [
         (difference.value, headline.ns[column], difference, p)

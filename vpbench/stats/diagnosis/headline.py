@@ -15,13 +15,14 @@ from vpbench.stats.bootstrap import RESAMPLES, Array, Difference, paired_differe
 class Headline:
     """Values [U, len(ns)] of every unit, as fractions of 1; `clusters` names the resampling cluster of each unit.
 
-    `worst` is the least that any critic could reach, as `oracle` is the most; None where it isn't known.
+    `worst` is the least that any critic could reach, as `oracle` is the most; None where it isn't known. `vote` is None
+    where there are no answers to vote for.
     """
 
     ns: tuple[int, ...]
     critic: Array
     random: Array
-    vote: Array
+    vote: Array | None
     oracle: Array
     clusters: tuple[Hashable, ...]
     resamples: int = RESAMPLES
@@ -38,8 +39,10 @@ class Headline:
         return paired_differences(a, b, self.clusters, self.resamples, self.seed)
 
     def gains(self, control: Literal["random", "vote"], columns: Sequence[int]) -> list[Difference]:
-        """The critic less a control in these columns, exactly as the result has it."""
+        """The critic less a control in these columns, exactly as the result has it; nothing where there is no vote."""
         other, worst = (self.random, self.worst) if control == "random" else (self.vote, None)
+        if other is None:
+            return []
         ends = None if worst is None else (self.oracle[:, columns], worst[:, columns])
         critic, values = self.critic[:, columns], other[:, columns]
         return paired_differences(critic, values, self.clusters, self.resamples, self.seed, ends=ends)
