@@ -65,7 +65,7 @@ def test_a_rejected_gold_answer_is_named_with_its_row_and_reason(root: Path) -> 
 
 
 def test_a_breakdown_that_no_question_has_is_named(root: Path) -> None:
-    plugin = "from tasks.logicvista import LogicVista as Base\n\nclass Copy(Base):\n    name = 'copy'\n"
+    plugin = "from vpbench.plugins import find_task\n\nclass Copy(find_task('logicvista').cls):\n    name = 'copy'\n"
     (root / "copy.py").write_text(plugin + "    breakdowns = ('skill', 'skil')\n")
     code, text = vpbench("validate", root / "copy.py", "--data", root / "logicvista")
     assert code == 1
