@@ -106,6 +106,11 @@ def test_scores_of_ones_own_are_compared_and_shown(runs: Path) -> None:
     assert code == 0 and "steps" in (runs / "site" / "index.html").read_text(), output
 
 
+def test_the_study_of_real_critics_runs(tmp_path: Path) -> None:
+    code, output = vpbench("run", "--study", "real-critics", "--resamples", 100, "--output", tmp_path)
+    assert code == 0 and "N = 32: gsm8k" in output, output
+
+
 def test_plugins_and_data_can_be_looked_at() -> None:
     code, output = vpbench("list")
     assert code == 0 and "visualprm" in output and "mathvista" in output, output

@@ -168,3 +168,20 @@ def test_with_predictions_there_is_a_vote(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     (result,) = results(tmp_path / "runs")
     assert len(result["curves"]["vote"]) == 3 and not any(note.startswith("no vote") for note in result["notes"])
+
+
+def test_a_mean_over_tasks_has_no_vote_where_one_task_has_none(tmp_path: Path) -> None:
+    pools = tmp_path / "pools"
+    pools.mkdir()
+    for task, extra in (("gsm8k", {}), ("math-500", {"prediction": "4"})):
+        verdict_pool(pools, **extra).rename(pools / f"{task}.jsonl")
+    options = ("--pool", pools, f"--scores=last={pools},mean={pools}", "--trust-verdicts", "--resamples", 100)
+    done = command("run", "--task", "gsm8k,math-500", *options, "--output", tmp_path / "runs")
+    assert done.exit_code == 0, done.output
+    frame = vpbench.load_results(tmp_path / "runs").overview()
+    assert frame[frame["task"] == "mean"]["over_vote"].isna().all()
+    assert frame[frame["task"] == "gsm8k"]["over_vote"].isna().all()
+    assert frame[frame["task"] == "math-500"]["over_vote"].notna().all()
+    assert frame["over_random"].notna().all()
+    done = command("leaderboard", "--output", tmp_path / "runs", "--site", tmp_path / "site")
+    assert done.exit_code == 0, done.output
