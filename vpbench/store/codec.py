@@ -45,7 +45,8 @@ def _column(hint: Any) -> str:
     return _TYPES[get_origin(kind) or kind]
 
 
-CANDIDATES = Codec(Candidate, "question_id", "index", "policy", "steps")
-"""Drawn candidates: the row's key holds question and index, the store's key the policy; steps are never drawn."""
+CANDIDATES = Codec(Candidate, "question_id", "index", "policy", "steps", "withheld")
+"""Drawn candidates: the row's key holds question and index, the store's key the policy; steps are never drawn, and what
+is drawn has its text."""
 VERDICTS = Codec(Verdict)
 SCORES = Codec(Score)
