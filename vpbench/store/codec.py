@@ -46,7 +46,7 @@ def _column(hint: Any) -> str:
 
 
 CANDIDATES = Codec(Candidate, "question_id", "index", "policy", "steps", "withheld")
-"""Drawn candidates: the row's key holds question and index, the store's key the policy; steps are never drawn, nor
-is what was drawn withheld."""
+"""Drawn candidates: the row's key holds question and index, the store's key the policy; steps are never drawn, and what
+is drawn has its text."""
 VERDICTS = Codec(Verdict)
 SCORES = Codec(Score)
