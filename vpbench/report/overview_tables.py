@@ -39,7 +39,8 @@ def _means(overview: OverviewRecord, n: int) -> Table:
             rows.append((title, figure, None, None, None, None, "", ""))
     without = [row for row in overview.rows if row.no_mean and any(not cell.missing for cell in row.cells)]
     rows += [(row.name, None, None, None, None, None, "", "") for row in without]
-    headers = ("critic", "mean %", "over random", "p", "over vote", "p", "alike", "best")
+    value = "mean %" if len(overview.tasks) > 1 else "right %"
+    headers = ("critic", value, "over random", "p", "over vote", "p", "alike", "best")
     keys = ("critic", "mean", "over_random", "over_random_p_holm", "over_vote", "over_vote_p_holm", "alike", "best")
     notes = [f"{row.name} has no mean: {row.no_mean}" for row in without]
     if n == overview.ns[-1]:
