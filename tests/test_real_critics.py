@@ -12,6 +12,7 @@ import pytest
 from shared_data import read_rows, shared_files, shared_table
 from small_runs import results, vpbench
 
+from vpbench.plugins import builtin_folder
 from vpbench.pools.pool import read_pool
 from vpbench.pools.scores import read_scores
 from vpbench.run.study_file import read_study
@@ -59,8 +60,11 @@ def test_no_texts_ship() -> None:
 def test_a_study_that_ships_names_files_that_ship(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     study = read_study("real-critics")
-    assert study["pool"].resolve() == POOL
-    assert {row.scores.resolve() for row in study["critic"]} == {REAL / f"{name}.jsonl.gz" for name in SOURCES.values()}
+    shipped = builtin_folder("results").resolve() / "real"  # of the package, where it is installed
+    assert study["pool"].resolve() == shipped / POOL.name
+    assert {row.scores.resolve() for row in study["critic"]} == {
+        shipped / f"{name}.jsonl.gz" for name in SOURCES.values()
+    }
 
 
 def test_the_study_gives_the_known_figures(tmp_path: Path) -> None:
