@@ -7,31 +7,19 @@ bound is asked for, and the case says so.
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from benchmark_scripts import load_benchmark
 
-SCRIPT = Path(__file__).parent.parent / "benchmarks" / "coverage.py"
 WORLDS = 600
 RESAMPLES = 1_000
 CONSERVATIVE = 1.0
 """Upper bound of cases whose intervals are known to be wider than they had to be."""
 
 
-def _load() -> Any:
-    spec = importlib.util.spec_from_file_location("coverage_worlds", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-coverage = _load()
+coverage = load_benchmark("coverage")
 LOPSIDED = [("high, scores of chance", 7), ("high, scores of chance", 20), ("high, scores of chance", 50)]
 
 

@@ -7,14 +7,13 @@ choose at: of 20 and 64 only the lower bound is asked for.
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from benchmark_scripts import load_benchmark
 from click.testing import CliRunner
 from scipy.special import ndtr
 from shared_data import compared, shared_files
@@ -22,19 +21,7 @@ from shared_data import compared, shared_files
 import vpbench
 from vpbench.cli import main
 
-SCRIPT = Path(__file__).parent.parent / "benchmarks" / "planted.py"
-
-
-def _load() -> Any:
-    spec = importlib.util.spec_from_file_location("planted_critics", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-planted = _load()
+planted = load_benchmark("planted")
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ from vpbench.errors import ConfigError
 from vpbench.plugins import builtin_folder
 from vpbench.prompts import PromptStyle
 from vpbench.records import GradingMode, Selection
+from vpbench.run.analysis import OF_A_ROW
 from vpbench.run.entries import CriticEntry, PolicyEntry
 from vpbench.run.request import ShortPools
 from vpbench.run.study_yaml import read_mapping
@@ -167,7 +168,6 @@ _ELSEWHERE = {
 """Options of the command line that a study file says in another place."""
 _KIND = "should be a "
 MOST_LINES = 10
-_OF_CRITIC = ("aggregate", "selection", "link", "threshold")
 
 
 def read_study(study: str | Path) -> dict[str, Any]:
@@ -301,7 +301,7 @@ def _critic(name: str, part: StudyCritic | str, beside: Path, folder: Path) -> C
     settings = _texts(part.args)
     if part.model is not None:
         settings["model"] = _model(part.model, folder)
-    analysis = {key: value for key in _OF_CRITIC if (value := getattr(part, key)) is not None}
+    analysis = {key: value for key in OF_A_ROW if (value := getattr(part, key)) is not None}
     in_file = part.critic is not None and part.critic.endswith(".py")
     return CriticEntry(
         str(folder / str(part.critic)) if in_file else part.critic,

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vpbench.errors import ConfigError
 from vpbench.stats.few_units import T_TEST_BELOW, t_interval, t_test
-from vpbench.stats.pseudo_units import ROUNDING, pseudo_differences, unseen_difference, with_pseudo_units, with_skew
+from vpbench.stats.pseudo_units import ROUNDING, pseudo_differences, with_pseudo_units
 
 Array = NDArray[np.float64]
 
@@ -146,21 +146,14 @@ def paired_differences(
         raise ConfigError(f"can't pair {left.shape} values with {right.shape}; compare results on the same questions")
     sums, sizes = table_by_cluster(left - right, clusters)
     values = (left - right).mean(axis=0)
-    unseen = unseen_difference((sums - values * sizes[:, None]) / sizes.mean())
-    pseudo = pseudo_differences(values, unseen)
-    if ends is not None:
-        most, least = (table_by_cluster(end - right, clusters)[0] / sizes.mean() for end in ends)
-        pseudo = with_skew(pseudo, most, least)
+    reach = [table_by_cluster(end - right, clusters)[0] / sizes.mean() for end in ends or ()]
+    pseudo = pseudo_differences(sums, sizes, values, reach)
     means = resampled_means(*with_pseudo_units(sums, sizes, pseudo), resamples, seed)
     if len(sums) >= T_TEST_BELOW:
         differences = differences_from_draws(values, means, None, level)
     else:
         differences = differences_from_draws(values, means, t_test(sums, sizes), level)
-        by_t = zip(*(end.tolist() for end in t_interval(sums, sizes, level)), strict=True)
-        differences = [
-            replace(row, low=max(min(row.low, low), -1.0), high=min(max(row.high, high), 1.0))
-            for row, (low, high) in zip(differences, by_t, strict=True)
-        ]
+        differences = widened(differences, *t_interval(sums, sizes, level))
     return [NO_DIFFERENCE if k in alike else difference for k, difference in enumerate(differences)]
 
 
@@ -175,6 +168,15 @@ def differences_from_draws(
         p_values = np.minimum(1.0, 2 * (1 + tails) / (len(drawn) + 1))
     columns = zip(values.tolist(), low.tolist(), high.tolist(), p_values.tolist(), strict=True)
     return [Difference(*column) for column in columns]
+
+
+def widened(differences: Sequence[Difference], low: Array, high: Array) -> list[Difference]:
+    """The differences with intervals that reach to `low` [K] and `high` [K] at least, within -1..1."""
+    ends = zip(low.tolist(), high.tolist(), strict=True)
+    return [
+        replace(row, low=max(min(row.low, lower), -1.0), high=min(max(row.high, upper), 1.0))
+        for row, (lower, upper) in zip(differences, ends, strict=True)
+    ]
 
 
 def paired_difference(

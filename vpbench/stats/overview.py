@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +23,10 @@ from vpbench.stats.bootstrap import (
     differences_from_draws,
     resample_counts,
     table_by_cluster,
+    widened,
 )
 from vpbench.stats.few_units import T_TEST_BELOW, mean_and_error
-from vpbench.stats.pseudo_units import pseudo_differences, unseen_difference, with_pseudo_units, with_skew
+from vpbench.stats.pseudo_units import pseudo_differences, with_pseudo_units
 
 Array = NDArray[np.float64]
 
@@ -98,11 +99,7 @@ def mean_differences(
         rows = differences_from_draws(values, drawn, None, level)
     else:
         rows = differences_from_draws(values, drawn, _welch_p(tables), level)
-        ends = zip(*_welch_interval(tables, level), strict=True)
-        rows = [
-            replace(row, low=max(min(row.low, low), -1.0), high=min(max(row.high, high), 1.0))
-            for row, (low, high) in zip(rows, ends, strict=True)
-        ]
+        rows = widened(rows, *_welch_interval(tables, level))
     return [NO_DIFFERENCE if k in alike else row for k, row in enumerate(rows)]
 
 
@@ -138,9 +135,7 @@ def _drawn(tables: Sequence[_Sums], pseudo: Callable[[_Sums], Array], resamples:
 
 
 def _pseudo_differences(table: _Sums) -> Array:
-    deviations = (table.sums - table.mean * table.sizes[:, None]) / table.sizes.mean()
-    pseudo = pseudo_differences(table.mean, unseen_difference(deviations))
-    return with_skew(pseudo, *table.ends) if table.ends else pseudo
+    return pseudo_differences(table.sums, table.sizes, table.mean, table.ends)
 
 
 def _few(tables: Iterable[_Sums]) -> bool:

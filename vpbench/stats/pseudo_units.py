@@ -7,6 +7,8 @@ bootstrap of an accuracy (Laplace's rule of succession). Coverage: `benchmarks/c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -41,12 +43,18 @@ def unseen_difference(deviations: Array) -> Array:
     return share
 
 
-def pseudo_differences(mean: Array, unseen: Array) -> Array:
-    """[2, K]: differences that lie the share `unseen` of the way from `mean` to 1 and to -1, the mean's sign first."""
+def pseudo_differences(sums: Array, sizes: Array, mean: Array, ends: Sequence[Array] = ()) -> Array:
+    """[2, K]: the pseudo-units of differences whose units have `sums` [C, K], `sizes` [C] and the mean [K].
+
+    They lie the share `unseen_difference` of the way from the mean to 1 and to -1, the mean's sign first; `ends` are
+    the two of `with_skew`, where they are known.
+    """
+    unseen = unseen_difference((sums - mean * sizes[:, None]) / sizes.mean())
     # Around the mean and not around 0, so that the interval of a few units isn't drawn towards 0. The sign first, so
     # that b - a, seen on the same resamples, is exactly the mirror of a - b.
     sign = np.where(mean < 0, -1.0, 1.0)
-    return np.stack([mean + unseen * (end - mean) for end in (sign, -sign)])
+    pseudo = np.stack([mean + unseen * (end - mean) for end in (sign, -sign)])
+    return with_skew(pseudo, *ends) if ends else pseudo
 
 
 def with_skew(pseudo: Array, most: Array, least: Array) -> Array:
