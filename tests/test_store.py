@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -98,37 +97,26 @@ import sys
 from pathlib import Path
 from vpbench.store import RowStore
 with RowStore(Path(sys.argv[1]), "scores", {"task": "t", "pool": "p"}) as store:
-    row = {"value": 0.5, "steps": None, "reason": None, "retry": False, "content": "c1"}
-    store.append(("q", 0), row)
-    print("held", flush=True)
+    print(list(store.rows), flush=True)
+    store.append(("q", 0), {"value": 0.5, "steps": None, "reason": None, "retry": False, "content": "c1"})
     sys.stdin.read()
 """
 
 
-def test_a_second_writer_says_so_once_waits_and_then_has_the_rows_of_the_first(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    arguments = [sys.executable, "-c", HOLDER, str(tmp_path)]
-    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as first:
-        assert first.stdin is not None and first.stdout is not None
-        assert first.stdout.readline() == b"held\n"
-        rows: list[object] = []
-        second = threading.Thread(target=lambda: rows.extend(_rows(tmp_path)))
-        second.start()
-        said = ""
-        while second.is_alive() and "\n" not in said:
-            said += capfd.readouterr().err
-        assert said == f"waiting for another run that writes {tmp_path}\n"
-        assert not rows
-        first.stdin.close()
-        second.join()
-    assert rows == [("q", 0)]
-    assert capfd.readouterr().err == ""
+def test_a_second_writer_says_so_once_waits_and_then_has_the_rows_of_the_first(tmp_path: Path) -> None:
+    with _holder(tmp_path) as first:
+        assert first.stdout is not None and first.stdout.readline() == "[]\n"
+        with _holder(tmp_path) as second:
+            assert second.stderr is not None
+            assert second.stderr.readline() == f"waiting for another run that writes {tmp_path}\n"
+            first.communicate()
+            assert second.communicate() == ("[('q', 0)]\n", "")
 
 
-def _rows(folder: Path) -> list[object]:
-    with scores(folder) as store:
-        return list(store.rows)
+def _holder(folder: Path) -> subprocess.Popen[str]:
+    """A process that holds a store until its input ends, having printed the rows that it met there."""
+    pipe, arguments = subprocess.PIPE, [sys.executable, "-c", HOLDER, str(folder)]
+    return subprocess.Popen(arguments, text=True, stdin=pipe, stdout=pipe, stderr=pipe)
 
 
 @pytest.mark.parametrize(
