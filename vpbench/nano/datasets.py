@@ -20,7 +20,6 @@ from vpbench.nano.conversations import as_question, nano_tasks, row_of
 from vpbench.nano.families import KINDS, draw_mixed
 from vpbench.records import CORRECT, INCORRECT, Drawn
 
-
 Content = tuple[object, ...]
 
 
