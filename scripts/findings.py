@@ -33,6 +33,8 @@ START, END = "<!-- printed by scripts/findings.py: start -->", "<!-- printed by 
 
 def controls() -> str:
     """What finds ProcessBench's first errors without reading the reasoning; steps after them carry no label."""
+    if not LABELS.is_file():
+        sys.exit(f"findings: no {LABELS}; VPBENCH_SHARED names the folder with the collected step labels")
     with gzip.open(LABELS, "rt", encoding="utf-8") as lines:
         rows = [json.loads(line) for line in lines]
     labels = [[label or 0 for label in row["labels"]] for row in rows]
