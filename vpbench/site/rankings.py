@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from vpbench.report.kinds import gains_over_vote
-from vpbench.report.result import BestOfNResult, Gain, Point, StepResult
+from vpbench.report.result import BestOfNResult, Gain, Point
 from vpbench.report.tables import Cell, Figure, PValue, Table, render
 from vpbench.stats.bootstrap import LEVEL
 from vpbench.terminal import Format
@@ -201,8 +201,3 @@ def gain_items(result: BestOfNResult, n: int) -> tuple[Item, Item]:
 def control_items(points: Sequence[Point], n: int) -> Item:
     """The value of a control's curve at N, which has none where there is no vote."""
     return next((value_item(point) for point in points if point.n == n), Item(Figure(None)))
-
-
-def headline_item(result: StepResult, href: str = "") -> Item:
-    """The figure that a step task is ranked by elsewhere."""
-    return Item(Figure(*result.headline), href=href)
