@@ -58,8 +58,10 @@ def group_charts(group: Group, id: str) -> list[Chart]:
 
 def standing_charts(standing: Standings, id: str) -> list[Chart]:
     """The mean of tasks over N, critics that lead at the N shown first, and their gains over the vote."""
-    whole = standing.overview
-    rows = [row for row, mean in standing.ranked(standing.chosen) if mean is not None][:DRAWN_AT_MOST]
+    whole = standing.every
+    by_name = {row.name: row for row in whole.rows}
+    best = [row.name for row, mean in standing.ranked(standing.chosen) if mean is not None]
+    rows = [by_name[name] for name in best[:DRAWN_AT_MOST]]
     if not rows or len(whole.ns) < 2:
         return []
     lines = [_trace(f"s{k}", row.name, _points(row.means)) for k, row in enumerate(rows)]
