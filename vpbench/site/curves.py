@@ -127,8 +127,8 @@ def _thresholds(stored: StoredResult, result: StepResult) -> list[Chart]:
     f1 = np.array([f1_scores(confusion(table.correct, step_calls(table, t), unit, 1)[0]) for t in tried])
     parts = {
         "critic": ("macro-F1", f1.mean(axis=1)),
-        "s1": ("of correct steps", f1[:, 0]),
-        "s2": ("of incorrect steps", f1[:, 1]),
+        "s1": ("correct steps", f1[:, 0]),
+        "s2": ("incorrect steps", f1[:, 1]),
     }
     traces = [
         Trace(
@@ -154,8 +154,8 @@ def _positions(result: StepResult) -> list[Chart]:
         return []
     figures = {
         "critic": ("macro-F1", "macro_f1"),
-        "s1": ("of correct steps", "f1_correct"),
-        "s2": ("of incorrect steps", "f1_incorrect"),
+        "s1": ("correct steps", "f1_correct"),
+        "s2": ("incorrect steps", "f1_incorrect"),
     }
     traces = [
         Trace(style, label, tuple((k, 100 * getattr(part.figures, name)) for k, part in enumerate(bins)))

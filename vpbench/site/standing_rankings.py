@@ -43,7 +43,7 @@ def standing_ranking(standing: Standings, id: str, groups: Sequence[Group]) -> R
         columns.append(Column(f"steps_{k}", group.first.task, note, group.first.task))
     panels = tuple(_panel(standing, n, steps, entries) for n in standing.every.ns)
     title = f"mean of {len(whole.tasks)} tasks, answers of {standing.first.policy}"
-    return Ranking(id, title, (*columns, *COST_COLUMNS), panels, standing.chosen)
+    return Ranking(id, title, (*columns, *COST_COLUMNS), panels, standing.chosen).filled()
 
 
 def _belongs(group: Group, standing: Standings) -> bool:
