@@ -50,7 +50,7 @@ const Candidates = (() => {
           differs ? el("span", { className: "q-sign q-warn" }, called === "+" ? "critic: correct" : "critic: wrong") : null),
         Text.block(text.trim() === "" ? "(blank)" : text.replace(/^\n+|\s+$/g, ""), `step ${k + 1}`));
     });
-    return el("ol", { className: scores || labels ? "q-steps" : "q-steps q-plain" }, rows);
+    return el("ol", { className: `q-steps${labels ? " q-labelled" : ""}` }, rows);
   }
 
   function verdictLine(marks, k) {

@@ -98,7 +98,7 @@ const List = (() => {
       const box = Text.el("input", { type: "checkbox", checked: state.filters.includes(name), value: name });
       box.addEventListener("change", () => {
         const others = State.read().filters.filter((other) => other !== name);
-        change({ filters: box.checked ? [...others, name] : others });
+        change({ filters: box.checked ? [...others, name] : others, question: null });
       });
       return Text.el("label", {}, box, Text.el("span", {}, words), Text.el("span", { className: "q-number" }, count.toLocaleString("en")));
     });

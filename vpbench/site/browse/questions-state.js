@@ -15,7 +15,7 @@ const State = (() => {
     steps: [
       ["errs", "critic wrong on a step", (k, own, marks) => differs(own.calls[k], marks.labels[k], "+-")],
       ["misses", "critic misses a wrong step", (k, own, marks) => differs(own.calls[k], marks.labels[k], "-")],
-      ["disagree", "critics disagree", (k, own, marks, others) => others.some((other) => other.calls[k] !== own.calls[k])],
+      ["disagree", "critics disagree", (k, own, marks, others) => own.calls[k] && others.some((other) => other.calls[k] && other.calls[k] !== own.calls[k])],
       ["failed", "steps without a score", (k, own) => own.failed[k] > 0],
     ],
   };

@@ -28,7 +28,7 @@
   }
 
   function chooseResults(state) {
-    const label = (entry) => `${Text.line(entry.name, 60)} · ${Text.line(entry.policy, 40)} · ${entry.size}`;
+    const label = (entry) => `${Text.line(entry.task, 40)}: ${Text.line(entry.name, 60)}, ${Text.line(entry.policy, 40)}, ${entry.size}`;
     const groups = new Map();
     for (const entry of catalogue) {
       const title = entry.nano ? `${entry.title} (miniature world)` : entry.title;
