@@ -18,6 +18,7 @@ from vpbench.report.names import names, without_paths
 from vpbench.report.result import BestOfNResult, StepResult
 from vpbench.report.stored import StoredResult
 from vpbench.report.texts import stored_texts
+from vpbench.site.addresses import slug
 from vpbench.site.browser_pool import PoolTexts, picture_stems, read_pool, write_pool
 from vpbench.site.browser_rows import rows_of_pool, write_rows
 from vpbench.site.chunks import forget_others, script
@@ -113,7 +114,7 @@ def _entry(
     written = write_rows(stored, table, pool, site)
     best = isinstance(result, BestOfNResult)
     return {
-        "slug": stored.folder.name,
+        "slug": slug(stored.folder.name),
         "name": without_paths(name),
         "task": result.task,
         "title": result.task if task is None else task.title,
