@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import threading
 import time
@@ -71,5 +72,8 @@ def _build(runs: Path, site: Path) -> None:
 
 def _stamp(runs: Path) -> str:
     """What changes when a result is written, replaced or removed."""
-    files = sorted((runs / "results").glob("*/result.json"))
-    return key_hash({str(file): [stat.st_mtime_ns, stat.st_size] for file in files for stat in [file.stat()]})
+    times: dict[str, int] = {}
+    for file in sorted((runs / "results").glob("*/result.json")):
+        with contextlib.suppress(FileNotFoundError):  # taken away since it was listed
+            times[str(file)] = file.stat().st_mtime_ns
+    return key_hash(times)

@@ -80,7 +80,7 @@ def write_pool(pool: PoolTexts, rule: Rule, sources: Sequence[str] | None, site:
         return folder.key
     shown: list[list[dict[str, Any]]] = [[] for _ in pool.ids]
     if pictures and pool.details is not None:
-        kept = Pictures(pool.folder.parent.parent, site)
+        kept = Pictures(pool.folder.parent.parent, site, pool.picture_names)
         columns = (pool.details.column(name).to_pylist() for name in ("pictures", "missing"))
         shown = [
             [kept.shown(name, why) for name, why in zip(*both, strict=True)] for both in zip(*columns, strict=True)

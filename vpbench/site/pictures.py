@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from io import BytesIO
 from pathlib import Path
@@ -41,23 +44,25 @@ def stem(name: str) -> str:
 class Pictures:
     """Writes the pictures that a run kept into a site, each once."""
 
-    def __init__(self, output: Path, site: Path) -> None:
+    def __init__(self, output: Path, site: Path, names: Iterable[str]) -> None:
         self._output, self._folder = output, site / "images"
-        self._shown: dict[str, dict[str, Any]] = {}
+        self._folder.mkdir(parents=True, exist_ok=True)
+        distinct = sorted(set(names))
+        # decoders and disks work outside the interpreter's lock
+        with ThreadPoolExecutor(os.cpu_count()) as threads:
+            self._shown = dict(zip(distinct, threads.map(self._picture, distinct), strict=True))
 
     def shown(self, name: str, missing: str) -> dict[str, Any]:
         """The picture as the page has it: the fields of `Shown`, or `missing`, which says why it isn't there."""
-        if not name:
-            return {"missing": without_paths(missing)}
-        if name not in self._shown:
-            try:
-                self._shown[name] = asdict(self._write(name, kept_picture(self._output, name)))
-            except DataError as error:
-                self._shown[name] = {"missing": without_paths(str(error))}
-        return self._shown[name]
+        return self._shown[name] if name else {"missing": without_paths(missing)}
+
+    def _picture(self, name: str) -> dict[str, Any]:
+        try:
+            return asdict(self._write(name, kept_picture(self._output, name)))
+        except DataError as error:
+            return {"missing": without_paths(str(error))}
 
     def _write(self, name: str, data: bytes) -> Shown:
-        self._folder.mkdir(parents=True, exist_ok=True)
         image = open_undecoded(data, name)
         suffix = _SUFFIXES.get(image.format or "")
         file, thumb = f"{stem(name)}.{suffix or 'png'}", f"{stem(name)}.thumb.jpg"
@@ -76,7 +81,7 @@ def _small(data: bytes, name: str) -> bytes:
     image = open_undecoded(data, name)
     if image.format == "JPEG" and image.mode in ("L", "RGB"):
         # a JPEG can be decoded at a fraction of its size, which is what a picture so small needs
-        image.draft("RGB", (2 * THUMB, 2 * THUMB))
+        image.draft("RGB", (THUMB, THUMB))
         small = image if image.getexif().get(0x0112, 1) == 1 else decode(data, name)
     else:
         small = decode(data, name)

@@ -57,7 +57,7 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def send_head(self) -> io.BytesIO | BinaryIO | None:
         """Answer with a file of the site, or with why there is none."""
-        if self.headers.get("Host", "").rpartition(":")[0] not in _NAMES:
+        if urlsplit(f"//{self.headers.get('Host', '')}").hostname not in _NAMES:
             self.send_error(HTTPStatus.MISDIRECTED_REQUEST, "this server is for this machine alone")
             return None
         path = unquote(urlsplit(self.path).path)

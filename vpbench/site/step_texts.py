@@ -12,6 +12,8 @@ from vpbench.scoring.splitting import SPLITTERS
 
 Rule = tuple[str, int | None]
 """A splitter's name and the most steps it makes."""
+_BREAK = "\n\n"
+"""What the usual rule cuts at; responses cut so needn't be searched for their steps."""
 RULES: tuple[Rule, ...] = tuple((name, limit) for name in SPLITTERS for limit in (None, 12))
 
 
@@ -31,6 +33,8 @@ def cutter(rule: Rule) -> Callable[[str], str | list[str]]:
 
 def parts(response: str, steps: Sequence[str]) -> str | list[str]:
     """The response cut where its steps begin; uncut where there is one step, or one isn't in it as it stands."""
+    if len(steps) > 1 and response == _BREAK.join(steps):
+        return [*(step + _BREAK for step in steps[:-1]), steps[-1]]
     starts, position = [], 0
     for step in steps:
         start = response.find(step, position)
