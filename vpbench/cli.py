@@ -277,14 +277,19 @@ def check(baseline: Path, result: Path, smallest_loss: float, style: Any) -> Non
 @main.command()
 @opt.output
 @opt.option(
-    "--site", type=opt.path, default=Path("leaderboard"), show_default=True, help="Folder the page is written to."
+    "--site", type=opt.path, default=Path("leaderboard"), show_default=True, help="Folder the pages are written to."
+)
+@opt.option(
+    "--public",
+    is_flag=True,
+    help="Leave out images and questions of data sets whose licence doesn't let everybody show them.",
 )
 @opt.style
-def leaderboard(output: Path, site: Path, style: Any) -> None:
-    """Write the leaderboard page over all results."""
+def leaderboard(output: Path, site: Path, public: bool, style: Any) -> None:
+    """Write the leaderboard's pages: an overview of all results, and a page for each."""
     from vpbench.commands.leaderboard import show_leaderboard
 
-    show_leaderboard(output, site, style)
+    show_leaderboard(output, site, style, public)
 
 
 @main.command()

@@ -6,6 +6,8 @@ estimated in the same way. Everything else stands in another table.
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +15,8 @@ from vpbench.report.kinds import gains_over_vote, measured_on
 from vpbench.report.result import BestOfNResult, StepResult
 from vpbench.report.summary import distinct_line, failed_rows
 from vpbench.stats.bootstrap import LEVEL
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,17 @@ class Entry:
     name: str
     folder: str
     result: BestOfNResult | StepResult
+
+    @property
+    def slug(self) -> str:
+        """What the result's page is called; a folder's name that isn't safe in an address has a hash of it behind."""
+        safe = _UNSAFE.sub("-", self.folder).strip("-.")
+        return safe if safe == self.folder else f"{safe[:80]}-{hashlib.sha256(self.folder.encode()).hexdigest()[:8]}"
+
+    @property
+    def href(self) -> str:
+        """The address of the result's page, from the overview."""
+        return f"results/{self.slug}.html"
 
     @property
     def ns(self) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from vpbench.errors import VpbenchError
 from vpbench.report.overview import Overview, overview
-from vpbench.report.overview_cells import row_names
+from vpbench.report.overview_cells import row_names, usual_ns
 from vpbench.report.overview_record import Mean, Pair, Row
 from vpbench.report.overview_tables import notes_of
 from vpbench.report.result import BestOfNResult, StepResult
@@ -34,6 +34,11 @@ class Standings:
         shown = [row for row in self.overview.rows if any(cell.points for cell in row.cells)]
         pairs = [(row, next((mean for mean in row.means if mean.n == n), None)) for row in shown]
         return sorted(pairs, key=lambda pair: 1.0 if pair[1] is None else -pair[1].value)
+
+    @property
+    def chosen(self) -> int:
+        """The N that papers compare critics at, or the next smaller power of two."""
+        return usual_ns([self.overview.ns])[0]
 
     @property
     def pairs(self) -> list[tuple[Pair, ...]]:
@@ -73,7 +78,7 @@ def standings_of(results: Sequence[StoredResult]) -> tuple[list[Standings], list
             continue
         others = tuple(sorted({stored.result.task for stored in members} - tasks))
         try:
-            whole = overview(block)
+            whole = overview(block, _every_n(block))
         except VpbenchError as error:
             failures.append(str(error))
             continue
@@ -81,6 +86,14 @@ def standings_of(results: Sequence[StoredResult]) -> tuple[list[Standings], list
         if whole.ns != (1,):
             standings.append(Standings(whole, block[0].result, others))
     return standings, failures
+
+
+def _every_n(results: Sequence[StoredResult]) -> tuple[int, ...]:
+    """The N of the page's switch: all those of every result that has the usual ones, which no other N may cost."""
+    curves = [stored.result.ns for stored in results if isinstance(stored.result, BestOfNResult)]
+    usual = usual_ns(curves)
+    whole = [set(ns) for ns in curves if set(usual) <= set(ns)]
+    return tuple(sorted(set.intersection(*whole))) if whole else usual
 
 
 def _readable(results: Sequence[StoredResult], failures: list[str]) -> list[StoredResult]:
