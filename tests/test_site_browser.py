@@ -1,4 +1,4 @@
-"""What the browser of questions is given: texts once per pool, picks as exports have them, pictures that may be shown."""
+"""What the browser of questions is given: texts once per pool, picks as exports have them, pictures by licence."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_questions_responses_and_picks_are_those_of_the_result(
     stored = best_of(run, critic)
     entry = entries(site)[stored.folder.name]
     pool, own = (content(site / "data" / entry[name] / "index.js") for name in ("pool", "scores"))
-    rows = {id: group for id, group in stored.rows().groupby("question_id")}
+    rows = dict(iter(stored.rows().groupby("question_id")))
     assert isinstance(stored.result, BestOfNResult)
     samples = list(samples_of(stored, stored.result))
     assert pool["ids"] == [sample.question_id for sample in samples]
@@ -120,9 +120,7 @@ def test_pictures_are_kept_by_the_run_and_shown_in_two_sizes(run: list[StoredRes
         assert picture["width"] > 0 < picture["height"]
 
 
-def test_what_is_whole_is_not_written_again_and_what_nobody_needs_goes(
-    run: list[StoredResult], tmp_path: Path
-) -> None:
+def test_what_is_whole_is_not_written_again_and_what_nobody_needs_goes(run: list[StoredResult], tmp_path: Path) -> None:
     write_browser(run, tmp_path, public=False)
     one = best_of(run, "visualprm")
     entry = entries(tmp_path)[one.folder.name]
@@ -132,8 +130,8 @@ def test_what_is_whole_is_not_written_again_and_what_nobody_needs_goes(
     assert {folder.name for folder in (tmp_path / "data").iterdir() if folder.is_dir()} == {
         entry[name] for name in ("pool", "verdicts", "scores")
     }
-    shown = [name for name in content(tmp_path / "data" / entry["pool"] / "index.js")["thumbs"]]
-    assert {path.name for path in (tmp_path / "images").glob("*.thumb.jpg")} == set(shown)
+    thumbs = content(tmp_path / "data" / entry["pool"] / "index.js")["thumbs"]
+    assert {path.name for path in (tmp_path / "images").glob("*.thumb.jpg")} == set(thumbs)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +216,14 @@ def test_nothing_in_a_script_can_be_read_as_code(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(0.123456789, 0.12346), (None, None), (math.nan, None), (math.inf, "Infinity"), (-2.0, -2.0), (1.23456e-300, 1.2346e-300)],
+    [
+        (0.123456789, 0.12346),
+        (None, None),
+        (math.nan, None),
+        (math.inf, "Infinity"),
+        (-2.0, -2.0),
+        (1.23456e-300, 1.2346e-300),
+    ],
 )
 def test_scores_have_five_digits_and_what_json_lacks_has_words(value: float | None, shown: Any) -> None:
     assert number(value) == shown

@@ -26,6 +26,7 @@ const List = (() => {
         Text.el("b", {}, Text.span(pool.ids[k])),
         Text.el("span", { className: "q-head" }, Text.span(pool.heads[k], ""))),
       Text.el("span", { className: "q-signs" }, signs));
+    link.dataset.position = k;
     if (k === shown.position) link.setAttribute("aria-current", "true");
     return Text.el("li", {}, link);
   }
@@ -54,30 +55,46 @@ const List = (() => {
     return Text.el("li", {}, button);
   }
 
+  let drawn = ""; // what the list was drawn for
+
   // Show the questions that are left, a window of them around the present one.
   function show(shown, state) {
     const list = byId("q-list");
-    const at = Math.max(0, shown.left.indexOf(shown.position));
-    let first = Math.max(0, at - WINDOW / 2);
-    let last = Math.min(shown.left.length, first + WINDOW);
-    const scroll = list.scrollTop;
-    const draw = () => {
-      const items = shown.left.slice(first, last).map((k) => item(shown, state, k));
-      if (first > 0) items.unshift(more(`${Text.plural(first, "question")} before`, () => { first = Math.max(0, first - WINDOW); draw(); }));
-      const after = shown.left.length - last;
-      if (after > 0) items.push(more(`${Text.plural(after, "question")} after`, () => { last = Math.min(shown.left.length, last + WINDOW); draw(); }));
-      if (!shown.left.length) items.push(Text.el("li", { className: "q-state" }, "No question is left by these filters."));
-      list.replaceChildren(...items);
-    };
-    draw();
-    list.scrollTop = scroll;
-    const current = list.querySelector("[aria-current]");
-    if (current && outside(current, list)) list.scrollTop += current.getBoundingClientRect().top - list.getBoundingClientRect().top - 60;
+    const wanted = State.address({ ...state, question: null });
+    const link = [...list.querySelectorAll("a")].find((other) => other.dataset.position === String(shown.position));
+    if (drawn === wanted && link) {
+      for (const other of list.querySelectorAll("[aria-current]")) other.removeAttribute("aria-current");
+      link.setAttribute("aria-current", "true");
+    } else {
+      draw(list, shown, state);
+      drawn = wanted;
+    }
+    intoView(list);
     const all = shown.pool.ids.length;
     byId("q-count").textContent = shown.left.length === all
       ? Text.plural(all, "question")
       : `${shown.left.length.toLocaleString("en")} of ${Text.plural(all, "question")}`;
     byId("q-clear").hidden = !filtered(state);
+  }
+
+  function draw(list, shown, state) {
+    const at = Math.max(0, shown.left.indexOf(shown.position));
+    let first = Math.max(0, at - WINDOW / 2);
+    let last = Math.min(shown.left.length, first + WINDOW);
+    const fill = () => {
+      const items = shown.left.slice(first, last).map((k) => item(shown, state, k));
+      if (first > 0) items.unshift(more(`${Text.plural(first, "question")} before`, () => { first = Math.max(0, first - WINDOW); fill(); }));
+      const after = shown.left.length - last;
+      if (after > 0) items.push(more(`${Text.plural(after, "question")} after`, () => { last = Math.min(shown.left.length, last + WINDOW); fill(); }));
+      if (!shown.left.length) items.push(Text.el("li", { className: "q-state" }, "No question is left by these filters."));
+      list.replaceChildren(...items);
+    };
+    fill();
+  }
+
+  function intoView(list) {
+    const current = list.querySelector("[aria-current]");
+    if (current && outside(current, list)) list.scrollTop += current.getBoundingClientRect().top - list.getBoundingClientRect().top - 60;
   }
 
   function outside(element, box) {
@@ -90,12 +107,25 @@ const List = (() => {
     return state.filters.length > 0 || state.category !== "" || state.min !== "" || state.max !== "" || state.search !== "";
   }
 
-  // The filters of this kind of result, each with the number of questions it leaves.
+  let made = ""; // the result that the filters were made for
+
+  // The filters and what is set of them; they are made once for a result, so that a field keeps its focus.
   function showFilters(shown, state, change) {
+    if (made !== shown.entry.slug) makeFilters(shown, change);
+    made = shown.entry.slug;
+    for (const box of byId("q-filters").querySelectorAll("input")) box.checked = state.filters.includes(box.value);
+    byId("q-category").value = state.category;
+    for (const [id, value] of [["q-min", state.min], ["q-max", state.max], ["q-search", state.search]]) {
+      if (document.activeElement !== byId(id)) byId(id).value = value;
+    }
+  }
+
+  // Every filter with the number of questions it leaves.
+  function makeFilters(shown, change) {
     const rows = State.FILTERS[shown.entry.kind].map(([name, words, test]) => {
       let count = 0;
       for (let k = 0; k < shown.pool.ids.length; k++) if (test(k, shown.own, shown.marks, shown.others)) count++;
-      const box = Text.el("input", { type: "checkbox", checked: state.filters.includes(name), value: name });
+      const box = Text.el("input", { type: "checkbox", value: name });
       box.addEventListener("change", () => {
         const others = State.read().filters.filter((other) => other !== name);
         change({ filters: box.checked ? [...others, name] : others, question: null });
@@ -108,12 +138,8 @@ const List = (() => {
         column.labels.map((label) => Text.el("option", { value: State.join(column.name, label) }, Text.line(label, 60)))));
     const select = byId("q-category");
     select.replaceChildren(Text.el("option", { value: "" }, "any"), ...choices);
-    select.value = state.category;
     select.disabled = !choices.length;
     byId("q-range-name").textContent = shown.entry.kind === "best" ? "Score of the pick" : "Lowest step score";
-    for (const [id, value] of [["q-min", state.min], ["q-max", state.max], ["q-search", state.search]]) {
-      if (document.activeElement !== byId(id)) byId(id).value = value;
-    }
   }
 
   return { show, showFilters };

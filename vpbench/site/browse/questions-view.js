@@ -81,7 +81,7 @@ const View = (() => {
   // How candidates are ordered, a choice of two.
   function orders(state, change) {
     const button = (words, flat) => {
-      const element = el("button", { type: "button", "aria-pressed": String(state.flat === flat) }, words);
+      const element = el("button", { type: "button", "aria-pressed": String(state.flat === flat), "data-keep": words }, words);
       element.addEventListener("click", () => change({ flat }));
       return element;
     };

@@ -22,8 +22,11 @@
     say(Text.el("p", { className: "q-state", role: "alert" }, String(error.message || error)), again);
   }
 
+  // What had the focus and is made anew, as the choice of an order, gets it again.
   function say(...elements) {
+    const kept = document.activeElement.dataset.keep;
     byId("q-body").replaceChildren(...elements);
+    if (kept) byId("q-body").querySelector(`[data-keep="${kept}"]`)?.focus();
     byId("q-body").setAttribute("aria-busy", "false");
   }
 
