@@ -6,7 +6,7 @@ const State = (() => {
   // critic's own file, `marks` that of verdicts or labels, `others` are the indexes of the other critics on the pool.
   const FILTERS = {
     best: [
-      ["missed", "critic wrong, a right candidate there", (k, own, marks) => !own.pickRight[k] && marks.right[k] > 0],
+      ["missed", "critic wrong, oracle right", (k, own, marks) => !own.pickRight[k] && marks.right[k] > 0],
       ["beats-vote", "critic right, vote wrong", (k, own, marks) => own.pickRight[k] && marks.voteRight[k] === 0],
       ["loses-to-vote", "vote right, critic wrong", (k, own, marks) => !own.pickRight[k] && marks.voteRight[k] === 1],
       ["disagree", "critics disagree", (k, own, marks, others) => others.some((other) => other.pickClass[k] !== own.pickClass[k])],
