@@ -1,4 +1,4 @@
-"""The browser of questions in a browser: from the file system, by keyboard, shared by its address, hostile text as text."""
+"""The browser of questions in a browser: from the file system, by keyboard, shared by address, hostile text as text."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HOSTILE = [
     "\u202egnorw\u202c \u2066isolated\u2069 \u200fmarked",
     "x" * 1_000_000,
 ]
-SHOWN = ["␀", "␛[31m", "⟨U+202E⟩", "⟨U+2066⟩", "⟨U+200F⟩"]
+SHOWN = ["⟨U+0000⟩", "⟨U+001B⟩[31m", "⟨U+202E⟩", "⟨U+2066⟩", "⟨U+200F⟩"]
 
 
 @pytest.fixture(scope="module")

@@ -17,14 +17,11 @@ const Text = (() => {
     return element;
   }
 
-  // Control characters as their pictures, direction marks by name.
+  // Control characters and direction marks by their numbers: fonts have no signs for them.
   function visible(text) {
     return text
       .replace(/\r\n/g, "\n")
-      // eslint-disable-next-line no-control-regex
-      .replace(/[\u0000-\u0008\u000b-\u001f]/g, (sign) => String.fromCharCode(0x2400 + sign.charCodeAt(0)))
-      .replace(/\u007f/g, "\u2421")
-      .replace(/[\u0080-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
+      .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
         (sign) => `⟨U+${sign.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`);
   }
 

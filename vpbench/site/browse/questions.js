@@ -46,7 +46,7 @@
   function chooseBeside(state) {
     const others = shown.all.filter((critic) => critic.entry.slug !== shown.entry.slug);
     byId("q-with").replaceChildren(
-      Text.el("option", { value: "" }, others.length ? "nothing" : "no other result on these candidates"),
+      Text.el("option", { value: "" }, others.length ? "nothing" : "no other result"),
       ...others.map(({ entry }) => Text.el("option", { value: entry.slug }, Text.line(entry.name, 60))));
     byId("q-with").value = state.with;
     byId("q-with").disabled = !others.length;
