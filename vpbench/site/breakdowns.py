@@ -9,6 +9,13 @@ from vpbench.report.result import BestOfNResult, MeasurePoint, NamedMeasure, Ste
 from vpbench.report.tables import Figure
 from vpbench.site.groups import Entry
 from vpbench.site.rankings import CONTROLS, Column, Item, Line, Panel, Ranking
+from vpbench.stats.steps import StepF1
+
+AVERAGES = {
+    "pooled": "all steps together",
+    "step_weighted_mean": "step-weighted mean",
+    "mean_of_sources": "mean of sources",
+}
 
 
 def by_category(entry: Entry, others: Sequence[Entry]) -> Ranking | None:
@@ -18,7 +25,10 @@ def by_category(entry: Entry, others: Sequence[Entry]) -> Ranking | None:
         return None
     entries = [entry, *(other for other in others if other is not entry)]
     shown = [one for one in entries if isinstance(one.result, BestOfNResult) and one.result.measures]
-    columns = [Column("count", "count"), *(Column(f"critic_{k}", one.name) for k, one in enumerate(shown))]
+    columns = [
+        Column("count", "count"),
+        *(Column(f"critic_{k}", one.name, named=one.name) for k, one in enumerate(shown)),
+    ]
     columns += [Column(name, CONTROLS[name]) for name in ("vote", "random", "oracle")]
     ns = usual_ns([result.ns])
     measures = sorted(result.measures, key=lambda measure: not measure.shown)
@@ -54,17 +64,30 @@ def by_source(entry: Entry, others: Sequence[Entry]) -> Ranking | None:
         Column("f1_correct", "F1", "correct steps"),
         Column("f1_incorrect", "F1", "incorrect steps"),
         *([Column("first_error_f1", "first-error F1")] if result.step_f1.first_errors else []),
-        *(Column(f"critic_{k}", other.name, "macro-F1") for k, other in enumerate(entries)),
+        *(Column(f"critic_{k}", other.name, "macro-F1", other.name) for k, other in enumerate(entries)),
     ]
     lines = tuple(_source_line(source, result, entries) for source in result.step_f1.by_source)
-    return Ranking("sources", f"{result.task}, by source", tuple(columns), (Panel(None, lines),), None, "source")
+    averages = tuple(_average_line(title, name, result, entries, len(columns)) for name, title in AVERAGES.items())
+    panel = Panel(None, lines, averages)
+    return Ranking("sources", f"{result.task}, by source", tuple(columns), (panel,), None, "source")
+
+
+def _average_line(title: str, name: str, result: StepResult, others: Sequence[Entry], count: int) -> Line:
+    figures: StepF1 = getattr(result.step_f1, name)
+    items = [Item(figures.steps), *_f1_items(figures)]
+    items += [Item()] * (count - len(items) - len(others))
+    values = [getattr(other.result.step_f1, name) for other in others if isinstance(other.result, StepResult)]
+    return Line(title, (*items, *(Item(Figure(value.macro_f1)) for value in values)))
+
+
+def _f1_items(figures: StepF1) -> list[Item]:
+    return [Item(Figure(value)) for value in (figures.macro_f1, figures.f1_correct, figures.f1_incorrect)]
 
 
 def _source_line(source: str, result: StepResult, others: Sequence[Entry]) -> Line:
     report = result.step_f1
     figures = report.by_source[source]
-    items = [Item(figures.steps)]
-    items += [Item(Figure(value)) for value in (figures.macro_f1, figures.f1_correct, figures.f1_incorrect)]
+    items = [Item(figures.steps), *_f1_items(figures)]
     if report.first_errors:
         items.append(Item(Figure(report.first_errors.by_source[source].harmonic_mean)))
     for other in others:

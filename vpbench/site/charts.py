@@ -13,9 +13,11 @@ from vpbench.report.names import without_paths
 from vpbench.terminal import printable
 
 WIDTH, HEIGHT = 460, 290
-LEFT, RIGHT, TOP, BOTTOM = 44, 128, 14, 40
-LABEL_HEIGHT = 13
-LABEL_CHARACTERS = 19
+LEFT, RIGHT, TOP, BOTTOM = 44, 128, 26, 40
+LABEL_HEIGHT = 14
+LABEL_CHARACTERS = 17
+MARKED_AT_MOST = 20
+"""Points of a line that are marked; more would hide it."""
 DRAWN_AT_MOST = 8
 """As many lines as there are colours; what more there is would hide the others."""
 
@@ -67,7 +69,10 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A chart as it is drawn. `zero` is where the line of no difference is, `diagonal` the path of y = x."""
+    """A chart as it is drawn. `zero` is where the line of no difference is, `diagonal` the path of y = x.
+
+    `at` is an x that is marked.
+    """
 
     id: str
     title: str
@@ -78,6 +83,7 @@ class Chart:
     drawn: tuple[Drawn, ...]
     zero: float | None = None
     diagonal: str = ""
+    at: Tick | None = None
 
     width = WIDTH
     height = HEIGHT
@@ -110,19 +116,18 @@ def line_chart(
     log: bool = False,
     zero: bool = False,
     square: bool = False,
+    at: tuple[float, str] | None = None,
 ) -> Chart:
     """A chart of `traces`, with `titles` of its axes. `log`: x is logarithmic. `zero`: y includes 0, which is drawn.
 
-    `square`: both axes reach from 0 to 100, and y = x is drawn. Values of y are percent, or points of them.
+    `at`: an x to mark, in its words. `square`: both axes reach from 0 to 100, and y = x is drawn. Values of y are
+    percent, or points of them.
     """
     ys = [end for trace in traces for _, low, high in trace.band for end in (low, high)]
     ys += [y for trace in traces for _, y in trace.points]
     xs = [x for x, _ in x_labels]
-    low, high, step = (
-        (0.0, 100.0, 20.0)
-        if square
-        else _nice(min([*ys, *([0.0] if zero else [])]), max([*ys, *([0.0] if zero else [])]))
-    )
+    ys += [0.0] if zero else [0.0, 100.0] if square else []
+    low, high, step = nice(min(ys), max(ys))
     x_axis = _Axis(min(xs), max(xs), LEFT, WIDTH - RIGHT, log)
     y_axis = _Axis(low, high, HEIGHT - BOTTOM, TOP)
     ticks = [low + k * step for k in range(round((high - low) / step) + 1)]
@@ -135,6 +140,7 @@ def line_chart(
         _drawn(traces, x_axis, y_axis, zero),
         y_axis.at(0) if zero else None,
         f"M{x_axis.at(0)} {y_axis.at(0)}L{x_axis.at(100)} {y_axis.at(100)}" if square else "",
+        None if at is None else Tick(x_axis.at(at[0]), at[1]),
     )
 
 
@@ -145,6 +151,7 @@ def _drawn(traces: Sequence[Trace], x_axis: _Axis, y_axis: _Axis, signed: bool) 
     for trace, end, height in zip(traces, ends, heights, strict=True):
         places = [(x_axis.at(x), y_axis.at(y)) for x, y in trace.points]
         notes = trace.notes or tuple(f"{y:+.1f}" if signed else f"{y:.1f}" for _, y in trace.points)
+        marked = list(zip(places, notes, strict=True)) if len(places) <= MARKED_AT_MOST else []
         upper = [(x_axis.at(x), y_axis.at(high)) for x, _, high in trace.band]
         lower = [(x_axis.at(x), y_axis.at(low)) for x, low, _ in reversed(trace.band)]
         drawn.append(
@@ -154,7 +161,7 @@ def _drawn(traces: Sequence[Trace], x_axis: _Axis, y_axis: _Axis, signed: bool) 
                 trace.label,
                 _path(places),
                 f"{_path([*upper, *lower])}Z" if trace.band else "",
-                tuple(Mark(x, y, f"{trace.label}: {note}") for (x, y), note in zip(places, notes, strict=True)),
+                tuple(Mark(x, y, f"{trace.label}: {note}") for (x, y), note in marked),
                 end,
                 height,
             )
@@ -184,9 +191,12 @@ def _spread(ends: Sequence[float]) -> list[float]:
     return [round(height, 2) for height in heights]
 
 
-def _nice(low: float, high: float) -> tuple[float, float, float]:
-    """Ends of an axis that hold `low` and `high`, and the step between its four to eight marks."""
-    span = max(high - low, 1.0)
+def nice(low: float, high: float, least: float = 1.0) -> tuple[float, float, float]:
+    """Ends of an axis that hold `low` and `high`, and the step between its marks, of which there are up to nine.
+
+    An axis of fewer than `least` would make much of nothing.
+    """
+    span = max(high - low, least)
     power = 10.0 ** math.floor(math.log10(span / 4))
     step = next(factor * power for factor in (1, 2, 5, 10) if span / (factor * power) <= 7)
     first, last = math.floor(low / step), math.ceil(high / step)

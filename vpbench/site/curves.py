@@ -8,7 +8,7 @@ from vpbench.report.result import BestOfNResult, Gain, Point, StepResult
 from vpbench.report.step_comparison import step_rows
 from vpbench.report.step_result import step_scores
 from vpbench.report.stored import StoredResult
-from vpbench.site.charts import DRAWN_AT_MOST, Chart, Trace, line_chart
+from vpbench.site.charts import DRAWN_AT_MOST, Chart, Trace, line_chart, nice
 from vpbench.site.groups import Group
 from vpbench.site.overviews import Standings
 from vpbench.site.rankings import CONTROLS
@@ -26,7 +26,7 @@ def result_charts(result: BestOfNResult) -> list[Chart]:
     curves += [(name, label, result.curves[name]) for name, label in CONTROLS.items() if result.curves[name]]
     traces = [_trace(style, label, curve, band=style == "critic") for style, label, curve in curves]
     metric = result.metric.replace("_", " ")
-    charts = [_over_n("curves", f"{metric} by N".capitalize(), f"{metric}, %", traces, result.ns)]
+    charts = [_over_n("curves", f"{metric[:1].upper()}{metric[1:]} by N", f"{metric}, %", traces, result.ns)]
     for name, control in (("over_vote", "majority vote"), ("over_random", "random pick")):
         if result.gains[name]:
             gains = [_trace("critic", result.row, result.gains[name], band=True)]
@@ -50,7 +50,7 @@ def group_charts(group: Group, id: str) -> list[Chart]:
     gains = [_trace(f"s{k}", name, result.gains[control], band=True) for k, (name, result) in enumerate(results)]
     metric, over = first.metric.replace("_", " "), control.replace("_", " the ").replace("random", "random pick")
     return [
-        _over_n(f"{id}-curves", f"{metric} by N".capitalize(), f"{metric}, %", lines, ns),
+        _over_n(f"{id}-curves", f"{metric[:1].upper()}{metric[1:]} by N", f"{metric}, %", lines, ns),
         _over_n(f"{id}-gains", f"Gain {over}", "points", gains, ns, zero=True),
     ]
 
@@ -115,8 +115,7 @@ def _thresholds(stored: StoredResult, result: StepResult) -> list[Chart]:
     from vpbench.stats.steps import confusion, f1_scores, step_calls, step_table
 
     rows = step_rows(stored).values()
-    labels = [row["labels"] for row in rows]
-    table = step_table(labels, [step_scores(row["steps"], len(row["labels"])) for row in rows])
+    table = step_table([row["labels"] for row in rows], [step_scores(row["steps"], len(row["labels"])) for row in rows])
     scores = table.score[np.isfinite(table.score)]
     if len(np.unique(scores)) < 3:
         return []
@@ -137,17 +136,13 @@ def _thresholds(stored: StoredResult, result: StepResult) -> list[Chart]:
         )
         for style, (label, values) in parts.items()
     ]
-    ticks = [float(tick) for tick in np.linspace(tried[0], tried[-1], 5)]
-    title = f"F1 by threshold; the fixed one is {result.step_f1.threshold:g}"
-    return [
-        line_chart(
-            "thresholds",
-            title,
-            ("threshold, to call a step correct above", "F1, %"),
-            traces,
-            [(tick, f"{tick:.2g}") for tick in ticks],
-        )
-    ]
+    low, high, step = nice(float(tried[0]), float(tried[-1]), least=0.01)
+    ticks = [low + k * step for k in range(round((high - low) / step) + 1)]
+    threshold = result.step_f1.threshold
+    titles = ("threshold, above which a step is called correct", "F1, %")
+    at = (threshold, f"fixed: {threshold:g}") if low <= threshold <= high else None
+    labels = [(tick, f"{tick:.3g}") for tick in ticks]
+    return [line_chart("thresholds", "F1 by threshold", titles, traces, labels, at=at)]
 
 
 def _positions(result: StepResult) -> list[Chart]:

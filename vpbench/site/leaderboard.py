@@ -62,7 +62,7 @@ def _overview(board: Board, templates: Any) -> str:
     gains, pairs = sum(group.gains for group in groups), sum(group.pairs for group in groups)
     entries, anchors = board.entries, board.anchors
     standings = [
-        (standing, standing_ranking(standing, f"mean-{k}", entries, anchors), standing_charts(standing, f"mean-{k}"))
+        (standing, standing_ranking(standing, f"mean-{k}", entries), standing_charts(standing, f"mean-{k}"))
         for k, standing in enumerate(board.standings, 1)
     ]
     page: str = templates.get_template("index.html.j2").render(

@@ -7,7 +7,7 @@ reader copies (`vpbench.report.tables`) are of the same figures.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vpbench.report.kinds import gains_over_vote
 from vpbench.report.result import BestOfNResult, Gain, Point, StepResult
@@ -16,14 +16,18 @@ from vpbench.stats.bootstrap import LEVEL
 from vpbench.terminal import Format
 
 COPIED: tuple[tuple[Format, str], ...] = (("markdown", "Markdown"), ("csv", "CSV"), ("latex", "LaTeX"))
+ENDS = ("value", "low", "high")
+DIGITS = 6
+"""Of the figures that are copied: all of them would make up half of the page."""
 CONTROLS = {"vote": "majority vote", "random": "random pick", "first": "first candidate", "oracle": "oracle (pass@N)"}
 """What the pages call the curves of a pool itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column. `note` stands in small type beneath the title, `href` leads to what the column is of.
+    """A column. `note` stands in small type beneath the title.
 
+    `key` tells it from the others of its ranking, in letters; programs that read a copy call it that, or `named`.
     A column with a `p` is two columns where it is copied. A column that isn't `shown` is one that readers may add.
     `strip` says that intervals are drawn.
     """
@@ -31,7 +35,7 @@ class Column:
     key: str
     title: str
     note: str = ""
-    href: str = ""
+    named: str = ""
     p: bool = False
     shown: bool = True
     strip: bool = False
@@ -121,15 +125,15 @@ class Ranking:
 
     @property
     def scales(self) -> tuple[tuple[float, float] | None, ...]:
-        """By column from where to where its drawn intervals reach, the same at every N; None where none is drawn."""
+        """By column from where to where its lines' intervals reach, the same at every N; None where none is drawn."""
         return tuple(self._scale(k) if column.strip else None for k, column in enumerate(self.columns))
 
     def _scale(self, k: int) -> tuple[float, float] | None:
         ends = [
             end
             for panel in self.panels
-            for line in (*panel.lines, *panel.controls)
-            if line.items and (figure := line.items[k].figure) is not None
+            for line in panel.lines
+            if (figure := line.items[k].figure) is not None
             for end in (figure.low, figure.high, figure.value, 0.0 if figure.points else None)
             if end is not None
         ]
@@ -152,7 +156,7 @@ class Ranking:
         headers, keys = [self.first_header], [self.first_header]
         for column in self.columns:
             headers += [column.title, *(["p (Holm)"] if column.p else [])]
-            keys += [column.key, *([f"{column.key}_p_holm"] if column.p else [])]
+            keys += [column.named or column.key, *([f"{column.key}_p_holm"] if column.p else [])]
         rows = [
             (line.name, *(cell for cells in zip(self.columns, line.items, strict=True) for cell in _copied(*cells)))
             for line in (*panel.lines, *panel.controls)
@@ -162,9 +166,16 @@ class Ranking:
 
 
 def _copied(column: Column, item: Item) -> list[Cell]:
+    figure = item.figure
+    value = item.cell if figure is None else replace(figure, **{name: _rounded(figure, name) for name in ENDS})
     if not column.p:
-        return [item.cell]
-    return [None if item.constructed else item.cell, None if item.p is None else PValue(item.p)]
+        return [value]
+    return [None if item.constructed else value, None if item.p is None else PValue(round(item.p, DIGITS))]
+
+
+def _rounded(figure: Figure, name: str) -> float | None:
+    end: float | None = getattr(figure, name)
+    return None if end is None else round(end, DIGITS)
 
 
 def gain_item(gain: Gain | None, constructed: bool = False) -> Item:

@@ -32,9 +32,10 @@ def result_pages(board: Board, templates: Any) -> Iterator[tuple[str, bytes]]:
 
 def _page(entry: Entry, group: Group, section: Section, board: Board, template: Any) -> str:
     charts, failure = _charts(board.stored[entry.folder])
-    # the headline measures stand in the breakdown
+    breakdown = by_category(entry, group.entries) or by_source(entry, group.entries)
     tables = result_tables(entry.result, entry.name)
-    tables = tables[:1] if isinstance(entry.result, BestOfNResult) else tables
+    # the last one's figures are in the breakdown
+    tables = tables[:-1] if breakdown and len(tables) > 1 else tables
     page: str = template.render(
         root="../",
         entry=entry,
@@ -45,7 +46,7 @@ def _page(entry: Entry, group: Group, section: Section, board: Board, template: 
         charts_drawn=charts,
         failure=failure,
         tables=[replace(table, title=table.title.rpartition(": ")[2]) for table in tables],
-        breakdown=by_category(entry, group.entries) or by_source(entry, group.entries),
+        breakdown=breakdown,
         command=command_of(entry.result),
         origin=origin_of(entry.result),
     )

@@ -24,10 +24,8 @@ from vpbench.site.rankings import (
 )
 
 
-def standing_ranking(
-    standing: Standings, id: str, entries: Mapping[str, Entry], anchors: Mapping[tuple[bool, str], str]
-) -> Ranking:
-    """The ranking of a standing; `entries` are all results by the name of their folder, `anchors` lead to a task."""
+def standing_ranking(standing: Standings, id: str, entries: Mapping[str, Entry]) -> Ranking:
+    """The ranking of a standing; `entries` are all results by the name of their folder."""
     whole = standing.overview
     steps = _step_results(standing, entries)
     columns = [
@@ -36,15 +34,13 @@ def standing_ranking(
         Column("over_random", "over random", p=True, strip=True),
         Column("over_vote", "over vote", p=True, strip=True),
     ]
-    for task in whole.tasks:
+    for k, task in enumerate(whole.tasks):
         metric = "" if task.metric == "accuracy" else f" {task.metric.replace('_', ' ')}"
-        anchor = anchors[standing.first.nano, task.task]
-        columns.append(Column(f"task_{task.task}", task.task, f"{task.size}{metric}", f"#{anchor}"))
-    for task_name, by_row in steps.items():
+        columns.append(Column(f"task_{k}", task.task, f"{task.size}{metric}", task.task))
+    for k, (task_name, by_row) in enumerate(steps.items()):
         first = next(iter(by_row.values()))[0].result
         note = f"{first.size} solutions, {first.metric.replace('_', ' ')}"
-        anchor = anchors[standing.first.nano, task_name]
-        columns.append(Column(f"steps_{task_name}", task_name, note, f"#{anchor}"))
+        columns.append(Column(f"steps_{k}", task_name, note, task_name))
     panels = tuple(_panel(standing, n, steps, entries) for n in whole.ns)
     title = f"mean of {len(whole.tasks)} tasks, answers of {standing.first.policy}"
     return Ranking(id, title, (*columns, *COST_COLUMNS), panels, standing.chosen)

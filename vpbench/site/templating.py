@@ -38,7 +38,7 @@ def place(value: float, scale: tuple[float, float]) -> str:
 def spelled(cell: Cell) -> str:
     """A cell of a table without its interval."""
     if isinstance(cell, Figure):
-        return cell.shown
+        return "–" if cell.points and cell.low == cell.high == 0 else cell.shown
     if isinstance(cell, PValue):
         return p_value(cell.value)
     return "" if cell is None else f"{cell:.4f}" if isinstance(cell, float) else str(cell)

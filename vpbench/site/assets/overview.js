@@ -67,15 +67,10 @@ class Ranking {
     for (const head of this.element.querySelectorAll("thead th")) {
       const button = document.createElement("button");
       button.type = "button";
-      const words = [...head.childNodes].find((node) => node.nodeName === "A") ?? head.firstChild;
-      button.append(words.textContent);
       button.title = "Sort by this column";
-      if (words.nodeName === "A") {
-        const link = words.cloneNode(false);
-        link.append("to the task");
-        link.classList.add("to-task");
-        words.replaceWith(button, link);
-      } else words.replaceWith(button);
+      const title = head.firstChild;
+      title.replaceWith(button);
+      button.append(title.textContent.trim());
       button.addEventListener("click", () => this.sortBy(head.dataset.column));
     }
   }
