@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browser_page import THEMES, WIDTHS, opened, serious_faults, wider_than_the_window
 from site_data import content
 
 import vpbench
 from vpbench.report.stored import StoredResult, read_result
 from vpbench.site.leaderboard import build_leaderboard
 
-Open = Callable[..., Any]
+Look = Callable[..., Any]
 
 HOSTILE = [
     "<script>window.hacked = 1</script>",
@@ -69,8 +72,13 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "site"
 
 
-def address(site: Path) -> str:
-    return f"{site.as_uri()}/"
+@pytest.fixture
+def look(chromium: Any) -> Iterator[Look]:
+    """Opens an address of a site; at the end no page may have done anything wrong."""
+    with ExitStack() as pages:
+        yield lambda site, address="questions.html", **context: pages.enter_context(
+            opened(chromium, site, address, **context)
+        )
 
 
 def critic(run: list[StoredResult], name: str, task: str = "mathvista") -> str:
@@ -93,8 +101,8 @@ def title(page: Any) -> str:
     return str(page.inner_text("article h2"))
 
 
-def test_a_question_opens_from_the_file_system(run: list[StoredResult], site: Path, opened: Open) -> None:
-    page = opened(address(site), "questions.html").page
+def test_a_question_opens_from_the_file_system(run: list[StoredResult], site: Path, look: Look) -> None:
+    page = look(site)
     assert where(page) == "1 of 24"
     picture = page.locator(".q-pictures img")
     assert picture.evaluate("image => image.naturalWidth") > 0
@@ -107,8 +115,8 @@ def test_a_question_opens_from_the_file_system(run: list[StoredResult], site: Pa
     assert "Read as" in picked.inner_text()
 
 
-def test_the_keyboard_goes_through_questions(site: Path, opened: Open) -> None:
-    page = opened(address(site), "questions.html").page
+def test_the_keyboard_goes_through_questions(site: Path, look: Look) -> None:
+    page = look(site)
     first = title(page)
     page.keyboard.press("j")
     at(page, 2)
@@ -129,8 +137,8 @@ def test_the_keyboard_goes_through_questions(site: Path, opened: Open) -> None:
     assert title(page) == third
 
 
-def test_candidates_by_answer_and_by_score(site: Path, opened: Open) -> None:
-    page = opened(address(site), "questions.html").page
+def test_candidates_by_answer_and_by_score(site: Path, look: Look) -> None:
+    page = look(site)
     where(page)
     assert page.locator(".q-group").count() > 0
     page.keyboard.press("g")
@@ -142,7 +150,7 @@ def test_candidates_by_answer_and_by_score(site: Path, opened: Open) -> None:
 
 
 @pytest.mark.parametrize("name", ["missed", "beats-vote", "loses-to-vote", "disagree", "failed"])
-def test_filters_leave_what_they_say(name: str, run: list[StoredResult], site: Path, opened: Open) -> None:
+def test_filters_leave_what_they_say(name: str, run: list[StoredResult], site: Path, look: Look) -> None:
     slug = critic(run, "visualprm")
     [entry] = [e for e in content(site / "data" / "catalogue.js") if e["slug"] == slug]
     [other] = [e for e in content(site / "data" / "catalogue.js") if e["slug"] == critic(run, "self-consistency")]
@@ -161,7 +169,7 @@ def test_filters_leave_what_they_say(name: str, run: list[StoredResult], site: P
             "failed": own["failed"][k] or marks["unread"][k],
         }[name]
     ]
-    page = opened(address(site), f"questions.html#result={slug}").page
+    page = look(site, f"questions.html#result={slug}")
     where(page)
     page.locator(f"#q-filters input[value={name}]").check()
     count = page.locator("#q-count")
@@ -172,8 +180,8 @@ def test_filters_leave_what_they_say(name: str, run: list[StoredResult], site: P
     assert count.inner_text() == "24 questions"
 
 
-def test_search_category_and_range(site: Path, opened: Open) -> None:
-    page = opened(address(site), "questions.html").page
+def test_search_category_and_range(site: Path, look: Look) -> None:
+    page = look(site)
     where(page)
     page.fill("#q-search", "mean height")
     left = page.locator("#q-list a .q-head").all_inner_texts()
@@ -191,8 +199,8 @@ def test_search_category_and_range(site: Path, opened: Open) -> None:
     assert page.locator("#q-next").is_disabled()
 
 
-def test_a_view_is_shared_by_its_address(run: list[StoredResult], site: Path, opened: Open) -> None:
-    page = opened(address(site), f"questions.html#result={critic(run, 'visualprm')}").page
+def test_a_view_is_shared_by_its_address(run: list[StoredResult], site: Path, look: Look) -> None:
+    page = look(site, f"questions.html#result={critic(run, 'visualprm')}")
     where(page)
     page.select_option("#q-with", critic(run, "self-consistency"))
     page.locator(".q-critic").nth(1).wait_for()
@@ -200,16 +208,16 @@ def test_a_view_is_shared_by_its_address(run: list[StoredResult], site: Path, op
     at(page, 2)
     seen = title(page)
     link = page.locator(".q-link").get_attribute("href")
-    again = opened(address(site), f"questions.html{link}").page
+    again = look(site, f"questions.html{link}")
     assert title(again) == seen
     assert again.locator(".q-critic").count() == 2
     assert again.inner_text("#q-where") == "2 of 24"
     assert seen.removeprefix("Question ") in again.title()
 
 
-def test_labels_stand_beside_scores_of_steps(run: list[StoredResult], site: Path, opened: Open) -> None:
+def test_labels_stand_beside_scores_of_steps(run: list[StoredResult], site: Path, look: Look) -> None:
     slug = critic(run, "visualprm", "visualprocessbench")
-    page = opened(address(site), f"questions.html#result={slug}&filter=errs").page
+    page = look(site, f"questions.html#result={slug}&filter=errs")
     where(page)
     steps = page.locator(".q-step")
     labels = page.locator(".q-step .q-sign:text-matches('^labelled')")
@@ -217,28 +225,40 @@ def test_labels_stand_beside_scores_of_steps(run: list[StoredResult], site: Path
     assert page.locator(".q-step.q-differs").count() > 0
 
 
-def test_what_cannot_be_shown_says_so(site: Path, opened: Open, tmp_path: Path) -> None:
-    page = opened(address(site), "questions.html#result=gone").page
-    page.wait_for_selector("text=isn't here to be browsed")
-    (tmp_path / "questions.html").write_text((site / "questions.html").read_text())
-    for folder in ("assets", "data"):
-        (tmp_path / folder).symlink_to(site / folder)
-    broken = opened(address(site), "questions.html#question=no-such-question").page
-    assert where(broken) == "1 of 24"
+def test_what_cannot_be_shown_says_so(site: Path, look: Look, chromium: Any, tmp_path: Path) -> None:
+    look(site, "questions.html#result=gone").wait_for_selector("text=isn't here to be browsed")
+    assert where(look(site, "questions.html#question=no-such-question")) == "1 of 24"
+    torn = shutil.copytree(site, tmp_path / "torn")
+    for chunk in torn.glob("data/scores-*/chunk-0000.js"):
+        chunk.unlink()
+    with pytest.raises(AssertionError, match="ERR_FILE_NOT_FOUND"), opened(chromium, torn, "questions.html") as page:
+        page.wait_for_selector("text=was the folder copied whole?")
+        assert page.locator("text=Try again").is_visible()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280, 1920])
-def test_the_page_never_scrolls_sideways(width: int, theme: str, site: Path, hostile: Path, opened: Open) -> None:
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_page_never_scrolls_sideways(width: int, theme: str, site: Path, hostile: Path, look: Look) -> None:
     for folder in (site, hostile):
-        page = opened(address(folder), "questions.html", width, theme).page
+        page = look(folder, viewport={"width": width, "height": 900}, color_scheme=theme)
         where(page)
         page.keyboard.press("o")
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert not wider_than_the_window(page)
 
 
-def test_hostile_text_is_text(hostile: Path, opened: Open) -> None:
-    page = opened(address(hostile), "questions.html#order=score").page
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("task", ["mathvista", "visualprocessbench"])
+def test_nothing_keeps_people_from_using_the_page(
+    task: str, theme: str, run: list[StoredResult], site: Path, look: Look
+) -> None:
+    beside = f"&with={critic(run, 'self-consistency', task)}"
+    page = look(site, f"questions.html#result={critic(run, 'visualprm', task)}{beside}", color_scheme=theme)
+    where(page)
+    assert serious_faults(page) == []
+
+
+def test_hostile_text_is_text(hostile: Path, look: Look) -> None:
+    page = look(hostile, "questions.html#order=score")
     texts = ""
     for number in range(len(HOSTILE)):
         at(page, number + 1)
@@ -257,8 +277,8 @@ def test_hostile_text_is_text(hostile: Path, opened: Open) -> None:
     assert page.evaluate("window.hacked") is None
 
 
-def test_a_megabyte_is_shown_when_it_is_asked_for(hostile: Path, opened: Open) -> None:
-    page = opened(address(hostile), f"questions.html#question={len(HOSTILE) - 1}").page
+def test_a_megabyte_is_shown_when_it_is_asked_for(hostile: Path, look: Look) -> None:
+    page = look(hostile, f"questions.html#question={len(HOSTILE) - 1}")
     where(page)
     page.locator(".q-words > div button").click()
     assert page.evaluate("document.querySelector('.q-words .q-text').textContent.length") == 1_000_000
