@@ -178,7 +178,7 @@ def _score_chunks(
             chunk.append(
                 {
                     "values": [number(value) for value in values[start:end]],
-                    "steps": [row and [number(value) for value in row] for row in steps[start:end]],
+                    "steps": [None if row is None else [number(value) for value in row] for row in steps[start:end]],
                     **({"reasons": said} if said else {}),
                 }
             )
