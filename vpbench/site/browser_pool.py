@@ -15,7 +15,7 @@ from vpbench.errors import ConfigError
 from vpbench.report.texts import read_details, text_tables
 from vpbench.site.chunks import DataFolder, bounds
 from vpbench.site.pictures import Pictures, stem
-from vpbench.site.step_texts import Rule, cutter, parts
+from vpbench.site.step_texts import Rule, cutter, page_cuts, parts
 
 HEAD = 300
 """Letters of a question in the list, and of those that are searched."""
@@ -86,8 +86,8 @@ def write_pool(pool: PoolTexts, rule: Rule, sources: Sequence[str] | None, site:
             [kept.shown(name, why) for name, why in zip(*both, strict=True)] for both in zip(*columns, strict=True)
         ]
     categories = _categories(pool, sources)
-    chunks = pool.chunks
-    folder.write(_chunks(pool, rule, shown, categories, chunks), _index(pool, shown, categories, chunks))
+    index = {**_index(pool, shown, categories), "cuts": page_cuts(rule)}
+    folder.write(_chunks(pool, rule, shown, categories), index)
     return folder.key
 
 
@@ -97,10 +97,10 @@ def picture_stems(pool: PoolTexts) -> set[str]:
 
 
 def _chunks(
-    pool: PoolTexts, rule: Rule, shown: list[list[dict[str, Any]]], categories: list[dict[str, Any]], starts: list[int]
+    pool: PoolTexts, rule: Rule, shown: list[list[dict[str, Any]]], categories: list[dict[str, Any]]
 ) -> Iterator[Any]:
     cut = cutter(rule)
-    for first, last in pairwise([*starts, len(pool.ids)]):
+    for first, last in pairwise([*pool.chunks, len(pool.ids)]):
         asked = pool.questions.slice(first, last - first).to_pylist()
         begin, end = pool.starts[first], pool.starts[last]
         rows = pool.candidates.slice(begin, end - begin)
@@ -136,9 +136,7 @@ def _lists(table: Any, *names: str) -> list[list[Any]]:
     return [table.column(name).to_pylist() for name in names]
 
 
-def _index(
-    pool: PoolTexts, shown: list[list[dict[str, Any]]], categories: list[dict[str, Any]], chunks: list[int]
-) -> dict[str, Any]:
+def _index(pool: PoolTexts, shown: list[list[dict[str, Any]]], categories: list[dict[str, Any]]) -> dict[str, Any]:
     texts = pool.questions.column("question").to_pylist()
     thumbs = [next((picture["thumb"] for picture in pictures if "thumb" in picture), None) for pictures in shown]
     return {
@@ -146,7 +144,7 @@ def _index(
         "heads": [text[:HEAD] for text in texts],
         "thumbs": thumbs,
         "counts": [end - start for start, end in pairwise(pool.starts)],
-        "chunks": chunks,
+        "chunks": pool.chunks,
         "categories": _labels(categories),
         "details": pool.details is not None,
     }

@@ -12,7 +12,9 @@ import gzip
 import json
 import math
 import shutil
+from collections import deque
 from collections.abc import Collection, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -68,10 +70,19 @@ class DataFolder:
     def write(self, chunks: Iterable[Any], index: Any) -> None:
         """Write the chunks, numbered from 0, then the index."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        for position, chunk in enumerate(chunks):
-            name = f"chunk-{position:04d}"
-            write_atomic(self._folder / f"{name}.js", script(f"{self.key}/{name}", chunk), durable=False)
+        pending: deque[Future[None]] = deque()
+        # one is compressed while the next is made; no more are held than that
+        with ThreadPoolExecutor(1) as thread:
+            for position, chunk in enumerate(chunks):
+                pending.append(thread.submit(self._write, f"chunk-{position:04d}", chunk))
+                if len(pending) > 2:
+                    pending.popleft().result()
+            for future in pending:
+                future.result()
         write_atomic(self._folder / "index.js", script(f"{self.key}/index", index))
+
+    def _write(self, name: str, chunk: Any) -> None:
+        write_atomic(self._folder / f"{name}.js", script(f"{self.key}/{name}", chunk), durable=False)
 
 
 def forget_others(site: Path, keys: Collection[str], pictures: Collection[str]) -> None:

@@ -7,13 +7,13 @@ a response whose parts can't be told from its scores is shown whole.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
-from vpbench.scoring.splitting import SPLITTERS
+from vpbench.scoring.splitting import SPLITTERS, split_steps
 
 Rule = tuple[str, int | None]
 """A splitter's name and the most steps it makes."""
 _BREAK = "\n\n"
-"""What the usual rule cuts at; responses cut so needn't be searched for their steps."""
 RULES: tuple[Rule, ...] = tuple((name, limit) for name in SPLITTERS for limit in (None, 12))
 
 
@@ -25,16 +25,21 @@ def fitting_rule(scored: Iterable[tuple[str, int]], limits: Iterable[int] = ()) 
     return rules[fits.index(max(fits))]
 
 
+def page_cuts(rule: Rule) -> dict[str, Any] | None:
+    """What a page needs to cut responses itself, by the rule that nearly all critics have; None for other rules."""
+    return {"at": _BREAK, "most": rule[1]} if SPLITTERS[rule[0]] is split_steps else None
+
+
 def cutter(rule: Rule) -> Callable[[str], str | list[str]]:
-    """What makes parts of a response, all of its text in one of them; a response that isn't cut stays as it is."""
+    """What makes parts of a response, all of its text in one of them; one that a page cuts itself stays as it is."""
     split, limit = SPLITTERS[rule[0]], rule[1]
+    if page_cuts(rule) is not None:
+        return lambda response: response
     return lambda response: parts(response, split(response, limit))
 
 
 def parts(response: str, steps: Sequence[str]) -> str | list[str]:
     """The response cut where its steps begin; uncut where there is one step, or one isn't in it as it stands."""
-    if len(steps) > 1 and response == _BREAK.join(steps):
-        return [*(step + _BREAK for step in steps[:-1]), steps[-1]]
     starts, position = [], 0
     for step in steps:
         start = response.find(step, position)

@@ -28,10 +28,21 @@ const Candidates = (() => {
 
   const LABELS = { "+": ["labelled correct", "q-good"], "-": ["labelled wrong", "q-bad"], 0: ["labelled neutral", ""] };
 
+  // A response as its steps: as the data has them, or cut at blank lines and, where it has too many parts, joined again.
+  function cut(response, cuts) {
+    if (Array.isArray(response)) return response;
+    if (!cuts) return [response];
+    const parts = response.split(cuts.at);
+    const size = cuts.most ? Math.max(1, Math.ceil(parts.length / cuts.most)) : 1;
+    const joined = [];
+    for (let first = 0; first < parts.length; first += size) joined.push(parts.slice(first, first + size).join(cuts.at));
+    return joined.map((text, k) => (k < joined.length - 1 ? text + cuts.at : text));
+  }
+
   // The steps of a response with their scores, and the labels that people gave them.
-  function steps(response, scores, range, labels, threshold) {
+  function steps(response, cuts, scores, range, labels, threshold) {
     if (response === null) return el("p", { className: "q-state" }, "The pool has no text of this response.");
-    const texts = Array.isArray(response) ? response : [response];
+    const texts = cut(response, cuts);
     if (scores && texts.length !== scores.length) {
       return el("div", {},
         el("p", { className: "q-note" }, "Scores of its steps, in order: ", scores.map((value) => chip(value, range, "score of a step")),
@@ -75,7 +86,7 @@ const Candidates = (() => {
       const reason = scores.reasons && scores.reasons[k];
       const error = texts.errors && texts.errors[k];
       body.append(
-        steps(texts.responses[k], scores.steps[k], ranges.steps, null, null),
+        steps(texts.responses[k], view.cuts, scores.steps[k], ranges.steps, null, null),
         verdictLine(marks, k),
         ...[reason && el("p", { className: "q-note" }, "Of its score: ", Text.span(reason)),
           error && el("p", { className: "q-note" }, "Why there is no response: ", Text.span(error))].filter(Boolean));
@@ -153,7 +164,7 @@ const Candidates = (() => {
     const reason = view.scores.reasons && view.scores.reasons[0];
     return [
       scores ? null : el("p", { className: "q-note" }, "The critic has no scores for these steps", reason ? [": ", Text.span(reason)] : "."),
-      steps(view.texts.responses[0], scores, range, labels, view.entry.threshold),
+      steps(view.texts.responses[0], view.cuts, scores, range, labels, view.entry.threshold),
     ];
   }
 

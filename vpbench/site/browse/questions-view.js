@@ -68,7 +68,7 @@ const View = (() => {
   }
 
   function column(shown, critic, texts, marks, scores, k, state) {
-    const view = { entry: critic.entry, texts, marks, scores };
+    const view = { entry: critic.entry, cuts: shown.pool.cuts, texts, marks, scores };
     if (critic.entry.kind === "best") {
       view.pick = critic.own.pick[k];
       view.vote = shown.marks.vote[k];
