@@ -12,7 +12,10 @@ from vpbench.terminal import Format, echo
 
 
 def show_leaderboard(output: Path, site: Path, style: Format, public: bool = False) -> None:
-    """Write the pages into `site`; print where it is, or the tables and that on standard error. Raises `ConfigError`."""
+    """Write the pages into `site`; print where they are, or the tables, and that on standard error.
+
+    Raises `ConfigError`.
+    """
     board = read_board(output)
     page = write_site(board, site, public)
     echo(f"{board.results} result{'s' * (board.results != 1)} in {page}", err=style != "text")

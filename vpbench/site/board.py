@@ -57,12 +57,6 @@ class Board:
         return len(self.stored)
 
     @property
-    def entries(self) -> dict[str, Entry]:
-        """Every result as the pages call it, by its folder's name."""
-        groups = [group for section in self.sections for group in section.groups]
-        return {entry.folder: entry for group in groups for entry in group.entries}
-
-    @property
     def anchors(self) -> dict[tuple[bool, str], str]:
         """What leads to a section of the overview page, by world and task."""
         return {(section.nano, section.name): f"task-{k}" for k, section in enumerate(self.sections, 1)}

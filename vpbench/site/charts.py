@@ -182,10 +182,10 @@ def _spread(ends: Sequence[float]) -> list[float]:
     """Heights of labels as near to their lines' ends as they fit without hiding each other."""
     order = sorted(range(len(ends)), key=lambda k: ends[k])
     heights = [0.0] * len(ends)
-    lowest = TOP - LABEL_HEIGHT
+    lowest: float = TOP - LABEL_HEIGHT
     for k in order:
         lowest = heights[k] = max(ends[k], lowest + LABEL_HEIGHT)
-    highest = HEIGHT - BOTTOM + LABEL_HEIGHT
+    highest: float = HEIGHT - BOTTOM + LABEL_HEIGHT
     for k in reversed(order):
         highest = heights[k] = min(heights[k], highest - LABEL_HEIGHT)
     return [round(height, 2) for height in heights]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vpbench.report.overview_record import Mean
 from vpbench.report.result import BestOfNResult, Gain, Point, StepResult
 from vpbench.report.step_comparison import step_rows
 from vpbench.report.step_result import step_scores
@@ -170,7 +171,7 @@ def _positions(result: StepResult) -> list[Chart]:
     ]
 
 
-def _points(means: Sequence[Point]) -> list[Point]:
+def _points(means: Sequence[Mean]) -> list[Point]:
     return [Point(mean.n, mean.value, mean.low, mean.high) for mean in means]
 
 

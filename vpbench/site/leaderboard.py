@@ -60,9 +60,9 @@ def write_site(board: Board, site: Path, public: bool = False) -> Path:
 def _overview(board: Board, templates: Any) -> str:
     groups = [group for section in board.sections for group in section.groups]
     gains, pairs = sum(group.gains for group in groups), sum(group.pairs for group in groups)
-    entries, anchors = board.entries, board.anchors
+    anchors = board.anchors
     standings = [
-        (standing, standing_ranking(standing, f"mean-{k}", entries), standing_charts(standing, f"mean-{k}"))
+        (standing, standing_ranking(standing, f"mean-{k}", groups), standing_charts(standing, f"mean-{k}"))
         for k, standing in enumerate(board.standings, 1)
     ]
     page: str = templates.get_template("index.html.j2").render(

@@ -7,16 +7,15 @@ reader copies (`vpbench.report.tables`) are of the same figures.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from vpbench.report.kinds import gains_over_vote
-from vpbench.report.result import BestOfNResult, Gain, Point, StepResult
+from vpbench.report.result import BestOfNResult, Gain, Point
 from vpbench.report.tables import Cell, Figure, PValue, Table, render
 from vpbench.stats.bootstrap import LEVEL
 from vpbench.terminal import Format
 
 COPIED: tuple[tuple[Format, str], ...] = (("markdown", "Markdown"), ("csv", "CSV"), ("latex", "LaTeX"))
-ENDS = ("value", "low", "high")
 DIGITS = 6
 """Of the figures that are copied: all of them would make up half of the page."""
 CONTROLS = {"vote": "majority vote", "random": "random pick", "first": "first candidate", "oracle": "oracle (pass@N)"}
@@ -63,8 +62,8 @@ class Item:
     @property
     def order(self) -> str | float | None:
         """By what the column is sorted; None stands last."""
-        value = self.cell.value if isinstance(self.cell, Figure) else self.cell
-        return None if value is None or self.constructed else value
+        value = self.cell.value if isinstance(self.cell, Figure | PValue) else self.cell
+        return None if self.constructed else value
 
     @property
     def clear(self) -> bool:
@@ -167,14 +166,16 @@ class Ranking:
 
 def _copied(column: Column, item: Item) -> list[Cell]:
     figure = item.figure
-    value = item.cell if figure is None else replace(figure, **{name: _rounded(figure, name) for name in ENDS})
+    cell = item.cell
+    if figure is not None:
+        value, low, high = map(_rounded, (figure.value, figure.low, figure.high))
+        cell = Figure(value, low, high, points=figure.points)
     if not column.p:
-        return [value]
-    return [None if item.constructed else value, None if item.p is None else PValue(round(item.p, DIGITS))]
+        return [cell]
+    return [None if item.constructed else cell, None if item.p is None else PValue(item.p)]
 
 
-def _rounded(figure: Figure, name: str) -> float | None:
-    end: float | None = getattr(figure, name)
+def _rounded(end: float | None) -> float | None:
     return None if end is None else round(end, DIGITS)
 
 
@@ -201,8 +202,3 @@ def gain_items(result: BestOfNResult, n: int) -> tuple[Item, Item]:
 def control_items(points: Sequence[Point], n: int) -> Item:
     """The value of a control's curve at N, which has none where there is no vote."""
     return next((value_item(point) for point in points if point.n == n), Item(Figure(None)))
-
-
-def headline_item(result: StepResult, href: str = "") -> Item:
-    """The figure that a step task is ranked by elsewhere."""
-    return Item(Figure(*result.headline), href=href)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from vpbench.report.overview_record import Cell, Mean, Row
+from vpbench.report.overview_record import Cell, Mean
 from vpbench.report.result import StepResult
 from vpbench.report.tables import Figure
 from vpbench.site.cost import COST_COLUMNS, cost_items
-from vpbench.site.groups import Entry
+from vpbench.site.groups import Entry, Group
 from vpbench.site.overviews import Standings
 from vpbench.site.rankings import (
     CONTROLS,
@@ -19,15 +19,15 @@ from vpbench.site.rankings import (
     Ranking,
     control_items,
     gain_item,
-    headline_item,
     value_item,
 )
 
 
-def standing_ranking(standing: Standings, id: str, entries: Mapping[str, Entry]) -> Ranking:
-    """The ranking of a standing; `entries` are all results by the name of their folder."""
+def standing_ranking(standing: Standings, id: str, groups: Sequence[Group]) -> Ranking:
+    """The ranking of a standing; `groups` hold all results that there are."""
     whole = standing.overview
-    steps = _step_results(standing, entries)
+    entries = {entry.folder: entry for group in groups for entry in group.entries}
+    steps = [group for group in groups if _belongs(group, standing)]
     columns = [
         Column("mean", "mean", strip=True),
         *([Column("alike", "alike")] if whole.pairs else []),
@@ -37,43 +37,31 @@ def standing_ranking(standing: Standings, id: str, entries: Mapping[str, Entry])
     for k, task in enumerate(whole.tasks):
         metric = "" if task.metric == "accuracy" else f" {task.metric.replace('_', ' ')}"
         columns.append(Column(f"task_{k}", task.task, f"{task.size}{metric}", task.task))
-    for k, (task_name, by_row) in enumerate(steps.items()):
-        first = next(iter(by_row.values()))[0].result
-        note = f"{first.size} solutions, {first.metric.replace('_', ' ')}"
-        columns.append(Column(f"steps_{k}", task_name, note, task_name))
+    for k, group in enumerate(steps):
+        note = f"{group.first.size} solutions, {group.first.metric.replace('_', ' ')}"
+        columns.append(Column(f"steps_{k}", group.first.task, note, group.first.task))
     panels = tuple(_panel(standing, n, steps, entries) for n in whole.ns)
     title = f"mean of {len(whole.tasks)} tasks, answers of {standing.first.policy}"
     return Ranking(id, title, (*columns, *COST_COLUMNS), panels, standing.chosen)
 
 
-Steps = Mapping[str, Mapping[str, list[Entry]]]
-"""By step task, and by row, the results there."""
+def _belongs(group: Group, standing: Standings) -> bool:
+    """Whether the group is of step detection by critics of the standing, in the same world, on as much of its task."""
+    first, rows = standing.first, {row.name for row in standing.overview.rows}
+    same = (group.first.nano, group.first.complete) == (first.nano, first.complete)
+    return same and not group.ns and any(entry.result.row in rows for entry in group.entries)
 
 
-def _step_results(standing: Standings, entries: Mapping[str, Entry]) -> Steps:
-    """Step results of critics that are in the overview, of the same world, and on all of a task as it is."""
-    rows = {row.name for row in standing.overview.rows}
-    steps: dict[str, dict[str, list[Entry]]] = {}
-    for entry in entries.values():
-        result, first = entry.result, standing.first
-        same = (result.nano, result.complete) == (first.nano, first.complete)
-        if isinstance(result, StepResult) and same and result.row in rows:
-            steps.setdefault(result.task, {}).setdefault(result.row, []).append(entry)
-    return steps
-
-
-def _panel(standing: Standings, n: int, steps: Steps, entries: Mapping[str, Entry]) -> Panel:
+def _panel(standing: Standings, n: int, steps: Sequence[Group], entries: Mapping[str, Entry]) -> Panel:
     whole = standing.overview
     lines = []
     for row, mean in standing.ranked(n):
         results = [entries[name].result for cell in row.cells if (name := _folder(cell)) in entries]
         failed = sum(cell.unscored for cell in row.cells)
         items = [*_mean_items(mean, bool(whole.pairs)), *(_cell_item(cell, n, entries) for cell in row.cells)]
-        items += [_step_item(by_row.get(row.name, [])) for by_row in steps.values()]
+        items += [_step_item(row.name, group) for group in steps]
         marks = (f"{failed} rows without a score",) if failed else ()
-        lines.append(
-            Line(row.name, (*items, *cost_items(results)), _only_href(row, entries), marks, bool(mean and mean.best))
-        )
+        lines.append(Line(row.name, (*items, *cost_items(results)), marks=marks, best=bool(mean and mean.best)))
     return Panel(
         n, tuple(lines), tuple(_control(standing, n, name, len(steps)) for name in CONTROLS if name != "first")
     )
@@ -104,20 +92,12 @@ def _cell_item(cell: Cell, n: int, entries: Mapping[str, Entry]) -> Item:
     return value_item(point, href, ("!",) if cell.unscored else ())
 
 
-def _step_item(results: list[Entry]) -> Item:
+def _step_item(name: str, group: Group) -> Item:
     """The only step result of a row; which of several to show is nothing that a table may choose."""
-    if not results:
-        return Item("missing")
-    (first, *others) = results
-    if others or not isinstance(first.result, StepResult):
-        return Item(f"{len(results)} results")
-    return headline_item(first.result, first.href)
-
-
-def _only_href(row: Row, entries: Mapping[str, Entry]) -> str:
-    """Where the row's name leads: nowhere, as a row has a result on every task."""
-    folders = [_folder(cell) for cell in row.cells if _folder(cell) in entries]
-    return entries[folders[0]].href if len(folders) == 1 else ""
+    entries = [entry for entry in group.entries if entry.result.row == name]
+    if len(entries) == 1 and isinstance(entries[0].result, StepResult):
+        return Item(Figure(*entries[0].result.headline), href=entries[0].href)
+    return Item(f"{len(entries)} results" if entries else "missing")
 
 
 def _control(standing: Standings, n: int, name: str, steps: int) -> Line:

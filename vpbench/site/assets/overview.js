@@ -68,9 +68,10 @@ class Ranking {
       const button = document.createElement("button");
       button.type = "button";
       button.title = "Sort by this column";
-      const title = head.firstChild;
+      button.className = "sort";
+      const title = head.querySelector(".sort");
+      button.append(...title.childNodes);
       title.replaceWith(button);
-      button.append(title.textContent.trim());
       button.addEventListener("click", () => this.sortBy(head.dataset.column));
     }
   }
