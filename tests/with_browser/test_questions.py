@@ -165,7 +165,7 @@ def test_filters_leave_what_they_say(name: str, run: list[StoredResult], site: P
             "missed": not own["pickRight"][k] and marks["right"][k],
             "beats-vote": own["pickRight"][k] and marks["voteRight"][k] == 0,
             "loses-to-vote": not own["pickRight"][k] and marks["voteRight"][k],
-            "disagree": own["pickClass"][k] != vote["pickClass"][k],
+            "disagree": any(own[key][k] != vote[key][k] for key in ("pickClass", "pickRight")),
             "failed": own["failed"][k] or marks["unread"][k],
         }[name]
     ]
@@ -223,6 +223,24 @@ def test_labels_stand_beside_scores_of_steps(run: list[StoredResult], site: Path
     labels = page.locator(".q-step .q-sign:text-matches('^labelled')")
     assert steps.count() == labels.count() == page.locator(".q-step .q-chip").count()
     assert page.locator(".q-step.q-differs").count() > 0
+
+
+def test_a_pool_of_verdicts_alone_shows_scores_and_verdicts(look: Look, tmp_path: Path) -> None:
+    verdicts = [{"correct": correct} for correct in (True, False, True)]
+    question = {"question_id": "1", "question": "How many?", "answer": "4", "candidates": verdicts}
+    rows = [{"question_id": "1", "index": index, "step_scores": [0.1, index / 4]} for index in range(3)]
+    (tmp_path / "pool.jsonl").write_text(json.dumps(question))
+    (tmp_path / "scores.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    options: Any = {"pool": tmp_path / "pool.jsonl", "scores": (str(tmp_path / "scores.jsonl"),), "resamples": 100}
+    vpbench.run(["gsm8k"], **options, trust_verdicts=True, n=(1, 2), output=tmp_path / "runs")
+    build_leaderboard(tmp_path / "runs", tmp_path / "site")
+    page = look(tmp_path / "site")
+    where(page)
+    assert page.locator(".q-group").count() == 0
+    assert page.locator(".q-candidate summary .q-sign").all_inner_texts() == ["right", "wrong", "right"]
+    assert page.locator(".q-picked .q-body .q-chip").all_inner_texts() == ["0.100", "0.500"]
+    assert "The pool has no text of this response" in page.inner_text(".q-picked")
+    assert page.locator("#q-filters label", has_text="failed").locator(".q-number").inner_text() == "0"
 
 
 def test_what_cannot_be_shown_says_so(site: Path, look: Look, chromium: Any, tmp_path: Path) -> None:

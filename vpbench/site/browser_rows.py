@@ -103,8 +103,12 @@ def _spans(pool: PoolTexts) -> Iterator[tuple[int, int]]:
 
 
 def _verdict_index(marks: Any, pool: PoolTexts) -> dict[str, Any]:
-    """By question: the vote's pick, its class and verdict, and how many candidates are right or have no answer."""
+    """By question: the vote's pick, its class and verdict, and how many candidates are right or have no answer.
+
+    A pool that gives no answers at all has none that couldn't be read.
+    """
     classes, correct = marks.column("answer_class").to_pylist(), marks.column("correct").to_pylist()
+    answers_given = any(name is not None for name in classes)
     index: dict[str, list[Any]] = {name: [] for name in ("vote", "voteClass", "voteRight", "right", "unread")}
     for start, end in _spans(pool):
         answers = classes[start:end]
@@ -114,7 +118,7 @@ def _verdict_index(marks: Any, pool: PoolTexts) -> dict[str, Any]:
         index["voteClass"].append(None if vote is None else _class_number(answers, vote))
         index["voteRight"].append(None if vote is None else int(correct[start + vote]))
         index["right"].append(sum(map(bool, correct[start:end])))
-        index["unread"].append(answers.count(None))
+        index["unread"].append(answers.count(None) if answers_given else 0)
     return index
 
 

@@ -41,13 +41,11 @@ const Candidates = (() => {
 
   // The steps of a response with their scores, and the labels that people gave them.
   function steps(response, cuts, scores, range, labels, threshold) {
-    if (response === null) return el("p", { className: "q-state" }, "The pool has no text of this response.");
-    const texts = cut(response, cuts);
-    if (scores && texts.length !== scores.length) {
+    const texts = response === null ? null : cut(response, cuts);
+    if (!texts || (scores && texts.length !== scores.length)) {
       return el("div", {},
-        el("p", { className: "q-note" }, "Scores of its steps, in order: ", scores.map((value) => chip(value, range, "score of a step")),
-          ". Where the critic cut isn't known."),
-        Text.block(texts.join(""), "response"));
+        scores ? el("p", { className: "q-note" }, "Scores of its steps, in order: ", scores.map((value) => chip(value, range, "score of a step"))) : null,
+        texts ? Text.block(texts.join(""), "response") : el("p", { className: "q-note" }, "The pool has no text of this response."));
     }
     const rows = texts.map((text, k) => {
       const value = scores ? scores[k] : undefined;
@@ -68,7 +66,7 @@ const Candidates = (() => {
     const read = marks.extracted[k];
     const words = marks.reason[k];
     return el("p", { className: "q-verdict" },
-      read === null ? "No answer was read" : ["Read as ", el("b", {}, Text.span(read))],
+      read === null ? "No answer" : ["Read as ", el("b", {}, Text.span(read))],
       ": ", el("span", { className: marks.correct[k] ? "q-good" : "q-bad" }, marks.correct[k] ? "right" : "wrong"),
       words ? [", ", Text.span(words)] : null,
       marks.answer_class[k] === null ? null : el("span", { className: "q-note" }, " (class ", Text.span(marks.answer_class[k]), ")"));
@@ -95,7 +93,7 @@ const Candidates = (() => {
       el("summary", {},
         chip(scores.values[k], ranges.values, "the critic's score"),
         el("span", { className: "q-index" }, `#${k}`),
-        el("span", { className: "q-answer" }, marks.extracted[k] === null ? "no answer read" : Text.span(marks.extracted[k])),
+        el("span", { className: "q-answer" }, marks.extracted[k] === null ? "no answer" : Text.span(marks.extracted[k])),
         tags,
         el("span", { className: `q-sign ${marks.correct[k] ? "q-good" : "q-bad"}` }, marks.correct[k] ? "right" : "wrong")),
       body);
@@ -136,11 +134,12 @@ const Candidates = (() => {
     const pickClass = view.marks.answer_class[view.pick];
     return [...groups].map(([name, ks]) => {
       const right = view.marks.correct[ks[0]];
+      const alike = ks.every((k) => view.marks.correct[k] === right);
       const answer = view.marks.extracted[ks[0]];
       return el("section", { className: "q-group" },
         el("h4", {},
-          name === null ? "No answer read" : ["Answer ", Text.span(answer === null ? name : answer)],
-          el("span", { className: `q-sign ${right ? "q-good" : "q-bad"}` }, right ? "right" : "wrong"),
+          name === null ? "No answer" : ["Answer ", Text.span(answer === null ? name : answer)],
+          alike ? el("span", { className: `q-sign ${right ? "q-good" : "q-bad"}` }, right ? "right" : "wrong") : null,
           el("span", { className: "q-note" }, `${ks.length} of ${Text.plural(order.length, "candidate")}`)),
         some(view, ks, name === pickClass && ks[0] === view.pick, AT_ONCE));
     });
@@ -153,7 +152,9 @@ const Candidates = (() => {
       steps: view.entry.range && rangeOf(view.entry.range),
     };
     const order = byScore(view.scores.values);
-    return flat ? [some(view, order, true, 20)] : grouped(view, order);
+    // a pool without answers has nothing to be grouped by
+    const answered = view.marks.answer_class.some((name) => name !== null);
+    return flat || !answered ? [some(view, order, true, 20)] : grouped(view, order);
   }
 
   // The column of a critic on a labelled solution.

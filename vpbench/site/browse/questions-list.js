@@ -81,6 +81,7 @@ const List = (() => {
     const at = Math.max(0, shown.left.indexOf(shown.position));
     let first = Math.max(0, at - WINDOW / 2);
     let last = Math.min(shown.left.length, first + WINDOW);
+    list.classList.toggle("q-without-thumbs", !shown.pool.thumbs.some(Boolean));
     const fill = () => {
       const items = shown.left.slice(first, last).map((k) => item(shown, state, k));
       if (first > 0) items.unshift(more(`${Text.plural(first, "question")} before`, () => { first = Math.max(0, first - WINDOW); fill(); }));
@@ -138,7 +139,7 @@ const List = (() => {
         column.labels.map((label) => Text.el("option", { value: State.join(column.name, label) }, Text.line(label, 60)))));
     const select = byId("q-category");
     select.replaceChildren(Text.el("option", { value: "" }, "any"), ...choices);
-    select.disabled = !choices.length;
+    select.parentElement.hidden = !choices.length;
     byId("q-range-name").textContent = shown.entry.kind === "best" ? "Score of the pick" : "Lowest step score";
   }
 

@@ -9,7 +9,7 @@ const State = (() => {
       ["missed", "critic wrong, oracle right", (k, own, marks) => !own.pickRight[k] && marks.right[k] > 0],
       ["beats-vote", "critic right, vote wrong", (k, own, marks) => own.pickRight[k] && marks.voteRight[k] === 0],
       ["loses-to-vote", "vote right, critic wrong", (k, own, marks) => !own.pickRight[k] && marks.voteRight[k] === 1],
-      ["disagree", "critics disagree", (k, own, marks, others) => others.some((other) => other.pickClass[k] !== own.pickClass[k])],
+      ["disagree", "critics disagree", (k, own, marks, others) => others.some((other) => other.pickClass[k] !== own.pickClass[k] || other.pickRight[k] !== own.pickRight[k])],
       ["failed", "rows failed or unread", (k, own, marks) => own.failed[k] > 0 || marks.unread[k] > 0],
     ],
     steps: [
