@@ -61,6 +61,7 @@ def test_the_page_begins_with_the_overview(results: list[StoredResult], tmp_path
     means = [panel for panel in panels(page) if panel.ranking == "mean-1"]
     assert [(panel.n, panel.chosen) for panel in means] == [(1, False), (8, True), (16, False)]
     assert page.index('id="mean-1"') < page.index("Task by task") < page.index("Ranked at")
+    assert not [row for row in means[0].lines if row.cells["alike"] or " p " in row.cells["over_random"]]
     for panel in means[1:]:
         assert list(panel.headers.values())[:5] == ["critic", "mean", "alike", "over random", "over vote"]
         assert [header.split()[0] for header in list(panel.headers.values())[5 : 5 + len(TASKS)]] == list(TASKS)

@@ -58,8 +58,10 @@ def group_charts(group: Group, id: str) -> list[Chart]:
 
 def standing_charts(standing: Standings, id: str) -> list[Chart]:
     """The mean of tasks over N, critics that lead at the N shown first, and their gains over the vote."""
-    whole = standing.overview
-    rows = [row for row, mean in standing.ranked(standing.chosen) if mean is not None][:DRAWN_AT_MOST]
+    whole = standing.every
+    by_name = {row.name: row for row in whole.rows}
+    best = [row.name for row, mean in standing.ranked(standing.chosen) if mean is not None]
+    rows = [by_name[name] for name in best[:DRAWN_AT_MOST]]
     if not rows or len(whole.ns) < 2:
         return []
     lines = [_trace(f"s{k}", row.name, _points(row.means)) for k, row in enumerate(rows)]
@@ -125,8 +127,8 @@ def _thresholds(stored: StoredResult, result: StepResult) -> list[Chart]:
     f1 = np.array([f1_scores(confusion(table.correct, step_calls(table, t), unit, 1)[0]) for t in tried])
     parts = {
         "critic": ("macro-F1", f1.mean(axis=1)),
-        "s1": ("of correct steps", f1[:, 0]),
-        "s2": ("of incorrect steps", f1[:, 1]),
+        "s1": ("correct steps", f1[:, 0]),
+        "s2": ("incorrect steps", f1[:, 1]),
     }
     traces = [
         Trace(
@@ -152,8 +154,8 @@ def _positions(result: StepResult) -> list[Chart]:
         return []
     figures = {
         "critic": ("macro-F1", "macro_f1"),
-        "s1": ("of correct steps", "f1_correct"),
-        "s2": ("of incorrect steps", "f1_incorrect"),
+        "s1": ("correct steps", "f1_correct"),
+        "s2": ("incorrect steps", "f1_incorrect"),
     }
     traces = [
         Trace(style, label, tuple((k, 100 * getattr(part.figures, name)) for k, part in enumerate(bins)))

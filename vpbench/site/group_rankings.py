@@ -36,7 +36,7 @@ def group_ranking(group: Group, id: str) -> Ranking:
     )
     common = sorted(set.intersection(*(set(entry.ns) for entry in group.entries)))
     title = f"{first.task}: {first.size} questions, pool {first.policy}, {first.graded}, {first.estimator}"
-    return Ranking(id, title, columns, tuple(_panel(group, first, n) for n in common), group.ns[0])
+    return Ranking(id, title, columns, tuple(_panel(group, first, n) for n in common), group.ns[0]).filled()
 
 
 def _panel(group: Group, first: BestOfNResult, n: int) -> Panel:
@@ -74,7 +74,7 @@ def _steps(group: Group, first: StepResult, id: str) -> Ranking:
         if isinstance(entry.result, StepResult)
     ]
     panel = Panel(None, tuple(lines), tuple(_step_controls(first)))
-    return Ranking(id, f"{first.task}: step detection, {first.size} solutions", columns, (panel,))
+    return Ranking(id, f"{first.task}: step detection, {first.size} solutions", columns, (panel,)).filled()
 
 
 def _step_items(result: StepResult) -> tuple[Item, ...]:

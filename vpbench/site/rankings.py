@@ -7,7 +7,7 @@ reader copies (`vpbench.report.tables`) are of the same figures.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vpbench.report.kinds import gains_over_vote
 from vpbench.report.result import BestOfNResult, Gain, Point
@@ -121,6 +121,17 @@ class Ranking:
     panels: tuple[Panel, ...]
     chosen: int | None = None
     first_header: str = "critic"
+
+    def filled(self) -> Ranking:
+        """The ranking without the columns that say nothing of any line."""
+        lines = [line for panel in self.panels for line in panel.lines]
+        kept = [k for k in range(len(self.columns)) if any(line.items[k].cell is not None for line in lines)]
+
+        def cut(rows: Sequence[Line]) -> tuple[Line, ...]:
+            return tuple(replace(line, items=tuple(line.items[k] for k in kept)) for line in rows)
+
+        panels = tuple(Panel(panel.n, cut(panel.lines), cut(panel.controls)) for panel in self.panels)
+        return replace(self, columns=tuple(self.columns[k] for k in kept), panels=panels)
 
     @property
     def scales(self) -> tuple[tuple[float, float] | None, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from vpbench.report.overview_record import Cell, Mean
 from vpbench.report.result import StepResult
@@ -40,9 +41,9 @@ def standing_ranking(standing: Standings, id: str, groups: Sequence[Group]) -> R
     for k, group in enumerate(steps):
         note = f"{group.first.size} solutions, {group.first.metric.replace('_', ' ')}"
         columns.append(Column(f"steps_{k}", group.first.task, note, group.first.task))
-    panels = tuple(_panel(standing, n, steps, entries) for n in whole.ns)
+    panels = tuple(_panel(standing, n, steps, entries) for n in standing.every.ns)
     title = f"mean of {len(whole.tasks)} tasks, answers of {standing.first.policy}"
-    return Ranking(id, title, (*columns, *COST_COLUMNS), panels, standing.chosen)
+    return Ranking(id, title, (*columns, *COST_COLUMNS), panels, standing.chosen).filled()
 
 
 def _belongs(group: Group, standing: Standings) -> bool:
@@ -53,29 +54,31 @@ def _belongs(group: Group, standing: Standings) -> bool:
 
 
 def _panel(standing: Standings, n: int, steps: Sequence[Group], entries: Mapping[str, Entry]) -> Panel:
-    whole = standing.overview
+    tested, letters = n in standing.overview.ns, bool(standing.overview.pairs)
     lines = []
     for row, mean in standing.ranked(n):
         results = [entries[name].result for cell in row.cells if (name := _folder(cell)) in entries]
         failed = sum(cell.unscored for cell in row.cells)
-        items = [*_mean_items(mean, bool(whole.pairs)), *(_cell_item(cell, n, entries) for cell in row.cells)]
+        items = [*_mean_items(mean, letters, tested), *(_cell_item(cell, n, entries) for cell in row.cells)]
         items += [_step_item(row.name, group) for group in steps]
         marks = (f"{failed} rows without a score",) if failed else ()
-        lines.append(Line(row.name, (*items, *cost_items(results)), marks=marks, best=bool(mean and mean.best)))
+        lines.append(
+            Line(row.name, (*items, *cost_items(results)), marks=marks, best=bool(mean and mean.best and tested))
+        )
     return Panel(
         n, tuple(lines), tuple(_control(standing, n, name, len(steps)) for name in CONTROLS if name != "first")
     )
 
 
-def _mean_items(mean: Mean | None, letters: bool) -> list[Item]:
+def _mean_items(mean: Mean | None, letters: bool, tested: bool) -> list[Item]:
+    """The mean, and where N is one of the tested ones letters and p."""
     if mean is None:
         return [Item("no mean"), *([Item()] if letters else []), Item(), Item()]
-    over_vote = mean.over_vote
+    gains = [gain_item(gain, gain is not None and gain.low == gain.high) for gain in (mean.over_random, mean.over_vote)]
     return [
         Item(Figure(mean.value, mean.low, mean.high)),
-        *([Item(mean.letters)] if letters else []),
-        gain_item(mean.over_random, mean.over_random.low == mean.over_random.high),
-        gain_item(over_vote, over_vote is not None and over_vote.low == over_vote.high),
+        *([Item(mean.letters if tested else None)] if letters else []),
+        *(gain if tested else replace(gain, p=None) for gain in gains),
     ]
 
 
@@ -101,7 +104,12 @@ def _step_item(name: str, group: Group) -> Item:
 
 
 def _control(standing: Standings, n: int, name: str, steps: int) -> Line:
-    whole = standing.overview
-    items = [control_items(whole.controls.get(name, ()), n), *([Item()] if whole.pairs else []), Item(), Item()]
+    whole = standing.at(n)
+    items = [
+        control_items(whole.controls.get(name, ()), n),
+        *([Item()] if standing.overview.pairs else []),
+        Item(),
+        Item(),
+    ]
     items += [control_items(task.controls[name], n) for task in whole.tasks]
     return Line(CONTROLS[name], (*items, *[Item()] * (steps + len(COST_COLUMNS))))
