@@ -293,6 +293,17 @@ def leaderboard(output: Path, site: Path, public: bool, style: Any) -> None:
 
 
 @main.command()
+@click.argument("runs", type=opt.path, default=Path("runs"))
+@opt.option("--port", type=click.IntRange(0, 65535), default=7575, show_default=True, help="0: any that is free.")
+@opt.option("--no-browser", is_flag=True, help="Open no browser; only say where the pages are.")
+def view(runs: Path, port: int, no_browser: bool) -> None:
+    """Look at the results in RUNS (default: runs), also while a run goes on: pages on this machine, read-only."""
+    from vpbench.commands.view import view_runs
+
+    view_runs(runs, port, not no_browser)
+
+
+@main.command()
 @click.argument("runs", type=opt.path)
 @opt.style
 @opt.option("--plots", type=opt.path, help="Draw figures for a paper into this folder: SVG, PDF and PNG.")

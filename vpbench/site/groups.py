@@ -6,17 +6,14 @@ estimated in the same way. Everything else stands in another table.
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from vpbench.report.kinds import gains_over_vote, measured_on
 from vpbench.report.result import BestOfNResult, StepResult
 from vpbench.report.summary import distinct_line, failed_rows
+from vpbench.site.addresses import slug
 from vpbench.stats.bootstrap import LEVEL
-
-_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +26,8 @@ class Entry:
 
     @property
     def slug(self) -> str:
-        """What the result's page is called; a folder's name that isn't safe in an address has a hash of it behind."""
-        safe = _UNSAFE.sub("-", self.folder).strip("-.")
-        return safe if safe == self.folder else f"{safe[:80]}-{hashlib.sha256(self.folder.encode()).hexdigest()[:8]}"
+        """What the result's page is called."""
+        return slug(self.folder)
 
     @property
     def href(self) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vpbench.site.board import Board, read_board
+from vpbench.site.browser import write_browser
 from vpbench.site.curves import group_charts, standing_charts
 from vpbench.site.group_rankings import group_ranking
 from vpbench.site.groups import Group, by_chance
@@ -42,8 +43,7 @@ def write_site(board: Board, site: Path, public: bool = False) -> Path:
     (site / "assets").mkdir(exist_ok=True)
     for file in (ROOM / "assets").iterdir():
         shutil.copyfile(file, site / "assets" / file.name)
-    # the browser of questions: slugs = write_browser(list(board.stored.values()), site, public)
-    browsed: Collection[str] = set()
+    browsed = write_browser(list(board.stored.values()), site, public)
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     made = {"version": versions(("vpbench",))["vpbench"], "date": today}
     templates = environment()
