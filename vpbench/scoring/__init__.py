@@ -5,6 +5,8 @@ These names are what a step-scoring critic is made of. Importing them loads neit
 
 from vpbench.models.checkpoint import checkpoint_fingerprint, checkpoint_folder
 from vpbench.scoring.critic import CheckpointCritic
+from vpbench.scoring.head import HeadLayout
+from vpbench.scoring.head_formats import ChatMarkerFormat, IdFormat, JoinedFormat, PieceFormat
 from vpbench.scoring.likelihood import LikelihoodCritic
 from vpbench.scoring.load import load_step_scorer
 from vpbench.scoring.splitting import split_steps, splitter
@@ -15,9 +17,14 @@ from vpbench.scoring.verdicts import step_verdicts, yes_probability
 
 __all__ = [
     "ChatFormat",
+    "ChatMarkerFormat",
     "CheckpointCritic",
+    "HeadLayout",
+    "IdFormat",
+    "JoinedFormat",
     "LikelihoodCritic",
     "MarkerFormat",
+    "PieceFormat",
     "ResponseCritic",
     "StepCritic",
     "StepFormat",
