@@ -10,11 +10,13 @@ import pytest
 import torch
 from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
-from test_critics_cards import LLAMA, byte_tokenizer, save
+from scoring_tiny import TOKENS_PER_TILE, write_original
+from test_critics_cards import LLAMA, byte_tokenizer, question, save
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from vpbench import Candidate, ConfigError, CriticError, Question
 from vpbench.cli import main
+from vpbench.models.tokenizer import load_tokenizer
 from vpbench.plugins import find_critic
 
 HIDDEN = 24
@@ -171,6 +173,46 @@ def test_two_models_with_different_tokens_are_refused(tmp_path: Path) -> None:
 def test_settings_that_cannot_be(critic: str, settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         made(critic, Path("."), **settings)
+
+
+@pytest.mark.parametrize("images", [0, 2])
+def test_a_pair_that_sees_images(tmp_path: Path, images: int) -> None:
+    """Each model's own forward with the pictures, over the conversation written by hand."""
+    folders = [tmp_path / "policy", tmp_path / "reference"]
+    for number, folder in enumerate(folders):
+        write_original(folder, "qwen2")
+        tensors = load_file(folder / "model.safetensors")
+        save_file({name: tensor * (1 + number / 3) for name, tensor in tensors.items()}, folder / "model.safetensors")
+    critic = made(
+        "implicit-prm", folders[0], reference=str(folders[1]), system_message="S", max_tiles=1, coefficient=1.0
+    )
+    opening = "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\n"
+    opening += (
+        "<img>" + "<IMG_CONTEXT>" * TOKENS_PER_TILE + "</img>\n"
+    ) * images + "Q<|im_end|>\n<|im_start|>assistant\n"
+    encode = load_tokenizer(folders[0], original=True).encode
+    ids = encode(opening + "one\n\ntwo<|im_end|>\n")
+    cut = (opening + "<|im_end|>", opening + "one<|im_end|>\n\n", opening + "one\n\ntwo<|im_end|>")
+    start, *marks = (len(encode(text)) - 2 for text in cut)
+    asked = question(images, "Q")
+    logs = []
+    for chat in critic._chats:
+        pixels, _ = chat.vision.tiles([image.open() for image in asked.images], 1)
+        with torch.inference_mode():
+            logits = chat.checkpoint.model(input_ids=torch.tensor([ids]), pixel_values=pixels).logits[0, :-1].double()
+        logs.append(logits.log_softmax(-1).gather(1, torch.tensor(ids[1:])[:, None])[:, 0])
+    sums = [float((logs[0] - logs[1])[start - 1 : mark + 1].sum()) for mark in marks]
+    given, same, other = critic.score(
+        asked,
+        [
+            Candidate("q", 0, "", steps=("one", "two")),
+            Candidate("q", 1, "", steps=("one", "two")),
+            Candidate("q", 2, "x"),
+        ],
+    )
+    assert given.steps == pytest.approx([sums[0], sums[1] - sums[0]], abs=2e-5)
+    assert (given.value, given.reason) == (min(given.steps), None)
+    assert same == given != other
 
 
 def test_two_checkpoints_are_needed() -> None:
