@@ -5,8 +5,11 @@ These names are what a step-scoring critic is made of. Importing them loads neit
 
 from vpbench.models.checkpoint import checkpoint_fingerprint, checkpoint_folder
 from vpbench.scoring.critic import CheckpointCritic
+from vpbench.scoring.head import HeadLayout
+from vpbench.scoring.head_formats import ChatMarkerFormat, IdFormat, JoinedFormat, PieceFormat
 from vpbench.scoring.likelihood import LikelihoodCritic
 from vpbench.scoring.load import load_step_scorer
+from vpbench.scoring.log_ratio import LogRatioCritic
 from vpbench.scoring.splitting import split_steps, splitter
 from vpbench.scoring.step_critics import ResponseCritic, StepCritic, TextStepCritic
 from vpbench.scoring.step_format import ChatFormat, MarkerFormat, StepFormat, TurnFormat
@@ -15,9 +18,15 @@ from vpbench.scoring.verdicts import step_verdicts, yes_probability
 
 __all__ = [
     "ChatFormat",
+    "ChatMarkerFormat",
     "CheckpointCritic",
+    "HeadLayout",
+    "IdFormat",
+    "JoinedFormat",
     "LikelihoodCritic",
+    "LogRatioCritic",
     "MarkerFormat",
+    "PieceFormat",
     "ResponseCritic",
     "StepCritic",
     "StepFormat",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from vpbench.errors import CriticError
+from vpbench.models.checkpoint import checkpoint_folder
 from vpbench.models.load import load_internvl, load_internvl_without_weights
 from vpbench.models.loaded import LoadedCheckpoint
-from vpbench.models.text import load_text_model
+from vpbench.models.text import load_text_decoder, load_text_model
 from vpbench.scoring.backend import LocalBackend
+from vpbench.scoring.head import HeadLayout
 from vpbench.scoring.shared_prefix import engine_for
 from vpbench.scoring.step_scorer import StepScorer
 
@@ -43,12 +47,37 @@ def load_text_scorer(
     Arguments and errors are those of `load_step_scorer`; there is no system message by default.
     """
     checkpoint = load_text_model(model, revision, dtype, device, system_message, weights)
-    rows, ids = checkpoint.model.config.get_text_config().vocab_size, checkpoint.tokenizer.size
-    if ids > rows:
-        raise CriticError(f"{model}: the tokenizer has {ids} ids, the model {rows}; use the checkpoint's own tokenizer")
+    _check_ids(model, checkpoint)
     return local_scorer(checkpoint)
 
 
-def local_scorer(checkpoint: LoadedCheckpoint) -> StepScorer:
-    """A scorer that runs a loaded checkpoint by the engine made for it."""
-    return StepScorer(checkpoint, LocalBackend(checkpoint, engine_for(checkpoint.model)))
+def load_reward_scorer(
+    model: str,
+    head: HeadLayout,
+    revision: str | None = None,
+    dtype: str = "auto",
+    device: str = "auto",
+    system_message: str | None = None,
+) -> StepScorer:
+    """Load a text-only language model with a head of its own, which is run in float32.
+
+    Other arguments and errors are those of `load_text_scorer`; a checkpoint without that head is refused.
+    """
+    folder = checkpoint_folder(model, revision)
+    checkpoint = load_text_decoder(str(folder), head.layers, None, dtype, device, system_message)
+    _check_ids(model, checkpoint)
+    return local_scorer(checkpoint, head, folder)
+
+
+def _check_ids(model: str, checkpoint: LoadedCheckpoint) -> None:
+    rows, ids = checkpoint.model.config.get_text_config().vocab_size, checkpoint.tokenizer.size
+    if ids > rows:
+        raise CriticError(f"{model}: the tokenizer has {ids} ids, the model {rows}; use the checkpoint's own tokenizer")
+
+
+def local_scorer(
+    checkpoint: LoadedCheckpoint, head: HeadLayout | None = None, folder: Path | None = None
+) -> StepScorer:
+    """A scorer that runs a loaded checkpoint by the engine made for it, with the `head` that lies in its `folder`."""
+    stored = None if head is None or folder is None else head.read(folder, checkpoint.model)
+    return StepScorer(checkpoint, LocalBackend(checkpoint, engine_for(checkpoint.model), stored), head=head)

@@ -80,15 +80,10 @@ class TurnFormat:
         """See `StepFormat`. Raises `CriticError` for a tokenizer without a chat template."""
         if not steps:
             raise CriticError(NO_STEPS)
-        if not isinstance(tokenizer, TransformersTokenizer) or not tokenizer.inner.chat_template:
-            raise CriticError("the tokenizer has no chat template; use the tokenizer files of the checkpoint")
         turns = [{"role": "system", "content": system_message}] if system_message else []
         for text in (f"{question} {steps[0]}", *steps[1:]):
             turns += [{"role": "user", "content": text}, {"role": "assistant", "content": self.label}]
-        try:
-            return str(tokenizer.inner.apply_chat_template(turns, tokenize=False))
-        except Exception as error:  # templates raise whatever they like
-            raise CriticError(f"the chat template fails ({error}); use the checkpoint's own tokenizer files") from error
+        return templated(tokenizer, turns)
 
     def readouts(self, tokenizer: Tokenizer, ids: Sequence[int]) -> tuple[int, ...]:
         """The last token before each label, the position that predicts it."""
@@ -129,6 +124,16 @@ class MarkerFormat:
         if marker is None:
             raise CriticError(f"the tokenizer has no token {self.marker_token!r}; is this a checkpoint of that critic?")
         return tuple(position for position, id in enumerate(ids) if id == marker)
+
+
+def templated(tokenizer: Tokenizer, turns: Sequence[Mapping[str, str]]) -> str:
+    """A finished conversation by the tokenizer's chat template. Raises `CriticError` if it has none, or it fails."""
+    if not isinstance(tokenizer, TransformersTokenizer) or not tokenizer.inner.chat_template:
+        raise CriticError("the tokenizer has no chat template; use the tokenizer files of the checkpoint")
+    try:
+        return str(tokenizer.inner.apply_chat_template(turns, tokenize=False))
+    except Exception as error:  # templates raise whatever they like
+        raise CriticError(f"the chat template fails ({error}); use the checkpoint's own tokenizer files") from error
 
 
 def _before_labels(tokenizer: Tokenizer, ids: Sequence[int], role: str, turn: str) -> tuple[int, ...]:

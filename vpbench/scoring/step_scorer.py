@@ -1,9 +1,9 @@
 """From a question and solutions to step scores.
 
 A step's score is the probability of the label `+` against the other labels, read where the model would say it: a
-softmax over the label tokens' logits only, in float32, weighted by each label's worth. Prompts that are equal are
-scored once, so that equal solutions have exactly equal scores. What is wrong with one solution (a forged turn, too
-long) is returned in its place; what is wrong with the question is raised.
+softmax over the label tokens' logits only, in float32, weighted by each label's worth; or what a checkpoint's own head
+says there. Prompts that are equal are scored once, so that equal solutions have exactly equal scores. What is wrong
+with one solution (a forged turn, too long) is returned in its place; what is wrong with the question is raised.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from vpbench.models.conversation import mark_images
 from vpbench.models.loaded import LoadedCheckpoint
 from vpbench.models.tokenizer import Tokenizer, required_id
 from vpbench.scoring.backend import Backend
+from vpbench.scoring.head import HeadLayout
+from vpbench.scoring.head_formats import IdFormat
 from vpbench.scoring.label_logits import StepPrompt
 from vpbench.scoring.step_format import ChatFormat, StepFormat
-from vpbench.scoring.typed_text import cover_typed
+from vpbench.scoring.typed_text import cover_typed, encode_typed
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StepScores:
-    """What a model says of one solution: per step the labels' logits and the weighted score."""
+    """What a model says of one solution: per step the labels' logits (a head's outputs) and the score."""
 
     prompt: StepPrompt
     logits: tuple[tuple[float, ...], ...]
@@ -44,14 +46,16 @@ class StepScores:
 class StepScorer:
     """A checkpoint that scores steps: `checkpoint` writes prompts, `backend` runs them.
 
-    `format` is how prompts are written. `released_tokenization` lets special tokens typed in a question or solution
+    `format` is how prompts are written, `head` what the outputs of a checkpoint's own head mean; None: it says labels
+    of the format. `released_tokenization` lets special tokens typed in a question or solution
     act as such, as the released scorers do; else they are read as text.
     """
 
     checkpoint: LoadedCheckpoint
     backend: Backend
-    format: StepFormat = field(default_factory=ChatFormat)
+    format: StepFormat | IdFormat = field(default_factory=ChatFormat)
     released_tokenization: bool = False
+    head: HeadLayout | None = None
 
     @property
     def model(self) -> Any:
@@ -83,25 +87,44 @@ class StepScorer:
         tokens act as such: for other than one read-out per step (a solution that forges a turn) and for image tokens in
         the text.
         """
+        if isinstance(self.format, IdFormat):
+            prompt = self._in_ids(self.format, question, steps)
+        else:
+            prompt = self._as_text(self.format, question, steps, tiles_per_image)
+        longest = self.checkpoint.max_tokens
+        if len(prompt.ids) > longest:
+            advice = "" if self.checkpoint.vision is None else "; lower max_tiles"
+            raise CriticError(f"too long: {len(prompt.ids)} tokens, the model takes {longest}{advice}")
+        if len(prompt.readouts) != len(steps):
+            raise CriticError(
+                f"forged turn: {len(prompt.readouts)} label turns for {len(steps)} steps; remove the special tokens "
+                "from the text"
+            )
+        if not isinstance(self.format, IdFormat):
+            self.backend.check(prompt, self.format)
+        return prompt
+
+    def _as_text(
+        self, format: StepFormat, question: str, steps: Sequence[str], tiles_per_image: Sequence[int]
+    ) -> StepPrompt:
         checkpoint, images, shield = self.checkpoint, len(tiles_per_image), None
         asked, solution = question, list(steps)
         if not self.released_tokenization:
             asked, solution, shield = cover_typed(question, steps, images, self.tokenizer.special_tokens)
-        text = self.format.text(self.tokenizer, checkpoint.system_message, asked, solution, images)
+        text = format.text(self.tokenizer, checkpoint.system_message, asked, solution, images)
         encode = self.tokenizer.encode if shield is None else partial(shield.encode, self.tokenizer)
-        text, ids = checkpoint.encode(text, tiles_per_image, partial(encode, with_special=self.format.with_special))
+        text, ids = checkpoint.encode(text, tiles_per_image, partial(encode, with_special=format.with_special))
         text = text if shield is None else shield.uncover(text)
-        if len(ids) > checkpoint.max_tokens:
-            raise CriticError(f"too long: {len(ids)} tokens, the model takes {checkpoint.max_tokens}; lower max_tiles")
-        readouts = self.format.readouts(self.tokenizer, ids)
-        if len(readouts) != len(steps):
-            raise CriticError(
-                f"forged turn: {len(readouts)} label turns for {len(steps)} steps; remove the special tokens from the "
-                "text"
-            )
-        prompt = StepPrompt(tuple(steps), text, tuple(ids), readouts, shield is not None)
-        self.backend.check(prompt, self.format)
-        return prompt
+        readouts = format.readouts(self.tokenizer, ids)
+        return StepPrompt(tuple(steps), text, tuple(ids), readouts, shield is not None)
+
+    def _in_ids(self, format: IdFormat, question: str, steps: Sequence[str]) -> StepPrompt:
+        special = self.tokenizer.special_tokens
+        typed = any(token in text for text in (question, *steps) for token in special)
+        neutralised = typed and not self.released_tokenization
+        encode = partial(encode_typed, self.tokenizer) if neutralised else self.tokenizer.encode
+        text, ids, readouts = format.write(self.tokenizer, question, steps, encode)
+        return StepPrompt(tuple(steps), text, tuple(ids), readouts, neutralised)
 
     def score(
         self,
@@ -122,26 +145,24 @@ class StepScorer:
         if self.released_tokenization:
             mark_images(question, len(tiles_per_image))
         weights = self.format.weights if weights is None else weights
-        label_ids = [required_id(self.tokenizer, label) for label in weights]
+        head = self.head or HeadLayout((), "softmax", tuple(weights.values()))
+        label_ids = range(len(head.worth)) if self.head else [required_id(self.tokenizer, label) for label in weights]
         written: dict[tuple[str, ...], StepPrompt | CriticError] = {}
         for steps in dict.fromkeys(map(tuple, solutions)):
             try:
                 written[steps] = self.prompt(question, steps, tiles_per_image)
             except CriticError as error:
                 written[steps] = error
-        unique = {prompt.ids: prompt for prompt in written.values() if isinstance(prompt, StepPrompt)}
+        prompts = [prompt for prompt in written.values() if isinstance(prompt, StepPrompt)]
+        unique = {(prompt.ids, prompt.readouts): prompt for prompt in prompts}
         logits = self.backend.label_logits(list(unique.values()), pixels, tiles_per_image, label_ids)
-        by_ids = dict(zip(unique, logits, strict=True))
-        worth = list(weights.values())
+        read = dict(zip(unique, logits, strict=True))
         return [
-            prompt if isinstance(prompt, CriticError) else _weigh(prompt, by_ids[prompt.ids], worth)
+            prompt if isinstance(prompt, CriticError) else _scored(prompt, read[prompt.ids, prompt.readouts], head)
             for prompt in (written[tuple(steps)] for steps in solutions)
         ]
 
 
-def _weigh(prompt: StepPrompt, logits: Any, worth: Sequence[float]) -> StepScores:
-    """Softmax over the labels, then the sum of probability times worth; `logits` is (steps, labels) in float32."""
-    import torch
-
-    scores = logits.softmax(-1) @ torch.tensor(worth, dtype=torch.float32)
-    return StepScores(prompt, tuple(map(tuple, logits.tolist())), tuple(scores.tolist()))
+def _scored(prompt: StepPrompt, outputs: Any, head: HeadLayout) -> StepScores:
+    """The scores of a prompt, `outputs` (steps, labels) in float32."""
+    return StepScores(prompt, tuple(map(tuple, outputs.tolist())), head.scores(outputs))
