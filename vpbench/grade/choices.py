@@ -25,7 +25,7 @@ from vpbench.grade.reading.statements import (
     word_polarity,
 )
 from vpbench.grade.reading.text import main_clause, sentences
-from vpbench.grade.values.numbers import value_of, without_markup
+from vpbench.grade.values.numbers import trimmed, value_of, without_markup
 
 _UNMARKED = {"conclusion", "sentence", "first"}
 _YES_WORDS = {"yes", "true", "是", "对"}
@@ -124,7 +124,7 @@ def _in_span(span: Span, options: Options, question: str) -> int | None:
     """The option that `span` names, None, or SEVERAL."""
     if span.kind == "box" and (stated := statements(span.text)):
         span = Span(stated[-1], "box")
-    text = without_markup(span.text).strip(" \n\"'.,:;*")
+    text = trimmed(without_markup(span.text), " \n\"'.,:;*")
     exact = by_text(text, options)
     if exact is not None:
         return exact

@@ -156,7 +156,7 @@ def normal_words(text: str) -> str:
     pieces = _INTERVAL.split(text)
     pieces[::2] = [_ARTICLE.sub(" ", piece) for piece in pieces[::2]]
     pieces[1::2] = ["".join(piece.split()) for piece in pieces[1::2]]
-    return " ".join("".join(pieces).casefold().split()).strip(" .")
+    return " ".join("".join(pieces).casefold().split()).rstrip(" .").lstrip()
 
 
 def grade_text(text: str, gold: str, *, strong: bool) -> Reading | None:

@@ -21,6 +21,7 @@ from vpbench.grade.reading.statements import is_refusal, is_unsure
 from vpbench.grade.reading.text import main_clause, plain_characters
 from vpbench.grade.values.arithmetic import Value, canonical, close, rounded
 from vpbench.grade.values.numbers import value_of
+from vpbench.grade.values.words import decimal_commas, in_digits, thousands_written_k
 from vpbench.records import NO_ANSWER, Question, Verdict
 
 INTEGER_NOISE = Fraction(1, 10**6)
@@ -29,6 +30,7 @@ _ASKED = re.compile(
     r"\b(?:which|what) (year|week|day|room|bar|subject|step|group|number|floor|month)\b|^when\b", re.IGNORECASE
 )
 _MISREAD_DOLLAR = re.compile(r"\bS(?=\d)")
+_TEMPERATURE = re.compile(r"\b(?:temperatures?|kelvin|thermo\w*|boil\w*|heat\w*|K)\b", re.IGNORECASE)
 _BIG_WORD = re.compile(r"\b(?:thousand|million|billion|trillion)s?\b", re.IGNORECASE)
 
 
@@ -69,7 +71,7 @@ def _first(text: str, read: Callable[[Span], Reading | None], question: str = ""
 
 @lru_cache(maxsize=4_096)
 def _question_numbers(text: str) -> frozenset[Value]:
-    return frozenset(number.value for number in numbers_in(plain_characters(text)))
+    return frozenset(number.value for number in numbers_in(in_digits(plain_characters(text))))
 
 
 @lru_cache(maxsize=4_096)
@@ -86,6 +88,9 @@ def _grade_number(question: Question, text: str) -> Verdict:
     asked = _asked_noun(question.text)
     if "$" in question.text:
         text = _MISREAD_DOLLAR.sub("$", text)
+    text = decimal_commas(text)
+    if not _TEMPERATURE.search(question.text):
+        text = thousands_written_k(text)
     scaled = not _BIG_WORD.search(question.text)
 
     repeated = False

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from vpbench.grade.reading.text import STOP, plain_characters, words_of
 from vpbench.grade.values.arithmetic import Value, close, rounded, same
-from vpbench.grade.values.numbers import value_of, without_markup
+from vpbench.grade.values.numbers import trimmed, value_of, without_markup
 from vpbench.grade.values.relations import split_relation, value_sides
 
 DEFAULT_OPTIONS = 8
@@ -46,7 +46,7 @@ class Options:
 
 def key(text: str) -> str:
     """What is compared of an option's text: markup, spaces, case and a final stop don't count."""
-    text = without_markup(plain_characters(text)).strip(" .,;:\"'`()[]")
+    text = trimmed(without_markup(plain_characters(text)), " .,;:\"'`()[]")
     return _SPACES.sub("", text.replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac")).casefold()
 
 

@@ -18,7 +18,7 @@ from zlib import crc32
 from vpbench.grade.values import expressions
 from vpbench.grade.values.arithmetic import Value, canonical, divide, real, same
 from vpbench.grade.values.expressions import NotAnExpression
-from vpbench.grade.values.numbers import value_of, without_markup
+from vpbench.grade.values.numbers import trimmed, value_of, without_markup
 from vpbench.grade.values.relations import (
     ORDER_SIGNS,
     PROSE,
@@ -27,6 +27,7 @@ from vpbench.grade.values.relations import (
     split_relation,
     value_sides,
 )
+from vpbench.grade.values.words import in_digits
 
 Form = tuple[str, tuple[Value, ...]]
 """Kind and values: "number", "set:()" of a tuple, "system:x,y" of named values, "expr:x", "equation:x,y" ..."""
@@ -44,7 +45,8 @@ _APPROXIMATE = re.compile(r"≈|≒|≃|\\approx\b|\\simeq\b|\\equiv\b")
 @lru_cache(maxsize=8_192)
 def form_of(text: str) -> Form | None:
     """The form of `text`, None for words and whatever else has none."""
-    plain = re.sub(r"\\left(?![A-Za-z])|\\right(?![A-Za-z])", "", without_markup(text)).strip(" .")
+    plain = re.sub(r"\\left(?![A-Za-z])|\\right(?![A-Za-z])", "", without_markup(text))
+    plain = in_digits(trimmed(plain, " ."))
     plain = plain_signs(plain).rpartition("⇒")[2].strip()
     signs, sides = split_relation(plain)
     if any(sign in ORDER_SIGNS for sign in signs):

@@ -14,6 +14,7 @@ from functools import lru_cache
 from vpbench.grade.values import expressions
 from vpbench.grade.values.arithmetic import Value, divide
 from vpbench.grade.values.expressions import NotAnExpression
+from vpbench.grade.values.words import in_digits
 
 _UP_TO_NINETEEN = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
@@ -50,6 +51,13 @@ _REPEATING = re.compile(r"(\d{0,9})\.(\d{0,9})\\(?:overline|bar|dot)\s*\{(\d{1,9
 _EQUALS = re.compile(r"(?<![<>])=(?![<>])|≈|≒|≃|\\approx\b|\\simeq\b|\\equiv\b|\\Rightarrow\b|⇒")
 
 
+def trimmed(text: str, signs: str) -> str:
+    """`text` without the `signs` at its ends; a point before a digit is a decimal point and stays."""
+    left = text.lstrip(signs)
+    point = left[:1].isdigit() and text[: len(text) - len(left)].endswith(".")
+    return ("." + left if point else left).rstrip(signs)
+
+
 def plain_number(text: str) -> Fraction | None:
     """The value of digits with an optional sign, thousands separators and decimals; None for anything else."""
     if PLAIN_NUMBER.fullmatch(text):
@@ -60,6 +68,7 @@ def plain_number(text: str) -> Fraction | None:
 def without_markup(text: str) -> str:
     """`text` without math delimiters, bold marks and LaTeX spacing; text commands give way to their content."""
     if "\\" in text or "$" in text or "*" in text or "~" in text or "`" in text:
+        text = in_digits(text) if "\\" in text or "~" in text else text
         text = _DELIMITERS.sub(" ", text)
         for _ in range(3 if "{" in text else 0):
             unwrapped = _TEXT_COMMAND.sub(r" \1 ", text)
@@ -80,7 +89,7 @@ def value_of(text: str) -> Value | None:
     if not text or len(text) > expressions.MAX_CHARACTERS or _SENTENCE.search(text) or SEVERAL_VALUES.search(text):
         return None
     boxed = _BOXED.fullmatch(text)
-    text = without_markup(boxed[1] if boxed else text).rstrip(".,;: ").lstrip(":,; ")
+    text = in_digits(trimmed(without_markup(boxed[1] if boxed else text), ".,;: "))
     if text.casefold() in NUMBER_WORDS:
         return Fraction(NUMBER_WORDS[text.casefold()])
     if _RANGE.fullmatch(text):
