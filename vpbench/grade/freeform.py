@@ -30,6 +30,12 @@ _ASKED = re.compile(
     r"\b(?:which|what) (year|week|day|room|bar|subject|step|group|number|floor|month)\b|^when\b", re.IGNORECASE
 )
 _MISREAD_DOLLAR = re.compile(r"\bS(?=\d)")
+_ASKS_ALL = re.compile(
+    r"\b(?:all|both|which) (?:(?:the|possible|real|integer|positive|odd|even|such|distinct) ){0,3}"
+    r"(?:values?|solutions?|roots?|primes?|numbers?|integers|zeros)\b|\b(?:solutions|roots|zeros) of\b|\bsolve\b",
+    re.IGNORECASE,
+)
+"""Asks for a set of values, so that the order of a list says nothing."""
 _TEMPERATURE = re.compile(r"\b(?:temperatures?|kelvin|thermo\w*|boil\w*|heat\w*|K)\b", re.IGNORECASE)
 _BIG_WORD = re.compile(r"\b(?:thousand|million|billion|trillion)s?\b", re.IGNORECASE)
 
@@ -42,14 +48,15 @@ def grade_freeform(question: Question, text: str) -> Verdict:
         return _grade_list(question, text)
     if question.answer_type == "text":
         return _first(text, lambda span: grade_text(span.text, question.answer, strong=span.kind in _STRONG))
-    return _first(text, lambda span: _read_open(span, question.answer), question.text)
+    unordered = _ASKS_ALL.search(question.text) is not None
+    return _first(text, lambda span: _read_open(span, question.answer, unordered), question.text)
 
 
-def _read_open(span: Span, gold: str) -> Reading | None:
+def _read_open(span: Span, gold: str, unordered: bool) -> Reading | None:
     strong = span.kind in _STRONG
     if not strong and (span.kind == "first" or is_unsure(span.text)):
         return None
-    return compare_open(_unstated(span), gold, strong=strong)
+    return compare_open(_unstated(span), gold, strong=strong, unordered=unordered)
 
 
 def _unstated(span: Span) -> str:

@@ -89,6 +89,8 @@ def _option_value(choice: str) -> Value | None:
     """The value of an option's text; none if it is an equation or inequality, which isn't its right side alone."""
     text = plain_characters(choice)
     signs, sides = split_relation(without_markup(text))
+    if text.strip(" .").casefold() == "half":
+        return None
     if set(signs) - {"="} or len(value_sides(sides)) > 1:
         return None
     return value_of(text)

@@ -14,6 +14,7 @@ from functools import lru_cache
 from vpbench.grade.values import expressions
 from vpbench.grade.values.arithmetic import Value, divide
 from vpbench.grade.values.expressions import NotAnExpression
+from vpbench.grade.values.units import plain_units, unit_at_end
 from vpbench.grade.values.words import in_digits
 
 _UP_TO_NINETEEN = (
@@ -108,13 +109,14 @@ def _value_of_side(text: str) -> Value | None:
         return Fraction(NUMBER_WORDS[text.casefold()]) if text.casefold() in NUMBER_WORDS else None
     text = _REPEATING.sub(_repeated, text)
     text = _SCIENTIFIC.sub(lambda m: f"({m.group(1)}*10^({m.group(2) or m.group(3)}))", text)
-    stripped = without_unit(text)
-    for candidate in dict.fromkeys((stripped, text)):
+    text = plain_units(_MINUTES.sub(_with_minutes, text))
+    before_unit = unit_at_end(text) if _LETTER_OR_SIGN.search(text) else None
+    for candidate in dict.fromkeys((without_unit(text), text, before_unit[0] if before_unit else text)):
         plain = plain_number(candidate)
         if plain is not None:
             return plain
         try:
-            ratio = candidate.split(":")
+            ratio = candidate.replace("\\colon", ":").split(":")
             if len(ratio) == 2:
                 sides = [expressions.evaluate(expressions.tokenize(part), {}) for part in ratio]
                 return divide(sides[0], sides[1])
@@ -131,6 +133,11 @@ def _repeated(match: re.Match[str]) -> str:
     return f"({whole}+({fixed or 0}/{scale})+({again}/({scale * (10 ** len(again) - 1)})))"
 
 
+def _with_minutes(match: re.Match[str]) -> str:
+    """Degrees and minutes (and seconds) as degrees: 30° 30' is 30.5."""
+    return f"({match[1]}+({match[2]}/60)+({match[3] or 0}/3600))"
+
+
 def without_unit(text: str) -> str:
     """`text` without degrees, a leading currency sign and trailing unit words."""
     if not _TRIG.search(text):
@@ -144,6 +151,10 @@ def without_unit(text: str) -> str:
     return text
 
 
+_MINUTES = re.compile(
+    r"(\d{1,3})\s*(?:\^\s*\{?\s*\\circ\s*\}?|°)\s*(\d{1,2})\s*(?:'|\^\s*\{?\s*\\prime\s*\}?)"
+    r"(?:\s*(\d{1,2})\s*(?:''|\"|\^\s*\{?\s*\\prime\s*\\prime\s*\}?))?"
+)
 _RANGE = re.compile(r"\d+(?:\.\d+)?\s*-\s*\d+(?:\.\d+)?")
 SEVERAL_VALUES = re.compile(r"\b([A-Za-z])\s*=\s*-?\d[\d.]*(?:(?:\s*,\s*|\s*,?\s+(?:and|or)\s+)\1\s*=\s*-?\d[\d.]*\b)+")
 """Several values of one name: "x = 1 and x = 3"."""

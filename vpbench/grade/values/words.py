@@ -52,7 +52,7 @@ _GROUPED = re.compile(r"(?<![\d.,' ])(?<!\d )(\d{1,3})((?:[ ]\d{3})+)(?![\d'/^]|
 _APOSTROPHES = re.compile(r"(?<![\d.,'])(\d{1,3})((?:'\d{3})+)(?!\d)")
 _LATEX_GROUPS = re.compile(r"(?<=\d)(?:,\s*\\!|\\!\s*,|\{,\}\s*\\!|\\[,!;:]|~)\s*(?=\d{3}(?!\d))")
 _DECIMAL_BRACES = re.compile(r"(?<=\d)\{,\}(?!\d{3}(?!\d))(?=\d)")
-_POINTS_AND_COMMA = re.compile(r"(?<![\d.,])(\d{1,3}(?:\.\d{3})+),(\d{1,9})(?![\d,])")
+_POINTS_AND_COMMA = re.compile(r"(?<![\d.,(\[{])(\d{1,3}(?:\.\d{3})+),(\d{1,9})(?![\d,]|\.\d)")
 _THOUSAND = re.compile(r"(?<![\w.,])(\$?)(\d{1,6}(?:,\d{3})*(?:\.\d{1,4})?)[kK](?![\w°²])")
 
 
@@ -80,7 +80,7 @@ def thousands_written_k(text: str) -> str:
 
 def decimal_commas(text: str) -> str:
     """`text` with the comma of "3,5" as a decimal point; "1,234" and lists of numbers are left."""
-    return re.sub(r"(?<![\d.,])(?:(\d{1,9}),(\d{1,2}|\d{4,9})|(0),(\d{1,9}))(?![\d]|[,.]\d)", _with_point, text)
+    return re.sub(r"(?<![\d.,(\[{])(?:(\d{1,9}),(\d{1,2}|\d{4,9})|(0),(\d{1,9}))(?![\d]|[,.]\d)", _with_point, text)
 
 
 def _with_point(match: re.Match[str]) -> str:
