@@ -17,10 +17,20 @@ from functools import lru_cache
 from vpbench.grade.compare import Reading, compare_open, grade_text, normal_words
 from vpbench.grade.reading.final import Span, asked_part, final_spans, statements
 from vpbench.grade.reading.prose import number_in_prose, numbers_in
-from vpbench.grade.reading.statements import is_refusal, is_unsure
+from vpbench.grade.reading.statements import is_denied, is_refusal, is_unsure
 from vpbench.grade.reading.text import main_clause, plain_characters
 from vpbench.grade.values.arithmetic import Value, canonical, close, rounded
 from vpbench.grade.values.numbers import value_of
+from vpbench.grade.values.times import (
+    Date,
+    Time,
+    dates_in,
+    gold_date,
+    gold_time,
+    moment_name,
+    same_moment,
+    times_in,
+)
 from vpbench.grade.values.words import decimal_commas, in_digits, thousands_written_k
 from vpbench.records import NO_ANSWER, Question, Verdict
 
@@ -42,14 +52,55 @@ _BIG_WORD = re.compile(r"\b(?:thousand|million|billion|trillion)s?\b", re.IGNORE
 
 def grade_freeform(question: Question, text: str) -> Verdict:
     """The verdict on a readable response to a question without options."""
+    moment = _moment_of(question)
+    if moment is not None:
+        return _first(text, lambda span: _read_moment(span, *moment), question.text)
     if question.answer_type in {"integer", "float"}:
         return _grade_number(question, text)
     if question.answer_type == "list":
         return _grade_list(question, text)
     if question.answer_type == "text":
-        return _first(text, lambda span: grade_text(span.text, question.answer, strong=span.kind in _STRONG))
+        return _first(text, lambda span: _read_text(span, question), question.text)
     unordered = _ASKS_ALL.search(question.text) is not None
     return _first(text, lambda span: _read_open(span, question.answer, unordered), question.text)
+
+
+def _moment_of(question: Question) -> tuple[Callable[[str], list[Time] | list[Date]], Time | Date] | None:
+    """What finds times or dates, and the one that the gold answer is; None where it is none."""
+    if question.answer_type not in {"text", "open"}:
+        return None
+    time = gold_time(question.answer, question.text)
+    if time is not None:
+        return times_in, time
+    date = gold_date(question.answer)
+    return None if date is None else (dates_in, date)
+
+
+def _read_moment(
+    span: Span, moments_in: Callable[[str], list[Time] | list[Date]], gold: Time | Date
+) -> Reading | None:
+    """The only time, or date, that a span gives; two are two answers."""
+    strong = span.kind in _STRONG
+    if not strong and is_unsure(span.text) or is_denied(span.text):
+        return None
+    names: dict[str, bool] = {}
+    for moment in moments_in(_unstated(span)):
+        correct = same_moment(moment, gold)
+        names[gold.name() if correct else moment_name(moment, gold)] = correct
+    if len(names) > 1:
+        return Reading(span.text, None, False, "two answers") if strong else None
+    if names:
+        name, correct = next(iter(names.items()))
+        return Reading(span.text, name, correct, "match" if correct else "different")
+    words = normal_words(span.text)
+    return Reading(span.text, f"text:{words[:80]}", False, "different") if strong and 0 < len(words) < 40 else None
+
+
+def _read_text(span: Span, question: Question) -> Reading | None:
+    strong = span.kind in _STRONG
+    if not strong and (span.kind == "first" or is_unsure(span.text)):
+        return None
+    return grade_text(_unstated(span), question.answer, strong=strong, question=question.text)
 
 
 def _read_open(span: Span, gold: str, unordered: bool) -> Reading | None:

@@ -25,6 +25,8 @@ SHORT_REPLY_CHARACTERS = 80
 CUT_OFF_CHARACTERS = 600
 LAST_SENTENCES = 2
 _BOX = re.compile(r"\\?(?:boxed|fbox)\s*\{")
+_BETWEEN_BOXES = re.compile(r"[\s$]*(?:,[\s$]*)?(or|and|,)[\s$]*")
+MAX_JOINED_BOXES = 12
 _TAG = re.compile(r"<answer>", re.IGNORECASE)
 _STATED = re.compile(
     r"(?<!here is the )(?<!here's the )(?<!here is my )"
@@ -109,14 +111,19 @@ def boxes(text: str) -> list[tuple[str, int, int]]:
 
 
 def last_box(text: str) -> tuple[str, int] | None:
-    """Content and end of the last box; None without one. Two boxes joined by "or" are given as "first or second"."""
+    """Content and end of the last box; None without one. Boxes joined by "or", "and" or commas are given as one."""
     outermost = boxes(text)
     if not outermost:
         return None
-    content = outermost[-1][0]
-    if len(outermost) > 1 and re.fullmatch(r"[\s$,]*or[\s$]*", text[outermost[-2][2] : outermost[-1][1]]):
-        content = f"{outermost[-2][0]} or {content}"
-    return content.strip(), outermost[-1][2]
+    contents = [outermost[-1][0].strip()]
+    joint = ", "
+    for (content, _, end), (_, begin, _) in zip(outermost[-2::-1], outermost[:0:-1], strict=False):
+        between = _BETWEEN_BOXES.fullmatch(text[end:begin])
+        if between is None or len(contents) >= MAX_JOINED_BOXES:
+            break
+        joint = " or " if between[1] == "or" else joint
+        contents.insert(0, content.strip())
+    return joint.join(dict.fromkeys(contents)), outermost[-1][2]
 
 
 def _rest_of_statement(text: str, start: int) -> str:

@@ -58,6 +58,14 @@ _ALTERNATIVE = re.compile(r"[\s*$]*(?:\w+\s+)?or\s+[\s*$]*|-", re.IGNORECASE)
 _RANGE_START = re.compile(r"\b(?:is|are|was|were|ranges?) from\s+[*$]*$", re.IGNORECASE)
 _RANGE_END = re.compile(r"\s*\S{0,12}\s*\bto\s+[*$]*", re.IGNORECASE)
 _BETWEEN = re.compile(r"\b(?:somewhere )?between [^,.]{1,60}? and (?:the |about )?\$?\d[\d,.]*", re.IGNORECASE)
+_MAY_BOUND = re.compile(r"than|not|n't", re.IGNORECASE)
+_BOUND = re.compile(
+    r"\b(?:(?:more|less|fewer|greater|larger|smaller|higher|lower|other) than|(?:can ?not|could not|must not|is not|are not|"
+    r"was not|were not|not|(?:is|are|was|were|ca|could|wo)n't)(?: be)?(?: equal(?: to)?)?)"
+    r"(?: exactly| about)? [*$(]{0,3}\d[\d,]*(?:\.\d+)?%?(?![\d^])",
+    re.IGNORECASE,
+)
+"""A bound ("more than 12") or a number that is denied."""
 _ENUMERATION = re.compile(r"[\[({\s]*|\s*(?:,|;|and|,\s*and|&)\s*|[\])}.\s]*")
 _JOINED = re.compile(r"[\s*$]*(?:,|and|,\s*and|&)[\s*$]*")
 _LABEL = re.compile(
@@ -115,6 +123,8 @@ def number_in_prose(
         if (value := value_of(bold)) is not None or (len(inner := numbers_in(bold, scaled=scaled)) == 1):
             return ProseNumber(value, bold, 0, 0) if value is not None else inner[0]
     text = _BETWEEN.sub(" ", in_digits(without_markup(text)))
+    if _MAY_BOUND.search(text) is not None:
+        text = _BOUND.sub(" ", text)
     if (several := SEVERAL_VALUES.search(text)) is not None:
         text = text[: several.start()] + " " + text[several.end() :]
         if not numbers_in(text, scaled=scaled):

@@ -35,6 +35,11 @@ _UNSURE = re.compile(
     r"|insufficient\b|mistake\b|contradict|inconsisten|please\b|sorry\b|need (?:more|additional|further)\b)",
     re.IGNORECASE,
 )
+_DENIED = re.compile(
+    r"\b(?:is|are|was|were|be) not\b|(?:is|are|was|were|ca|could|wo|would)n't\b|\b(?:can|could|would) ?not be\b"
+    r"|\b(?:not|never|neither) (?:at )?(?=\$?\d|(?:half|quarter)\b)",
+    re.IGNORECASE,
+)
 _REFUSAL = re.compile(
     r"\b(?:cannot|can't|can not|could not|couldn't|not possible to|unable to|impossible to|not able to)\s+"
     r"(?:be\s+)?(?:\w+\s+){0,3}?(?:determin|answer|provid|find|solve|calculat|tell|say|assist|conclu|ascertain|help)"
@@ -77,6 +82,11 @@ _EQUAL = {"equal", "same", "equals", "equally", "identical", "equivalent"}
 def is_unsure(text: str) -> bool:
     """Whether `text` is a condition, a refusal or a question rather than an answer."""
     return bool(_UNSURE.search(text))
+
+
+def is_denied(text: str) -> bool:
+    """Whether `text` says of something that it isn't the answer ("it can't be 12", "not half past four")."""
+    return bool(_DENIED.search(text))
 
 
 def is_open(text: str) -> bool:

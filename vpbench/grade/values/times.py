@@ -96,6 +96,18 @@ def same_time(time: Time, gold: Time) -> bool:
     return time.minutes % 720 == gold.minutes % 720
 
 
+def same_moment(moment: Time | Date, gold: Time | Date) -> bool:
+    """Whether two times, or two dates, are the same."""
+    if isinstance(moment, Time) and isinstance(gold, Time):
+        return same_time(moment, gold)
+    return isinstance(moment, Date) and isinstance(gold, Date) and same_date(moment, gold)
+
+
+def moment_name(moment: Time | Date, gold: Time | Date) -> str:
+    """The answer class of a time or date that isn't `gold`, as exactly as `gold` is given."""
+    return moment.name(sure=isinstance(gold, Time) and gold.sure) if isinstance(moment, Time) else moment.name()
+
+
 def same_date(date: Date, gold: Date) -> bool:
     """Whether two dates are the same day; a year that the gold date doesn't have is read over."""
     return (date.month, date.day) == (gold.month, gold.day) and gold.year in {0, date.year}
