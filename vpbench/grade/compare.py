@@ -24,7 +24,7 @@ from vpbench.grade.values.forms import Form, class_of, equal_forms, form_of, for
 from vpbench.grade.values.intervals import like_gold
 from vpbench.grade.values.numbers import value_of, without_markup
 from vpbench.grade.values.regions import region_of, same_region
-from vpbench.grade.values.relations import ORDER_SIGNS, PROSE, coordinate_named, plain_signs
+from vpbench.grade.values.relations import ORDER_SIGNS, PROSE, coordinate_named, plain_signs, split_relation, value_sides
 from vpbench.grade.values.shapes import both_signs, sorted_values
 from vpbench.grade.values.units import unit_at_end
 from vpbench.grade.values.words import decimal_commas, in_digits
@@ -35,6 +35,7 @@ _ARTICLE = re.compile(r"\b(?:[Tt]he|an?|An?(?=\s+[a-z]))\b|[^\w\s.%/+<>≤≥∪
 _INTERVAL = re.compile(r"([(\[][^()\[\],;]{1,60}[,;][^()\[\],;]{1,60}[)\]])")
 _COPULA = re.compile(r"\b(?:is|are)\b")
 _NEGATED = re.compile(r"\b(?:not?|none|neither|nor|never|whether|if)\b|n't\b", re.IGNORECASE)
+_SPACES = re.compile(r"[\s{}$]")
 _LETTERS = "letters:"
 _DEGREE = re.compile(r"°|\\circ|\\degree|\bdegrees?\b")
 _TO = re.compile(r"(?<=\d)\s+to\s+(?=\d)")
@@ -200,9 +201,10 @@ def _as_roots(written: str, gold: str, strong: bool) -> Reading | None:
 
 def _roots(text: str) -> frozenset[str] | None:
     """The classes of the values that `text` gives by a ± or as a list."""
-    parts = both_signs(text) or re.split(r",\s|,(?=[-+\\]|\d{1,2}(?!\d))|\b(?:and|or)\b|\\text\s*\{\s*(?:and|or)\s*\}", text.strip(" ()[]{}$\\"))
-    forms = [form_of(part.strip()) for part in parts if part.strip(" ,")]
-    return None if any(form is None for form in forms) else frozenset(class_of(form) for form in forms if form)
+    parts = both_signs(text) or re.split(r",\s|,(?=[-+\\]|\d{1,2}(?!\d))|\b(?:and|or)\b|\\text\s*\{\s*(?:and|or)\s*\}", text.strip(" ()[]$"))
+    kept = [part.strip() for part in parts if part.strip(" ,")]
+    names = [class_of(form) if (form := form_of(part)) else f"expr:{_SPACES.sub('', value_sides(split_relation(part)[1])[-1])}" for part in kept]
+    return frozenset(names) if len(names) > 1 else None
 
 
 def _as_region(written: str, gold: str, strong: bool) -> Reading | None:

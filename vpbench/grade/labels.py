@@ -17,6 +17,7 @@ from vpbench.grade.choices import read_choice
 from vpbench.grade.reading.final import final_spans
 from vpbench.grade.reading.options import Options, by_text, options_of
 from vpbench.grade.reading.statements import is_refusal
+from vpbench.grade.reading.questions import reply_to
 from vpbench.grade.reading.text import readable, sentences
 from vpbench.grade.values.numbers import without_markup
 from vpbench.records import Question, Verdict
@@ -77,7 +78,7 @@ def grade_labels(question: Question, response: str, gold: Collection[str]) -> Ve
     The answer class is "labels:" and the labels in order. Options are those of `question.choices`, else those that its
     text lists. Never raises for anything a response may hold.
     """
-    text = readable(response) if response else ""
+    text = reply_to(readable(response), question.text).strip() if response else ""
     if not text:
         return Verdict(None, None, False, "empty response")
     text = _without_echo(text, question.text)

@@ -120,7 +120,7 @@ def gold_time(gold: str, question: str) -> Time | None:
     loose = _LOOSE_TIME.fullmatch(written) is not None and _ASKS_TIME.search(question) is not None
     if not loose and not _GOLD_TIME.fullmatch(written):
         found = _TIME.fullmatch(written)
-        return _time(found) if found is not None and found["said"] is None else None
+        return _time(found) if found is not None and found["said"] is None and found["hour"] is None else None
     if _ASKS_RATIO.search(question) and not re.search(r"clock|[ap]\.?\s?m\b", question + gold, re.IGNORECASE):
         return None
     return times_in(written)[0] if times_in(written) else None
