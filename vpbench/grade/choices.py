@@ -33,6 +33,7 @@ _NUMBER_OF_ITEM = re.compile(r"\A\W{0,3}\d{1,2}[.)]\s+")
 _JOINED_LABELS = re.compile(
     r"\b(?:is|are|include|both|answers?)\b[^().]{0,60}\([A-Z]\)[^().]{0,60}\band\b[^().]{0,30}\([A-Z]\)", re.IGNORECASE
 )
+_TAKEN_BACK = re.compile(r"\b(?:but|though|although|however),? (?:it|this|that)(?:'s| is|s)? (?:not|n't|in)[ ]?(?:the )?(?:correct|right)", re.IGNORECASE)
 _YES_WORDS = {"yes", "true", "是", "对"}
 _NO_WORDS = {"no", "false", "否", "不是", "错"}
 
@@ -53,11 +54,11 @@ def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
     if labelled_lines(text) is not None:
         return ChoiceReading(None, text[:200], "two answers")
     text = without_echo(text, options)
-    walk = walk_through(text, options)
+    walk = None if _is_marked(text) else walk_through(text, options)
     if walk is not None:
         rest = f"{walk.before}\n{walk.after}".strip()
         confirmed = option_confirmed(walk, options)
-        if confirmed is not None and not _is_marked(text):
+        if confirmed is not None:
             return ChoiceReading(confirmed, text[:200], "")
         if not rest:
             return ChoiceReading(None, text[:200], "two answers")
@@ -65,8 +66,8 @@ def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
     text = mentions.without_denied(text, question)
     if not text.strip() or _only_asks(text, question):
         return ChoiceReading(None, None, "no answer")
-    alone = _line_alone(text, options)
-    if alone is not None and (alone == SEVERAL or not _is_marked(text)):
+    alone = None if _is_marked(text) else _line_alone(text, options)
+    if alone is not None:
         several = alone == SEVERAL
         return ChoiceReading(None if several else alone, text[:200], "two answers" if several else "")
     marked = contested = False
@@ -86,6 +87,8 @@ def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
             choice = mentions.by_bracket(_where_letters_count(text), options)
             if choice is not None and choice != SEVERAL:
                 return ChoiceReading(choice, text[:200], "")
+        if span.kind == "stated" and _is_taken_back(text, span):
+            continue
         choice = _in_span(span, options, question)
         if choice is None and (is_unsure if span.kind == "stated" else is_refusal)(span.text):
             break
@@ -104,6 +107,14 @@ def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
     if other is not None:
         return ChoiceReading(None, other, "not an option")
     return ChoiceReading(None, ambiguous, "two answers" if ambiguous else "no answer")
+
+
+def _is_taken_back(text: str, span: Span) -> bool:
+    """Whether a statement is taken back: by its own clause, or by a later sentence that none of the options is right."""
+    if _TAKEN_BACK.search(span.text):
+        return True
+    after = text[text.rfind(span.text) + len(span.text) :]
+    return any(denies_options(part) for part in sentences(after)[:4]) and "closest" in text
 
 
 def _is_marked(text: str) -> bool:
@@ -129,6 +140,8 @@ def _line_alone(text: str, options: Options) -> int | None:
         if choice is not None:
             return choice
     first = _NUMBER_OF_ITEM.sub("", lines[0])
+    if first != lines[0] and any(_NUMBER_OF_ITEM.match(line) for line in lines[1:]):
+        return None
     return by_text(first, options) if len(key(first)) > 1 else None
 
 
@@ -190,7 +203,7 @@ def _in_span(span: Span, options: Options, question: str) -> int | None:
         return ord(small) - ord("a")
     letter, rest = mentions.by_letter(text, options)
     if letter is not None and (strong or span.kind == "first" or len(text) < 80):
-        other = mentions.goes_on(rest, options, letter) or mentions.begins_with_another(rest, options, letter)
+        other = mentions.goes_on(rest, options, letter, bracketed=text[:1] in "([") or mentions.begins_with_another(rest, options, letter)
         return SEVERAL if other else letter
     if rest is not text and (exact := by_text(rest, options)) is not None:
         return exact

@@ -16,11 +16,11 @@ from functools import lru_cache
 
 from vpbench.grade.compare import Reading, compare_open, grade_text, normal_words
 from vpbench.grade.reading.final import Span, asked_part, final_spans, statements
-from vpbench.grade.reading.prose import number_in_prose, numbers_in
+from vpbench.grade.reading.prose import ProseNumber, number_in_prose, numbers_in
 from vpbench.grade.reading.statements import is_denied, is_refusal, is_unsure
 from vpbench.grade.reading.text import main_clause, plain_characters
 from vpbench.grade.values.arithmetic import Value, canonical, close, rounded
-from vpbench.grade.values.numbers import value_of
+from vpbench.grade.values.numbers import value_of, without_markup
 from vpbench.grade.values.times import (
     Date,
     Time,
@@ -47,6 +47,7 @@ _ASKS_ALL = re.compile(
 )
 """Asks for a set of values, so that the order of a list says nothing."""
 _TEMPERATURE = re.compile(r"\b(?:temperatures?|kelvin|thermo\w*|boil\w*|heat\w*|K)\b", re.IGNORECASE)
+_BLANK = re.compile(r"\(_+\)|_{2,}|\(\s{2,}\)")
 _BIG_WORD = re.compile(r"\b(?:thousand|million|billion|trillion)s?\b", re.IGNORECASE)
 
 
@@ -62,7 +63,7 @@ def grade_freeform(question: Question, text: str) -> Verdict:
     if question.answer_type == "text":
         return _first(text, lambda span: _read_text(span, question), question.text)
     unordered = _ASKS_ALL.search(question.text) is not None
-    return _first(text, lambda span: _read_open(span, question.answer, unordered), question.text)
+    return _first(text, lambda span: _read_open(span, question.answer, question.text, unordered), question.text)
 
 
 def _moment_of(question: Question) -> tuple[Callable[[str], list[Time] | list[Date]], Time | Date] | None:
@@ -103,11 +104,24 @@ def _read_text(span: Span, question: Question) -> Reading | None:
     return grade_text(_unstated(span), question.answer, strong=strong, question=question.text)
 
 
-def _read_open(span: Span, gold: str, unordered: bool) -> Reading | None:
+def _read_open(span: Span, gold: str, question: str, unordered: bool) -> Reading | None:
     strong = span.kind in _STRONG
     if not strong and (span.kind == "first" or is_unsure(span.text)):
         return None
-    return compare_open(_unstated(span), gold, strong=strong, unordered=unordered)
+    return compare_open(_without_asked_side(_unstated(span), question), gold, strong=strong, unordered=unordered)
+
+
+def _without_asked_side(text: str, question: str) -> str:
+    """The right side of an equation whose left side is what the question asks for ("p+q = 9", asked for p+q)."""
+    left, sign, right = without_markup(text).strip(" .").partition("=")
+    asked = _plain_formula(left)
+    if not sign or "=" in right or len(asked) < 3 or value_of(right) is None:
+        return text
+    return right.strip() if asked in _plain_formula(asked_part(question)) else text
+
+
+def _plain_formula(text: str) -> str:
+    return re.sub(r"[\s${}]", "", without_markup(text))
 
 
 def _unstated(span: Span) -> str:
@@ -162,7 +176,9 @@ def _grade_number(question: Question, text: str) -> Verdict:
             clause = main_clause(span.text)
             if span.kind == "first" or (is_refusal if span.kind in _STRONG else is_unsure)(clause):
                 return None
-            number = number_in_prose(clause, mentioned, scaled=scaled, asked=asked)
+            number = _in_blank(clause, question.text)
+            if number is None:
+                number = number_in_prose(clause, mentioned, scaled=scaled, asked=asked)
             if number is None and clause != span.text:
                 number = number_in_prose(span.text, mentioned, scaled=scaled, asked=asked)
             if number is None:
@@ -182,6 +198,19 @@ def _grade_number(question: Question, text: str) -> Verdict:
         repeated = True
         verdict = _first(text, read, question.text)
     return verdict
+
+
+def _in_blank(sentence: str, question: str) -> ProseNumber | None:
+    """The only number of a sentence before the words that follow the question's blank ("4 cups in each row")."""
+    blank = _BLANK.search(question)
+    words = re.findall(r"[a-z']+", question[blank.end() :].lower())[:5] if blank else []
+    if len(words) < 2:
+        return None
+    after = r"\W+".join(map(re.escape, words))
+    numbers = numbers_in(in_digits(without_markup(sentence)))
+    text = in_digits(without_markup(sentence)).lower()
+    fitting = [number for number in numbers if re.match(rf"\W*{after}", text[number.end :])]
+    return fitting[0] if len({number.value for number in fitting}) == 1 else None
 
 
 def _whole(value: Value) -> Value:

@@ -157,7 +157,7 @@ def _several(text: str, question: str, labels: str, options: Options) -> tuple[f
             answer = without_markup(span.text).strip(" \n\"'.,:;")
             if by_text(answer, options) is not None:
                 return None
-            chosen = label_set(answer, labels)
+            chosen = label_set(answer, labels) or _joined(answer, labels)
             if chosen is not None:
                 return chosen, span.text
         elif asks_several:
@@ -165,6 +165,13 @@ def _several(text: str, question: str, labels: str, options: Options) -> tuple[f
             if listed is not None:
                 return frozenset(re.findall(rf"\b[{labels}]\b", listed.group())), span.text
     return None
+
+
+def _joined(text: str, labels: str) -> frozenset[str] | None:
+    """The labels of capitals written together in their order ("AC"), or of one written twice ("AA")."""
+    if not re.fullmatch(rf"[{labels}]{{2,5}}", text) or (list(text) != sorted(set(text)) and len(set(text)) > 1):
+        return None
+    return frozenset(text)
 
 
 def label_set(text: str, labels: str = ALPHABET) -> frozenset[str] | None:

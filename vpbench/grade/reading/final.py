@@ -51,6 +51,14 @@ _CALLED_CORRECT = re.compile(
     r"[ \t]+(?:is|would[ \t]+be|must[ \t]+be)[ \t]+(?:(?:indeed|therefore|thus|clearly)[ \t]+)?(?:the[ \t]+)?"
     r"(?:(?:correct|right|best|final|appropriate)[ \t]+(?:answer|option|choice|one)|answer)\b"
 )
+_CONCLUDED = re.compile(
+    r"(?:^|(?<=[\s,;:.(*]))(?i:so|hence|thus|therefore|leaving|leaves|(?:I|we)(?:'ll| will| would)? (?:choose|pick|select|go with))\b"
+    r"[ ,:]+(?:(?!not\b|if\b)[\w'-]+[ ,]+){0,12}?(?:(?i:only|just|option|choice|letter|answer|is|be|with|choose|pick|select|us)[ :]+)?"
+    r"(?:\*\*)?([(\[]?[A-Z][)\]]?)(?:\*\*)?(?=[.!]?\s*(?:\Z|\n)|[.!]\s)",
+    re.MULTILINE,
+)
+"""A clause that concludes on a lone letter: "so C.", "leaving only (C)", "I choose option C"."""
+_HERE = re.compile(r"\bhere(?:'s| is| are)\b", re.IGNORECASE)
 _LABELLED = re.compile(r"\([A-Z]\)")
 _CALLED_HINT = re.compile(
     r"(?:is|be)[ \t]+(?:(?:indeed|therefore|thus|clearly)[ \t]+)?(?:the[ \t]+)?"
@@ -145,15 +153,32 @@ def _statements(text: str) -> list[tuple[int, str]]:
 
     Of "C is the correct answer" it is the letter before.
     """
-    ends = [match.end() for match in _stated(text) if not _is_conditional(text, match.start())]
+    ends = [
+        match.end()
+        for match in _stated(text)
+        if not _is_conditional(text, match.start()) and not _announces(text, match)
+    ]
     if not text.isascii():
         ends += [match.end() for match in _CHINESE_STATED.finditer(text)]
     rests = [(end, _rest_of_statement(text, end)) for end in sorted(ends)[-6:]]
+    rests += [(match.end(), match[1]) for match in list(_CONCLUDED.finditer(text))[-3:] if not _is_doubted(match)]
     if _CALLED_HINT.search(text):
         called = _CALLED_CORRECT.finditer(text)
         sure = [match for match in called if not _DOUBTED.search(text[max(0, match.start() - 80) : match.start()])]
         rests = sorted(rests + [(match.end(), match[1]) for match in sure[-6:]])
+    rests.sort(key=lambda pair: pair[0])
     return [(end, rest) for end, rest in rests if rest and not rest.lower().startswith(("choices", "options"))]
+
+
+def _announces(text: str, statement: re.Match[str]) -> bool:
+    """Whether a statement only announces what stands on the next lines ("Okay, here is the answer with ...:")."""
+    line = text[text.rfind("\n", 0, statement.start()) + 1 : statement.start()]
+    return text[statement.end() :].lstrip(" *")[:1] == "\n" and _HERE.search(line) is not None
+
+
+def _is_doubted(match: re.Match[str]) -> bool:
+    """Whether a condition or a negation stands before a concluding clause."""
+    return re.search(r"\b(?:if|whether|suppose|not)\b[^.;:\n]*\Z", match.string[max(0, match.start() - 80) : match.start()]) is not None
 
 
 def _stated(text: str) -> Iterator[re.Match[str]]:

@@ -25,8 +25,8 @@ _HEADING = re.compile(r"\W{0,4}(?:the )?(?:answer )?(?:options|choices)(?: are)?
 _TEXT_END = re.compile(r"\s+[-:]\s|\s*[.;]\s|:\s|\s+\(")
 _NOTE = re.compile(r"\W{0,3}note\b", re.IGNORECASE)
 _REJECTED = re.compile(
-    r"\b(?:incorrect|wrong|false statement|(?:is|are|does|do|can|could|would|was|were)(?: ?not|n't)\b|not (?:the )?"
-    r"(?:correct|right|answer|best|true|possible|a match)|no\b|neither|ruled out|eliminated?|mismatch)",
+    r"\b(?:incorrect|wrong|(?:not|n't)(?: be)? (?:the )?(?:correct|right|answer|best|true|possible|allowed|a match|match\w*|"
+    r"fit\w*|work|apply)|ruled out|eliminated?|mismatch)",
     re.IGNORECASE,
 )
 _CONFIRMED = re.compile(

@@ -88,12 +88,15 @@ def by_letter(text: str, options: Options) -> tuple[int | None, str]:
     return _index(letter, options), text[match.end() :]
 
 
-def goes_on(rest: str, options: Options, letter: int) -> bool:
-    """Whether `rest`, which follows a leading letter, goes on with another one ("A, B", "(a) (b)")."""
+def goes_on(rest: str, options: Options, letter: int, *, bracketed: bool = False) -> bool:
+    """Whether `rest`, which follows a leading letter, goes on with another one ("A, B", "(a) (b)").
+
+    After a letter in brackets a bare one that a sentence begins with is no label ("(D) B and F are turning").
+    """
     match = _ANOTHER.match(rest)
     if match is None or _is_text_of(rest, options, letter):
         return False
-    if match[2] and re.match(r"[^.]*\b(?:is|are|was|were|has|have)\b", rest[match.end() :]):
+    if bracketed and match[2] and re.match(r"[^.]*\b(?:is|are|was|were|has|have)\b", rest[match.end() :]):
         return False
     return _index(match[1] or match[2], options) not in {None, letter}
 

@@ -82,7 +82,7 @@ def options_of(choices: tuple[str, ...] | None) -> Options:
     ]
     distinct = tuple(option_stems if stems.count(option_stems) == 1 else frozenset() for option_stems in stems)
     moments = tuple(gold_time(choice, "") or gold_date(choice) for choice in choices)
-    if sum(moment is not None for moment in moments) < 2:
+    if any(moment is None for moment in moments) or len(moments) < 2:
         moments = ()
     return Options(len(choices), choices, keys, values, words, distinct, moments)
 
@@ -133,12 +133,19 @@ def by_text(text: str, options: Options) -> int | None:
 def by_moment(text: str, options: Options) -> int | None:
     """The only option that is the time, or the date, that `text` gives; None where it gives none or two."""
     given = [*times_in(text), *dates_in(text)]
+    if any(isinstance(option, Time) and option.minutes >= 780 and "m" not in _written(options) for option in options.moments):
+        # Options on a 24-hour clock: 9:30 is the morning.
+        given = [Time(moment.minutes, True) if isinstance(moment, Time) else moment for moment in given]
     candidates = {
         number
         for number, option in enumerate(options.moments)
         if option is not None and any(same_moment(moment, option) for moment in given)
     }
     return candidates.pop() if len(candidates) == 1 else None
+
+
+def _written(options: Options) -> str:
+    return " ".join(options.texts or ()).casefold()
 
 
 @lru_cache(maxsize=4_096)

@@ -45,7 +45,7 @@ _COPULA = re.compile(
     r"still|now|also|therefore|thus|then|just|simply|indeed|actually|estimated|to be)\b){0,4}[\s*$\\(\[:]*$",
     re.IGNORECASE,
 )
-_VERB = re.compile(r"\b(?:is|are|was|were|be|equals?|approximately|about)\b|[=≈]|\\approx\b|:\s")
+_VERB = re.compile(r"\b(?:equal to|is|are|was|were|be|equals?|approximately|about)\b|[=≈]|\\approx\b|:\s")
 _EQUAL = re.compile(r"=|≈|\\approx")
 _SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 _NOTHING = re.compile(
@@ -66,6 +66,7 @@ _BOUND = re.compile(
     re.IGNORECASE,
 )
 """A bound ("more than 12") or a number that is denied."""
+_TWO_ENDS = re.compile(r"\$?\d[\d,.]*\$?\s*(?:to|-)\s*\$?\d[\d,.]*%?(?:\s+[a-z]+)?", re.IGNORECASE)
 _ENUMERATION = re.compile(r"[\[({\s]*|\s*(?:,|;|and|,\s*and|&)\s*|[\])}.\s]*")
 _JOINED = re.compile(r"[\s*$]*(?:,|and|,\s*and|&)[\s*$]*")
 _LABEL = re.compile(
@@ -132,6 +133,8 @@ def number_in_prose(
     if asked is not None and (named := _asked_for(text, asked, scaled)) is not None:
         return named
     predicate = trimmed(_VERB.split(text)[-1], " .$")
+    if _TWO_ENDS.fullmatch(predicate):
+        return "two answers"
     if len(predicate) < 60 and (value := value_of(predicate)) is not None:
         return ProseNumber(value, predicate, 0, 0)
     for side in reversed(_EQUAL.split(text)[1:]):
