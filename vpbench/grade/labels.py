@@ -15,6 +15,7 @@ from functools import lru_cache
 
 from vpbench.grade.choices import read_choice
 from vpbench.grade.reading.final import final_spans
+from vpbench.grade.reading.listing import walk_through
 from vpbench.grade.reading.options import Options, by_text, options_of
 from vpbench.grade.reading.statements import is_refusal
 from vpbench.grade.reading.questions import reply_to
@@ -94,15 +95,19 @@ def grade_labels(question: Question, response: str, gold: Collection[str]) -> Ve
     if labels.isdigit():
         return Verdict(None, None, False, "no answer")
     text = _ALL_LABELS.sub(lambda listing: listing.group().lower().replace(".", ","), text)
-    index = None if _is_marked(text) else _called_correct(text)
-    if index is None and not _is_marked(text):
-        index = _undetermined(sentences(text)[-1:], choices)
+    marked = _is_marked(text)
+    index = None if marked else _called_correct(text)
+    walk = None if marked else walk_through(text, options)
+    # What the items of a list say is no statement about the whole question.
+    concluding = sentences(text if walk is None else walk.after)
+    if index is None and not marked:
+        index = _undetermined(concluding[-1:], choices)
     excerpt: str | None = text
     if index is None:
         reading = read_choice(text, options, question.text)
         index, excerpt, reason = reading.index, reading.text, reading.reason
         if index is None:
-            index = _undetermined(sentences(text)[-2:], choices)
+            index = _undetermined(concluding[-2:], choices)
         if index is None:
             return Verdict(excerpt, None, False, reason)
     label = ALPHABET[index : index + 1]

@@ -18,7 +18,7 @@ TAIL_CHARACTERS = 12_000
 _SPECIAL_TOKEN = re.compile(r"</?s>|<\|[a-zA-Z_]{1,30}\|>|<(?:pad|unk|eos|end_of_turn|0x0A)>|\[/?INST\]")
 _STRUCK_OUT = re.compile(r"~~[^~\n]{1,200}~~|<del>[^<\n]{1,200}</del>", re.IGNORECASE)
 _SENTENCE_END = re.compile(
-    r"\s(?:(?<=[.!?;]\s)(?<!\b[A-Z]\.\s)(?<!Fig\.\s)(?<!fig\.\s)(?<!vs\.\s)(?<!e\.g\.\s)(?<!i\.e\.\s)\s*|(?<=\n)\n*)"
+    r"\s(?:(?<=[.!?]\"\s)(?=[A-Z])|(?<=[.!?;]\s)(?<!\b[A-Z]\.\s)(?<!Fig\.\s)(?<!fig\.\s)(?<!vs\.\s)(?<!e\.g\.\s)(?<!i\.e\.\s)\s*|(?<=\n)\n*)"
 )
 _ODD_CHARACTER = re.compile(r"[^\n\x20-\x7e]")
 _TERMINAL_ESCAPE = re.compile(r"\x1b\[[0-9;?]{0,20}[ -/]?[@-~]")
