@@ -162,7 +162,8 @@ def _several(text: str, question: str, labels: str, options: Options) -> tuple[f
             answer = without_markup(span.text).strip(" \n\"'.,:;")
             if by_text(answer, options) is not None:
                 return None
-            chosen = label_set(answer, labels) or _joined(answer, labels)
+            chosen = label_set(answer, labels)
+            chosen = _joined(answer, labels) if chosen is None else chosen
             if chosen is not None:
                 return chosen, span.text
         elif asks_several:
