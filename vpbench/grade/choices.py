@@ -198,6 +198,8 @@ def _in_span(span: Span, options: Options, question: str) -> int | None:
     if labelled is not None:
         return labelled
     strong = span.kind in {"box", "tag", "stated", "whole"}
+    if strong and len(text) > 1 and len(set(text)) == 1 and text.isupper():
+        text = text[0]
     small = text.removesuffix(")")
     if strong and len(small) == 1 and 0 <= ord(small) - ord("a") < options.count:
         return ord(small) - ord("a")

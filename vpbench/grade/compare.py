@@ -35,14 +35,16 @@ _ARTICLE = re.compile(r"\b(?:[Tt]he|an?|An?(?=\s+[a-z]))\b|[^\w\s.%/+<>≤≥∪
 _INTERVAL = re.compile(r"([(\[][^()\[\],;]{1,60}[,;][^()\[\],;]{1,60}[)\]])")
 _COPULA = re.compile(r"\b(?:is|are)\b")
 _NEGATED = re.compile(r"\b(?:not?|none|neither|nor|never|whether|if)\b|n't\b", re.IGNORECASE)
+_FORMULA_AT_END = re.compile(r"(?:\A|\s)\$([^$]{1,160})\$[\s.*]*\Z")
 _SPACES = re.compile(r"[\s{}$]")
 _LETTERS = "letters:"
 _DEGREE = re.compile(r"°|\\circ|\\degree|\bdegrees?\b")
 _TO = re.compile(r"(?<=\d)\s+to\s+(?=\d)")
 _NO_SOLUTION = re.compile(r"\b(?:no (?:real )?(?:solutions?|roots?)|empty set)\b", re.IGNORECASE)
+_SAME_WORDS = {"dne": "does not exist", "undefined": "does not exist", "not defined": "does not exist"}
 _YES_NO = {"yes": True, "no": False, "true": True, "false": False}
 _VERB = re.compile(
-    r"\b(?:is|are|was|were|be|has|have|had|shows?|named|called|represents?|indicates?|says|reads)\b|:\s", re.IGNORECASE
+    r"\b(?:is|are|was|were|be|has|have|had|shows?|named|called|seems?|appears?|looks?|represents?|indicates?|says|reads)\b|:\s", re.IGNORECASE
 )
 _PREPOSITIONS = frozenset("in on at to from by during of with for".split())
 _ASKS_WHERE = re.compile(r"^\s*(?:in|on|at|to|from|by|during) (?:which|what)|\b(?:where|when)\b", re.IGNORECASE)
@@ -212,7 +214,8 @@ def _as_region(written: str, gold: str, strong: bool) -> Reading | None:
     wanted = region_of(gold)
     if wanted is None or wanted.letter is not None and not wanted.sure and " or " not in f" {written} ":
         return _as_listed_roots(written, gold) if strong and wanted is None else None
-    given = region_of(formula_at_end(written) or written)
+    formula = _FORMULA_AT_END.search(written)
+    given = region_of(formula_at_end(written) or (formula[1] if formula else written))
     if given is None and not wanted.pieces and _NO_SOLUTION.search(written):
         given = wanted
     if given is None and strong and (form := form_of(written)) is not None and form[0] == "set:()" and "(" not in written:
@@ -290,7 +293,8 @@ def normal_words(text: str) -> str:
     pieces = _INTERVAL.split(text)
     pieces[::2] = [_ARTICLE.sub(" ", piece) for piece in pieces[::2]]
     pieces[1::2] = ["".join(piece.split()) for piece in pieces[1::2]]
-    return " ".join("".join(pieces).casefold().split()).rstrip(" .").lstrip()
+    words = " ".join("".join(pieces).casefold().split()).rstrip(" .").lstrip()
+    return _SAME_WORDS.get(words, words)
 
 
 def grade_text(text: str, gold: str, *, strong: bool, question: str = "") -> Reading | None:

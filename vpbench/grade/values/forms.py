@@ -104,7 +104,7 @@ def _value_or_formula(text: str, plain: str) -> Form | None:
 
 
 def _matrix(text: str) -> Form | None:
-    """A matrix, whatever brackets it stands in: its rows and columns, and the values or formulas of its cells."""
+    """A matrix, whatever brackets it stands in: its rows and columns, and its cells; a column of numbers is a tuple."""
     match = _MATRIX.fullmatch(text)
     if match is None:
         return None
@@ -112,6 +112,8 @@ def _matrix(text: str) -> Form | None:
     cells = [form_of(cell.strip()) for row in rows for cell in row]
     if any(cell is None for cell in cells) or len({len(row) for row in rows}) != 1:
         return None
+    if len(rows[0]) == 1 and all(cell is not None and cell[0] == "number" for cell in cells):
+        return "set:()", tuple(cell[1][0] for cell in cells if cell is not None)
     return f"matrix {len(rows)}x{len(rows[0])}:" + "; ".join(class_of(cell) for cell in cells if cell is not None), ()
 
 

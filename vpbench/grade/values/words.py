@@ -37,6 +37,7 @@ _FRACTION = re.compile(
     re.IGNORECASE,
 )
 _HALF = re.compile(r"\A(?:half|(?:is|equals|=)\s+half\s*\.?)\Z", re.IGNORECASE)
+_HALF_OF_SCALE = re.compile(rf"\bhalf a ({_SCALE_WORD})\b", re.IGNORECASE)
 _SIGN = re.compile(
     r"(?:\b(negative|positive)|(?:\A|(?<=[=:(,]\s)|(?<=[=:(,])|(?<=\bis\s)|(?<=\bof\s)|(?<=\bequals\s)|(?<=\bto\s)|"
     r"(?<=\bbe\s)|(?<=\bor\s)|(?<=\bget\s)|(?<=\bgives\s)|(?<=\bare\s)|(?<=\band\s)|(?<=\bwas\s))(minus|plus))"
@@ -47,7 +48,7 @@ _SIGN = re.compile(
 _SIGNED_WORD = re.compile(rf"(?<![\w-])-({_ONE_WORD})\b", re.IGNORECASE)
 _DIGIT_WORD = "|".join(_UNITS[:10])
 _DECIMAL_WORDS = re.compile(rf"\b({_ONE_WORD}|\d{{1,9}}) point ((?:{_DIGIT_WORD})(?:[ ](?:{_DIGIT_WORD})){{0,5}})\b", re.IGNORECASE)
-_HINT = re.compile(rf"\b(?:{_ONE_WORD}|an?[ -](?:{_SCALE_WORD}|{_PART_WORD})|half|hundred|dozen|negative|minus|plus|positive)\b", re.I)
+_HINT = re.compile(rf"\b(?:{_ONE_WORD}|an?[ -](?:{_SCALE_WORD}|{_PART_WORD})|half|hundred|dozen|(?:{_PART_WORD})s|negative|minus|plus|positive)\b", re.I)
 _GROUPED = re.compile(r"(?<![\d.,' ])(?<!\d )(\d{1,3})((?:[ ]\d{3})+)(?![\d'/^]|[ ]?[\d/])")
 _APOSTROPHES = re.compile(r"(?<![\d.,'])(\d{1,3})((?:'\d{3})+)(?!\d)")
 _LATEX_GROUPS = re.compile(r"(?<=\d)(?:,\s*\\!|\\!\s*,|\{,\}\s*\\!|\\[,!;:]|~)\s*(?=\d{3}(?!\d))")
@@ -66,6 +67,7 @@ def in_digits(text: str) -> str:
         text = _POINTS_AND_COMMA.sub(lambda match: match[1].replace(".", "") + "." + match[2], text)
     if _HINT.search(text) is None:
         return text
+    text = _HALF_OF_SCALE.sub(lambda match: str(_SCALES[match[1].lower()] // 2), text)
     text = _FRACTION.sub(_as_fraction, text)
     text = "1/2" if _HALF.fullmatch(text.strip(" .")) else text
     text = _WORDS.sub(_as_number, text)
