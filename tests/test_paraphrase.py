@@ -23,18 +23,34 @@ kind = settings(max_examples=EXAMPLES, deadline=None)
 LEAD_INS = st.sampled_from(
     [
         *("{}", "The answer is {}.", "Answer: {}", "**Answer:** {}", "So the answer is {}.", "Final answer: {}"),
-        *("$\\boxed{{{}}}$", "Let me see.\n\nThe final answer is {}.", "<answer>{}</answer>", "Therefore, the answer is {}."),
+        *(
+            "$\\boxed{{{}}}$",
+            "Let me see.\n\nThe final answer is {}.",
+            "<answer>{}</answer>",
+            "Therefore, the answer is {}.",
+        ),
         *("I looked at the picture for a while.\nThe correct answer is **{}**.", "It is {}."),
     ]
 )
 PROSE = st.sampled_from(
-    ["{}", "The answer is {}.", "Answer: {}", "So the answer is {}.", "It is {}.", "**Final answer:** {}", "Hence the answer is {}."]
+    [
+        "{}",
+        "The answer is {}.",
+        "Answer: {}",
+        "So the answer is {}.",
+        "It is {}.",
+        "**Final answer:** {}",
+        "Hence the answer is {}.",
+    ]
 )
 THOUGHTS = st.sampled_from(
     [
         *("<think>{}</think>\n", "<thinking>{}</thinking>", "◁think▷{}◁/think▷", "[THINK]{}[/THINK]\n", "{}</think>\n"),
         *("<reasoning>{}</reasoning>\n", "<|begin_of_thought|>{}<|end_of_thought|>\n", "<seed:think>{}</seed:think>"),
-        *("<|channel|>analysis<|message|>{}<|end|><|start|>assistant<|channel|>final<|message|>", "<thought>{}</thought>\n"),
+        *(
+            "<|channel|>analysis<|message|>{}<|end|><|start|>assistant<|channel|>final<|message|>",
+            "<thought>{}</thought>\n",
+        ),
         *("<SUMMARY>I look.</SUMMARY>\n<REASONING>{}</REASONING>\n", "<|thinking|>{}<|/thinking|>\n"),
     ]
 )
@@ -120,7 +136,13 @@ def test_fractions(below: int, above: int, whole: int, lead_in: str) -> None:
 
 
 @kind
-@given(st.integers(1, 12), st.integers(0, 59), st.sampled_from(["digits", "am", "words", "24"]), LEAD_INS, st.integers(0, 59))
+@given(
+    st.integers(1, 12),
+    st.integers(0, 59),
+    st.sampled_from(["digits", "am", "words", "24"]),
+    LEAD_INS,
+    st.integers(0, 59),
+)
 def test_times(hour: int, minute: int, style: str, lead_in: str, other: int) -> None:
     asked = question(f"{hour}:{minute:02d}", "text", "What time does the clock show?")
     said = f"{hour}:{minute:02d}"
@@ -130,16 +152,21 @@ def test_times(hour: int, minute: int, style: str, lead_in: str, other: int) -> 
         said = f"{hour % 12 + 12}:{minute:02d}"
     elif style == "words":
         following = ONES[hour % 12 + 1]
-        said = {0: f"{ONES[hour]} o'clock", 15: f"quarter past {ONES[hour]}", 30: f"half past {ONES[hour]}", 45: f"a quarter to {following}"}.get(
-            minute, f"{minute} minutes past {hour}" if minute < 30 else f"{60 - minute} to {following}"
-        )
+        said = {
+            0: f"{ONES[hour]} o'clock",
+            15: f"quarter past {ONES[hour]}",
+            30: f"half past {ONES[hour]}",
+            45: f"a quarter to {following}",
+        }.get(minute, f"{minute} minutes past {hour}" if minute < 30 else f"{60 - minute} to {following}")
     check(asked, lead_in.format(said), f"{hour}:{minute:02d}", True)
     if other != minute:
         assert not graded(question(f"{hour}:{other:02d}", "text", asked.text), lead_in.format(said)).correct
 
 
 MONTHS = "January February March April May June July August September October November December".split()
-DATES = st.sampled_from(["{m} {d}, {y}", "{m} {d}th, {y}", "{d} {m} {y}", "the {d}th of {m} {y}", "{y}-{n:02d}-{d:02d}", "{s} {d}, {y}"])
+DATES = st.sampled_from(
+    ["{m} {d}, {y}", "{m} {d}th, {y}", "{d} {m} {y}", "the {d}th of {m} {y}", "{y}-{n:02d}-{d:02d}", "{s} {d}, {y}"]
+)
 
 
 @kind
@@ -152,7 +179,12 @@ def test_dates(month: int, day: int, year: int, style: str, lead_in: str) -> Non
     assert not graded(other, lead_in.format(said)).correct
 
 
-UNITS = (("cm", "centimeters", "\\text{ cm}"), ("m", "metres", "\\mathrm{~m}"), ("kg", "kilograms", "\\text{ kg}"), ("g", "grams", "\\,\\text{g}"))
+UNITS = (
+    ("cm", "centimeters", "\\text{ cm}"),
+    ("m", "metres", "\\mathrm{~m}"),
+    ("kg", "kilograms", "\\text{ kg}"),
+    ("g", "grams", "\\,\\text{g}"),
+)
 AREAS = (("cm^2", "square centimetres", "\\text{ cm}^2"), ("m^2", "square meters", "\\mathrm{~m}^{2}"))
 
 
@@ -198,11 +230,32 @@ def test_sets_of_numbers(low: int, length: int, low_in: bool, high_in: bool, sty
 @kind
 @given(st.integers(1, 99), st.sampled_from(["\\pm {0}", "{0}, -{0}", "-{0}, {0}", "{0} \\text{{ and }} -{0}"]))
 def test_both_signs(number: int, style: str) -> None:
-    check(question(f"\\pm {number}", "open"), f"$\\boxed{{{style.format(number)}}}$", f"$\\boxed{{\\pm {number}}}$", True)
-    check(question(f"\\pm {number + 1}", "open"), f"$\\boxed{{{style.format(number)}}}$", f"$\\boxed{{\\pm {number}}}$", False)
+    check(
+        question(f"\\pm {number}", "open"), f"$\\boxed{{{style.format(number)}}}$", f"$\\boxed{{\\pm {number}}}$", True
+    )
+    check(
+        question(f"\\pm {number + 1}", "open"),
+        f"$\\boxed{{{style.format(number)}}}$",
+        f"$\\boxed{{\\pm {number}}}$",
+        False,
+    )
 
 
-CHOSEN = st.sampled_from(["{l}", "({l})", "{l}.", "**{l}**", "option {l}", "{l}. {t}", "({l}) {t}", "{t}", "{l}: {t}", "{l}. A {t} one", "({l}) A {t} car"])
+CHOSEN = st.sampled_from(
+    [
+        "{l}",
+        "({l})",
+        "{l}.",
+        "**{l}**",
+        "option {l}",
+        "{l}. {t}",
+        "({l}) {t}",
+        "{t}",
+        "{l}: {t}",
+        "{l}. A {t} one",
+        "({l}) A {t} car",
+    ]
+)
 
 
 @kind
@@ -233,12 +286,26 @@ def test_thoughts(marks: str, thought: int, chosen: int, number: int, option: bo
 
 LISTS = st.sampled_from(["{l}. {t}", "{l}) {t}", "({l}) {t}", "{l}: {t}", "- {l}. {t}", "**{l}.** {t}", "* ({l}) {t}"])
 CONCLUSIONS = st.sampled_from(
-    ["Looking at the car, **{l}**", "The car is {t}, so {l}.", "So I choose option {l}.", "The answer is {l}.", "Hence {l}.", "The car is {t}.", "{l}"]
+    [
+        "Looking at the car, **{l}**",
+        "The car is {t}, so {l}.",
+        "So I choose option {l}.",
+        "The answer is {l}.",
+        "Hence {l}.",
+        "The car is {t}.",
+        "{l}",
+    ]
 )
 
 
 @kind
-@given(LISTS, st.sampled_from(["Options:\n", "", "**Options:**\n", "Choices:\n\n"]), st.booleans(), CONCLUSIONS, st.integers(0, 4))
+@given(
+    LISTS,
+    st.sampled_from(["Options:\n", "", "**Options:**\n", "Choices:\n\n"]),
+    st.booleans(),
+    CONCLUSIONS,
+    st.integers(0, 4),
+)
 def test_copied_options(style: str, heading: str, blank: bool, conclusion: str, chosen: int) -> None:
     items = [style.format(l=label, t=text) for label, text in zip(LABELS, COLOURS, strict=True)]
     copied = heading + ("\n\n" if blank else "\n").join(items)
@@ -248,27 +315,60 @@ def test_copied_options(style: str, heading: str, blank: bool, conclusion: str, 
 
 
 @kind
-@given(LISTS, st.permutations(["It is bright.", "Many cars have it.", "One sees it often.", "It is a dark one.", "It is like the sun."]))
+@given(
+    LISTS,
+    st.permutations(
+        ["It is bright.", "Many cars have it.", "One sees it often.", "It is a dark one.", "It is like the sun."]
+    ),
+)
 def test_a_walk_through_all_options(style: str, remarks: list[str]) -> None:
-    items = [f"{style.format(l=label, t=text)} - {remark}" for label, text, remark in zip(LABELS, COLOURS, remarks, strict=True)]
+    items = [
+        f"{style.format(l=label, t=text)} - {remark}"
+        for label, text, remark in zip(LABELS, COLOURS, remarks, strict=True)
+    ]
     assert graded(COLOUR, "\n\n".join(items)).answer_class is None
     check(COLOUR, "\n\n".join([*items, "So the answer is C."]), "C", True)
 
 
 @kind
-@given(st.permutations("ABCDE"), st.sampled_from(["Not {0}, not {1}, not {2}, not {3}, so {4}.", "We can rule out {0}, {1}, {2} and {3}, leaving {4}.",
-    "Neither {0} nor {1}; {2} and {3} are too dark. Hence {4}.", "{0}, {1}, {2} and {3} are wrong, so the answer is {4}."]))
+@given(
+    st.permutations("ABCDE"),
+    st.sampled_from(
+        [
+            "Not {0}, not {1}, not {2}, not {3}, so {4}.",
+            "We can rule out {0}, {1}, {2} and {3}, leaving {4}.",
+            "Neither {0} nor {1}; {2} and {3} are too dark. Hence {4}.",
+            "{0}, {1}, {2} and {3} are wrong, so the answer is {4}.",
+        ]
+    ),
+)
 def test_exclusion(letters: list[str], style: str) -> None:
     check(COLOUR, style.format(*letters), letters[4], letters[4] == "C")
 
 
 @kind
-@given(st.integers(0, 99), st.sampled_from(["There are more than {}.", "It can't be {}.", "It is not {}.", "There are fewer than {}.", "The answer isn't {}."]))
+@given(
+    st.integers(0, 99),
+    st.sampled_from(
+        [
+            "There are more than {}.",
+            "It can't be {}.",
+            "It is not {}.",
+            "There are fewer than {}.",
+            "The answer isn't {}.",
+        ]
+    ),
+)
 def test_bounds_and_denials(number: int, style: str) -> None:
     assert graded(question(str(number)), style.format(number)).correct is False
 
 
 @kind
-@given(st.integers(0, 99), st.sampled_from(["There are {}!", "The answer is {}!", "**Answer: {}!**", "So it's {}! Let me know if you have questions."]))
+@given(
+    st.integers(0, 99),
+    st.sampled_from(
+        ["There are {}!", "The answer is {}!", "**Answer: {}!**", "So it's {}! Let me know if you have questions."]
+    ),
+)
 def test_an_exclamation_mark(number: int, style: str) -> None:
     check(question(str(number)), style.format(number), str(number), True)

@@ -33,7 +33,13 @@ _NUMBER_OF_ITEM = re.compile(r"\A\W{0,3}\d{1,2}[.)]\s+")
 _JOINED_LABELS = re.compile(
     r"\b(?:is|are|include|both|answers?)\b[^().]{0,60}\([A-Z]\)[^().]{0,60}\band\b[^().]{0,30}\([A-Z]\)", re.IGNORECASE
 )
-_TAKEN_BACK = re.compile(r"\b(?:but|though|although|however),? (?:it|this|that)(?:'s| is|s)? (?:not|n't|in)[ ]?(?:the )?(?:correct|right)", re.IGNORECASE)
+_TAKEN_BACK = re.compile(
+    r"\b(?:but|though|although|however),? (?:it|this|that)(?:'s| is|s)? (?:not|n't|in)[ ]?(?:the )?(?:correct|right)",
+    re.IGNORECASE,
+)
+_IT_IS = re.compile(
+    r"\A(?:(?:so|hence|thus|therefore),? )?(?:it|this|that)(?:'s| is)\s+(?=\(?[A-Z][).:,]+\s)", re.IGNORECASE
+)
 _YES_WORDS = {"yes", "true", "是", "对"}
 _NO_WORDS = {"no", "false", "否", "不是", "错"}
 
@@ -191,6 +197,7 @@ def _in_span(span: Span, options: Options, question: str) -> int | None:
     if span.kind == "box" and (stated := statements(span.text)):
         span = Span(stated[-1], "box")
     text = trimmed(without_markup(span.text), " \n\"'.,:;*")
+    text = _IT_IS.sub("", text, count=1)
     exact = by_text(text, options)
     if exact is not None:
         return exact
@@ -205,7 +212,9 @@ def _in_span(span: Span, options: Options, question: str) -> int | None:
         return ord(small) - ord("a")
     letter, rest = mentions.by_letter(text, options)
     if letter is not None and (strong or span.kind == "first" or len(text) < 80):
-        other = mentions.goes_on(rest, options, letter, bracketed=text[:1] in "([") or mentions.begins_with_another(rest, options, letter)
+        other = mentions.goes_on(rest, options, letter, bracketed=text[:1] in "([") or mentions.begins_with_another(
+            rest, options, letter
+        )
         return SEVERAL if other else letter
     if rest is not text and (exact := by_text(rest, options)) is not None:
         return exact

@@ -24,7 +24,14 @@ from vpbench.grade.values.forms import Form, class_of, equal_forms, form_of, for
 from vpbench.grade.values.intervals import like_gold
 from vpbench.grade.values.numbers import value_of, without_markup
 from vpbench.grade.values.regions import region_of, same_region
-from vpbench.grade.values.relations import ORDER_SIGNS, PROSE, coordinate_named, plain_signs, split_relation, value_sides
+from vpbench.grade.values.relations import (
+    ORDER_SIGNS,
+    PROSE,
+    coordinate_named,
+    plain_signs,
+    split_relation,
+    value_sides,
+)
 from vpbench.grade.values.shapes import both_signs, sorted_values
 from vpbench.grade.values.units import unit_at_end
 from vpbench.grade.values.words import decimal_commas, in_digits
@@ -44,7 +51,8 @@ _NO_SOLUTION = re.compile(r"\b(?:no (?:real )?(?:solutions?|roots?)|empty set)\b
 _SAME_WORDS = {"dne": "does not exist", "undefined": "does not exist", "not defined": "does not exist"}
 _YES_NO = {"yes": True, "no": False, "true": True, "false": False}
 _VERB = re.compile(
-    r"\b(?:is|are|was|were|be|has|have|had|shows?|named|called|seems?|appears?|looks?|represents?|indicates?|says|reads)\b|:\s", re.IGNORECASE
+    r"\b(?:is|are|was|were|be|has|have|had|shows?|named|called|seems?|appears?|looks?|represents?|indicates?|says|reads)\b|:\s",
+    re.IGNORECASE,
 )
 _PREPOSITIONS = frozenset("in on at to from by during of with for".split())
 _ASKS_WHERE = re.compile(r"^\s*(?:in|on|at|to|from|by|during) (?:which|what)|\b(?:where|when)\b", re.IGNORECASE)
@@ -163,7 +171,11 @@ def _same_answer(written: str, form: Form, gold: str, gold_form: Form) -> bool:
     if gold_form[0].startswith("base ") and form[0] == "number":
         return canonical(form[1][0]) == gold_form[0].rpartition(":")[2]
     numbers = form[0] == gold_form[0] == "number"
-    if numbers and (_DEGREE.search(written) is None) != (_DEGREE.search(gold) is None) and "pi" in f"{written}{gold}".replace("π", "pi"):
+    if (
+        numbers
+        and (_DEGREE.search(written) is None) != (_DEGREE.search(gold) is None)
+        and "pi" in f"{written}{gold}".replace("π", "pi")
+    ):
         turned, radians = (form, gold_form) if _DEGREE.search(written) else (gold_form, form)
         return same(divide(multiply(turned[1][0], constant("pi")), Fraction(180)), radians[1][0])
     if equal_forms(form, gold_form) or (numbers and _approximation(written, form[1][0], gold_form[1][0])):
@@ -177,8 +189,10 @@ def _same_answer(written: str, form: Form, gold: str, gold_form: Form) -> bool:
 def _same_set(form: Form, gold_form: Form) -> bool:
     """Whether two lists of values hold the same values in any order."""
     listed = form[0].startswith("set:") and gold_form[0].startswith("set:")
-    return listed and len(form[1]) == len(gold_form[1]) and all(
-        map(same, sorted_values(list(form[1])), sorted_values(list(gold_form[1])))
+    return (
+        listed
+        and len(form[1]) == len(gold_form[1])
+        and all(map(same, sorted_values(list(form[1])), sorted_values(list(gold_form[1]))))
     )
 
 
@@ -203,9 +217,16 @@ def _as_roots(written: str, gold: str, strong: bool) -> Reading | None:
 
 def _roots(text: str) -> frozenset[str] | None:
     """The classes of the values that `text` gives by a ± or as a list."""
-    parts = both_signs(text) or re.split(r",\s|,(?=[-+\\]|\d{1,2}(?!\d))|\b(?:and|or)\b|\\text\s*\{\s*(?:and|or)\s*\}", text.strip(" ()[]$"))
+    parts = both_signs(text) or re.split(
+        r",\s|,(?=[-+\\]|\d{1,2}(?!\d))|\b(?:and|or)\b|\\text\s*\{\s*(?:and|or)\s*\}", text.strip(" ()[]$")
+    )
     kept = [part.strip() for part in parts if part.strip(" ,")]
-    names = [class_of(form) if (form := form_of(part)) else f"expr:{_SPACES.sub('', value_sides(split_relation(part)[1])[-1])}" for part in kept]
+    names = [
+        class_of(form)
+        if (form := form_of(part))
+        else f"expr:{_SPACES.sub('', value_sides(split_relation(part)[1])[-1])}"
+        for part in kept
+    ]
     return frozenset(names) if len(names) > 1 else None
 
 
@@ -218,7 +239,13 @@ def _as_region(written: str, gold: str, strong: bool) -> Reading | None:
     given = region_of(formula_at_end(written) or (formula[1] if formula else written))
     if given is None and not wanted.pieces and _NO_SOLUTION.search(written):
         given = wanted
-    if given is None and strong and (form := form_of(written)) is not None and form[0] == "set:()" and "(" not in written:
+    if (
+        given is None
+        and strong
+        and (form := form_of(written)) is not None
+        and form[0] == "set:()"
+        and "(" not in written
+    ):
         points = all(same(low, high) for low, _, high, _ in wanted.pieces)
         given = region_of("{" + without_markup(written).strip() + "}") if points else None
     if given is None or not (wanted.sure or given.sure):

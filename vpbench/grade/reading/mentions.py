@@ -50,7 +50,9 @@ _CONTRAST = re.compile(
     re.IGNORECASE,
 )
 _CONCLUSION = re.compile(r"[,;]\s+(?:so|hence|thus|therefore|leaving)\b", re.IGNORECASE)
-_COMPARED = re.compile(r"\A\W*(?:while|whereas|although|unlike|compared (?:to|with)|instead of)\b[^,]{1,120},", re.IGNORECASE)
+_COMPARED = re.compile(
+    r"\A\W*(?:while|whereas|although|unlike|compared (?:to|with)|instead of)\b[^,]{1,120},", re.IGNORECASE
+)
 _DENIAL = re.compile(r"(?:incorrect|wrong|not|isn't|aren't)\b")
 """What every text of `_DENIED` goes on with."""
 _ASKS_DENIED = re.compile(r"\b(?:incorrect|wrong|false|untrue|not|except|error|mistake\w*)\b|n't\b", re.IGNORECASE)

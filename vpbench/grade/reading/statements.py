@@ -83,7 +83,9 @@ _TOO_LITTLE = re.compile(
     r"|\b(?:cannot|can't|unable to) (?:afford|buy)\b",
     re.IGNORECASE,
 )
-_ENOUGH = re.compile(r"(?<!not )\b(?:ha(?:s|ve) (?:more than )?enough|is enough|can afford|left over|to spare)\b", re.IGNORECASE)
+_ENOUGH = re.compile(
+    r"(?<!not )\b(?:ha(?:s|ve) (?:more than )?enough|is enough|can afford|left over|to spare)\b", re.IGNORECASE
+)
 _VALUE = re.compile(r"\b(?:is|are|was|were) \$?(\d[\d.,]*?)%?\W*$", re.IGNORECASE)
 _EQUAL = {"equal", "same", "equals", "equally", "identical", "equivalent"}
 

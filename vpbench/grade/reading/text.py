@@ -16,7 +16,9 @@ HEAD_CHARACTERS = 4_000
 TAIL_CHARACTERS = 12_000
 
 _SPECIAL_TOKEN = re.compile(r"</?s>|<\|[a-zA-Z_]{1,30}\|>|<(?:pad|unk|eos|end_of_turn|0x0A)>|\[/?INST\]")
-_STRUCK_OUT = re.compile(r"~~[^~\n]{1,200}~~|<del>[^<\n]{1,200}</del>|\\(?:cancel|sout|st)\{[^{}\n]{1,200}\}", re.IGNORECASE)
+_STRUCK_OUT = re.compile(
+    r"~~[^~\n]{1,200}~~|<del>[^<\n]{1,200}</del>|\\(?:cancel|sout|st)\{[^{}\n]{1,200}\}", re.IGNORECASE
+)
 _SENTENCE_END = re.compile(
     r"\s(?:(?<=[.!?]\"\s)(?=[A-Z])|(?<=[.!?;]\s)(?<!\b[A-Z]\.\s)(?<!Fig\.\s)(?<!fig\.\s)(?<!vs\.\s)(?<!e\.g\.\s)(?<!i\.e\.\s)\s*|(?<=\n)\n*)"
 )

@@ -35,8 +35,18 @@ _REWRITTEN = (
     (re.compile(r"\\([{}])"), r"\1"),
 )
 _WORDS = (
-    (re.compile(r"\b(?:is )?(?:at least|no less than|not less than|greater than or equal to|no smaller than|more than or equal to)\b"), "≥"),
-    (re.compile(r"\b(?:is )?(?:at most|no more than|not more than|less than or equal to|no greater than|smaller than or equal to)\b"), "≤"),
+    (
+        re.compile(
+            r"\b(?:is )?(?:at least|no less than|not less than|greater than or equal to|no smaller than|more than or equal to)\b"
+        ),
+        "≥",
+    ),
+    (
+        re.compile(
+            r"\b(?:is )?(?:at most|no more than|not more than|less than or equal to|no greater than|smaller than or equal to)\b"
+        ),
+        "≤",
+    ),
     (re.compile(r"\b(?:is )?(?:strictly )?(?:greater|more|larger|bigger) than\b|\bexceeds\b"), ">"),
     (re.compile(r"\b(?:is )?(?:strictly )?(?:less|smaller|fewer) than\b"), "<"),
     (re.compile(r"\b(?:is )?not equal to\b|\bis not(?= [-\d])|\bdoes not equal\b"), "≠"),

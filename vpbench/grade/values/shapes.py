@@ -22,9 +22,13 @@ _FIGURE = re.compile(
     r"(?:(?P<angle>\\(?:m)?angle|\\widehat|∠|\b(?:m\s*)?[Aa]ngle\b)|(?P<line>\\overline|\\overleftrightarrow)"
     r"|(?P<ray>\\overrightarrow|\\vec)|(?P<triangle>\\triangle|△|\b[Tt]riangle\b))\s*\{?\s*(?P<names>[A-Z](?:\s*[A-Z]){1,3})\s*\}?"
 )
-_LETTERS = re.compile(r"[(\[]?\s*(?P<names>[A-Z](?:(?:\s*(?:,|→|\\to|\\rightarrow|-|;)\s*|\s+and\s+|\s*,\s*and\s+|)[A-Z]){1,11})\s*[)\]]?")
+_LETTERS = re.compile(
+    r"[(\[]?\s*(?P<names>[A-Z](?:(?:\s*(?:,|→|\\to|\\rightarrow|-|;)\s*|\s+and\s+|\s*,\s*and\s+|)[A-Z]){1,11})\s*[)\]]?"
+)
 _SET_OF_LETTERS = re.compile(r"\\?\{\s*(?P<names>[A-Z](?:\s*,\s*[A-Z]){0,11})\s*\\?\}")
-_BASED = re.compile(r"\(?\s*([0-9A-Fa-f]{1,40})\s*\)?\s*_\s*\{?\s*(?:\\text\s*\{)?\s*(\d{1,2}|two|three|eight|ten)\s*\}{0,2}")
+_BASED = re.compile(
+    r"\(?\s*([0-9A-Fa-f]{1,40})\s*\)?\s*_\s*\{?\s*(?:\\text\s*\{)?\s*(\d{1,2}|two|three|eight|ten)\s*\}{0,2}"
+)
 _BASES = {"two": "2", "three": "3", "eight": "8", "ten": "10"}
 _RATIO = re.compile(r"(?P<terms>[^:]{1,40}(?:(?::|\\colon(?![A-Za-z])|\bto\b)[^:]{1,40}){1,5})")
 _RATIO_SIGN = re.compile(r":|\\colon(?![A-Za-z])|\bto\b")

@@ -33,7 +33,9 @@ for _ten in ("twenty", "thirty", "forty", "fifty"):
 _WORD = "|".join(sorted((word.replace("-", "[- ]") for word in _VALUES), key=len, reverse=True))
 _HOUR_WORD = "|".join(_NUMBERS[1:13])
 _NOON = r"(?P<noon>noon|midday|midnight)"
-_HALF_OF_DAY = r"(?:\s*(?P<half>[ap])\.?\s?m\b\.?|\s+(?:in the (?P<part>morning|afternoon|evening)|(?P<night>at night)))"
+_HALF_OF_DAY = (
+    r"(?:\s*(?P<half>[ap])\.?\s?m\b\.?|\s+(?:in the (?P<part>morning|afternoon|evening)|(?P<night>at night)))"
+)
 _DIGITAL = rf"(?P<hour>\d{{1,2}})\s?(?:[:：]|\\colon)\s?(?P<minute>\d{{1,2}})(?![:\d]|\.\d){_HALF_OF_DAY}?"
 _POINTED = rf"(?P<phour>\d{{1,2}})\.(?P<pminute>\d\d)(?=\s*[ap]\.?\s?m\b){_HALF_OF_DAY.replace('<', '<p')}"
 _RELATIVE = (
@@ -159,7 +161,11 @@ def _time(match: re.Match[str]) -> Time | None:
 
 
 def _number(word: str) -> int:
-    return int(word) if word.isdigit() else _VALUES[word.lower().replace(" ", "-") if "quarter" not in word and "half" not in word else word.lower()]
+    return (
+        int(word)
+        if word.isdigit()
+        else _VALUES[word.lower().replace(" ", "-") if "quarter" not in word and "half" not in word else word.lower()]
+    )
 
 
 @lru_cache(maxsize=8_192)

@@ -18,7 +18,16 @@ _SAME = {
     **{"volt": "V", "ampere": "A", "amp": "A", "joule": "J", "newton": "N", "pascal": "Pa", "hertz": "Hz", "ohm": "Ω"},
     **{"mole": "mol", "second": "s", "sec": "s", "minute": "min", "hour": "h", "hr": "h", "inch": "in", "inches": "in"},
     **{"foot": "ft", "feet": "ft", "yard": "yd", "mile": "mi", "pound": "lb", "lbs": "lb", "ounce": "oz", "ton": "t"},
-    **{"tonne": "t", "day": "d", "week": "week", "month": "month", "year": "yr", "dollar": "$", "euro": "€", "cent": "¢"},
+    **{
+        "tonne": "t",
+        "day": "d",
+        "week": "week",
+        "month": "month",
+        "year": "yr",
+        "dollar": "$",
+        "euro": "€",
+        "cent": "¢",
+    },
     **{"degree": "°", "degrees": "°", "percent": "%", "per cent": "%", "radian": "rad", "kelvin": "K", "mph": "mi/h"},
     **{"kph": "km/h", "kmh": "km/h", "kmph": "km/h", "bpm": "bpm", "gallon": "gal", "cc": "cm^3"},
 }
@@ -46,7 +55,9 @@ _FACTOR = re.compile(
     rf"(?P<joint>\s*(?:/|\bper\b|[·⋅*×.-]|\\cdot(?![A-Za-z])|\\times(?![A-Za-z]))?\s*)(?P<shape>(?:square|sq\.?|cubic|cu\.?)\s+)?"
     rf"(?P<name>{_NAME})(?![A-Za-z]){_POWER}(?P<shaped>\s+(?:squared|cubed))?"
 )
-_FRACTION = re.compile(r"\\[dt]?frac\s*\{\s*([A-Za-zµΩ· ]{1,12}?)\s*\}\s*\{\s*([A-Za-zµΩ· ]{1,12}?\s*(?:\^\s*\{?\d\}?)?)\s*\}\s*\Z")
+_FRACTION = re.compile(
+    r"\\[dt]?frac\s*\{\s*([A-Za-zµΩ· ]{1,12}?)\s*\}\s*\{\s*([A-Za-zµΩ· ]{1,12}?\s*(?:\^\s*\{?\d\}?)?)\s*\}\s*\Z"
+)
 _REWRITTEN = (
     (re.compile(r"\\mu(?![A-Za-z])\s*|μ"), "µ"),
     (re.compile(r"\\Omega(?![A-Za-z])|Ω|Ω"), "Ω"),
@@ -110,7 +121,9 @@ def _product(text: str) -> str | None:
         for name, inner in _parts(_UNITS[match["name"]]):
             powers[name] = powers.get(name, 0) + sign * power * inner
         at = match.end()
-    return "·".join(f"{name}^{power}" if power != 1 else name for name, power in sorted(powers.items()) if power) or None
+    return (
+        "·".join(f"{name}^{power}" if power != 1 else name for name, power in sorted(powers.items()) if power) or None
+    )
 
 
 def _parts(unit: str) -> list[tuple[str, int]]:

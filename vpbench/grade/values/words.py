@@ -21,7 +21,17 @@ _SMALL = {word: number for number, word in enumerate(_UNITS)} | {
 }
 _SCALES = {"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12}
 _DENOMINATORS = {
-    **{"half": 2, "halves": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8},
+    **{
+        "half": 2,
+        "halves": 2,
+        "third": 3,
+        "quarter": 4,
+        "fourth": 4,
+        "fifth": 5,
+        "sixth": 6,
+        "seventh": 7,
+        "eighth": 8,
+    },
     **{"ninth": 9, "tenth": 10, "eleventh": 11, "twelfth": 12, "fifteenth": 15, "sixteenth": 16, "twentieth": 20},
     **{"twenty-fifth": 25, "hundredth": 100, "thousandth": 1000},
 }
@@ -47,8 +57,13 @@ _SIGN = re.compile(
 )
 _SIGNED_WORD = re.compile(rf"(?<![\w-])-({_ONE_WORD})\b", re.IGNORECASE)
 _DIGIT_WORD = "|".join(_UNITS[:10])
-_DECIMAL_WORDS = re.compile(rf"\b({_ONE_WORD}|\d{{1,9}}) point ((?:{_DIGIT_WORD})(?:[ ](?:{_DIGIT_WORD})){{0,5}})\b", re.IGNORECASE)
-_HINT = re.compile(rf"\b(?:{_ONE_WORD}|an?[ -](?:{_SCALE_WORD}|{_PART_WORD})|half|hundred|dozen|(?:{_PART_WORD})s|negative|minus|plus|positive)\b", re.I)
+_DECIMAL_WORDS = re.compile(
+    rf"\b({_ONE_WORD}|\d{{1,9}}) point ((?:{_DIGIT_WORD})(?:[ ](?:{_DIGIT_WORD})){{0,5}})\b", re.IGNORECASE
+)
+_HINT = re.compile(
+    rf"\b(?:{_ONE_WORD}|an?[ -](?:{_SCALE_WORD}|{_PART_WORD})|half|hundred|dozen|(?:{_PART_WORD})s|negative|minus|plus|positive)\b",
+    re.I,
+)
 _GROUPED = re.compile(r"(?<![\d.,' ])(?<!\d )(\d{1,3})((?:[ ]\d{3})+)(?![\d'/^]|[ ]?[\d/])")
 _APOSTROPHES = re.compile(r"(?<![\d.,'])(\d{1,3})((?:'\d{3})+)(?!\d)")
 _LATEX_GROUPS = re.compile(r"(?<=\d)(?:,\s*\\!|\\!\s*,|\{,\}\s*\\!|\\[,!;:]|~)\s*(?=\d{3}(?!\d))")
