@@ -54,11 +54,29 @@ THOUGHTS = st.sampled_from(
         *("<SUMMARY>I look.</SUMMARY>\n<REASONING>{}</REASONING>\n", "<|thinking|>{}<|/thinking|>\n"),
     ]
 )
-ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen"
-).split()
-TENS = "_ _ twenty thirty forty fifty sixty seventy eighty ninety".split()
+ONES = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
+TENS = ["_", "_", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 COLOURS = ("red", "green", "blue", "dark blue", "yellow")
 LABELS = "ABCDE"
 COLOUR = Question("test", "1", "Which colour has the car?", choices=COLOURS, answer="C", answer_type="choice")
@@ -163,7 +181,20 @@ def test_times(hour: int, minute: int, style: str, lead_in: str, other: int) -> 
         assert not graded(question(f"{hour}:{other:02d}", "text", asked.text), lead_in.format(said)).correct
 
 
-MONTHS = "January February March April May June July August September October November December".split()
+MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 DATES = st.sampled_from(
     ["{m} {d}, {y}", "{m} {d}th, {y}", "{d} {m} {y}", "the {d}th of {m} {y}", "{y}-{n:02d}-{d:02d}", "{s} {d}, {y}"]
 )

@@ -116,7 +116,7 @@ def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
 
 
 def _is_taken_back(text: str, span: Span) -> bool:
-    """Whether a statement is taken back: by its own clause, or by a later sentence that none of the options is right."""
+    """Whether a statement is taken back, by its own clause or by a later sentence that no option is right."""
     if _TAKEN_BACK.search(span.text):
         return True
     after = text[text.rfind(span.text) + len(span.text) :]

@@ -54,7 +54,7 @@ _VERB = re.compile(
     r"\b(?:is|are|was|were|be|has|have|had|shows?|named|called|seems?|appears?|looks?|represents?|indicates?|says|reads)\b|:\s",
     re.IGNORECASE,
 )
-_PREPOSITIONS = frozenset("in on at to from by during of with for".split())
+_PREPOSITIONS = frozenset(["in", "on", "at", "to", "from", "by", "during", "of", "with", "for"])
 _ASKS_WHERE = re.compile(r"^\s*(?:in|on|at|to|from|by|during) (?:which|what)|\b(?:where|when)\b", re.IGNORECASE)
 _INFINITY = re.compile(r"\\infty(?![A-Za-z])|\b(?:inf|infinity)\b|\boo\b")
 

@@ -17,8 +17,8 @@ from vpbench.grade.choices import read_choice
 from vpbench.grade.reading.final import final_spans
 from vpbench.grade.reading.listing import walk_through
 from vpbench.grade.reading.options import Options, by_text, options_of
-from vpbench.grade.reading.statements import is_refusal
 from vpbench.grade.reading.questions import reply_to
+from vpbench.grade.reading.statements import is_refusal
 from vpbench.grade.reading.text import readable, sentences
 from vpbench.grade.values.numbers import without_markup
 from vpbench.records import Question, Verdict

@@ -18,7 +18,6 @@ from vpbench.grade.reading.questions import reply_to
 from vpbench.grade.reading.text import readable
 from vpbench.records import Question, Verdict
 
-
 _BANG = re.compile(r"(?<=\d)!(?=\*{0,2}(?:\s*\Z|\s+[A-Z]|\n))(?<![-+/=^({\\]\d!)(?<![-+/=^({\\]\d\d!)(?<![^*]\*\d!)")
 """The mark after a number that ends a sentence; a factorial stands in a formula."""
 

@@ -52,8 +52,10 @@ _CALLED_CORRECT = re.compile(
     r"(?:(?:correct|right|best|final|appropriate)[ \t]+(?:answer|option|choice|one)|answer)\b"
 )
 _CONCLUDED = re.compile(
-    r"(?:^|(?<=[\s,;:.(*]))(?i:so|hence|thus|therefore|leaving|leaves|(?:I|we)(?:'ll| will| would)? (?:choose|pick|select|go with))\b"
-    r"[ ,:]+(?:(?:(?!not\b|if\b)[\w'-]+[ ,]+){0,12}?(?i:only|just|option|choice|letter|answer|is|be|with|choose|pick|select|us)[ :]+)?"
+    r"(?:^|(?<=[\s,;:.(*]))(?i:so|hence|thus|therefore|leaving|leaves|(?:I|we)(?:'ll| will| would)?"
+    r" (?:choose|pick|select|go with))\b"
+    r"[ ,:]+(?:(?:(?!not\b|if\b)[\w'-]+[ ,]+){0,12}?(?i:only|just|option|choice|letter|answer|is|be|with"
+    r"|choose|pick|select|us)[ :]+)?"
     r"(?:\*\*)?([(\[]?[A-Z][)\]]?)(?:\*\*)?(?=[.!]?\**\s*(?:\Z|\n))",
     re.MULTILINE,
 )

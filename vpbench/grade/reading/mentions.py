@@ -46,7 +46,8 @@ _DENIED = re.compile(
 _LABEL_AND_TEXT = re.compile(r"(?:[(\[]\s*([A-Z])\s*[)\]]|([A-Z]))\*{0,2}[).:,\]]?\*{0,2}\s*(?:-\s+)?(\S.*)", re.DOTALL)
 _NOUN_BEFORE = re.compile(r"\b([a-z]{3,12})\s+\W?\Z", re.IGNORECASE)
 _CONTRAST = re.compile(
-    r",?\s+(?:while|whereas|compared (?:to|with)|rather than|than|unlike|as opposed to|but not|instead of|in contrast)\b",
+    r",?\s+(?:while|whereas|compared (?:to|with)|rather than|than|unlike|as opposed to|but not|instead of|in"
+    r" contrast)\b",
     re.IGNORECASE,
 )
 _CONCLUSION = re.compile(r"[,;]\s+(?:so|hence|thus|therefore|leaving)\b", re.IGNORECASE)
@@ -138,7 +139,7 @@ def begins_with_another(rest: str, options: Options, letter: int) -> bool:
 
 
 def by_label_and_text(text: str, options: Options) -> int | None:
-    """The option whose label and text `text` is ("D7", "(B) red", "A. K: $40; L: $31"); SEVERAL if they are two options'.
+    """The option whose label and text `text` is ("D7", "(B) red", "A. K: $40; L: $31"); SEVERAL if they are of two.
 
     None for anything else, also for a label alone.
     """

@@ -39,7 +39,8 @@ _SPREAD = 9973
 _BRACKETED_LIST = re.compile(r"\\?([(\[{])(.+)\\?([)\]}])", re.DOTALL)
 _SIDES = re.compile(r"\\(?:left|right)(?![A-Za-z])|\\[,;!]|\\[()\[\]](?!\[)")
 _MATRIX = re.compile(
-    r"[(\[]?\s*\\begin\{(?P<kind>[pbB]?matrix\*?|smallmatrix|array)\}(?:\s*\{[lcr| ]*\})?(?P<cells>.*)\\end\{(?P=kind)\}\s*[)\]]?",
+    r"[(\[]?\s*\\begin\{(?P<kind>[pbB]?matrix\*?|smallmatrix"
+    r"|array)\}(?:\s*\{[lcr| ]*\})?(?P<cells>.*)\\end\{(?P=kind)\}\s*[)\]]?",
     re.DOTALL,
 )
 MAX_SENTENCE_CHARACTERS = 300
