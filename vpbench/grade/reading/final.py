@@ -23,6 +23,7 @@ Kind = Literal["box", "tag", "stated", "whole", "conclusion", "sentence", "first
 
 SHORT_REPLY_CHARACTERS = 80
 CUT_OFF_CHARACTERS = 600
+CONCLUSION_CHARACTERS = 600
 LAST_SENTENCES = 2
 _BOX = re.compile(r"\\?(?:boxed|fbox)\s*\{")
 _BETWEEN_BOXES = re.compile(r"[\s$]*(?:,[\s$]*)?(or|and|,)[\s$]*")
@@ -163,7 +164,8 @@ def _statements(text: str) -> list[tuple[int, str]]:
     if not text.isascii():
         ends += [match.end() for match in _CHINESE_STATED.finditer(text)]
     rests = [(end, _rest_of_statement(text, end)) for end in sorted(ends)[-6:]]
-    rests += [(match.end(), match[1]) for match in list(_CONCLUDED.finditer(text))[-3:] if not _is_doubted(match)]
+    concluded = _CONCLUDED.finditer(text, max(0, len(text) - CONCLUSION_CHARACTERS))
+    rests += [(match.end(), match[1]) for match in concluded if not _is_doubted(match)]
     if _CALLED_HINT.search(text):
         called = _CALLED_CORRECT.finditer(text)
         sure = [match for match in called if not _DOUBTED.search(text[max(0, match.start() - 80) : match.start()])]
@@ -244,14 +246,15 @@ def _restating(parts: tuple[str, ...], question: str) -> str | None:
     return min(ties, key=lambda part: len(content_stems(part))) if best == len(wanted) else ties[0]
 
 
-def _marked(text: str) -> list[Span]:
+@lru_cache(maxsize=64)
+def _marked(text: str) -> tuple[Span, ...]:
     """Boxes and statements, the one that stands last first."""
     spans = [(end, Span(rest, "stated")) for end, rest in _statements(text)]
     box = last_box(text)
     if box and box[0]:
         spans.append((box[1], Span(box[0], "box")))
         spans = [(end, span) for end, span in spans if span.kind == "box" or not _BOX.search(span.text)]
-    return [span for _, span in sorted(spans, key=lambda pair: -pair[0])]
+    return tuple(span for _, span in sorted(spans, key=lambda pair: -pair[0]))
 
 
 def final_spans(text: str, question: str = "") -> Iterator[Span]:

@@ -169,6 +169,9 @@ def _without_copied_line(text: str, options: Options) -> str:
     """`text` without a copy of the list that stands on one line ("A. red B. green C. blue")."""
     if len(text) > 20_000 or any(not option.strip() or len(option) > 300 for option in options.texts or ()):
         return text
+    lowered = text.casefold()
+    if not all(option.strip().casefold() in lowered for option in options.texts or ()):
+        return text
     items = [
         rf"\(?\*{{0,2}}{chr(ord('A') + number)}[).:]{{1,2}}\*{{0,2}}\s*{re.escape(option.strip())}"
         for number, option in enumerate(options.texts or ())

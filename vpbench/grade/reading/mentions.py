@@ -44,6 +44,7 @@ _DENIED = re.compile(
     r"[ \t]+(?:correct|right|answer|best)\b))"
 )
 _LABEL_AND_TEXT = re.compile(r"(?:[(\[]\s*([A-Z])\s*[)\]]|([A-Z]))\*{0,2}[).:,\]]?\*{0,2}\s*(?:-\s+)?(\S.*)", re.DOTALL)
+_BETWEEN_POINTS = re.compile(r"\bfrom (?:[A-Z] to )?[A-Z]\Z")
 _NOUN_BEFORE = re.compile(r"\b([a-z]{3,12})\s+\W?\Z", re.IGNORECASE)
 _CONTRAST = re.compile(
     r",?\s+(?:while|whereas|compared (?:to|with)|rather than|than|unlike|as opposed to|but not|instead of|in"
@@ -200,7 +201,9 @@ def _names_a_thing(before: str, options: Options) -> bool:
 def _is_of_the_figure(before: str, letter: str, options: Options, question: str) -> bool:
     """Whether a letter names a point, line, person ... of the question ("point B"), where no option does."""
     noun = _NOUN_BEFORE.search(before[-30:])
-    if noun is None or any(letter in re.findall(r"\b[A-Z]\b", option) for option in options.texts or ()):
+    if noun is None:
+        return _BETWEEN_POINTS.search(before[-30:] + letter) is not None and options.texts is not None
+    if any(letter in re.findall(r"\b[A-Z]\b", option) for option in options.texts or ()):
         return False
     named = rf"\b{noun[1]}s?\b[^.?]{{0,30}}\b{letter}\b"
     return options.texts is not None and re.search(named, question, re.IGNORECASE) is not None

@@ -55,7 +55,7 @@ _NOTHING = re.compile(
     re.IGNORECASE,
 )
 _ALTERNATIVE = re.compile(r"[\s*$]*(?:\w+\s+)?or\s+[\s*$]*|-", re.IGNORECASE)
-_RANGE_START = re.compile(r"\b(?:is|are|was|were|ranges?) from\s+[*$]*$", re.IGNORECASE)
+_RANGE_START = re.compile(r"\b(?:is|are|was|were|ranges?|goes|go|runs?|varies|vary) from\s+[*$]*$", re.IGNORECASE)
 _RANGE_END = re.compile(r"\s*\S{0,12}\s*\bto\s+[*$]*", re.IGNORECASE)
 _BETWEEN = re.compile(r"\b(?:somewhere )?between [^,.]{1,60}? and (?:the |about )?\$?\d[\d,.]*", re.IGNORECASE)
 _MAY_BOUND = re.compile(r"than|not|n't", re.IGNORECASE)
@@ -68,6 +68,7 @@ _BOUND = re.compile(
 )
 """A bound ("more than 12") or a number that is denied."""
 _TWO_ENDS = re.compile(r"\$?\d[\d,.]*\$?\s*(?:to|-)\s*\$?\d[\d,.]*%?(?:\s+[a-z]+)?", re.IGNORECASE)
+_RANGE_WITH_UNIT = re.compile(r"\A\$?\d[\d.]* (?:to|-) \$?\d[\d.]* (?:[a-z]+\s?){1,2}\Z")
 _ENUMERATION = re.compile(r"[\[({\s]*|\s*(?:,|;|and|,\s*and|&)\s*|[\])}.\s]*")
 _JOINED = re.compile(r"[\s*$]*(?:,|and|,\s*and|&)[\s*$]*")
 _LABEL = re.compile(
@@ -134,7 +135,7 @@ def number_in_prose(
     if asked is not None and (named := _asked_for(text, asked, scaled)) is not None:
         return named
     predicate = trimmed(_VERB.split(text)[-1], " .$")
-    if _TWO_ENDS.fullmatch(predicate):
+    if _TWO_ENDS.fullmatch(predicate) or _RANGE_WITH_UNIT.search(predicate):
         return "two answers"
     if len(predicate) < 60 and (value := value_of(predicate)) is not None:
         return ProseNumber(value, predicate, 0, 0)

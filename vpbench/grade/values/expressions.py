@@ -26,6 +26,7 @@ _TOKEN = re.compile(
     r"|(?P<command>\\[a-zA-Z]+)|(?P<word>arcsin|arccos|arctan|sqrt|sin|cos|tan|log|ln|exp|pi)(?![a-z])"
     r"|(?P<letter>[a-zA-Zα-ωΑ-ΩπθΔ](?:_(?:\{\w{1,4}\}|\w))?)|(?P<sign>\*\*|[-+*/^_(){}\[\]|!%°√∛π²³⁴·×÷⋅∙⁄⌊⌋⌈⌉])"
 )
+_GREEK_LETTERS = "alpha beta gamma delta theta lambda mu omega phi sigma rho tau"
 _SKIPPED = {"\\left", "\\right", "\\displaystyle", "\\limits", "\\big", "\\Big", "\\bigl", "\\bigr"}
 _ALIASES = {
     "\\cdot": "*",
@@ -41,9 +42,12 @@ _ALIASES = {
     "\\dfrac": "\\frac",
     "\\tfrac": "\\frac",
     "\\cfrac": "\\frac",
+    "\\tg": "tan",
+    "\\ctg": "\\cot",
     "\\nicefrac": "\\frac",
     "\\sfrac": "\\frac",
     "\\flatfrac": "\\frac",
+    **{letter: "\\" + name for letter, name in zip("αβγδθλμωφσρτ", _GREEK_LETTERS.split(), strict=True)},
     "\\lfloor": "⌊",
     "\\rfloor": "⌋",
     "\\lceil": "⌈",
