@@ -62,8 +62,8 @@ def labelled_lines(text: str) -> list[tuple[str, str]] | None:
 def walk_through(text: str, options: Options) -> Walk | None:
     """The list in which `text` goes through the options one after the other, two at least; None without one.
 
-    Under letters the items begin with A and follow each other, and are all the options or three of them; under numbers
-    their texts are the options.
+    Under letters the items begin with A, or with a letter that the question doesn't have, and follow each other, and are
+    all the options or three of them; under numbers their texts are the options.
     """
     lines = text.splitlines()
     at = 0
@@ -80,13 +80,13 @@ def walk_through(text: str, options: Options) -> Walk | None:
 def _run(lines: list[str], start: int, options: Options) -> tuple[int, list[tuple[str, str]]] | None:
     """Where a list that begins at a line ends, and its items with the lines that belong to them."""
     first = _item(lines[start], options)
-    if first is None or first[0] != "A":
+    if first is None or (first[0] != "A" and not _is_foreign(first, options)):
         return None
     items = [first]
     end = start + 1
     for number in range(start + 1, len(lines)):
         item = _item(lines[number], options)
-        if item is not None and item[0] == chr(ord("A") + len(items)):
+        if item is not None and item[0] == chr(ord(first[0]) + len(items)):
             inner = " ".join(line.strip() for line in lines[end:number])
             items[-1] = (items[-1][0], f"{items[-1][1]} {inner}".strip())
             items.append(item)
@@ -98,6 +98,11 @@ def _run(lines: list[str], start: int, options: Options) -> tuple[int, list[tupl
         items[-1] = (items[-1][0], f"{items[-1][1]} {lines[end].strip()}")
         end += 1
     return (end, items) if len(items) >= max(2, min(3, options.count)) else None
+
+
+def _is_foreign(item: tuple[str, str], options: Options) -> bool:
+    """Whether the text of an option stands under a label that the question doesn't have."""
+    return ord(item[0]) - ord("A") >= options.count and by_text(item[1], options) is not None
 
 
 def _item(line: str, options: Options) -> tuple[str, str] | None:

@@ -44,6 +44,7 @@ _DENIED = re.compile(
     r"[ \t]+(?:correct|right|answer|best)\b))"
 )
 _LABEL_AND_TEXT = re.compile(r"(?:[(\[]\s*([A-Z])\s*[)\]]|([A-Z]))\*{0,2}[).:,\]]?\*{0,2}\s*(?:-\s+)?(\S.*)", re.DOTALL)
+_AND_LABEL = re.compile(r"[^().]{1,60}\band \(([A-Z])\)")
 _BETWEEN_POINTS = re.compile(r"\bfrom (?:[A-Z] to )?[A-Z]\Z")
 _NOUN_BEFORE = re.compile(r"\b([a-z]{3,12})\s+\W?\Z", re.IGNORECASE)
 _CONTRAST = re.compile(
@@ -122,6 +123,9 @@ def begins_with_another(rest: str, options: Options, letter: int) -> bool:
     """Whether `rest`, which follows a letter, is or begins with the text or value of another option ("(A) no")."""
     if options.texts is None or not rest.strip() or _is_text_of(rest, options, letter):
         return False
+    joined = _AND_LABEL.match(rest)
+    if joined is not None and _index(joined[1], options) not in {None, letter}:
+        return True
     first = sentences(rest)[0].strip(" .*,;:")
     own = options.keys[letter]
     named = by_text(first, options)
