@@ -61,6 +61,7 @@ _CONCLUDED = re.compile(
     re.MULTILINE,
 )
 """A clause that concludes on a lone letter: "so C.", "leaving only (C)", "I choose option C"."""
+_LETTER_AT_END = re.compile(r"\b[A-Z][)\]]?(?:\*\*)?[.!]?\**\s*(?:\Z|\n)")
 _HERE = re.compile(r"\bhere(?:'s| is| are)\b", re.IGNORECASE)
 _LABELLED = re.compile(r"\([A-Z]\)")
 _CALLED_HINT = re.compile(
@@ -164,8 +165,10 @@ def _statements(text: str) -> list[tuple[int, str]]:
     if not text.isascii():
         ends += [match.end() for match in _CHINESE_STATED.finditer(text)]
     rests = [(end, _rest_of_statement(text, end)) for end in sorted(ends)[-6:]]
-    concluded = _CONCLUDED.finditer(text, max(0, len(text) - CONCLUSION_CHARACTERS))
-    rests += [(match.end(), match[1]) for match in concluded if not _is_doubted(match)]
+    tail = max(0, len(text) - CONCLUSION_CHARACTERS)
+    if _LETTER_AT_END.search(text, tail) is not None:
+        concluded = _CONCLUDED.finditer(text, tail)
+        rests += [(match.end(), match[1]) for match in concluded if not _is_doubted(match)]
     if _CALLED_HINT.search(text):
         called = _CALLED_CORRECT.finditer(text)
         sure = [match for match in called if not _DOUBTED.search(text[max(0, match.start() - 80) : match.start()])]

@@ -62,7 +62,7 @@ def labelled_lines(text: str) -> list[tuple[str, str]] | None:
 def walk_through(text: str, options: Options) -> Walk | None:
     """The list in which `text` goes through the options one after the other, two at least; None without one.
 
-    Under letters the items begin with A, or with a letter that the question doesn't have, and follow each other, and are
+    Under letters the items begin with A, or with a letter that the question doesn't have, follow each other, and are
     all the options or three of them; under numbers their texts are the options.
     """
     lines = text.splitlines()

@@ -15,7 +15,7 @@ from vpbench.grade.values import expressions
 from vpbench.grade.values.arithmetic import Value, divide
 from vpbench.grade.values.expressions import NotAnExpression
 from vpbench.grade.values.units import plain_units, unit_at_end
-from vpbench.grade.values.words import in_digits
+from vpbench.grade.values.words import in_digits, latex_groups_joined
 
 _UP_TO_NINETEEN = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
@@ -69,7 +69,7 @@ def plain_number(text: str) -> Fraction | None:
 def without_markup(text: str) -> str:
     """`text` without math delimiters, bold marks and LaTeX spacing; text commands give way to their content."""
     if "\\" in text or "$" in text or "*" in text or "~" in text or "`" in text:
-        text = in_digits(text) if "\\" in text or "~" in text else text
+        text = latex_groups_joined(text)
         text = _DELIMITERS.sub(" ", text)
         for _ in range(3 if "{" in text else 0):
             unwrapped = _TEXT_COMMAND.sub(r" \1 ", text)

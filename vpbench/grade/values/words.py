@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 
 _UNITS = [
     "zero",
@@ -88,14 +89,23 @@ _APOSTROPHES = re.compile(r"(?<![\d.,'])(\d{1,3})((?:'\d{3})+)(?!\d)")
 _LATEX_GROUPS = re.compile(r"(?<=\d)(?:,\s*\\!|\\!\s*,|\{,\}\s*\\!|\\[,!;:]|~)\s*(?=\d{3}(?!\d))")
 _DECIMAL_BRACES = re.compile(r"(?<=\d)\{,\}(?!\d{3}(?!\d))(?=\d)")
 _POINTS_AND_COMMA = re.compile(r"(?<![\d.,(\[{])(\d{1,3}(?:\.\d{3})+),(\d{1,9})(?![\d,]|\.\d)")
+_LATEX_GROUPED = re.compile(r"\d(?:\\[,!;:]|~|\{,\}|,\s*\\!)")
+_MAY_BE_GROUPED = re.compile(r"\d(?:[ ']\d{3}|\.\d{3}.*,)")
 _THOUSAND = re.compile(r"(?<![\w.,])(\$?)(\d{1,6}(?:,\d{3})*(?:\.\d{1,4})?)[kK](?![\w°²])")
 
 
+def latex_groups_joined(text: str) -> str:
+    """`text` with the digits that LaTeX groups ("12\\,345") joined, and "3{,}5" with a point."""
+    if _LATEX_GROUPED.search(text) is None:
+        return text
+    return _DECIMAL_BRACES.sub(".", _LATEX_GROUPS.sub("", text))
+
+
+@lru_cache(maxsize=8_192)
 def in_digits(text: str) -> str:
     """`text` with numbers in digits. Linear in its length; a text without such numbers comes back as it is."""
-    if "\\" in text or "~" in text or "{,}" in text:
-        text = _DECIMAL_BRACES.sub(".", _LATEX_GROUPS.sub("", text))
-    if any(sign.isdigit() for sign in text):
+    text = latex_groups_joined(text)
+    if _MAY_BE_GROUPED.search(text) is not None:
         text = _GROUPED.sub(lambda match: match[1] + match[2].replace(" ", ""), text)
         text = _APOSTROPHES.sub(lambda match: match[1] + match[2].replace("'", ""), text)
         text = _POINTS_AND_COMMA.sub(lambda match: match[1].replace(".", "") + "." + match[2], text)
