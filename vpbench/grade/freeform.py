@@ -62,8 +62,13 @@ def grade_freeform(question: Question, text: str) -> Verdict:
         return _grade_list(question, text)
     if question.answer_type == "text":
         return _first(text, lambda span: _read_text(span, question), question.text)
-    unordered = _ASKS_ALL.search(question.text) is not None
+    unordered = _asks_for_all(question.text)
     return _first(text, lambda span: _read_open(span, question.answer, question.text, unordered), question.text)
+
+
+@lru_cache(maxsize=4_096)
+def _asks_for_all(text: str) -> bool:
+    return _ASKS_ALL.search(text) is not None
 
 
 def _moment_of(question: Question) -> tuple[Callable[[str], list[Time] | list[Date]], Time | Date] | None:

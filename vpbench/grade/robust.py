@@ -32,7 +32,7 @@ def grade_answer(question: Question, response: str, *, gold_choice: int | None =
     text = reply_to(readable(response), question.text).strip()
     if not text:
         return Verdict(None, None, False, "empty response")
-    if not any("!" in written for written in (question.answer, *(question.choices or ()))):
+    if "!" in text and not any("!" in written for written in (question.answer, *(question.choices or ()))):
         text = _BANG.sub(".", text)
     if gold_choice is None:
         return grade_freeform(question, text)

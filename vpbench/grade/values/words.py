@@ -91,6 +91,7 @@ _DECIMAL_BRACES = re.compile(r"(?<=\d)\{,\}(?!\d{3}(?!\d))(?=\d)")
 _POINTS_AND_COMMA = re.compile(r"(?<![\d.,(\[{])(\d{1,3}(?:\.\d{3})+),(\d{1,9})(?![\d,]|\.\d)")
 _LATEX_GROUPED = re.compile(r"\d(?:\\[,!;:]|~|\{,\}|,\s*\\!)")
 _MAY_BE_GROUPED = re.compile(r"\d(?:[ ']\d{3}|\.\d{3}.*,)")
+_WORD = re.compile(r"[A-Za-z]{3}")
 _THOUSAND = re.compile(r"(?<![\w.,])(\$?)(\d{1,6}(?:,\d{3})*(?:\.\d{1,4})?)[kK](?![\w°²])")
 
 
@@ -109,7 +110,7 @@ def in_digits(text: str) -> str:
         text = _GROUPED.sub(lambda match: match[1] + match[2].replace(" ", ""), text)
         text = _APOSTROPHES.sub(lambda match: match[1] + match[2].replace("'", ""), text)
         text = _POINTS_AND_COMMA.sub(lambda match: match[1].replace(".", "") + "." + match[2], text)
-    if _HINT.search(text) is None:
+    if _WORD.search(text) is None or _HINT.search(text) is None:
         return text
     text = _HALF_OF_SCALE.sub(lambda match: str(_SCALES[match[1].lower()] // 2), text)
     text = _FRACTION.sub(_as_fraction, text)
