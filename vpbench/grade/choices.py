@@ -60,7 +60,8 @@ def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
     if labelled_lines(text) is not None:
         return ChoiceReading(None, text[:200], "two answers")
     text = without_echo(text, options)
-    walk = None if _is_marked(text) else walk_through(text, options)
+    marked_answer = _is_marked(text)
+    walk = None if marked_answer or "\n" not in text else walk_through(text, options)
     if walk is not None:
         rest = f"{walk.before}\n{walk.after}".strip()
         confirmed = option_confirmed(walk, options)
@@ -72,7 +73,7 @@ def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
     text = mentions.without_denied(text, question)
     if not text.strip() or _only_asks(text, question):
         return ChoiceReading(None, None, "no answer")
-    alone = None if _is_marked(text) else _line_alone(text, options)
+    alone = None if marked_answer else _line_alone(text, options)
     if alone is not None:
         several = alone == SEVERAL
         return ChoiceReading(None if several else alone, text[:200], "two answers" if several else "")

@@ -20,6 +20,7 @@ _ITEM = re.compile(
     r"[ \t>]*(?:[-*•+][ \t]+)?(?:\d{1,2}[.)][ \t]+)?(?:[Oo]ption[ \t]+|[Cc]hoice[ \t]+)?"
     r"(?:\*{0,2}\(?\*{0,2}(?P<label>[A-Z])\*{0,2}(?:\)|[.:：](?=[\s*]|\Z))\*{0,2}[.:]?)[ \t]*(?P<text>.*)"
 )
+_FIRST_LABEL = re.compile(r"A\*{0,2}[).:：]")
 _NUMBERED = re.compile(r"[ \t>]*(?:\*\*)?\d{1,2}[.)][ \t]*(?P<text>\S.*)")
 _HEADING = re.compile(r"\W{0,4}(?:the )?(?:answer )?(?:options|choices)(?: are)?\W{0,4}", re.IGNORECASE)
 _TEXT_END = re.compile(r"\s+[-:]\s|\s*[.;]\s|:\s|\s+\(")
@@ -134,7 +135,7 @@ def option_confirmed(walk: Walk, options: Options) -> int | None:
 
 def without_echo(text: str, options: Options) -> str:
     """`text` without lines that repeat all options of the question under their labels, one after the other."""
-    if options.texts is None:
+    if options.texts is None or _FIRST_LABEL.search(text) is None:
         return text
     text = _without_copied_line(text, options)
     lines = text.splitlines()
