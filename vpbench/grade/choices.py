@@ -75,8 +75,7 @@ def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
         return ChoiceReading(None, None, "no answer")
     alone = None if marked_answer else _line_alone(text, options)
     if alone is not None:
-        several = alone == SEVERAL
-        return ChoiceReading(None if several else alone, text[:200], "two answers" if several else "")
+        return _read(alone, text)
     marked = contested = False
     for span in final_spans(text, question):
         # A whole reply of several sentences that names two options may still conclude on one of them.
@@ -122,6 +121,13 @@ def _is_taken_back(text: str, span: Span) -> bool:
         return True
     after = text[text.rfind(span.text) + len(span.text) :]
     return any(denies_options(part) for part in sentences(after)[:4]) and "closest" in text
+
+
+def _read(choice: int, text: str) -> ChoiceReading:
+    """The reading of a choice, which may be SEVERAL."""
+    return (
+        ChoiceReading(None, text[:200], "two answers") if choice == SEVERAL else ChoiceReading(choice, text[:200], "")
+    )
 
 
 def _is_marked(text: str) -> bool:
