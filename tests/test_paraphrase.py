@@ -54,29 +54,13 @@ THOUGHTS = st.sampled_from(
         *("<SUMMARY>I look.</SUMMARY>\n<REASONING>{}</REASONING>\n", "<|thinking|>{}<|/thinking|>\n"),
     ]
 )
-ONES = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-]
-TENS = ["_", "_", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+ONES_WORDS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
+    "fifteen sixteen seventeen eighteen nineteen"
+)
+ONES = ONES_WORDS.split()
+TENS_WORDS = "_ _ twenty thirty forty fifty sixty seventy eighty ninety"
+TENS = TENS_WORDS.split()
 COLOURS = ("red", "green", "blue", "dark blue", "yellow")
 LABELS = "ABCDE"
 COLOUR = Question("test", "1", "Which colour has the car?", choices=COLOURS, answer="C", answer_type="choice")
@@ -181,20 +165,8 @@ def test_times(hour: int, minute: int, style: str, lead_in: str, other: int) -> 
         assert not graded(question(f"{hour}:{other:02d}", "text", asked.text), lead_in.format(said)).correct
 
 
-MONTHS = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-]
+MONTHS_WORDS = "January February March April May June July August September October November December"
+MONTHS = MONTHS_WORDS.split()
 DATES = st.sampled_from(
     ["{m} {d}, {y}", "{m} {d}th, {y}", "{d} {m} {y}", "the {d}th of {m} {y}", "{y}-{n:02d}-{d:02d}", "{s} {d}, {y}"]
 )
