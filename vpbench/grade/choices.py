@@ -9,13 +9,14 @@ none of the options fits, where no letter is marked.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from vpbench.grade.reading import mentions
 from vpbench.grade.reading.final import Kind, Span, final_spans, statements
-from vpbench.grade.reading.listing import LABEL, labelled_lines, option_listed_last, without_echo
+from vpbench.grade.reading.listing import LABEL, labelled_lines, option_confirmed, walk_through, without_echo
 from vpbench.grade.reading.mentions import SEVERAL
-from vpbench.grade.reading.options import Options, by_text, by_value
+from vpbench.grade.reading.options import Options, by_form, by_moment, by_text, by_value, by_words_within, key
 from vpbench.grade.reading.statements import (
     denies_options,
     is_open,
@@ -24,10 +25,21 @@ from vpbench.grade.reading.statements import (
     polarity,
     word_polarity,
 )
-from vpbench.grade.reading.text import main_clause, sentences
-from vpbench.grade.values.numbers import value_of, without_markup
+from vpbench.grade.reading.text import main_clause, sentences, words_of
+from vpbench.grade.values.numbers import trimmed, value_of, without_markup
 
 _UNMARKED = {"conclusion", "sentence", "first"}
+_NUMBER_OF_ITEM = re.compile(r"\A\W{0,3}\d{1,2}[.)]\s+")
+_JOINED_LABELS = re.compile(
+    r"\b(?:is|are|include|both|answers?)\b[^().]{0,60}\([A-Z]\)[^().]{0,60}\band\b[^().]{0,30}\([A-Z]\)", re.IGNORECASE
+)
+_TAKEN_BACK = re.compile(
+    r"\b(?:but|though|although|however),? (?:it|this|that)(?:'s| is|s)? (?:not|n't|in)[ ]?(?:the )?(?:correct|right)",
+    re.IGNORECASE,
+)
+_IT_IS = re.compile(
+    r"\A(?:(?:so|hence|thus|therefore),? )?(?:it|this|that)(?:'s| is)\s+(?=\(?[A-Z][).:,]+\s)", re.IGNORECASE
+)
 _YES_WORDS = {"yes", "true", "是", "对"}
 _NO_WORDS = {"no", "false", "否", "不是", "错"}
 
@@ -45,13 +57,25 @@ def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
     """The option chosen by `text`, which is `readable` already. `question` is the question's text."""
     ambiguous: str | None = None
     other: str | None = None
-    listed = labelled_lines(text)
-    if listed is not None:
-        chosen = option_listed_last(listed, options)
-        return ChoiceReading(chosen, text[:200], "" if chosen is not None else "two answers")
-    text = mentions.without_denied(without_echo(text, options), question)
-    if not text.strip():
+    if labelled_lines(text) is not None:
+        return ChoiceReading(None, text[:200], "two answers")
+    text = without_echo(text, options)
+    marked_answer = _is_marked(text)
+    walk = None if marked_answer or "\n" not in text else walk_through(text, options)
+    if walk is not None:
+        rest = f"{walk.before}\n{walk.after}".strip()
+        confirmed = option_confirmed(walk, options)
+        if confirmed is not None:
+            return ChoiceReading(confirmed, text[:200], "")
+        if not rest:
+            return ChoiceReading(None, text[:200], "two answers")
+        text = rest
+    text = mentions.without_denied(text, question)
+    if not text.strip() or _only_asks(text, question):
         return ChoiceReading(None, None, "no answer")
+    alone = None if marked_answer else _line_alone(text, options)
+    if alone is not None:
+        return _read(alone, text)
     marked = contested = False
     for span in final_spans(text, question):
         # A whole reply of several sentences that names two options may still conclude on one of them.
@@ -62,9 +86,15 @@ def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
             marked = True
             if _says_none_fits(text, options):
                 break
+            if _names_two(text, options):
+                ambiguous = text[:200]
+                if span.kind != "conclusion":
+                    break
             choice = mentions.by_bracket(_where_letters_count(text), options)
             if choice is not None and choice != SEVERAL:
                 return ChoiceReading(choice, text[:200], "")
+        if span.kind == "stated" and _is_taken_back(text, span):
+            continue
         choice = _in_span(span, options, question)
         if choice is None and (is_unsure if span.kind == "stated" else is_refusal)(span.text):
             break
@@ -83,6 +113,55 @@ def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
     if other is not None:
         return ChoiceReading(None, other, "not an option")
     return ChoiceReading(None, ambiguous, "two answers" if ambiguous else "no answer")
+
+
+def _is_taken_back(text: str, span: Span) -> bool:
+    """Whether a statement is taken back, by its own clause or by a later sentence that no option is right."""
+    if _TAKEN_BACK.search(span.text):
+        return True
+    after = text[text.rfind(span.text) + len(span.text) :]
+    return any(denies_options(part) for part in sentences(after)[:4]) and "closest" in text
+
+
+def _read(choice: int, text: str) -> ChoiceReading:
+    """The reading of a choice, which may be SEVERAL."""
+    return (
+        ChoiceReading(None, text[:200], "two answers") if choice == SEVERAL else ChoiceReading(choice, text[:200], "")
+    )
+
+
+def _is_marked(text: str) -> bool:
+    """Whether an answer is marked as such."""
+    return any(span.kind in {"box", "tag", "stated"} for span in final_spans(text))
+
+
+def _only_asks(text: str, question: str) -> bool:
+    """Whether `text` does nothing but repeat the question."""
+    return text.rstrip().endswith("?") and len(sentences(text)) == 1 and words_of(text) <= words_of(question)
+
+
+def _line_alone(text: str, options: Options) -> int | None:
+    """The option that the first or the last line is, if it is nothing but label and text, or the first but a text.
+
+    SEVERAL if label and text are those of two options. What explains such a line doesn't change it.
+    """
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if len(lines) < 2 or options.texts is None:
+        return None
+    for line in (lines[0], lines[-1]):
+        choice = mentions.by_label_and_text(line, options)
+        if choice is not None:
+            return choice
+    first = _NUMBER_OF_ITEM.sub("", lines[0])
+    if first != lines[0] and any(_NUMBER_OF_ITEM.match(line) for line in lines[1:]):
+        return None
+    return by_text(first, options) if len(key(first)) > 1 else None
+
+
+def _names_two(text: str, options: Options) -> bool:
+    """Whether the first sentence gives two options by their labels as the answer ("(A) frost and (B) drought")."""
+    first = sentences(text)[0]
+    return _JOINED_LABELS.search(first) is not None and mentions.by_bracket(first, options) == SEVERAL
 
 
 def _where_letters_count(text: str) -> str:
@@ -124,17 +203,26 @@ def _in_span(span: Span, options: Options, question: str) -> int | None:
     """The option that `span` names, None, or SEVERAL."""
     if span.kind == "box" and (stated := statements(span.text)):
         span = Span(stated[-1], "box")
-    text = without_markup(span.text).strip(" \n\"'.,:;*")
+    text = trimmed(without_markup(span.text), " \n\"'.,:;*")
+    text = _IT_IS.sub("", text, count=1)
     exact = by_text(text, options)
     if exact is not None:
         return exact
+    labelled = mentions.by_label_and_text(text, options)
+    if labelled is not None:
+        return labelled
     strong = span.kind in {"box", "tag", "stated", "whole"}
+    if strong and len(text) > 1 and len(set(text)) == 1 and text.isupper():
+        text = text[0]
     small = text.removesuffix(")")
     if strong and len(small) == 1 and 0 <= ord(small) - ord("a") < options.count:
         return ord(small) - ord("a")
     letter, rest = mentions.by_letter(text, options)
     if letter is not None and (strong or span.kind == "first" or len(text) < 80):
-        return SEVERAL if mentions.goes_on(rest, options, letter) else letter
+        other = mentions.goes_on(rest, options, letter, bracketed=text[:1] in "([") or mentions.begins_with_another(
+            rest, options, letter
+        )
+        return SEVERAL if other else letter
     if rest is not text and (exact := by_text(rest, options)) is not None:
         return exact
     bracketed = mentions.by_bracket(text, options)
@@ -143,23 +231,29 @@ def _in_span(span: Span, options: Options, question: str) -> int | None:
     yes_no = _yes_no(options)
     if yes_no is not None:
         answer = word_polarity(text) if strong and len(text) < 30 else None
-        answer = polarity(text, question) if answer is None else answer
+        answer = polarity(rest, question) if answer is None else answer
         return None if answer is None else yes_no[0 if answer else 1]
-    return _by_content(text, options, span.kind)
+    return _by_content(text, options, span.kind, question)
 
 
-def _by_content(text: str, options: Options, kind: Kind) -> int | None:
-    """By value, words or a letter standing alone; a refusal names nothing."""
+def _by_content(text: str, options: Options, kind: Kind, question: str) -> int | None:
+    """By time, value, formula, words or a letter standing alone; a refusal names nothing."""
     strong = kind in {"box", "tag", "stated", "whole"}
+    if any(options.moments):
+        return by_moment(text, options)
     value = value_of(text)
     if value is not None:
         return by_value(value, options)
+    if strong and (choice := by_form(text, options)) is not None:
+        return choice
     text = main_clause(text) if kind != "box" else text
     if is_open(text) and not strong:
         return None
     choice = mentions.by_words(text, options)
+    if choice is None and strong and len(text) < 120:
+        choice = by_words_within(text, options)
     if choice is None and kind not in {"box", "first"}:
         choice = mentions.by_number(text, options)
     if choice is None and kind != "box":
         choice = mentions.by_stems(text, options)
-    return mentions.by_bare_letter(text, options) if choice is None and strong else choice
+    return mentions.by_bare_letter(text, options, question) if choice is None and strong else choice

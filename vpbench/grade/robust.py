@@ -8,13 +8,18 @@ gets no class and is wrong. Nothing raises for anything a response may hold.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from vpbench.grade.choices import read_choice
 from vpbench.grade.freeform import grade_freeform
 from vpbench.grade.reading.options import options_of
+from vpbench.grade.reading.questions import reply_to
 from vpbench.grade.reading.text import readable
 from vpbench.records import Question, Verdict
+
+_BANG = re.compile(r"(?<=\d)!(?=\*{0,2}(?:\s*\Z|\s+[A-Z]|\n))(?<![-+/=^({\\]\d!)(?<![-+/=^({\\]\d\d!)(?<![^*]\*\d!)")
+"""The mark after a number that ends a sentence; a factorial stands in a formula."""
 
 
 def grade_answer(question: Question, response: str, *, gold_choice: int | None = None) -> Verdict:
@@ -24,9 +29,11 @@ def grade_answer(question: Question, response: str, *, gold_choice: int | None =
     """
     if not response or not response.strip():
         return Verdict(None, None, False, "empty response")
-    text = readable(response)
+    text = reply_to(readable(response), question.text).strip()
     if not text:
         return Verdict(None, None, False, "empty response")
+    if "!" in text and not any("!" in written for written in (question.answer, *(question.choices or ()))):
+        text = _BANG.sub(".", text)
     if gold_choice is None:
         return grade_freeform(question, text)
     reading = read_choice(text, options_of(question.choices), _stem(question.text, question.choices))
