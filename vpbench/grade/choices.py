@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vpbench.grade.reading import mentions
-from vpbench.grade.reading.final import Kind, Span, final_spans, statements
+from vpbench.grade.reading.final import PLACES, Kind, Span, final_spans, statements
 from vpbench.grade.reading.listing import LABEL, labelled_lines, option_listed_last, without_echo
 from vpbench.grade.reading.mentions import SEVERAL
 from vpbench.grade.reading.options import Options, by_text, by_value
@@ -26,6 +26,7 @@ from vpbench.grade.reading.statements import (
 )
 from vpbench.grade.reading.text import main_clause, sentences
 from vpbench.grade.values.numbers import value_of, without_markup
+from vpbench.records import Trace
 
 _UNMARKED = {"conclusion", "sentence", "first"}
 _YES_WORDS = {"yes", "true", "是", "对"}
@@ -34,11 +35,15 @@ _NO_WORDS = {"no", "false", "否", "不是", "错"}
 
 @dataclass(frozen=True, slots=True)
 class ChoiceReading:
-    """What was read: the option's index, or none and why ("no answer", "two answers"); `text` is where from."""
+    """What was read: the option's index, or none and why ("no answer", "two answers"); `text` is where from.
+
+    `trace` says by which rules.
+    """
 
     index: int | None
     text: str | None
     reason: str
+    trace: Trace = ()
 
 
 def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
@@ -48,7 +53,8 @@ def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
     listed = labelled_lines(text)
     if listed is not None:
         chosen = option_listed_last(listed, options)
-        return ChoiceReading(chosen, text[:200], "" if chosen is not None else "two answers")
+        trace = (("final answer", "nothing but a list of options"),)
+        return ChoiceReading(chosen, text[:200], "" if chosen is not None else "two answers", trace)
     text = mentions.without_denied(without_echo(text, options), question)
     if not text.strip():
         return ChoiceReading(None, None, "no answer")
@@ -64,8 +70,10 @@ def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
                 break
             choice = mentions.by_bracket(_where_letters_count(text), options)
             if choice is not None and choice != SEVERAL:
-                return ChoiceReading(choice, text[:200], "")
-        choice = _in_span(span, options, question)
+                return ChoiceReading(
+                    choice, text[:200], "", _trace("the first or the last sentences", "its bracketed label")
+                )
+        choice, rule = _in_span(span, options, question)
         if choice is None and (is_unsure if span.kind == "stated" else is_refusal)(span.text):
             break
         if other is not None and (span.kind != "stated" or mentions.by_letter(span.text, options)[0] is None):
@@ -79,7 +87,7 @@ def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
             if not contested and span.kind in {"box", "tag", "stated", "whole"}:
                 break
         elif choice is not None:
-            return ChoiceReading(choice, span.text[:200], "")
+            return ChoiceReading(choice, span.text[:200], "", _trace(PLACES[span.kind], rule))
     if other is not None:
         return ChoiceReading(None, other, "not an option")
     return ChoiceReading(None, ambiguous, "two answers" if ambiguous else "no answer")
@@ -120,46 +128,52 @@ def _yes_no(options: Options) -> tuple[int, int] | None:
     return (yes[0], no[0]) if yes and no else None
 
 
-def _in_span(span: Span, options: Options, question: str) -> int | None:
-    """The option that `span` names, None, or SEVERAL."""
+def _in_span(span: Span, options: Options, question: str) -> tuple[int | None, str]:
+    """The option that `span` names, None, or SEVERAL; and by what."""
     if span.kind == "box" and (stated := statements(span.text)):
         span = Span(stated[-1], "box")
     text = without_markup(span.text).strip(" \n\"'.,:;*")
     exact = by_text(text, options)
     if exact is not None:
-        return exact
+        return exact, "its text"
     strong = span.kind in {"box", "tag", "stated", "whole"}
     small = text.removesuffix(")")
     if strong and len(small) == 1 and 0 <= ord(small) - ord("a") < options.count:
-        return ord(small) - ord("a")
+        return ord(small) - ord("a"), "its label"
     letter, rest = mentions.by_letter(text, options)
     if letter is not None and (strong or span.kind == "first" or len(text) < 80):
-        return SEVERAL if mentions.goes_on(rest, options, letter) else letter
+        return SEVERAL if mentions.goes_on(rest, options, letter) else letter, "its label"
     if rest is not text and (exact := by_text(rest, options)) is not None:
-        return exact
+        return exact, "its text after a label that the question doesn't have"
     bracketed = mentions.by_bracket(text, options)
     if bracketed is not None:
-        return bracketed
+        return bracketed, "its bracketed label"
     yes_no = _yes_no(options)
     if yes_no is not None:
         answer = word_polarity(text) if strong and len(text) < 30 else None
         answer = polarity(text, question) if answer is None else answer
-        return None if answer is None else yes_no[0 if answer else 1]
+        return None if answer is None else yes_no[0 if answer else 1], "yes or no"
     return _by_content(text, options, span.kind)
 
 
-def _by_content(text: str, options: Options, kind: Kind) -> int | None:
+def _by_content(text: str, options: Options, kind: Kind) -> tuple[int | None, str]:
     """By value, words or a letter standing alone; a refusal names nothing."""
     strong = kind in {"box", "tag", "stated", "whole"}
     value = value_of(text)
     if value is not None:
-        return by_value(value, options)
+        return by_value(value, options), "its value"
     text = main_clause(text) if kind != "box" else text
     if is_open(text) and not strong:
-        return None
-    choice = mentions.by_words(text, options)
+        return None, ""
+    choice, rule = mentions.by_words(text, options), "its words"
     if choice is None and kind not in {"box", "first"}:
-        choice = mentions.by_number(text, options)
+        choice, rule = mentions.by_number(text, options), "its value in the sentence"
     if choice is None and kind != "box":
-        choice = mentions.by_stems(text, options)
-    return mentions.by_bare_letter(text, options) if choice is None and strong else choice
+        choice, rule = mentions.by_stems(text, options), "the words that tell it from other options"
+    if choice is None and strong:
+        choice, rule = mentions.by_bare_letter(text, options), "its label, which stands alone"
+    return choice, rule
+
+
+def _trace(place: str, rule: str) -> Trace:
+    return ("final answer", place), ("option", rule)

@@ -19,7 +19,7 @@ from vpbench.grade.reading.options import Options, by_text, options_of
 from vpbench.grade.reading.statements import is_refusal
 from vpbench.grade.reading.text import readable, sentences
 from vpbench.grade.values.numbers import without_markup
-from vpbench.records import Question, Verdict
+from vpbench.records import Question, Trace, Verdict
 
 ALPHABET = "ABCDEFGHIJ"
 MAX_OPTIONS_CHARACTERS = 10_000
@@ -81,6 +81,7 @@ def grade_labels(question: Question, response: str, gold: Collection[str]) -> Ve
     if not text:
         return Verdict(None, None, False, "empty response")
     text = _without_echo(text, question.text)
+    read, compared = ("reply", text), ("compared with", ", ".join(sorted(gold)))
     labels = "123456789" if all(label.isdigit() for label in gold) else ALPHABET
     choices = question.choices or listed_options(question.text) or ("",) * len(ALPHABET)
     options = options_of(choices)
@@ -89,7 +90,8 @@ def grade_labels(question: Question, response: str, gold: Collection[str]) -> Ve
         chosen, passage = several
         name = "labels:" + (",".join(sorted(chosen)) or "none")
         correct = chosen == frozenset(gold)
-        return Verdict(passage[:200], name, correct, "match" if correct else "different")
+        trace = (read, ("final answer", "a place that gives nothing but labels"), compared)
+        return Verdict(passage[:200], name, correct, "match" if correct else "different", trace)
     if labels.isdigit():
         return Verdict(None, None, False, "no answer")
     text = _ALL_LABELS.sub(lambda listing: listing.group().lower().replace(".", ","), text)
@@ -97,16 +99,18 @@ def grade_labels(question: Question, response: str, gold: Collection[str]) -> Ve
     if index is None and not _is_marked(text):
         index = _undetermined(sentences(text)[-1:], choices)
     excerpt: str | None = text
+    rules: Trace = (("option", "called correct, or the one that says it can't be told"),)
     if index is None:
         reading = read_choice(text, options, question.text)
-        index, excerpt, reason = reading.index, reading.text, reading.reason
+        index, excerpt, reason, rules = reading.index, reading.text, reading.reason, reading.trace
         if index is None:
             index = _undetermined(sentences(text)[-2:], choices)
         if index is None:
-            return Verdict(excerpt, None, False, reason)
+            return Verdict(excerpt, None, False, reason, (read, *rules))
     label = ALPHABET[index : index + 1]
     correct = frozenset({label}) == frozenset(gold)
-    return Verdict(excerpt and excerpt[:200], f"labels:{label}", correct, "match" if correct else "different")
+    trace = (read, *rules, compared)
+    return Verdict(excerpt and excerpt[:200], f"labels:{label}", correct, "match" if correct else "different", trace)
 
 
 def _is_marked(text: str) -> bool:

@@ -8,6 +8,7 @@ gets no class and is wrong. Nothing raises for anything a response may hold.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 from vpbench.grade.choices import read_choice
@@ -27,19 +28,30 @@ def grade_answer(question: Question, response: str, *, gold_choice: int | None =
     text = readable(response)
     if not text:
         return Verdict(None, None, False, "empty response")
+    read = ("reply", text)
     if gold_choice is None:
-        return grade_freeform(question, text)
+        verdict = grade_freeform(question, text)
+        return replace(verdict, trace=(read, *verdict.trace, ("compared with", _asked(question))))
     reading = read_choice(text, options_of(question.choices), _stem(question.text, question.choices))
     if reading.index is None:
-        return Verdict(reading.text, None, False, reading.reason)
+        return Verdict(reading.text, None, False, reading.reason, (read, *reading.trace))
     index = reading.index
     # The data set's answer is a text: options that read alike are one, whichever of them is named.
     if question.choices and question.choices[gold_choice] == question.answer:
         index = question.choices.index(question.choices[index])
         gold_choice = question.choices.index(question.answer)
     correct = index == gold_choice
+    label = chr(ord("A") + gold_choice)
+    compared = f"{label}: {question.choices[gold_choice]}" if question.choices else label
+    trace = (read, *reading.trace, ("compared with", compared))
     name = f"choice:{chr(ord('A') + index)}"
-    return Verdict(reading.text, name, correct, "match" if correct else "different")
+    return Verdict(reading.text, name, correct, "match" if correct else "different", trace)
+
+
+def _asked(question: Question) -> str:
+    """The gold answer and as what it is compared."""
+    decimals = f", to {question.precision or 0} decimals" if question.answer_type == "float" else ""
+    return f"{question.answer} ({question.answer_type}{decimals})"
 
 
 @lru_cache(maxsize=8_192)
