@@ -82,6 +82,7 @@ def grade_labels(question: Question, response: str, gold: Collection[str]) -> Ve
         return Verdict(None, None, False, "empty response")
     text = _without_echo(text, question.text)
     read, compared = ("reply", text), ("compared with", ", ".join(sorted(gold)))
+    rules: Trace = (("option", "called correct, or the one that says it can't be told"),)
     labels = "123456789" if all(label.isdigit() for label in gold) else ALPHABET
     choices = question.choices or listed_options(question.text) or ("",) * len(ALPHABET)
     options = options_of(choices)
@@ -90,7 +91,8 @@ def grade_labels(question: Question, response: str, gold: Collection[str]) -> Ve
         chosen, passage = several
         name = "labels:" + (",".join(sorted(chosen)) or "none")
         correct = chosen == frozenset(gold)
-        trace = (read, ("final answer", "a place that gives nothing but labels"), compared)
+        rules = (("final answer", "a place that gives nothing but labels"),)
+        trace = (read, *rules, compared)
         return Verdict(passage[:200], name, correct, "match" if correct else "different", trace)
     if labels.isdigit():
         return Verdict(None, None, False, "no answer")
@@ -99,7 +101,6 @@ def grade_labels(question: Question, response: str, gold: Collection[str]) -> Ve
     if index is None and not _is_marked(text):
         index = _undetermined(sentences(text)[-1:], choices)
     excerpt: str | None = text
-    rules: Trace = (("option", "called correct, or the one that says it can't be told"),)
     if index is None:
         reading = read_choice(text, options, question.text)
         index, excerpt, reason, rules = reading.index, reading.text, reading.reason, reading.trace
