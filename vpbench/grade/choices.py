@@ -25,7 +25,7 @@ from vpbench.grade.reading.statements import (
     word_polarity,
 )
 from vpbench.grade.reading.text import main_clause, sentences
-from vpbench.grade.values.numbers import value_of, without_markup
+from vpbench.grade.values.numbers import trimmed, value_of, without_markup
 from vpbench.records import Trace
 
 _UNMARKED = {"conclusion", "sentence", "first"}
@@ -132,7 +132,7 @@ def _in_span(span: Span, options: Options, question: str) -> tuple[int | None, s
     """The option that `span` names, None, or SEVERAL; and by what."""
     if span.kind == "box" and (stated := statements(span.text)):
         span = Span(stated[-1], "box")
-    text = without_markup(span.text).strip(" \n\"'.,:;*")
+    text = trimmed(without_markup(span.text), " \n\"'.,:;*")
     exact = by_text(text, options)
     if exact is not None:
         return exact, "its text"

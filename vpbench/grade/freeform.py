@@ -21,6 +21,7 @@ from vpbench.grade.reading.statements import is_refusal, is_unsure
 from vpbench.grade.reading.text import main_clause, plain_characters
 from vpbench.grade.values.arithmetic import Value, canonical, close, rounded
 from vpbench.grade.values.numbers import value_of
+from vpbench.grade.values.words import decimal_commas, in_digits, thousands_written_k
 from vpbench.records import NO_ANSWER, Question, Verdict
 
 INTEGER_NOISE = Fraction(1, 10**6)
@@ -29,6 +30,13 @@ _ASKED = re.compile(
     r"\b(?:which|what) (year|week|day|room|bar|subject|step|group|number|floor|month)\b|^when\b", re.IGNORECASE
 )
 _MISREAD_DOLLAR = re.compile(r"\bS(?=\d)")
+_ASKS_ALL = re.compile(
+    r"\b(?:all|both|which) (?:(?:the|possible|real|integer|positive|odd|even|such|distinct) ){0,3}"
+    r"(?:values?|solutions?|roots?|primes?|numbers?|integers|zeros)\b|\b(?:solutions|roots|zeros) of\b|\bsolve\b",
+    re.IGNORECASE,
+)
+"""Asks for a set of values, so that the order of a list says nothing."""
+_TEMPERATURE = re.compile(r"\b(?:temperatures?|kelvin|thermo\w*|boil\w*|heat\w*|K)\b", re.IGNORECASE)
 _BIG_WORD = re.compile(r"\b(?:thousand|million|billion|trillion)s?\b", re.IGNORECASE)
 
 
@@ -40,14 +48,15 @@ def grade_freeform(question: Question, text: str) -> Verdict:
         return _grade_list(question, text)
     if question.answer_type == "text":
         return _first(text, lambda span: grade_text(span.text, question.answer, strong=span.kind in _STRONG))
-    return _first(text, lambda span: _read_open(span, question.answer), question.text)
+    unordered = _ASKS_ALL.search(question.text) is not None
+    return _first(text, lambda span: _read_open(span, question.answer, unordered), question.text)
 
 
-def _read_open(span: Span, gold: str) -> Reading | None:
+def _read_open(span: Span, gold: str, unordered: bool) -> Reading | None:
     strong = span.kind in _STRONG
     if not strong and (span.kind == "first" or is_unsure(span.text)):
         return None
-    return compare_open(_unstated(span), gold, strong=strong)
+    return compare_open(_unstated(span), gold, strong=strong, unordered=unordered)
 
 
 def _unstated(span: Span) -> str:
@@ -70,7 +79,7 @@ def _first(text: str, read: Callable[[Span], Reading | None], question: str = ""
 
 @lru_cache(maxsize=4_096)
 def _question_numbers(text: str) -> frozenset[Value]:
-    return frozenset(number.value for number in numbers_in(plain_characters(text)))
+    return frozenset(number.value for number in numbers_in(in_digits(plain_characters(text))))
 
 
 @lru_cache(maxsize=4_096)
@@ -87,6 +96,9 @@ def _grade_number(question: Question, text: str) -> Verdict:
     asked = _asked_noun(question.text)
     if "$" in question.text:
         text = _MISREAD_DOLLAR.sub("$", text)
+    text = decimal_commas(text)
+    if not _TEMPERATURE.search(question.text):
+        text = thousands_written_k(text)
     scaled = not _BIG_WORD.search(question.text)
 
     repeated = False

@@ -8,6 +8,7 @@ gets no class and is wrong. Nothing raises for anything a response may hold.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from functools import lru_cache
 
@@ -16,6 +17,10 @@ from vpbench.grade.freeform import grade_freeform
 from vpbench.grade.reading.options import options_of
 from vpbench.grade.reading.text import readable
 from vpbench.records import Question, Verdict
+
+
+_BANG = re.compile(r"(?<=\d)!(?=\*{0,2}(?:\s*\Z|\s+[A-Z]|\n))(?<![-+*/=^({\\]\d!)(?<![-+*/=^({\\]\d\d!)")
+"""The mark after a number that ends a sentence; a factorial stands in a formula."""
 
 
 def grade_answer(question: Question, response: str, *, gold_choice: int | None = None) -> Verdict:
@@ -28,6 +33,8 @@ def grade_answer(question: Question, response: str, *, gold_choice: int | None =
     text = readable(response)
     if not text:
         return Verdict(None, None, False, "empty response")
+    if not any("!" in written for written in (question.answer, *(question.choices or ()))):
+        text = _BANG.sub(".", text)
     read = ("reply", text)
     if gold_choice is None:
         verdict = grade_freeform(question, text)

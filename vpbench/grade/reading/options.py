@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from vpbench.grade.reading.text import STOP, plain_characters, words_of
 from vpbench.grade.values.arithmetic import Value, close, rounded, same
-from vpbench.grade.values.numbers import value_of, without_markup
+from vpbench.grade.values.numbers import trimmed, value_of, without_markup
 from vpbench.grade.values.relations import split_relation, value_sides
 
 DEFAULT_OPTIONS = 8
@@ -46,7 +46,7 @@ class Options:
 
 def key(text: str) -> str:
     """What is compared of an option's text: markup, spaces, case and a final stop don't count."""
-    text = without_markup(plain_characters(text)).strip(" .,;:\"'`()[]")
+    text = trimmed(without_markup(plain_characters(text)), " .,;:\"'`()[]")
     return _SPACES.sub("", text.replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac")).casefold()
 
 
@@ -89,6 +89,8 @@ def _option_value(choice: str) -> Value | None:
     """The value of an option's text; none if it is an equation or inequality, which isn't its right side alone."""
     text = plain_characters(choice)
     signs, sides = split_relation(without_markup(text))
+    if text.strip(" .").casefold() == "half":
+        return None
     if set(signs) - {"="} or len(value_sides(sides)) > 1:
         return None
     return value_of(text)

@@ -16,7 +16,8 @@ from fractions import Fraction
 from typing import Literal
 
 from vpbench.grade.values.arithmetic import Value, multiply
-from vpbench.grade.values.numbers import NUMBER_WORDS, SEVERAL_VALUES, value_of, without_markup
+from vpbench.grade.values.numbers import NUMBER_WORDS, SEVERAL_VALUES, trimmed, value_of, without_markup
+from vpbench.grade.values.words import in_digits
 
 _WORDS = "|".join(sorted((re.escape(word) for word in NUMBER_WORDS), key=len, reverse=True))
 _DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d{1,400})(?:\.\d{1,400})?|\.\d{1,400}"
@@ -113,14 +114,14 @@ def number_in_prose(
     for bold in reversed(_BOLD.findall(text)):
         if (value := value_of(bold)) is not None or (len(inner := numbers_in(bold, scaled=scaled)) == 1):
             return ProseNumber(value, bold, 0, 0) if value is not None else inner[0]
-    text = _BETWEEN.sub(" ", without_markup(text))
+    text = _BETWEEN.sub(" ", in_digits(without_markup(text)))
     if (several := SEVERAL_VALUES.search(text)) is not None:
         text = text[: several.start()] + " " + text[several.end() :]
         if not numbers_in(text, scaled=scaled):
             return "two answers"
     if asked is not None and (named := _asked_for(text, asked, scaled)) is not None:
         return named
-    predicate = _VERB.split(text)[-1].strip(" .$")
+    predicate = trimmed(_VERB.split(text)[-1], " .$")
     if len(predicate) < 60 and (value := value_of(predicate)) is not None:
         return ProseNumber(value, predicate, 0, 0)
     for side in reversed(_EQUAL.split(text)[1:]):

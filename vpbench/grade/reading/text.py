@@ -12,11 +12,13 @@ import re
 from functools import lru_cache
 
 from vpbench.grade.reading.languages import in_english
+from vpbench.grade.reading.thoughts import without_thoughts
 
 HEAD_CHARACTERS = 4_000
 TAIL_CHARACTERS = 12_000
 
 _SPECIAL_TOKEN = re.compile(r"</?s>|<\|[a-zA-Z_]{1,30}\|>|<(?:pad|unk|eos|end_of_turn|0x0A)>|\[/?INST\]")
+_STRUCK_OUT = re.compile(r"~~[^~\n]{1,200}~~|<del>[^<\n]{1,200}</del>", re.IGNORECASE)
 _NEW_QUESTION = re.compile(
     r"\n[ \t]*(?:[#*]{1,4}[ \t]*)?(?:(?:new |next )?(?:question|problem)|q|hint|user|human|instruction|choices|context)"
     r"[ \t]*\d{0,3}[ \t]*(?:\*\*)?[:：]",
@@ -100,11 +102,11 @@ def readable(response: str) -> str:
     # Cut before any pattern runs over it; once cleaned it is cut again, to what is really read.
     text = response if len(response) <= 400_000 else response[:200_000] + "\n" + response[-200_000:]
     text = plain_characters(text)
+    text = without_thoughts(text)
     if "<" in text or "[" in text:
         text = _SPECIAL_TOKEN.sub("\n", text)
-    if "</think>" in text:
-        thought, _, reply = text.rpartition("</think>")
-        text = reply if reply.strip() else thought
+    if "~~" in text or "<del" in text:
+        text = _STRUCK_OUT.sub(" ", text)
     text = without_run_on(in_english(text)).strip()
     if len(text) > HEAD_CHARACTERS + TAIL_CHARACTERS:
         text = text[:HEAD_CHARACTERS] + "\n" + text[-TAIL_CHARACTERS:]

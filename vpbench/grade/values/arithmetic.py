@@ -135,6 +135,11 @@ def function(name: str, argument: Value) -> Value:
     return bounded(table[name](real(argument)))
 
 
+def floor(argument: Value) -> Value:
+    """The largest whole number up to `argument`."""
+    return Fraction(math.floor(argument) if isinstance(argument, Fraction) else int(_mpmath().floor(argument)))
+
+
 def factorial(argument: Value) -> Value:
     """Factorial of a whole number up to 300. Raises `ValueTooLarge`."""
     if not isinstance(argument, Fraction) or argument.denominator != 1 or not 0 <= argument <= 300:

@@ -24,7 +24,7 @@ MAX_NUMBER_DIGITS = 400
 _TOKEN = re.compile(
     r"\s+|(?P<number>\d{1,3}(?:(?:,|\{,\})\d{3})+(?![\d])(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
     r"|(?P<command>\\[a-zA-Z]+)|(?P<word>arcsin|arccos|arctan|sqrt|sin|cos|tan|log|ln|exp|pi)(?![a-z])"
-    r"|(?P<letter>[a-zA-Zα-ωΑ-ΩπθΔ](?:_(?:\{\w{1,4}\}|\w))?)|(?P<sign>\*\*|[-+*/^_(){}\[\]|!%°√∛π²³⁴·×÷⋅∙⁄])"
+    r"|(?P<letter>[a-zA-Zα-ωΑ-ΩπθΔ](?:_(?:\{\w{1,4}\}|\w))?)|(?P<sign>\*\*|[-+*/^_(){}\[\]|!%°√∛π²³⁴·×÷⋅∙⁄⌊⌋⌈⌉])"
 )
 _SKIPPED = {"\\left", "\\right", "\\displaystyle", "\\limits", "\\big", "\\Big", "\\bigl", "\\bigr"}
 _ALIASES = {
@@ -41,6 +41,13 @@ _ALIASES = {
     "\\dfrac": "\\frac",
     "\\tfrac": "\\frac",
     "\\cfrac": "\\frac",
+    "\\nicefrac": "\\frac",
+    "\\sfrac": "\\frac",
+    "\\flatfrac": "\\frac",
+    "\\lfloor": "⌊",
+    "\\rfloor": "⌋",
+    "\\lceil": "⌈",
+    "\\rceil": "⌉",
     "√": "\\sqrt",
     "sqrt": "\\sqrt",
     "\\pi": "pi",
@@ -56,6 +63,7 @@ _ALIASES = {
 _FUNCTIONS = {"sin", "cos", "tan", "ln", "log", "exp", "arcsin", "arccos", "arctan"}
 _GREEK_NAMES = "alpha beta gamma delta theta lambda mu omega phi varphi rho sigma tau"
 _GREEK = frozenset(_GREEK_NAMES.split())
+_OVER = re.compile(r"\{([^{}]{1,60})\\over(?![A-Za-z])([^{}]{1,60})\}|\A([^{}]{1,60})\\over(?![A-Za-z])([^{}]{1,60})\Z")
 _MIXED_PLAIN = re.compile(r"(?<![\d./^])(\d{1,9})[ ]+(\d{1,9})[ ]*/[ ]*(\d{1,9})(?![\d.])")
 _MIXED_LATEX = re.compile(r"(?<![\d./^}])(\d{1,9})[ ]*\\[dtc]?frac(?:\{(\d{1,9})\}\{(\d{1,9})\}|(\d)(\d))")
 
@@ -68,6 +76,8 @@ def tokenize(text: str) -> list[str]:
     """The tokens of `text`, aliases resolved. Raises `NotAnExpression` for anything unknown or too long."""
     if len(text) > MAX_CHARACTERS:
         raise NotAnExpression("too long")
+    if "\\over" in text:
+        text = _OVER.sub(_as_frac, text)
     text = _MIXED_LATEX.sub(_mixed, _MIXED_PLAIN.sub(_mixed, text))
     tokens: list[str] = []
     at = 0
@@ -84,6 +94,11 @@ def tokenize(text: str) -> list[str]:
     if len(tokens) > MAX_TOKENS:
         raise NotAnExpression("too long")
     return tokens
+
+
+def _as_frac(match: re.Match[str]) -> str:
+    top, bottom = (part for part in match.groups() if part is not None)
+    return rf"\frac{{{top}}}{{{bottom}}}"
 
 
 def _mixed(match: re.Match[str]) -> str:
@@ -164,7 +179,7 @@ class _Reader:
 
     def starts_factor(self, token: str) -> bool:
         """Whether `token` begins a factor of an implicit product; a number does only after a closed group."""
-        if not token or token in "+-)]}|!%°²³⁴^":
+        if not token or token in "+-)]}|!%°²³⁴^⌋⌉":
             return False
         return not token[0].isdigit() or self.tokens[self.at - 1] in {")", "}"}
 
@@ -231,6 +246,10 @@ class _Reader:
             value = self.sum(depth + 1)
             self.close({"(": ")", "{": "}", "[": "]", "|": "|"}[token])
             return abs(value) if token == "|" else value
+        if token in {"⌊", "⌈"}:
+            value = self.sum(depth + 1)
+            self.close("⌋" if token == "⌊" else "⌉")
+            return arithmetic.floor(value) if token == "⌊" else -arithmetic.floor(-value)
         if token in self.given:
             return self.given[token]
         if token in {"pi", "e"}:

@@ -18,7 +18,7 @@ from zlib import crc32
 from vpbench.grade.values import expressions
 from vpbench.grade.values.arithmetic import Value, canonical, divide, real, same
 from vpbench.grade.values.expressions import NotAnExpression
-from vpbench.grade.values.numbers import value_of, without_markup
+from vpbench.grade.values.numbers import trimmed, value_of, without_markup
 from vpbench.grade.values.relations import (
     ORDER_SIGNS,
     PROSE,
@@ -27,6 +27,8 @@ from vpbench.grade.values.relations import (
     split_relation,
     value_sides,
 )
+from vpbench.grade.values.shapes import beyond_named, shape_of
+from vpbench.grade.values.words import in_digits
 
 Form = tuple[str, tuple[Value, ...]]
 """Kind and values: "number", "set:()" of a tuple, "system:x,y" of named values, "expr:x", "equation:x,y" ..."""
@@ -35,6 +37,11 @@ Form = tuple[str, tuple[Value, ...]]
 _POINTS = (Fraction(7, 5), Fraction(19, 8), Fraction(31, 11), Fraction(43, 13))
 _SPREAD = 9973
 _BRACKETED_LIST = re.compile(r"\\?([(\[{])(.+)\\?([)\]}])", re.DOTALL)
+_SIDES = re.compile(r"\\(?:left|right)(?![A-Za-z])|\\[,;!]|\\[()\[\]](?!\[)")
+_MATRIX = re.compile(
+    r"[(\[]?\s*\\begin\{(?P<kind>[pbB]?matrix\*?|smallmatrix|array)\}(?:\s*\{[lcr| ]*\})?(?P<cells>.*)\\end\{(?P=kind)\}\s*[)\]]?",
+    re.DOTALL,
+)
 MAX_SENTENCE_CHARACTERS = 300
 _MATH_AT_END = re.compile(r"[^$\\]*(?:\$|\\\()([^$]+?)(?:\$|\\\))[\s.*]*")
 _COPULA = re.compile(r"\b(?:is|are)\b|:\s")
@@ -44,7 +51,14 @@ _APPROXIMATE = re.compile(r"≈|≒|≃|\\approx\b|\\simeq\b|\\equiv\b")
 @lru_cache(maxsize=8_192)
 def form_of(text: str) -> Form | None:
     """The form of `text`, None for words and whatever else has none."""
-    plain = re.sub(r"\\left(?![A-Za-z])|\\right(?![A-Za-z])", "", without_markup(text)).strip(" .")
+    if "\\begin" in text and (matrix := _matrix(_SIDES.sub("", text).strip(" .$\n"))) is not None:
+        return matrix
+    plain = re.sub(r"\\left(?![A-Za-z])|\\right(?![A-Za-z])", "", without_markup(text))
+    plain = in_digits(trimmed(plain, " .")).replace("\\{", "{").replace("\\}", "}")
+    shape = shape_of(plain)
+    if shape is not None:
+        return shape
+    plain = beyond_named(plain)
     plain = plain_signs(plain).rpartition("⇒")[2].strip()
     signs, sides = split_relation(plain)
     if any(sign in ORDER_SIGNS for sign in signs):
@@ -87,6 +101,18 @@ def _value_or_formula(text: str, plain: str) -> Form | None:
             ordered = sorted(members, key=real) if kind == "{}" else members
             return f"set:{kind}", tuple(ordered)
     return _formula(plain)
+
+
+def _matrix(text: str) -> Form | None:
+    """A matrix, whatever brackets it stands in: its rows and columns, and the values or formulas of its cells."""
+    match = _MATRIX.fullmatch(text)
+    if match is None:
+        return None
+    rows = [row.split("&") for row in re.split(r"\\\\(?:\[\w+\])?", match["cells"]) if row.strip(" \n")]
+    cells = [form_of(cell.strip()) for row in rows for cell in row]
+    if any(cell is None for cell in cells) or len({len(row) for row in rows}) != 1:
+        return None
+    return f"matrix {len(rows)}x{len(rows[0])}:" + "; ".join(class_of(cell) for cell in cells if cell is not None), ()
 
 
 def _system(text: str) -> Form | None:
@@ -181,6 +207,8 @@ def _at(name: str, point: Fraction) -> Fraction:
 def class_of(form: Form) -> str:
     """The answer class of a form."""
     kind, members = form
+    if not members:
+        return kind
     if kind == "number":
         return f"number:{canonical(members[0])}"
     if kind.startswith("set:"):

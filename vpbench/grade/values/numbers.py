@@ -14,6 +14,8 @@ from functools import lru_cache
 from vpbench.grade.values import expressions
 from vpbench.grade.values.arithmetic import Value, divide
 from vpbench.grade.values.expressions import NotAnExpression
+from vpbench.grade.values.units import plain_units, unit_at_end
+from vpbench.grade.values.words import in_digits
 
 _UP_TO_NINETEEN = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
@@ -50,6 +52,13 @@ _REPEATING = re.compile(r"(\d{0,9})\.(\d{0,9})\\(?:overline|bar|dot)\s*\{(\d{1,9
 _EQUALS = re.compile(r"(?<![<>])=(?![<>])|≈|≒|≃|\\approx\b|\\simeq\b|\\equiv\b|\\Rightarrow\b|⇒")
 
 
+def trimmed(text: str, signs: str) -> str:
+    """`text` without the `signs` at its ends; a point before a digit is a decimal point and stays."""
+    left = text.lstrip(signs)
+    point = left[:1].isdigit() and text[: len(text) - len(left)].endswith(".")
+    return ("." + left if point else left).rstrip(signs)
+
+
 def plain_number(text: str) -> Fraction | None:
     """The value of digits with an optional sign, thousands separators and decimals; None for anything else."""
     if PLAIN_NUMBER.fullmatch(text):
@@ -60,6 +69,7 @@ def plain_number(text: str) -> Fraction | None:
 def without_markup(text: str) -> str:
     """`text` without math delimiters, bold marks and LaTeX spacing; text commands give way to their content."""
     if "\\" in text or "$" in text or "*" in text or "~" in text or "`" in text:
+        text = in_digits(text) if "\\" in text or "~" in text else text
         text = _DELIMITERS.sub(" ", text)
         for _ in range(3 if "{" in text else 0):
             unwrapped = _TEXT_COMMAND.sub(r" \1 ", text)
@@ -80,7 +90,7 @@ def value_of(text: str) -> Value | None:
     if not text or len(text) > expressions.MAX_CHARACTERS or _SENTENCE.search(text) or SEVERAL_VALUES.search(text):
         return None
     boxed = _BOXED.fullmatch(text)
-    text = without_markup(boxed[1] if boxed else text).rstrip(".,;: ").lstrip(":,; ")
+    text = in_digits(trimmed(without_markup(boxed[1] if boxed else text), ".,;: "))
     if text.casefold() in NUMBER_WORDS:
         return Fraction(NUMBER_WORDS[text.casefold()])
     if _RANGE.fullmatch(text):
@@ -99,13 +109,14 @@ def _value_of_side(text: str) -> Value | None:
         return Fraction(NUMBER_WORDS[text.casefold()]) if text.casefold() in NUMBER_WORDS else None
     text = _REPEATING.sub(_repeated, text)
     text = _SCIENTIFIC.sub(lambda m: f"({m.group(1)}*10^({m.group(2) or m.group(3)}))", text)
-    stripped = without_unit(text)
-    for candidate in dict.fromkeys((stripped, text)):
+    text = plain_units(_MINUTES.sub(_with_minutes, text))
+    before_unit = unit_at_end(text) if _LETTER_OR_SIGN.search(text) else None
+    for candidate in dict.fromkeys((without_unit(text), text, before_unit[0] if before_unit else text)):
         plain = plain_number(candidate)
         if plain is not None:
             return plain
         try:
-            ratio = candidate.split(":")
+            ratio = candidate.replace("\\colon", ":").split(":")
             if len(ratio) == 2:
                 sides = [expressions.evaluate(expressions.tokenize(part), {}) for part in ratio]
                 return divide(sides[0], sides[1])
@@ -122,6 +133,11 @@ def _repeated(match: re.Match[str]) -> str:
     return f"({whole}+({fixed or 0}/{scale})+({again}/({scale * (10 ** len(again) - 1)})))"
 
 
+def _with_minutes(match: re.Match[str]) -> str:
+    """Degrees and minutes (and seconds) as degrees: 30° 30' is 30.5."""
+    return f"({match[1]}+({match[2]}/60)+({match[3] or 0}/3600))"
+
+
 def without_unit(text: str) -> str:
     """`text` without degrees, a leading currency sign and trailing unit words."""
     if not _TRIG.search(text):
@@ -135,6 +151,10 @@ def without_unit(text: str) -> str:
     return text
 
 
+_MINUTES = re.compile(
+    r"(\d{1,3})\s*(?:\^\s*\{?\s*\\circ\s*\}?|°)\s*(\d{1,2})\s*(?:'|\^\s*\{?\s*\\prime\s*\}?)"
+    r"(?:\s*(\d{1,2})\s*(?:''|\"|\^\s*\{?\s*\\prime\s*\\prime\s*\}?))?"
+)
 _RANGE = re.compile(r"\d+(?:\.\d+)?\s*-\s*\d+(?:\.\d+)?")
 SEVERAL_VALUES = re.compile(r"\b([A-Za-z])\s*=\s*-?\d[\d.]*(?:(?:\s*,\s*|\s*,?\s+(?:and|or)\s+)\1\s*=\s*-?\d[\d.]*\b)+")
 """Several values of one name: "x = 1 and x = 3"."""
