@@ -37,7 +37,6 @@ _LABELS = rf"{_LABEL}(?:{_BOLD}(?:,|/|&|、|和|与|與|及|以及|と|과|와|u
 _NUMBER = r"-?\d[\d.,/]*"
 _CLAUSE = r"(?:(?<=[.,;:!?\n] )|(?<=[\n,;:])|\A)"
 _CLAUSE_END = r"(?=[ \t]*(?:[.,;:!?\n)]|\*\*|\Z))"
-_DECIMAL_COMMA = re.compile(r"(?<![\d.,({\[])(?<!, )(\d{1,3}(?:\.\d{3})+|\d+),(\d+)(?![\d.]|,\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,6 @@ class _Language:
     phrases: re.Pattern[str]
     yes: re.Pattern[str]
     no: re.Pattern[str]
-    decimal_comma: bool
 
 
 @lru_cache(maxsize=1)
@@ -93,7 +91,8 @@ def _compiled(name: str) -> _Language:
         "inverted": rf"{start}{part['link']}{end}[ \t]*{part['answer']}{end}{_BOLD}:?{fill}" if start else r"(?!)",
         "chosen": rf"{start}{part['chosen']}{end}{fill}(?={_LABELS}(?!{wrong}))",
         "concluded": rf"{start}{part['therefore']}{end}[ \t]*[,:]?{fill}(?={_LABEL}{_BOLD}(?:[.!\n]|\Z))",
-        "rejected": rf"{start}{part['rejected']}{end}{fill}(?={_LABEL})",
+        "rejected": rf"{start}{part['rejected']}{end}{fill}{_LABELS}",
+        "or": rf"(?<=[A-J\d)\]*\"] ){part['or']}{end}(?={_BOLD}(?:{_LABEL}|{_NUMBER}))",
         "therefore": rf"{_CLAUSE if not start else start}{part['therefore']}{end}",
         "because": rf"{start}{part['because']}{end}",
         "condition": rf"{start}{part['condition']}{end}",
@@ -106,12 +105,12 @@ def _compiled(name: str) -> _Language:
     )
     hints, common = (tuple(row.get(key, ())) for key in ("hints", "common"))
     phrases = re.compile(alternatives, re.IGNORECASE)
-    return _Language(hints, common, phrases, yes, no, bool(row.get("decimal_comma")))
+    return _Language(hints, common, phrases, yes, no)
 
 
 _KEYS = (
     "answer link chosen fillers called right wrong rejected therefore because condition unknown none_fits question "
-    "endings yes no"
+    "endings yes no or"
 ).split()
 _SAID = {
     "question": "\nQuestion",
@@ -121,7 +120,8 @@ _SAID = {
     "inverted": " The answer is ",
     "chosen": " The answer is ",
     "concluded": " The answer is ",
-    "rejected": " not ",
+    "rejected": " not this ",
+    "or": " or ",
     "therefore": " therefore ",
     "because": " because ",
     "condition": " if ",
@@ -161,23 +161,6 @@ def in_english(text: str) -> str:
     """`text` with English phrases for those of its language; `text` itself if that is English or isn't in the table."""
     name = language_of(text[:MAX_CHARACTERS])
     return text if name is None else _compiled(name).phrases.sub(_say, text)
-
-
-def with_decimal_points(text: str) -> str:
-    """`text` with decimal points, where its language writes commas: 3,5 and 1.234,5.
-
-    "1,234" stays, it may be either.
-    """
-    if "," not in text or (name := language_of(text)) is None or not _compiled(name).decimal_comma:
-        return text
-    return _DECIMAL_COMMA.sub(_pointed, text)
-
-
-def _pointed(match: re.Match[str]) -> str:
-    whole, decimals = match[1], match[2]
-    if len(decimals) == 3 and "." not in whole and whole != "0" and len(whole) < 4:
-        return match.group()
-    return f"{whole.replace('.', '')}.{decimals}"
 
 
 @lru_cache(maxsize=1)
