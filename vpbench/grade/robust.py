@@ -9,13 +9,14 @@ gets no class and is wrong. Nothing raises for anything a response may hold.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from functools import lru_cache
 
 from vpbench.grade.choices import read_choice
 from vpbench.grade.freeform import grade_freeform
+from vpbench.grade.reading.languages import language_of
 from vpbench.grade.reading.options import options_of
 from vpbench.grade.reading.text import readable
+from vpbench.grade.values.foreign_words import foreign_words_in_digits
 from vpbench.records import Question, Verdict
 
 
@@ -37,8 +38,11 @@ def grade_answer(question: Question, response: str, *, gold_choice: int | None =
         text = _BANG.sub(".", text)
     read = ("reply", text)
     if gold_choice is None:
+        if question.answer_type != "text" and language_of(response) is not None:
+            text = foreign_words_in_digits(text)
         verdict = grade_freeform(question, text)
-        return replace(verdict, trace=(read, *verdict.trace, ("compared with", _asked(question))))
+        trace = (read, *verdict.trace, ("compared with", _asked(question)))
+        return Verdict(verdict.extracted, verdict.answer_class, verdict.correct, verdict.reason, trace)
     reading = read_choice(text, options_of(question.choices), _stem(question.text, question.choices))
     if reading.index is None:
         return Verdict(reading.text, None, False, reading.reason, (read, *reading.trace))

@@ -16,13 +16,13 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 TABLE = Path(__file__).with_name("phrases.toml")
 MAX_CHARACTERS = 20_000
+SHORTEST_CHARACTERS = 8
 _OWN_SCRIPT = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
 _SCRIPTS = {
     "Korean": re.compile(r"[\uac00-\ud7a3]"),
@@ -37,17 +37,6 @@ _LABELS = rf"{_LABEL}(?:{_BOLD}(?:,|/|&|、|和|与|與|及|以及|と|과|와|u
 _NUMBER = r"-?\d[\d.,/]*"
 _CLAUSE = r"(?:(?<=[.,;:!?\n] )|(?<=[\n,;:])|\A)"
 _CLAUSE_END = r"(?=[ \t]*(?:[.,;:!?\n)]|\*\*|\Z))"
-
-
-@dataclass(frozen=True, slots=True)
-class _Language:
-    """A language, compiled: `phrases` finds what is said in English, `yes` and `no` what a text begins with."""
-
-    hints: tuple[str, ...]
-    common: tuple[str, ...]
-    phrases: re.Pattern[str]
-    yes: re.Pattern[str]
-    no: re.Pattern[str]
 
 
 @lru_cache(maxsize=1)
@@ -66,10 +55,10 @@ def _blanks(match: re.Match[str]) -> str:
 
 
 @lru_cache(maxsize=8)
-def _compiled(name: str) -> _Language:
+def _phrases(name: str) -> re.Pattern[str]:
+    """The phrases of a language, each form of `_SAID` a group."""
     row = _table()[name]
-    part = {key: _any(value) for key, value in row.items() if isinstance(value, list)}
-    part = {key: part.get(key, _any([])) for key in _KEYS}
+    part = {key: _any(row.get(key, [])) for key in _KEYS}
     # Between words of Latin letters there are borders, between characters there are none.
     start, end = (r"(?<![\w'])", r"(?!\w)") if name not in _SCRIPTS else ("", "")
     fill = rf"(?:[ \t]*{_BOLD}{start}{part['fillers']}{end}[ \t]*:?)*{_BOLD}"
@@ -99,18 +88,21 @@ def _compiled(name: str) -> _Language:
         "ending": rf"(?<=\S){part['endings']}{_CLAUSE_END}",
     }
     alternatives = "|".join(f"(?P<{form}>{pattern})" for form, pattern in forms.items())
-    yes, no = (
-        re.compile(rf"\W*(?:{part['therefore']}[ \t,:]*)?{part[word]}(?=[ \t]*(?:[.,;:!)\n*\"]|\Z))", re.IGNORECASE)
-        for word in ("yes", "no")
-    )
-    hints, common = (tuple(row.get(key, ())) for key in ("hints", "common"))
-    phrases = re.compile(alternatives, re.IGNORECASE)
-    return _Language(hints, common, phrases, yes, no)
+    return re.compile(alternatives, re.IGNORECASE)
+
+
+@lru_cache(maxsize=8)
+def _answering(name: str) -> tuple[tuple[bool, re.Pattern[str]], ...]:
+    """What a text begins with that says no in a language, and yes."""
+    row = _table()[name]
+    before, end = rf"\W*(?:{_any(row['therefore'])}[ \t,:]*)?", r"(?=[ \t]*(?:[.,;:!)\n*\"]|\Z))"
+    words = ((False, row["no"]), (True, row["yes"]))
+    return tuple((says, re.compile(before + _any(phrases) + end, re.IGNORECASE)) for says, phrases in words)
 
 
 _KEYS = (
     "answer link chosen fillers called right wrong rejected therefore because condition unknown none_fits question "
-    "endings yes no or"
+    "endings or"
 ).split()
 _SAID = {
     "question": "\nQuestion",
@@ -140,27 +132,30 @@ def _say(match: re.Match[str]) -> str:
 
 def language_of(text: str) -> str | None:
     """The language of the table that `text` is in, None for English and all others."""
+    text = text[:MAX_CHARACTERS]
     if not text.isascii() and _OWN_SCRIPT.search(text):
         return next(name for name, script in _SCRIPTS.items() if script.search(text))
-    return next((name for name, marks in _latin_marks() if _is_in(text, *marks)), None)
+    if " the " in text or len(text) < SHORTEST_CHARACTERS:
+        return None
+    for name, hints, common in _latin_marks():
+        for hint in hints:
+            if hint in text:
+                return name
+        if sum(map(text.count, common)) >= 3:
+            return name
+    return None
 
 
 @lru_cache(maxsize=1)
-def _latin_marks() -> tuple[tuple[str, tuple[tuple[str, ...], tuple[str, ...]]], ...]:
+def _latin_marks() -> tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]:
     rows = {name: row for name, row in _table().items() if name not in _SCRIPTS}
-    return tuple((name, (tuple(row["hints"]), tuple(row["common"]))) for name, row in rows.items())
-
-
-def _is_in(text: str, hints: tuple[str, ...], common: tuple[str, ...]) -> bool:
-    if any(hint in text for hint in hints):
-        return True
-    return " the " not in text and sum(word in text for word in common) >= 3
+    return tuple((name, tuple(row["hints"]), tuple(row["common"])) for name, row in rows.items())
 
 
 def in_english(text: str) -> str:
     """`text` with English phrases for those of its language; `text` itself if that is English or isn't in the table."""
-    name = language_of(text[:MAX_CHARACTERS])
-    return text if name is None else _compiled(name).phrases.sub(_say, text)
+    name = language_of(text)
+    return text if name is None else _phrases(name).sub(_say, text)
 
 
 @lru_cache(maxsize=1)
@@ -171,13 +166,12 @@ def words_for(word: str) -> frozenset[str]:
 
 def leading_yes_or_no(text: str) -> bool | None:
     """True for a text that begins with yes in a language of the table, False for no, None for anything else."""
-    # "Non" and "Ja" are words of no other language of the table, so short replies need no language of their own.
     text = text[:200]
     own_script = not text.isascii() and _OWN_SCRIPT.search(text) is not None
-    for name in _table() if own_script is None else [name for name in _table() if (name in _SCRIPTS) == own_script]:
-        language = _compiled(name)
-        if language.no.match(text):
-            return False
-        if language.yes.match(text):
-            return True
+    for name in _table():
+        if (name in _SCRIPTS) != own_script:
+            continue
+        for says, pattern in _answering(name):
+            if pattern.match(text):
+                return says
     return None

@@ -16,7 +16,6 @@ from fractions import Fraction
 from typing import Literal
 
 from vpbench.grade.values.arithmetic import Value, multiply
-from vpbench.grade.values.foreign_words import foreign_words_in_digits
 from vpbench.grade.values.numbers import NUMBER_WORDS, SEVERAL_VALUES, trimmed, value_of, without_markup
 from vpbench.grade.values.words import in_digits
 
@@ -116,7 +115,6 @@ def number_in_prose(
         if (value := value_of(bold)) is not None or (len(inner := numbers_in(bold, scaled=scaled)) == 1):
             return ProseNumber(value, bold, 0, 0) if value is not None else inner[0]
     text = _BETWEEN.sub(" ", in_digits(without_markup(text)))
-    text = text if text.isascii() else foreign_words_in_digits(text)
     if (several := SEVERAL_VALUES.search(text)) is not None:
         text = text[: several.start()] + " " + text[several.end() :]
         if not numbers_in(text, scaled=scaled):
@@ -138,8 +136,6 @@ def number_in_prose(
     numbers = numbers_in(text, scaled=scaled)
     if not numbers and (latex := _latex(text)) is not None:
         return latex
-    if not numbers and (written := foreign_words_in_digits(text)) != text:
-        text, numbers = written, numbers_in(written, scaled=scaled)
     nothing = _NOTHING.search(text)
     if nothing and all(number.value in question_numbers and number.start >= nothing.end() for number in numbers):
         return ProseNumber(Fraction(0), "no", 0, 0)

@@ -3,7 +3,8 @@
 Chinese, Japanese and Korean write digits and powers of ten in turn ("四十二", "两百", "이백"), with signs ("负三"), points
 ("三点五") and fractions ("三分之二": two of three). Of the other languages whole numbers up to a hundred, round ones and
 simple fractions are read. The words are those of `foreign_words.toml`. In a sentence a number counts where it stands for
-itself or counts something ("三个"), not as a part of a word ("三角形"), and no word counts that English has, too ("once").
+itself or counts something ("三个"), not as a part of a word ("三角形"). A text alone is no number if it is an English word
+("once").
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ _IN_SENTENCE = re.compile(
     rf"(?:(?<!\w)|(?<=[有共为為是于於出得到が은는]))(?<!第){_NUMERAL.pattern}(?={_COUNTER}|[ ]*(?:[.,;:!?)\]\n]|\Z))"
 )
 _SIGN_BEFORE_DIGITS = re.compile(rf"{_NEGATIVE}(?=\d)")
-_WORD = re.compile(r"[\w-]+")
-_IN_ENGLISH_TOO = frozenset("six elf once dos un quart quarts".split())
+_IN_ENGLISH_TOO = frozenset(("once", "six", "un"))
+_ARTICLES = frozenset(article for row in _LATIN.values() for article in row["one"])
 
 
 def number_in_words(text: str) -> Fraction | None:
@@ -45,7 +46,7 @@ def number_in_words(text: str) -> Fraction | None:
         return None
     if not text.isascii() and (match := _NUMERAL.fullmatch(text)) is not None:
         return _value(match)
-    return _words().get(text)
+    return None if text in _IN_ENGLISH_TOO else _words().get(text)
 
 
 def foreign_words_in_digits(text: str) -> str:
@@ -54,8 +55,6 @@ def foreign_words_in_digits(text: str) -> str:
         text = _IN_SENTENCE.sub(lambda match: f" {_value(match)} ", text)
         text = _SIGN_BEFORE_DIGITS.sub("-", text)
         text = _counting().sub(lambda match: str(_words()[match.group()]), text)
-    if _first_words().isdisjoint(_WORD.findall(text.casefold())):
-        return text
     return _pattern().sub(lambda match: str(_words()[match.group().casefold()]), text)
 
 
@@ -90,7 +89,7 @@ def _words() -> dict[str, Fraction]:
     for row in _LATIN.values():
         whole = dict(_whole_numbers(row))
         named = {word: Fraction(number) for word, number in whole.items()}
-        tops = {word: number for word, number in whole.items() if 0 < number < 20} | dict.fromkeys(row["one"], 1)
+        tops = {word: number for word, number in whole.items() if 0 < number < 10} | dict.fromkeys(row["one"], 1)
         named |= {f"{top} {part}": Fraction(tops[top], below) for top in tops for part, below in row["parts"].items()}
         named |= dict.fromkeys(row["halves"], Fraction(1, 2))
         words |= named | {f"{minus} {word}": -value for minus in row["minus"] for word, value in named.items()}
@@ -130,18 +129,9 @@ def _counting() -> re.Pattern[str]:
 
 
 @lru_cache(maxsize=1)
-def _latin() -> list[str]:
-    """The words in Latin letters that a sentence is searched for, the longest first."""
-    latin = (word for word in _words() if word[0] < "\u0400" and word not in _IN_ENGLISH_TOO)
-    return sorted(latin, key=len, reverse=True)
-
-
-@lru_cache(maxsize=1)
-def _first_words() -> frozenset[str]:
-    return frozenset(_WORD.findall(word)[0] for word in _latin())
-
-
-@lru_cache(maxsize=1)
 def _pattern() -> re.Pattern[str]:
-    words = _latin()
-    return re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, words))})(?![\w-])", re.IGNORECASE)
+    """The words in Latin letters, the longest first."""
+    signs = [sign for row in _LATIN.values() for sign in row["minus"]]
+    latin = (word for word in _words() if word[0] < "\u0400" and word not in _ARTICLES and word.split()[0] not in signs)
+    words = "|".join(re.escape(word) for word in sorted(latin, key=len, reverse=True))
+    return re.compile(rf"(?<![\w-])(?:(?:{'|'.join(signs)}) )?(?:{words})(?![\w-])", re.IGNORECASE)

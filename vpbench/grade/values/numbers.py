@@ -14,7 +14,7 @@ from functools import lru_cache
 from vpbench.grade.values import expressions
 from vpbench.grade.values.arithmetic import Value, divide
 from vpbench.grade.values.expressions import NotAnExpression
-from vpbench.grade.values.foreign_words import foreign_words_in_digits, number_in_words
+from vpbench.grade.values.foreign_words import number_in_words
 from vpbench.grade.values.units import plain_units, unit_at_end
 from vpbench.grade.values.words import in_digits
 
@@ -96,7 +96,6 @@ def value_of(text: str) -> Value | None:
         return Fraction(NUMBER_WORDS[text.casefold()])
     if (number := number_in_words(text)) is not None:
         return number
-    text = text if text.isascii() else foreign_words_in_digits(text).strip()
     if _RANGE.fullmatch(text):
         return None
     sides = [side.strip() for side in _EQUALS.split(text)]
