@@ -9,13 +9,14 @@ none of the options fits, where no letter is marked.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from vpbench.grade.reading import mentions
 from vpbench.grade.reading.final import PLACES, Kind, Span, final_spans, statements
-from vpbench.grade.reading.listing import LABEL, labelled_lines, option_listed_last, without_echo
+from vpbench.grade.reading.listing import LABEL, labelled_lines, option_confirmed, walk_through, without_echo
 from vpbench.grade.reading.mentions import SEVERAL
-from vpbench.grade.reading.options import Options, by_text, by_value
+from vpbench.grade.reading.options import Options, by_form, by_moment, by_text, by_value, by_words_within, key
 from vpbench.grade.reading.statements import (
     denies_options,
     is_open,
@@ -24,11 +25,16 @@ from vpbench.grade.reading.statements import (
     polarity,
     word_polarity,
 )
-from vpbench.grade.reading.text import main_clause, sentences
+from vpbench.grade.reading.text import main_clause, sentences, words_of
 from vpbench.grade.values.numbers import trimmed, value_of, without_markup
 from vpbench.records import Trace
 
 _UNMARKED = {"conclusion", "sentence", "first"}
+_NUMBER_OF_ITEM = re.compile(r"\A\W{0,3}\d{1,2}[.)]\s+")
+_JOINED_LABELS = re.compile(
+    r"\b(?:is|are|include|both|answers?)\b[^().]{0,60}\([A-Z]\)[^().]{0,60}\band\b[^().]{0,30}\([A-Z]\)", re.IGNORECASE
+)
+_TAKEN_BACK = re.compile(r"\b(?:but|though|although|however),? (?:it|this|that)(?:'s| is|s)? (?:not|n't|in)[ ]?(?:the )?(?:correct|right)", re.IGNORECASE)
 _YES_WORDS = {"yes", "true", "是", "对"}
 _NO_WORDS = {"no", "false", "否", "不是", "错"}
 
@@ -50,14 +56,25 @@ def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
     """The option chosen by `text`, which is `readable` already. `question` is the question's text."""
     ambiguous: str | None = None
     other: str | None = None
-    listed = labelled_lines(text)
-    if listed is not None:
-        chosen = option_listed_last(listed, options)
-        trace = (("final answer", "nothing but a list of options"),)
-        return ChoiceReading(chosen, text[:200], "" if chosen is not None else "two answers", trace)
-    text = mentions.without_denied(without_echo(text, options), question)
-    if not text.strip():
+    if labelled_lines(text) is not None:
+        return ChoiceReading(None, text[:200], "two answers")
+    text = without_echo(text, options)
+    walk = None if _is_marked(text) else walk_through(text, options)
+    if walk is not None:
+        rest = f"{walk.before}\n{walk.after}".strip()
+        confirmed = option_confirmed(walk, options)
+        if confirmed is not None:
+            return ChoiceReading(confirmed, text[:200], "", _trace("a walk through the options", "the one called right"))
+        if not rest:
+            return ChoiceReading(None, text[:200], "two answers")
+        text = rest
+    text = mentions.without_denied(text, question)
+    if not text.strip() or _only_asks(text, question):
         return ChoiceReading(None, None, "no answer")
+    alone = None if _is_marked(text) else _line_alone(text, options)
+    if alone is not None:
+        several = alone == SEVERAL
+        return ChoiceReading(None if several else alone, text[:200], "two answers" if several else "", _trace("a line of its own", "its label"))
     marked = contested = False
     for span in final_spans(text, question):
         # A whole reply of several sentences that names two options may still conclude on one of them.
@@ -68,11 +85,16 @@ def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
             marked = True
             if _says_none_fits(text, options):
                 break
+            if _names_two(text, options):
+                ambiguous = text[:200]
+                if span.kind != "conclusion":
+                    break
             choice = mentions.by_bracket(_where_letters_count(text), options)
             if choice is not None and choice != SEVERAL:
-                return ChoiceReading(
-                    choice, text[:200], "", _trace("the first or the last sentences", "its bracketed label")
-                )
+                trace = _trace("the first or the last sentences", "its bracketed label")
+                return ChoiceReading(choice, text[:200], "", trace)
+        if span.kind == "stated" and _is_taken_back(text, span):
+            continue
         choice, rule = _in_span(span, options, question)
         if choice is None and (is_unsure if span.kind == "stated" else is_refusal)(span.text):
             break
@@ -91,6 +113,48 @@ def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
     if other is not None:
         return ChoiceReading(None, other, "not an option")
     return ChoiceReading(None, ambiguous, "two answers" if ambiguous else "no answer")
+
+
+def _is_taken_back(text: str, span: Span) -> bool:
+    """Whether a statement is taken back: by its own clause, or by a later sentence that none of the options is right."""
+    if _TAKEN_BACK.search(span.text):
+        return True
+    after = text[text.rfind(span.text) + len(span.text) :]
+    return any(denies_options(part) for part in sentences(after)[:4]) and "closest" in text
+
+
+def _is_marked(text: str) -> bool:
+    """Whether an answer is marked as such."""
+    return any(span.kind in {"box", "tag", "stated"} for span in final_spans(text))
+
+
+def _only_asks(text: str, question: str) -> bool:
+    """Whether `text` does nothing but repeat the question."""
+    return text.rstrip().endswith("?") and len(sentences(text)) == 1 and words_of(text) <= words_of(question)
+
+
+def _line_alone(text: str, options: Options) -> int | None:
+    """The option that the first or the last line is, if it is nothing but label and text, or the first but a text.
+
+    SEVERAL if label and text are those of two options. What explains such a line doesn't change it.
+    """
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if len(lines) < 2 or options.texts is None:
+        return None
+    for line in (lines[0], lines[-1]):
+        choice = mentions.by_label_and_text(line, options)
+        if choice is not None:
+            return choice
+    first = _NUMBER_OF_ITEM.sub("", lines[0])
+    if first != lines[0] and any(_NUMBER_OF_ITEM.match(line) for line in lines[1:]):
+        return None
+    return by_text(first, options) if len(key(first)) > 1 else None
+
+
+def _names_two(text: str, options: Options) -> bool:
+    """Whether the first sentence gives two options by their labels as the answer ("(A) frost and (B) drought")."""
+    first = sentences(text)[0]
+    return _JOINED_LABELS.search(first) is not None and mentions.by_bracket(first, options) == SEVERAL
 
 
 def _where_letters_count(text: str) -> str:
@@ -136,13 +200,17 @@ def _in_span(span: Span, options: Options, question: str) -> tuple[int | None, s
     exact = by_text(text, options)
     if exact is not None:
         return exact, "its text"
+    labelled = mentions.by_label_and_text(text, options)
+    if labelled is not None:
+        return labelled, "its label and its text"
     strong = span.kind in {"box", "tag", "stated", "whole"}
     small = text.removesuffix(")")
     if strong and len(small) == 1 and 0 <= ord(small) - ord("a") < options.count:
         return ord(small) - ord("a"), "its label"
     letter, rest = mentions.by_letter(text, options)
     if letter is not None and (strong or span.kind == "first" or len(text) < 80):
-        return SEVERAL if mentions.goes_on(rest, options, letter) else letter, "its label"
+        other = mentions.goes_on(rest, options, letter, bracketed=text[:1] in "([") or mentions.begins_with_another(rest, options, letter)
+        return SEVERAL if other else letter, "its label"
     if rest is not text and (exact := by_text(rest, options)) is not None:
         return exact, "its text after a label that the question doesn't have"
     bracketed = mentions.by_bracket(text, options)
@@ -151,27 +219,33 @@ def _in_span(span: Span, options: Options, question: str) -> tuple[int | None, s
     yes_no = _yes_no(options)
     if yes_no is not None:
         answer = word_polarity(text) if strong and len(text) < 30 else None
-        answer = polarity(text, question) if answer is None else answer
+        answer = polarity(rest, question) if answer is None else answer
         return None if answer is None else yes_no[0 if answer else 1], "yes or no"
-    return _by_content(text, options, span.kind)
+    return _by_content(text, options, span.kind, question)
 
 
-def _by_content(text: str, options: Options, kind: Kind) -> tuple[int | None, str]:
-    """By value, words or a letter standing alone; a refusal names nothing."""
+def _by_content(text: str, options: Options, kind: Kind, question: str) -> tuple[int | None, str]:
+    """By time, value, formula, words or a letter standing alone; a refusal names nothing."""
     strong = kind in {"box", "tag", "stated", "whole"}
+    if any(options.moments):
+        return by_moment(text, options), "its time or date"
     value = value_of(text)
     if value is not None:
         return by_value(value, options), "its value"
+    if strong and (choice := by_form(text, options)) is not None:
+        return choice, "its formula"
     text = main_clause(text) if kind != "box" else text
     if is_open(text) and not strong:
         return None, ""
     choice, rule = mentions.by_words(text, options), "its words"
+    if choice is None and strong and len(text) < 120:
+        choice, rule = by_words_within(text, options), "words that only it has"
     if choice is None and kind not in {"box", "first"}:
         choice, rule = mentions.by_number(text, options), "its value in the sentence"
     if choice is None and kind != "box":
         choice, rule = mentions.by_stems(text, options), "the words that tell it from other options"
     if choice is None and strong:
-        choice, rule = mentions.by_bare_letter(text, options), "its label, which stands alone"
+        choice, rule = mentions.by_bare_letter(text, options, question), "its label, which stands alone"
     return choice, rule
 
 

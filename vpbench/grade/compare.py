@@ -16,13 +16,15 @@ from fractions import Fraction
 from functools import lru_cache
 
 from vpbench.grade.reading.prose import number_in_prose, numbers_in
+from vpbench.grade.reading.statements import polarity
+from vpbench.grade.reading.text import main_clause
 from vpbench.grade.values import expressions
 from vpbench.grade.values.arithmetic import Value, canonical, constant, divide, multiply, rounded, same
 from vpbench.grade.values.forms import Form, class_of, equal_forms, form_of, formula_at_end, full_equation
 from vpbench.grade.values.intervals import like_gold
 from vpbench.grade.values.numbers import value_of, without_markup
 from vpbench.grade.values.regions import region_of, same_region
-from vpbench.grade.values.relations import ORDER_SIGNS, PROSE, coordinate_named, plain_signs
+from vpbench.grade.values.relations import ORDER_SIGNS, PROSE, coordinate_named, plain_signs, split_relation, value_sides
 from vpbench.grade.values.shapes import both_signs, sorted_values
 from vpbench.grade.values.units import unit_at_end
 from vpbench.grade.values.words import decimal_commas, in_digits
@@ -33,10 +35,17 @@ _ARTICLE = re.compile(r"\b(?:[Tt]he|an?|An?(?=\s+[a-z]))\b|[^\w\s.%/+<>≤≥∪
 _INTERVAL = re.compile(r"([(\[][^()\[\],;]{1,60}[,;][^()\[\],;]{1,60}[)\]])")
 _COPULA = re.compile(r"\b(?:is|are)\b")
 _NEGATED = re.compile(r"\b(?:not?|none|neither|nor|never|whether|if)\b|n't\b", re.IGNORECASE)
+_SPACES = re.compile(r"[\s{}$]")
 _LETTERS = "letters:"
 _DEGREE = re.compile(r"°|\\circ|\\degree|\bdegrees?\b")
 _TO = re.compile(r"(?<=\d)\s+to\s+(?=\d)")
 _NO_SOLUTION = re.compile(r"\b(?:no (?:real )?(?:solutions?|roots?)|empty set)\b", re.IGNORECASE)
+_YES_NO = {"yes": True, "no": False, "true": True, "false": False}
+_VERB = re.compile(
+    r"\b(?:is|are|was|were|be|has|have|had|shows?|named|called|represents?|indicates?|says|reads)\b|:\s", re.IGNORECASE
+)
+_PREPOSITIONS = frozenset("in on at to from by during of with for".split())
+_ASKS_WHERE = re.compile(r"^\s*(?:in|on|at|to|from|by|during) (?:which|what)|\b(?:where|when)\b", re.IGNORECASE)
 _INFINITY = re.compile(r"\\infty(?![A-Za-z])|\b(?:inf|infinity)\b|\boo\b")
 
 
@@ -199,11 +208,10 @@ def _as_roots(written: str, gold: str, strong: bool) -> Reading | None:
 
 def _roots(text: str) -> frozenset[str] | None:
     """The classes of the values that `text` gives by a ± or as a list."""
-    parts = both_signs(text) or re.split(
-        r",\s|,(?=[-+\\]|\d{1,2}(?!\d))|\b(?:and|or)\b|\\text\s*\{\s*(?:and|or)\s*\}", text.strip(" ()[]{}$\\")
-    )
-    forms = [form_of(part.strip()) for part in parts if part.strip(" ,")]
-    return None if any(form is None for form in forms) else frozenset(class_of(form) for form in forms if form)
+    parts = both_signs(text) or re.split(r",\s|,(?=[-+\\]|\d{1,2}(?!\d))|\b(?:and|or)\b|\\text\s*\{\s*(?:and|or)\s*\}", text.strip(" ()[]$"))
+    kept = [part.strip() for part in parts if part.strip(" ,")]
+    names = [class_of(form) if (form := form_of(part)) else f"expr:{_SPACES.sub('', value_sides(split_relation(part)[1])[-1])}" for part in kept]
+    return frozenset(names) if len(names) > 1 else None
 
 
 def _as_region(written: str, gold: str, strong: bool) -> Reading | None:
@@ -298,11 +306,43 @@ def normal_words(text: str) -> str:
     return " ".join("".join(pieces).casefold().split()).rstrip(" .").lstrip()
 
 
-def grade_text(text: str, gold: str, *, strong: bool) -> Reading | None:
-    """The reading of a span against an answer in words: equal words, or an equal value."""
+def grade_text(text: str, gold: str, *, strong: bool, question: str = "") -> Reading | None:
+    """The reading of a span against an answer in words: equal words, an equal value, or a sentence that says them.
+
+    A sentence says what stands after its last verb or preposition ("The car is red", "Sales were highest in Q3"), or
+    yes and no where the gold answer is one of these.
+    """
     words, wanted = normal_words(text), normal_words(gold)
     value, gold_value = value_of(text), value_of(gold)
     correct = words == wanted or (value is not None and gold_value is not None and same(value, gold_value))
+    if correct and words != wanted and _other_unit(text, text, gold) is not None:
+        correct = False
+    name = wanted if correct else words[:80]
+    if not correct and wanted in _YES_NO:
+        answer = polarity(text, question)
+        if answer is not None:
+            correct = answer == _YES_NO[wanted]
+            name = wanted if correct else next(word for word, yes in _YES_NO.items() if yes == answer)
+            return Reading(text, f"text:{name}", correct, "match" if correct else "different")
+    if not correct and (predicates := _predicates(text, question)):
+        correct = wanted in predicates
+        name = wanted if correct else predicates[-1][:80]
+        if not correct and not strong:
+            return None
     if not correct and not strong:
         return None
-    return Reading(text, f"text:{wanted if correct else words[:80]}", correct, "match" if correct else "different")
+    return Reading(text, f"text:{name}", correct, "match" if correct else "different")
+
+
+def _predicates(sentence: str, question: str) -> list[str]:
+    """What a sentence that answers the question says, the longer first; empty where it denies or leaves it open."""
+    if len(sentence) > 300 or _NEGATED.search(sentence) or "?" in sentence or re.search(r"\bor\b", sentence):
+        return []
+    after = _VERB.split(main_clause(sentence))
+    if len(after) < 2:
+        return []
+    predicate = normal_words(after[-1])
+    words = predicate.split()
+    ends = [" ".join(words[at + 1 :]) for at, word in enumerate(words) if word in _PREPOSITIONS and at + 1 < len(words)]
+    asks_where = _ASKS_WHERE.search(question) is not None
+    return [name for name in ([predicate, *ends] if asks_where or not ends else [*ends, predicate]) if name]

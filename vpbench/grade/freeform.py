@@ -16,11 +16,21 @@ from functools import lru_cache
 
 from vpbench.grade.compare import Reading, compare_open, grade_text, normal_words
 from vpbench.grade.reading.final import PLACES, Span, asked_part, final_spans, statements
-from vpbench.grade.reading.prose import number_in_prose, numbers_in
-from vpbench.grade.reading.statements import is_refusal, is_unsure
+from vpbench.grade.reading.prose import ProseNumber, number_in_prose, numbers_in
+from vpbench.grade.reading.statements import is_denied, is_refusal, is_unsure
 from vpbench.grade.reading.text import main_clause, plain_characters
 from vpbench.grade.values.arithmetic import Value, canonical, close, rounded
-from vpbench.grade.values.numbers import value_of
+from vpbench.grade.values.numbers import value_of, without_markup
+from vpbench.grade.values.times import (
+    Date,
+    Time,
+    dates_in,
+    gold_date,
+    gold_time,
+    moment_name,
+    same_moment,
+    times_in,
+)
 from vpbench.grade.values.words import decimal_commas, in_digits, thousands_written_k
 from vpbench.records import NO_ANSWER, Question, Verdict
 
@@ -37,26 +47,81 @@ _ASKS_ALL = re.compile(
 )
 """Asks for a set of values, so that the order of a list says nothing."""
 _TEMPERATURE = re.compile(r"\b(?:temperatures?|kelvin|thermo\w*|boil\w*|heat\w*|K)\b", re.IGNORECASE)
+_BLANK = re.compile(r"\(_+\)|_{2,}|\(\s{2,}\)")
 _BIG_WORD = re.compile(r"\b(?:thousand|million|billion|trillion)s?\b", re.IGNORECASE)
 
 
 def grade_freeform(question: Question, text: str) -> Verdict:
     """The verdict on a readable response to a question without options."""
+    moment = _moment_of(question)
+    if moment is not None:
+        return _first(text, lambda span: _read_moment(span, *moment), question.text)
     if question.answer_type in {"integer", "float"}:
         return _grade_number(question, text)
     if question.answer_type == "list":
         return _grade_list(question, text)
     if question.answer_type == "text":
-        return _first(text, lambda span: grade_text(span.text, question.answer, strong=span.kind in _STRONG))
+        return _first(text, lambda span: _read_text(span, question), question.text)
     unordered = _ASKS_ALL.search(question.text) is not None
-    return _first(text, lambda span: _read_open(span, question.answer, unordered), question.text)
+    return _first(text, lambda span: _read_open(span, question.answer, question.text, unordered), question.text)
 
 
-def _read_open(span: Span, gold: str, unordered: bool) -> Reading | None:
+def _moment_of(question: Question) -> tuple[Callable[[str], list[Time] | list[Date]], Time | Date] | None:
+    """What finds times or dates, and the one that the gold answer is; None where it is none."""
+    if question.answer_type not in {"text", "open"}:
+        return None
+    time = gold_time(question.answer, question.text)
+    if time is not None:
+        return times_in, time
+    date = gold_date(question.answer)
+    return None if date is None else (dates_in, date)
+
+
+def _read_moment(
+    span: Span, moments_in: Callable[[str], list[Time] | list[Date]], gold: Time | Date
+) -> Reading | None:
+    """The only time, or date, that a span gives; two are two answers."""
+    strong = span.kind in _STRONG
+    if not strong and is_unsure(span.text) or is_denied(span.text):
+        return None
+    names: dict[str, bool] = {}
+    for moment in moments_in(_unstated(span)):
+        correct = same_moment(moment, gold)
+        names[gold.name() if correct else moment_name(moment, gold)] = correct
+    if len(names) > 1:
+        return Reading(span.text, None, False, "two answers") if strong else None
+    if names:
+        name, correct = next(iter(names.items()))
+        return Reading(span.text, name, correct, "match" if correct else "different")
+    words = normal_words(span.text)
+    return Reading(span.text, f"text:{words[:80]}", False, "different") if strong and 0 < len(words) < 40 else None
+
+
+def _read_text(span: Span, question: Question) -> Reading | None:
     strong = span.kind in _STRONG
     if not strong and (span.kind == "first" or is_unsure(span.text)):
         return None
-    return compare_open(_unstated(span), gold, strong=strong, unordered=unordered)
+    return grade_text(_unstated(span), question.answer, strong=strong, question=question.text)
+
+
+def _read_open(span: Span, gold: str, question: str, unordered: bool) -> Reading | None:
+    strong = span.kind in _STRONG
+    if not strong and (span.kind == "first" or is_unsure(span.text)):
+        return None
+    return compare_open(_without_asked_side(_unstated(span), question), gold, strong=strong, unordered=unordered)
+
+
+def _without_asked_side(text: str, question: str) -> str:
+    """The right side of an equation whose left side is what the question asks for ("p+q = 9", asked for p+q)."""
+    left, sign, right = without_markup(text).strip(" .").partition("=")
+    asked = _plain_formula(left)
+    if not sign or "=" in right or len(asked) < 3 or value_of(right) is None:
+        return text
+    return right.strip() if asked in _plain_formula(asked_part(question)) else text
+
+
+def _plain_formula(text: str) -> str:
+    return re.sub(r"[\s${}]", "", without_markup(text))
 
 
 def _unstated(span: Span) -> str:
@@ -112,7 +177,9 @@ def _grade_number(question: Question, text: str) -> Verdict:
             clause = main_clause(span.text)
             if span.kind == "first" or (is_refusal if span.kind in _STRONG else is_unsure)(clause):
                 return None
-            number = number_in_prose(clause, mentioned, scaled=scaled, asked=asked)
+            number = _in_blank(clause, question.text)
+            if number is None:
+                number = number_in_prose(clause, mentioned, scaled=scaled, asked=asked)
             if number is None and clause != span.text:
                 number = number_in_prose(span.text, mentioned, scaled=scaled, asked=asked)
             if number is None:
@@ -133,6 +200,19 @@ def _grade_number(question: Question, text: str) -> Verdict:
         repeated = True
         verdict = _first(text, read, question.text)
     return verdict
+
+
+def _in_blank(sentence: str, question: str) -> ProseNumber | None:
+    """The only number of a sentence before the words that follow the question's blank ("4 cups in each row")."""
+    blank = _BLANK.search(question)
+    words = re.findall(r"[a-z']+", question[blank.end() :].lower())[:5] if blank else []
+    if len(words) < 2:
+        return None
+    after = r"\W+".join(map(re.escape, words))
+    numbers = numbers_in(in_digits(without_markup(sentence)))
+    text = in_digits(without_markup(sentence)).lower()
+    fitting = [number for number in numbers if re.match(rf"\W*{after}", text[number.end :])]
+    return fitting[0] if len({number.value for number in fitting}) == 1 else None
 
 
 def _whole(value: Value) -> Value:

@@ -15,8 +15,10 @@ from functools import lru_cache
 
 from vpbench.grade.choices import read_choice
 from vpbench.grade.reading.final import final_spans
+from vpbench.grade.reading.listing import walk_through
 from vpbench.grade.reading.options import Options, by_text, options_of
 from vpbench.grade.reading.statements import is_refusal
+from vpbench.grade.reading.questions import reply_to
 from vpbench.grade.reading.text import readable, sentences
 from vpbench.grade.values.numbers import without_markup
 from vpbench.records import Question, Trace, Verdict
@@ -77,7 +79,7 @@ def grade_labels(question: Question, response: str, gold: Collection[str]) -> Ve
     The answer class is "labels:" and the labels in order. Options are those of `question.choices`, else those that its
     text lists. Never raises for anything a response may hold.
     """
-    text = readable(response) if response else ""
+    text = reply_to(readable(response), question.text).strip() if response else ""
     if not text:
         return Verdict(None, None, False, "empty response")
     text = _without_echo(text, question.text)
@@ -97,15 +99,19 @@ def grade_labels(question: Question, response: str, gold: Collection[str]) -> Ve
     if labels.isdigit():
         return Verdict(None, None, False, "no answer")
     text = _ALL_LABELS.sub(lambda listing: listing.group().lower().replace(".", ","), text)
-    index = None if _is_marked(text) else _called_correct(text)
-    if index is None and not _is_marked(text):
-        index = _undetermined(sentences(text)[-1:], choices)
+    marked = _is_marked(text)
+    index = None if marked else _called_correct(text)
+    walk = None if marked else walk_through(text, options)
+    # What the items of a list say is no statement about the whole question.
+    concluding = sentences(text if walk is None else walk.after)
+    if index is None and not marked:
+        index = _undetermined(concluding[-1:], choices)
     excerpt: str | None = text
     if index is None:
         reading = read_choice(text, options, question.text)
         index, excerpt, reason, rules = reading.index, reading.text, reading.reason, reading.trace
         if index is None:
-            index = _undetermined(sentences(text)[-2:], choices)
+            index = _undetermined(concluding[-2:], choices)
         if index is None:
             return Verdict(excerpt, None, False, reason, (read, *rules))
     label = ALPHABET[index : index + 1]
@@ -161,7 +167,7 @@ def _several(text: str, question: str, labels: str, options: Options) -> tuple[f
             answer = without_markup(span.text).strip(" \n\"'.,:;")
             if by_text(answer, options) is not None:
                 return None
-            chosen = label_set(answer, labels)
+            chosen = label_set(answer, labels) or _joined(answer, labels)
             if chosen is not None:
                 return chosen, span.text
         elif asks_several:
@@ -169,6 +175,13 @@ def _several(text: str, question: str, labels: str, options: Options) -> tuple[f
             if listed is not None:
                 return frozenset(re.findall(rf"\b[{labels}]\b", listed.group())), span.text
     return None
+
+
+def _joined(text: str, labels: str) -> frozenset[str] | None:
+    """The labels of capitals written together in their order ("AC"), or of one written twice ("AA")."""
+    if not re.fullmatch(rf"[{labels}]{{2,5}}", text) or (list(text) != sorted(set(text)) and len(set(text)) > 1):
+        return None
+    return frozenset(text)
 
 
 def label_set(text: str, labels: str = ALPHABET) -> frozenset[str] | None:

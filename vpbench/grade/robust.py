@@ -15,6 +15,7 @@ from vpbench.grade.choices import read_choice
 from vpbench.grade.freeform import grade_freeform
 from vpbench.grade.reading.languages import language_of
 from vpbench.grade.reading.options import options_of
+from vpbench.grade.reading.questions import reply_to
 from vpbench.grade.reading.text import readable
 from vpbench.grade.values.foreign_words import foreign_words_in_digits
 from vpbench.records import Question, Verdict
@@ -31,7 +32,7 @@ def grade_answer(question: Question, response: str, *, gold_choice: int | None =
     """
     if not response or not response.strip():
         return Verdict(None, None, False, "empty response")
-    text = readable(response)
+    text = reply_to(readable(response), question.text).strip()
     if not text:
         return Verdict(None, None, False, "empty response")
     if not any("!" in written for written in (question.answer, *(question.choices or ()))):

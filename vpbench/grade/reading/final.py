@@ -25,6 +25,8 @@ SHORT_REPLY_CHARACTERS = 80
 CUT_OFF_CHARACTERS = 600
 LAST_SENTENCES = 2
 _BOX = re.compile(r"\\?(?:boxed|fbox)\s*\{")
+_BETWEEN_BOXES = re.compile(r"[\s$]*(?:,[\s$]*)?(or|and|,)[\s$]*")
+MAX_JOINED_BOXES = 12
 _TAG = re.compile(r"<answer>", re.IGNORECASE)
 _STATED = re.compile(
     r"(?<!here is the )(?<!here's the )(?<!here is my )"
@@ -49,6 +51,14 @@ _CALLED_CORRECT = re.compile(
     r"[ \t]+(?:is|would[ \t]+be|must[ \t]+be)[ \t]+(?:(?:indeed|therefore|thus|clearly)[ \t]+)?(?:the[ \t]+)?"
     r"(?:(?:correct|right|best|final|appropriate)[ \t]+(?:answer|option|choice|one)|answer)\b"
 )
+_CONCLUDED = re.compile(
+    r"(?:^|(?<=[\s,;:.(*]))(?i:so|hence|thus|therefore|leaving|leaves|(?:I|we)(?:'ll| will| would)? (?:choose|pick|select|go with))\b"
+    r"[ ,:]+(?:(?:(?!not\b|if\b)[\w'-]+[ ,]+){0,12}?(?i:only|just|option|choice|letter|answer|is|be|with|choose|pick|select|us)[ :]+)?"
+    r"(?:\*\*)?([(\[]?[A-Z][)\]]?)(?:\*\*)?(?=[.!]?\s*(?:\Z|\n)|[.!]\s)",
+    re.MULTILINE,
+)
+"""A clause that concludes on a lone letter: "so C.", "leaving only (C)", "I choose option C"."""
+_HERE = re.compile(r"\bhere(?:'s| is| are)\b", re.IGNORECASE)
 _LABELLED = re.compile(r"\([A-Z]\)")
 _CALLED_HINT = re.compile(
     r"(?:is|be)[ \t]+(?:(?:indeed|therefore|thus|clearly)[ \t]+)?(?:the[ \t]+)?"
@@ -121,14 +131,19 @@ def boxes(text: str) -> list[tuple[str, int, int]]:
 
 
 def last_box(text: str) -> tuple[str, int] | None:
-    """Content and end of the last box; None without one. Two boxes joined by "or" are given as "first or second"."""
+    """Content and end of the last box; None without one. Boxes joined by "or", "and" or commas are given as one."""
     outermost = boxes(text)
     if not outermost:
         return None
-    content = outermost[-1][0]
-    if len(outermost) > 1 and re.fullmatch(r"[\s$,]*or[\s$]*", text[outermost[-2][2] : outermost[-1][1]]):
-        content = f"{outermost[-2][0]} or {content}"
-    return content.strip(), outermost[-1][2]
+    contents = [outermost[-1][0].strip()]
+    joint = ", "
+    for (content, _, end), (_, begin, _) in zip(outermost[-2::-1], outermost[:0:-1], strict=False):
+        between = _BETWEEN_BOXES.fullmatch(text[end:begin])
+        if between is None or len(contents) >= MAX_JOINED_BOXES:
+            break
+        joint = " or " if between[1] == "or" else joint
+        contents.insert(0, content.strip())
+    return joint.join(dict.fromkeys(contents)), outermost[-1][2]
 
 
 def _rest_of_statement(text: str, start: int) -> str:
@@ -150,15 +165,32 @@ def _statements(text: str) -> list[tuple[int, str]]:
 
     Of "C is the correct answer" it is the letter before.
     """
-    ends = [match.end() for match in _stated(text) if not _is_conditional(text, match.start())]
+    ends = [
+        match.end()
+        for match in _stated(text)
+        if not _is_conditional(text, match.start()) and not _announces(text, match)
+    ]
     if not text.isascii():
         ends += [match.end() for match in _CHINESE_STATED.finditer(text)]
     rests = [(end, _rest_of_statement(text, end)) for end in sorted(ends)[-6:]]
+    rests += [(match.end(), match[1]) for match in list(_CONCLUDED.finditer(text))[-3:] if not _is_doubted(match)]
     if _CALLED_HINT.search(text):
         called = _CALLED_CORRECT.finditer(text)
         sure = [match for match in called if not _DOUBTED.search(text[max(0, match.start() - 80) : match.start()])]
         rests = sorted(rests + [(match.end(), match[1]) for match in sure[-6:]])
+    rests.sort(key=lambda pair: pair[0])
     return [(end, rest) for end, rest in rests if rest and not rest.lower().startswith(("choices", "options"))]
+
+
+def _announces(text: str, statement: re.Match[str]) -> bool:
+    """Whether a statement only announces what stands on the next lines ("Okay, here is the answer with ...:")."""
+    line = text[text.rfind("\n", 0, statement.start()) + 1 : statement.start()]
+    return text[statement.end() :].lstrip(" *")[:1] == "\n" and _HERE.search(line) is not None
+
+
+def _is_doubted(match: re.Match[str]) -> bool:
+    """Whether a condition or a negation stands before a concluding clause."""
+    return re.search(r"\b(?:if|whether|suppose)\b[^.;:\n]*\Z", match.string[max(0, match.start() - 80) : match.start()]) is not None
 
 
 def _stated(text: str) -> Iterator[re.Match[str]]:

@@ -14,7 +14,8 @@ from functools import lru_cache
 
 from vpbench.grade.reading.options import Options, by_text, by_value, key, prose_form, telling_stems
 from vpbench.grade.reading.prose import number_in_prose
-from vpbench.grade.reading.text import STOP
+from vpbench.grade.reading.text import STOP, sentences
+from vpbench.grade.values.numbers import value_of
 
 SEVERAL = -1
 """Stands for two different options."""
@@ -42,12 +43,19 @@ _DENIED = re.compile(
     r"(?:incorrect|wrong|not(?:[ \t]+the)?[ \t]+(?:correct|right|answer|best))\b|(?:isn't|aren't)(?:[ \t]+the)?"
     r"[ \t]+(?:correct|right|answer|best)\b))"
 )
+_LABEL_AND_TEXT = re.compile(r"(?:[(\[]\s*([A-Z])\s*[)\]]|([A-Z]))\*{0,2}[).:,\]]?\*{0,2}\s*(?:-\s+)?(\S.*)", re.DOTALL)
+_NOUN_BEFORE = re.compile(r"\b([a-z]{3,12})\s+\W?\Z", re.IGNORECASE)
+_CONTRAST = re.compile(
+    r",?\s+(?:while|whereas|compared (?:to|with)|rather than|than|unlike|as opposed to|but not|instead of|in contrast)\b",
+    re.IGNORECASE,
+)
+_COMPARED = re.compile(r"\A\W*(?:while|whereas|although|unlike|compared (?:to|with)|instead of)\b[^,]{1,120},", re.IGNORECASE)
 _DENIAL = re.compile(r"(?:incorrect|wrong|not|isn't|aren't)\b")
 """What every text of `_DENIED` goes on with."""
 _ASKS_DENIED = re.compile(r"\b(?:incorrect|wrong|false|untrue|not|except|error|mistake\w*)\b|n't\b", re.IGNORECASE)
 _NEGATION = re.compile(r"\b(?:not|no|nor|neither|never|cannot|without)\b|n't\b", re.IGNORECASE)
 _ANOTHER = re.compile(
-    r"(?:and|or|&)?\s*(?:[(\[]\s*([A-Za-z])\s*[)\]]|([A-Z])(?=[\s,.;)]|$))"
+    r"(?:and|or|&)?\s*(?:[(\[]\s*([A-Za-z])\s*[)\]]|((?!A\s+(?!and\b|or\b)[a-z])[A-Z])(?=[\s,.;)]|$))"
     r"(?!\s+(?:is|isn't|was|has|does|would|can|cannot|shows)\b)"
 )
 
@@ -80,12 +88,62 @@ def by_letter(text: str, options: Options) -> tuple[int | None, str]:
     return _index(letter, options), text[match.end() :]
 
 
-def goes_on(rest: str, options: Options, letter: int) -> bool:
-    """Whether `rest`, which follows a leading letter, goes on with another one ("A, B", "(a) (b)")."""
+def goes_on(rest: str, options: Options, letter: int, *, bracketed: bool = False) -> bool:
+    """Whether `rest`, which follows a leading letter, goes on with another one ("A, B", "(a) (b)").
+
+    After a letter in brackets a bare one that a sentence begins with is no label ("(D) B and F are turning").
+    """
     match = _ANOTHER.match(rest)
-    if match is None or (options.texts is not None and key(rest) == options.keys[letter]):
+    if match is None or _is_text_of(rest, options, letter):
+        return False
+    if bracketed and match[2] and re.match(r"[^.]*\b(?:is|are|was|were|has|have)\b", rest[match.end() :]):
         return False
     return _index(match[1] or match[2], options) not in {None, letter}
+
+
+def _is_text_of(rest: str, options: Options, number: int) -> bool:
+    """Whether `rest` is the option's own text, with or without the label that stands before it."""
+    label = chr(ord("A") + number)
+    return options.texts is not None and options.keys[number] in {key(rest), key(f"({label}) {rest}")}
+
+
+def begins_with_another(rest: str, options: Options, letter: int) -> bool:
+    """Whether `rest`, which follows a letter, is or begins with the text or value of another option ("(A) no")."""
+    if options.texts is None or not rest.strip() or _is_text_of(rest, options, letter):
+        return False
+    first = sentences(rest)[0].strip(" .*,;:")
+    own = options.keys[letter]
+    named = by_text(first, options)
+    if named is None and len(first) < 60 and (value := value_of(first)) is not None:
+        named = by_value(value, options)
+    if named is not None:
+        return named != letter and options.keys[named] != own
+    if own and (key(first).startswith(own) or own in key(rest)):
+        return False
+    words = by_words(first, options)
+    if words is None or words in {SEVERAL, letter}:
+        return False
+    return key(first).startswith(options.keys[words]) and prose_form(first).startswith(
+        prose_form(options.texts[words]).strip(" .,;:\"'")
+    )
+
+
+def by_label_and_text(text: str, options: Options) -> int | None:
+    """The option whose label and text `text` is ("D7", "(B) red", "A. K: $40; L: $31"); SEVERAL if they are two options'.
+
+    None for anything else, also for a label alone.
+    """
+    match = _LABEL_AND_TEXT.match(text.strip(" *\n"))
+    if match is None or options.texts is None:
+        return None
+    number, rest = _index(match[1] or match[2], options), match[3]
+    if number is None or not key(rest):
+        return None
+    if _is_text_of(rest, options, number):
+        return number
+    glued = not re.match(r"[\s).:,\]]", text.strip(" *\n")[match.end() - len(rest) - 1 :][:1] or " ")
+    named = None if glued else by_text(rest, options)
+    return SEVERAL if named is not None and options.keys[named] != options.keys[number] else None
 
 
 def by_bracket(text: str, options: Options) -> int | None:
@@ -103,13 +161,14 @@ def by_bracket(text: str, options: Options) -> int | None:
     return only(candidates)
 
 
-def by_bare_letter(text: str, options: Options) -> int | None:
+def by_bare_letter(text: str, options: Options, question: str = "") -> int | None:
     """The option of a capital that stands alone in `text`; a leading article "A" and "Solution C" don't count."""
     candidates = {
         number
         for match in _BARE.finditer(text)
         if (number := _index(match[1], options)) is not None
         and not _names_a_thing(text[: match.start()], options)
+        and not _is_of_the_figure(text[: match.start()], match[1], options, question)
         and not (match[1] in "AI" and re.match(r"\s+(?!or |and )[a-z]", text[match.end() : match.end() + 8]))
     }
     return only(candidates)
@@ -123,6 +182,15 @@ def _names_a_thing(before: str, options: Options) -> bool:
     )
 
 
+def _is_of_the_figure(before: str, letter: str, options: Options, question: str) -> bool:
+    """Whether a letter names a point, line, person ... of the question ("point B"), where no option does."""
+    noun = _NOUN_BEFORE.search(before[-30:])
+    if noun is None or any(letter in re.findall(r"\b[A-Z]\b", option) for option in options.texts or ()):
+        return False
+    named = rf"\b{noun[1]}s?\b[^.?]{{0,30}}\b{letter}\b"
+    return options.texts is not None and re.search(named, question, re.IGNORECASE) is not None
+
+
 @lru_cache(maxsize=8_192)
 def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
@@ -132,11 +200,14 @@ def by_words(text: str, options: Options) -> int | None:
     """The option whose words occur in `text`; a longer option's words aren't also those of a shorter one."""
     if options.words is None:
         return None
-    prose = prose_form(text)
+    prose = prose_form(_COMPARED.sub("", text))
     matches = list(_compiled(options.words).finditer(prose))
     kept = [match for match in matches if not _NEGATED_BEFORE.search(prose[max(0, match.start() - 40) : match.start()])]
     candidates = {by_text(match.group(), options) for match in kept}
-    return only({number for number in candidates if number is not None})
+    chosen = only({number for number in candidates if number is not None})
+    if chosen == SEVERAL and (contrast := _CONTRAST.search(text)) is not None and contrast.start() > 2:
+        return by_words(text[: contrast.start()], options)
+    return chosen
 
 
 def by_stems(text: str, options: Options) -> int | None:

@@ -13,10 +13,14 @@ from functools import lru_cache
 
 from vpbench.grade.reading.text import STOP, plain_characters, words_of
 from vpbench.grade.values.arithmetic import Value, close, rounded, same
+from vpbench.grade.values.forms import Form, equal_forms, form_of
 from vpbench.grade.values.numbers import trimmed, value_of, without_markup
 from vpbench.grade.values.relations import split_relation, value_sides
+from vpbench.grade.values.times import Date, Time, dates_in, gold_date, gold_time, same_moment, times_in
 
 DEFAULT_OPTIONS = 8
+_TIMES = re.compile(r"\\times(?![A-Za-z])|×|(?<=[\w ])\s[xX]\s(?=\d)|(?<=\d)[xX](?=\d)| by (?=\d)")
+_NEGATION = re.compile(r"\b(?:not?|none|neither|nor|never|cannot|without)\b|n't\b", re.IGNORECASE)
 _FORMAL = re.compile(r"[\d\\^_=<>+*/$]")
 _DECIMALS = re.compile(r"\.(\d+)")
 _NEAR = Fraction(1, 10)
@@ -42,6 +46,7 @@ class Options:
     values: tuple[Value | None, ...]
     words: str | None
     stems: tuple[frozenset[str], ...] = ()
+    moments: tuple[Time | Date | None, ...] = ()
 
 
 def key(text: str) -> str:
@@ -76,7 +81,10 @@ def options_of(choices: tuple[str, ...] | None) -> Options:
         for form, value in zip(forms, values, strict=True)
     ]
     distinct = tuple(option_stems if stems.count(option_stems) == 1 else frozenset() for option_stems in stems)
-    return Options(len(choices), choices, keys, values, words, distinct)
+    moments = tuple(gold_time(choice, "") or gold_date(choice) for choice in choices)
+    if any(moment is None for moment in moments) or len(moments) < 2:
+        moments = ()
+    return Options(len(choices), choices, keys, values, words, distinct, moments)
 
 
 def _as_pattern(form: str) -> str:
@@ -120,6 +128,75 @@ def by_text(text: str, options: Options) -> int | None:
             number for number in candidates if options.texts and options.texts[number].strip() == text.strip()
         } or candidates
     return min(candidates) if candidates else None
+
+
+def by_moment(text: str, options: Options) -> int | None:
+    """The only option that is the time, or the date, that `text` gives; None where it gives none or two."""
+    given = [*times_in(text), *dates_in(text)]
+    if any(isinstance(option, Time) and option.minutes >= 780 and "m" not in _written(options) for option in options.moments):
+        # Options on a 24-hour clock: 9:30 is the morning.
+        given = [Time(moment.minutes, True) if isinstance(moment, Time) else moment for moment in given]
+    candidates = {
+        number
+        for number, option in enumerate(options.moments)
+        if option is not None and any(same_moment(moment, option) for moment in given)
+    }
+    return candidates.pop() if len(candidates) == 1 else None
+
+
+def _written(options: Options) -> str:
+    return " ".join(options.texts or ()).casefold()
+
+
+@lru_cache(maxsize=4_096)
+def _option_forms(choices: tuple[str, ...]) -> tuple[Form | None, ...]:
+    return tuple(_formula(choice) for choice in choices)
+
+
+def _formula(text: str) -> Form | None:
+    """The form of a text that is a formula, not a mere number; of "30 cm × 20 cm" its dimensions."""
+    text = plain_characters(text)
+    parts = _TIMES.split(without_markup(text))
+    if len(parts) > 1 and all(any(sign.isdigit() for sign in part) for part in parts):
+        values = [value_of(part) for part in parts]
+        if all(value is not None for value in values):
+            return "dimensions", tuple(values)
+    form = form_of(text)
+    return None if form is None or form[0] == "number" else form
+
+
+def by_form(text: str, options: Options) -> int | None:
+    """The only option that is the same formula as `text`."""
+    if options.texts is None or len(text) > 200 or (form := _formula(text)) is None:
+        return None
+    candidates = {
+        number
+        for number, option in enumerate(_option_forms(options.texts))
+        if option is not None and equal_forms(form, option)
+    }
+    return candidates.pop() if len(candidates) == 1 else None
+
+
+def by_words_within(text: str, options: Options) -> int | None:
+    """The only option that holds all words of `text`, a short answer ("inland" for "Inland region").
+
+    Both deny something or neither does. "equal" and "the same" are one word here.
+    """
+    words = _compared_words(text)
+    if options.texts is None or not words:
+        return None
+    candidates = {
+        number
+        for number, option in enumerate(options.texts)
+        if words <= _compared_words(option) and bool(_NEGATION.search(option)) == bool(_NEGATION.search(text))
+    }
+    return candidates.pop() if len(candidates) == 1 else None
+
+
+@lru_cache(maxsize=8_192)
+def _compared_words(text: str) -> frozenset[str]:
+    words = frozenset(re.findall(r"[a-z0-9.]*[a-z0-9]", without_markup(plain_characters(text)).casefold())) - STOP - {"so"}
+    return frozenset({"equal": "same", "equals": "same", "identical": "same"}.get(word, word) for word in words)
 
 
 def _is_label(text: str, options: Options) -> bool:

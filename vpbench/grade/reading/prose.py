@@ -45,7 +45,7 @@ _COPULA = re.compile(
     r"still|now|also|therefore|thus|then|just|simply|indeed|actually|estimated|to be)\b){0,4}[\s*$\\(\[:]*$",
     re.IGNORECASE,
 )
-_VERB = re.compile(r"\b(?:is|are|was|were|be|equals?|approximately|about)\b|[=≈]|\\approx\b|:\s")
+_VERB = re.compile(r"\b(?:equal to|is|are|was|were|be|equals?|approximately|about)\b|[=≈]|\\approx\b|:\s")
 _EQUAL = re.compile(r"=|≈|\\approx")
 _SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 _NOTHING = re.compile(
@@ -58,6 +58,15 @@ _ALTERNATIVE = re.compile(r"[\s*$]*(?:\w+\s+)?or\s+[\s*$]*|-", re.IGNORECASE)
 _RANGE_START = re.compile(r"\b(?:is|are|was|were|ranges?) from\s+[*$]*$", re.IGNORECASE)
 _RANGE_END = re.compile(r"\s*\S{0,12}\s*\bto\s+[*$]*", re.IGNORECASE)
 _BETWEEN = re.compile(r"\b(?:somewhere )?between [^,.]{1,60}? and (?:the |about )?\$?\d[\d,.]*", re.IGNORECASE)
+_MAY_BOUND = re.compile(r"than|not|n't", re.IGNORECASE)
+_BOUND = re.compile(
+    r"\b(?:(?:more|less|fewer|greater|larger|smaller|higher|lower|other) than|(?:can ?not|could not|must not|is not|are not|"
+    r"was not|were not|not|(?:is|are|was|were|ca|could|wo)n't)(?: be)?(?: equal(?: to)?)?)"
+    r"(?: exactly| about)? [*$(]{0,3}\d[\d,]*(?:\.\d+)?%?(?![\d^])",
+    re.IGNORECASE,
+)
+"""A bound ("more than 12") or a number that is denied."""
+_TWO_ENDS = re.compile(r"\$?\d[\d,.]*\$?\s*(?:to|-)\s*\$?\d[\d,.]*%?(?:\s+[a-z]+)?", re.IGNORECASE)
 _ENUMERATION = re.compile(r"[\[({\s]*|\s*(?:,|;|and|,\s*and|&)\s*|[\])}.\s]*")
 _JOINED = re.compile(r"[\s*$]*(?:,|and|,\s*and|&)[\s*$]*")
 _LABEL = re.compile(
@@ -115,6 +124,8 @@ def number_in_prose(
         if (value := value_of(bold)) is not None or (len(inner := numbers_in(bold, scaled=scaled)) == 1):
             return ProseNumber(value, bold, 0, 0) if value is not None else inner[0]
     text = _BETWEEN.sub(" ", in_digits(without_markup(text)))
+    if _MAY_BOUND.search(text) is not None:
+        text = _BOUND.sub(" ", text)
     if (several := SEVERAL_VALUES.search(text)) is not None:
         text = text[: several.start()] + " " + text[several.end() :]
         if not numbers_in(text, scaled=scaled):
@@ -122,6 +133,8 @@ def number_in_prose(
     if asked is not None and (named := _asked_for(text, asked, scaled)) is not None:
         return named
     predicate = trimmed(_VERB.split(text)[-1], " .$")
+    if _TWO_ENDS.fullmatch(predicate):
+        return "two answers"
     if len(predicate) < 60 and (value := value_of(predicate)) is not None:
         return ProseNumber(value, predicate, 0, 0)
     for side in reversed(_EQUAL.split(text)[1:]):

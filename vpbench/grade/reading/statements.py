@@ -36,9 +36,16 @@ _UNSURE = re.compile(
     r"|insufficient\b|mistake\b|contradict|inconsisten|please\b|sorry\b|need (?:more|additional|further)\b)",
     re.IGNORECASE,
 )
+_DENIED = re.compile(
+    r"\b(?:is|are|was|were|be) not\b|(?:is|are|was|were|ca|could|wo|would)n't\b|\b(?:can|could|would) ?not be\b"
+    r"|\b(?:not|never|neither) (?:at )?(?=\$?\d|(?:half|quarter)\b)",
+    re.IGNORECASE,
+)
 _REFUSAL = re.compile(
     r"\b(?:cannot|can't|can not|could not|couldn't|not possible to|unable to|impossible to|not able to)\s+"
     r"(?:be\s+)?(?:\w+\s+){0,3}?(?:determin|answer|provid|find|solve|calculat|tell|say|assist|conclu|ascertain|help)"
+    r"|\b(?:is|are)(?: not|n't) applicable\b|\bnot applicable\b|\b(?:question|term|concept|statement)s? (?:does|do)(?: not|n't) apply\b"
+    r"|\b(?:cannot|can't|can not|could not) be (?:described|called|classified|considered|compared|said)\b"
     r"|\b(?:not enough|insufficient|no|need more|need additional|need further) (?:information|context|data|details)\b",
     re.IGNORECASE,
 )
@@ -48,7 +55,7 @@ _NO_OPTION = re.compile(
     r"|\b(?:option|answer) is not (?:provided|available|given|listed)\b",
     re.IGNORECASE,
 )
-_DENYING = ("not", "none", "n't", "unable", "impossible", "insufficient", "no ", "need ")
+_DENYING = ("not", "none", "n't", "unable", "impossible", "insufficient", "no ", "need ", "cannot", "can't")
 _OPPOSITES = [
     (frozenset(terms.split()), frozenset(opposites.split()))
     for terms, opposites in (
@@ -71,6 +78,13 @@ _OPPOSITES = [
         ("front", "behind"),
     )
 ]
+_TOO_LITTLE = re.compile(
+    r"\b(?:not|n't|never) (?:\w+ ){0,3}enough\b|\bexceed(?:s|ing|ed)?\b|\binsufficient\b|\btoo (?:little|few|expensive)\b"
+    r"|\b(?:\$?\d[\d.,]* )?short\b|\bmore than (?:he|she|they|it|\w+) ha(?:s|ve|d)\b|\bless than (?:the )?(?:total|cost|price)\b"
+    r"|\b(?:cannot|can't|unable to) (?:afford|buy)\b",
+    re.IGNORECASE,
+)
+_ENOUGH = re.compile(r"(?<!not )\b(?:ha(?:s|ve) (?:more than )?enough|is enough|can afford|left over|to spare)\b", re.IGNORECASE)
 _VALUE = re.compile(r"\b(?:is|are|was|were) \$?(\d[\d.,]*?)%?\W*$", re.IGNORECASE)
 _EQUAL = {"equal", "same", "equals", "equally", "identical", "equivalent"}
 
@@ -78,6 +92,11 @@ _EQUAL = {"equal", "same", "equals", "equally", "identical", "equivalent"}
 def is_unsure(text: str) -> bool:
     """Whether `text` is a condition, a refusal or a question rather than an answer."""
     return bool(_UNSURE.search(text))
+
+
+def is_denied(text: str) -> bool:
+    """Whether `text` says of something that it isn't the answer ("it can't be 12", "not half past four")."""
+    return bool(_DENIED.search(text))
 
 
 def is_open(text: str) -> bool:
@@ -120,7 +139,9 @@ def polarity(text: str, question: str) -> bool | None:
     outright = leading_polarity(text)
     if outright is not None:
         return outright
-    if any(not _begins_a_word(doubt.group(), question) for doubt in _UNSURE.finditer(text)):
+    if "enough" in question.lower() and (suffices := _sufficiency(text)) is not None:
+        return suffices
+    if any(doubt.group() == "?" or not _begins_a_word(doubt.group(), question) for doubt in _UNSURE.finditer(text)):
         return None
     question, text = (_in_words(part) for part in (question[-300:], text[:600]))
     question_words, statement_words = words_of(question), words_of(text)
@@ -135,6 +156,13 @@ def polarity(text: str, question: str) -> bool | None:
         return False if not _NEGATION.search(text) else None
     negated = bool(_NEGATION.search(text)) != bool(_NEGATION.search(question))
     return (negated + opposite + _swapped(text, question)) % 2 == 0
+
+
+def _sufficiency(text: str) -> bool | None:
+    """Whether `text` says that something suffices, without yes or no; None where it says nothing of it."""
+    if _TOO_LITTLE.search(text):
+        return False
+    return True if _ENOUGH.search(text) else None
 
 
 def _in_words(text: str) -> str:

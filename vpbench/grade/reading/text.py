@@ -1,9 +1,8 @@
-"""A response made readable: markup tokens, odd characters and run-on text removed.
+"""A response made readable: markup tokens, odd characters, thoughts and struck-out text removed.
 
-What a policy writes may hold end-of-text tokens, full-width or invisible characters, a thinking part, or a second
-question with its own answer (few-shot models go on writing). `readable` gives what a person would read as the reply
-to *this* question, bounded in length: of a very long response only its beginning and its end are kept, which is
-where answers stand. All steps are linear in the length of the response.
+What a policy writes may hold end-of-text tokens, full-width or invisible characters, or a part for thoughts.
+`readable` gives what a person would read, bounded in length: of a very long response only its beginning and its end
+are kept, which is where answers stand. All steps are linear in the length of the response.
 """
 
 from __future__ import annotations
@@ -19,13 +18,8 @@ TAIL_CHARACTERS = 12_000
 
 _SPECIAL_TOKEN = re.compile(r"</?s>|<\|[a-zA-Z_]{1,30}\|>|<(?:pad|unk|eos|end_of_turn|0x0A)>|\[/?INST\]")
 _STRUCK_OUT = re.compile(r"~~[^~\n]{1,200}~~|<del>[^<\n]{1,200}</del>", re.IGNORECASE)
-_NEW_QUESTION = re.compile(
-    r"\n[ \t]*(?:[#*]{1,4}[ \t]*)?(?:(?:new |next )?(?:question|problem)|q|hint|user|human|instruction|choices|context)"
-    r"[ \t]*\d{0,3}[ \t]*(?:\*\*)?[:：]",
-    re.IGNORECASE,
-)
 _SENTENCE_END = re.compile(
-    r"\s(?:(?<=[.!?;]\s)(?<!\b[A-Z]\.\s)(?<!Fig\.\s)(?<!fig\.\s)(?<!vs\.\s)(?<!e\.g\.\s)(?<!i\.e\.\s)\s*|(?<=\n)\n*)"
+    r"\s(?:(?<=[.!?]\"\s)(?=[A-Z])|(?<=[.!?;]\s)(?<!\b[A-Z]\.\s)(?<!Fig\.\s)(?<!fig\.\s)(?<!vs\.\s)(?<!e\.g\.\s)(?<!i\.e\.\s)\s*|(?<=\n)\n*)"
 )
 _ODD_CHARACTER = re.compile(r"[^\n\x20-\x7e]")
 _TERMINAL_ESCAPE = re.compile(r"\x1b\[[0-9;?]{0,20}[ -/]?[@-~]")
@@ -43,7 +37,6 @@ _CONDITION = re.compile(
 )
 _REASON_WORD = re.compile(r"\s(?:if|because|since|given|as)\b", re.IGNORECASE)
 _REASON = re.compile(r",?\s+(?:if|because|since|given that)\b.*$|,\s+as\b.*$", re.IGNORECASE | re.DOTALL)
-_LEAD_IN = re.compile(r"[^\d()]{0,60}[:.!]?\s*", re.IGNORECASE)
 
 _STOP_WORDS = (
     "the a an is are was were do does did be been it its this that these those there of in on at to for by as and "
@@ -84,21 +77,8 @@ def _as_power(match: re.Match[str]) -> str:
     return "^{" + match.group().translate(_SUPERSCRIPT_DIGITS) + "}"
 
 
-def without_run_on(text: str) -> str:
-    """`text` up to where it starts another question; a mere lead-in before such a mark doesn't count as a reply."""
-    for mark in _NEW_QUESTION.finditer(text):
-        before = text[: mark.start()].strip()
-        if len(before) > 60 or (before and not _LEAD_IN.fullmatch(before)) or _bare_reply(before):
-            return text[: mark.start()]
-    return text
-
-
-def _bare_reply(before: str) -> bool:
-    return 0 < len(before.split()) <= 4 and not before.endswith(":")
-
-
 def readable(response: str) -> str:
-    """The part of `response` that replies to the question, at most HEAD_CHARACTERS + TAIL_CHARACTERS long."""
+    """What a person would read of `response`, at most HEAD_CHARACTERS + TAIL_CHARACTERS long."""
     # Cut before any pattern runs over it; once cleaned it is cut again, to what is really read.
     text = response if len(response) <= 400_000 else response[:200_000] + "\n" + response[-200_000:]
     text = plain_characters(text)
@@ -107,7 +87,7 @@ def readable(response: str) -> str:
         text = _SPECIAL_TOKEN.sub("\n", text)
     if "~~" in text or "<del" in text:
         text = _STRUCK_OUT.sub(" ", text)
-    text = without_run_on(in_english(text)).strip()
+    text = in_english(text).strip()
     if len(text) > HEAD_CHARACTERS + TAIL_CHARACTERS:
         text = text[:HEAD_CHARACTERS] + "\n" + text[-TAIL_CHARACTERS:]
     return text

@@ -98,6 +98,18 @@ def same_time(time: Time, gold: Time) -> bool:
     return time.minutes % 720 == gold.minutes % 720
 
 
+def same_moment(moment: Time | Date, gold: Time | Date) -> bool:
+    """Whether two times, or two dates, are the same."""
+    if isinstance(moment, Time) and isinstance(gold, Time):
+        return same_time(moment, gold)
+    return isinstance(moment, Date) and isinstance(gold, Date) and same_date(moment, gold)
+
+
+def moment_name(moment: Time | Date, gold: Time | Date) -> str:
+    """The answer class of a time or date that isn't `gold`, as exactly as `gold` is given."""
+    return moment.name(sure=isinstance(gold, Time) and gold.sure) if isinstance(moment, Time) else moment.name()
+
+
 def same_date(date: Date, gold: Date) -> bool:
     """Whether two dates are the same day; a year that the gold date doesn't have is read over."""
     return (date.month, date.day) == (gold.month, gold.day) and gold.year in {0, date.year}
@@ -110,7 +122,7 @@ def gold_time(gold: str, question: str) -> Time | None:
     loose = _LOOSE_TIME.fullmatch(written) is not None and _ASKS_TIME.search(question) is not None
     if not loose and not _GOLD_TIME.fullmatch(written):
         found = _TIME.fullmatch(written)
-        return _time(found) if found is not None and found["said"] is None else None
+        return _time(found) if found is not None and found["said"] is None and found["hour"] is None else None
     if _ASKS_RATIO.search(question) and not re.search(r"clock|[ap]\.?\s?m\b", question + gold, re.IGNORECASE):
         return None
     return times_in(written)[0] if times_in(written) else None
