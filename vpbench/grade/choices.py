@@ -34,7 +34,10 @@ _NUMBER_OF_ITEM = re.compile(r"\A\W{0,3}\d{1,2}[.)]\s+")
 _JOINED_LABELS = re.compile(
     r"\b(?:is|are|include|both|answers?)\b[^().]{0,60}\([A-Z]\)[^().]{0,60}\band\b[^().]{0,30}\([A-Z]\)", re.IGNORECASE
 )
-_TAKEN_BACK = re.compile(r"\b(?:but|though|although|however),? (?:it|this|that)(?:'s| is|s)? (?:not|n't|in)[ ]?(?:the )?(?:correct|right)", re.IGNORECASE)
+_TAKEN_BACK = re.compile(
+    r"\b(?:but|though|although|however),? (?:it|this|that)(?:'s| is|s)? (?:not|n't|in)[ ]?(?:the )?(?:correct|right)",
+    re.IGNORECASE,
+)
 _YES_WORDS = {"yes", "true", "是", "对"}
 _NO_WORDS = {"no", "false", "否", "不是", "错"}
 
@@ -64,7 +67,9 @@ def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
         rest = f"{walk.before}\n{walk.after}".strip()
         confirmed = option_confirmed(walk, options)
         if confirmed is not None:
-            return ChoiceReading(confirmed, text[:200], "", _trace("a walk through the options", "the one called right"))
+            return ChoiceReading(
+                confirmed, text[:200], "", _trace("a walk through the options", "the one called right")
+            )
         if not rest:
             return ChoiceReading(None, text[:200], "two answers")
         text = rest
@@ -73,8 +78,9 @@ def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
         return ChoiceReading(None, None, "no answer")
     alone = None if _is_marked(text) else _line_alone(text, options)
     if alone is not None:
-        several = alone == SEVERAL
-        return ChoiceReading(None if several else alone, text[:200], "two answers" if several else "", _trace("a line of its own", "its label"))
+        if alone == SEVERAL:
+            return ChoiceReading(None, text[:200], "two answers")
+        return ChoiceReading(alone, text[:200], "", _trace("a line of its own", "its label"))
     marked = contested = False
     for span in final_spans(text, question):
         # A whole reply of several sentences that names two options may still conclude on one of them.
@@ -91,8 +97,9 @@ def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
                     break
             choice = mentions.by_bracket(_where_letters_count(text), options)
             if choice is not None and choice != SEVERAL:
-                trace = _trace("the first or the last sentences", "its bracketed label")
-                return ChoiceReading(choice, text[:200], "", trace)
+                return ChoiceReading(
+                    choice, text[:200], "", _trace("the first or last sentences", "its bracketed label")
+                )
         if span.kind == "stated" and _is_taken_back(text, span):
             continue
         choice, rule = _in_span(span, options, question)
@@ -209,7 +216,9 @@ def _in_span(span: Span, options: Options, question: str) -> tuple[int | None, s
         return ord(small) - ord("a"), "its label"
     letter, rest = mentions.by_letter(text, options)
     if letter is not None and (strong or span.kind == "first" or len(text) < 80):
-        other = mentions.goes_on(rest, options, letter, bracketed=text[:1] in "([") or mentions.begins_with_another(rest, options, letter)
+        other = mentions.goes_on(rest, options, letter, bracketed=text[:1] in "([") or mentions.begins_with_another(
+            rest, options, letter
+        )
         return SEVERAL if other else letter, "its label"
     if rest is not text and (exact := by_text(rest, options)) is not None:
         return exact, "its text after a label that the question doesn't have"
