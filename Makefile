@@ -35,7 +35,7 @@ bench: $(READY)
 	for script in benchmarks/*.py; do OMP_NUM_THREADS=1 $(BIN)/python $$script || exit 1; done
 
 fuzz: $(READY)
-	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest tests/test_fuzz.py
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest tests/test_fuzz.py tests/test_paraphrase.py
 
 grading-doc: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python scripts/grading_doc.py $${VPBENCH_SHARED:-../shared}/conformance

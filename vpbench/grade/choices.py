@@ -38,6 +38,9 @@ _TAKEN_BACK = re.compile(
     r"\b(?:but|though|although|however),? (?:it|this|that)(?:'s| is|s)? (?:not|n't|in)[ ]?(?:the )?(?:correct|right)",
     re.IGNORECASE,
 )
+_IT_IS = re.compile(
+    r"\A(?:(?:so|hence|thus|therefore),? )?(?:it|this|that)(?:'s| is)\s+(?=\(?[A-Z][).:,]+\s)", re.IGNORECASE
+)
 _YES_WORDS = {"yes", "true", "是", "对"}
 _NO_WORDS = {"no", "false", "否", "不是", "错"}
 
@@ -123,7 +126,7 @@ def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
 
 
 def _is_taken_back(text: str, span: Span) -> bool:
-    """Whether a statement is taken back: by its own clause, or by a later sentence that none of the options is right."""
+    """Whether a statement is taken back, by its own clause or by a later sentence that no option is right."""
     if _TAKEN_BACK.search(span.text):
         return True
     after = text[text.rfind(span.text) + len(span.text) :]
@@ -204,6 +207,7 @@ def _in_span(span: Span, options: Options, question: str) -> tuple[int | None, s
     if span.kind == "box" and (stated := statements(span.text)):
         span = Span(stated[-1], "box")
     text = trimmed(without_markup(span.text), " \n\"'.,:;*")
+    text = _IT_IS.sub("", text, count=1)
     exact = by_text(text, options)
     if exact is not None:
         return exact, "its text"
@@ -211,6 +215,8 @@ def _in_span(span: Span, options: Options, question: str) -> tuple[int | None, s
     if labelled is not None:
         return labelled, "its label and its text"
     strong = span.kind in {"box", "tag", "stated", "whole"}
+    if strong and len(text) > 1 and len(set(text)) == 1 and text.isupper():
+        text = text[0]
     small = text.removesuffix(")")
     if strong and len(small) == 1 and 0 <= ord(small) - ord("a") < options.count:
         return ord(small) - ord("a"), "its label"

@@ -24,7 +24,14 @@ from vpbench.grade.values.forms import Form, class_of, equal_forms, form_of, for
 from vpbench.grade.values.intervals import like_gold
 from vpbench.grade.values.numbers import value_of, without_markup
 from vpbench.grade.values.regions import region_of, same_region
-from vpbench.grade.values.relations import ORDER_SIGNS, PROSE, coordinate_named, plain_signs, split_relation, value_sides
+from vpbench.grade.values.relations import (
+    ORDER_SIGNS,
+    PROSE,
+    coordinate_named,
+    plain_signs,
+    split_relation,
+    value_sides,
+)
 from vpbench.grade.values.shapes import both_signs, sorted_values
 from vpbench.grade.values.units import unit_at_end
 from vpbench.grade.values.words import decimal_commas, in_digits
@@ -35,16 +42,19 @@ _ARTICLE = re.compile(r"\b(?:[Tt]he|an?|An?(?=\s+[a-z]))\b|[^\w\s.%/+<>≤≥∪
 _INTERVAL = re.compile(r"([(\[][^()\[\],;]{1,60}[,;][^()\[\],;]{1,60}[)\]])")
 _COPULA = re.compile(r"\b(?:is|are)\b")
 _NEGATED = re.compile(r"\b(?:not?|none|neither|nor|never|whether|if)\b|n't\b", re.IGNORECASE)
+_FORMULA_AT_END = re.compile(r"(?:\A|\s)\$([^$]{1,160})\$[\s.*]*\Z")
 _SPACES = re.compile(r"[\s{}$]")
 _LETTERS = "letters:"
 _DEGREE = re.compile(r"°|\\circ|\\degree|\bdegrees?\b")
 _TO = re.compile(r"(?<=\d)\s+to\s+(?=\d)")
 _NO_SOLUTION = re.compile(r"\b(?:no (?:real )?(?:solutions?|roots?)|empty set)\b", re.IGNORECASE)
+_SAME_WORDS = {"dne": "does not exist", "undefined": "does not exist", "not defined": "does not exist"}
 _YES_NO = {"yes": True, "no": False, "true": True, "false": False}
 _VERB = re.compile(
-    r"\b(?:is|are|was|were|be|has|have|had|shows?|named|called|represents?|indicates?|says|reads)\b|:\s", re.IGNORECASE
+    r"\b(?:is|are|was|were|be|has|have|had|shows?|named|called|seems?|appears?|looks?|represents?|indicates?|says|reads)\b|:\s",
+    re.IGNORECASE,
 )
-_PREPOSITIONS = frozenset("in on at to from by during of with for".split())
+_PREPOSITIONS = frozenset(["in", "on", "at", "to", "from", "by", "during", "of", "with", "for"])
 _ASKS_WHERE = re.compile(r"^\s*(?:in|on|at|to|from|by|during) (?:which|what)|\b(?:where|when)\b", re.IGNORECASE)
 _INFINITY = re.compile(r"\\infty(?![A-Za-z])|\b(?:inf|infinity)\b|\boo\b")
 
@@ -208,9 +218,16 @@ def _as_roots(written: str, gold: str, strong: bool) -> Reading | None:
 
 def _roots(text: str) -> frozenset[str] | None:
     """The classes of the values that `text` gives by a ± or as a list."""
-    parts = both_signs(text) or re.split(r",\s|,(?=[-+\\]|\d{1,2}(?!\d))|\b(?:and|or)\b|\\text\s*\{\s*(?:and|or)\s*\}", text.strip(" ()[]$"))
+    parts = both_signs(text) or re.split(
+        r",\s|,(?=[-+\\]|\d{1,2}(?!\d))|\b(?:and|or)\b|\\text\s*\{\s*(?:and|or)\s*\}", text.strip(" ()[]$")
+    )
     kept = [part.strip() for part in parts if part.strip(" ,")]
-    names = [class_of(form) if (form := form_of(part)) else f"expr:{_SPACES.sub('', value_sides(split_relation(part)[1])[-1])}" for part in kept]
+    names = [
+        class_of(form)
+        if (form := form_of(part))
+        else f"expr:{_SPACES.sub('', value_sides(split_relation(part)[1])[-1])}"
+        for part in kept
+    ]
     return frozenset(names) if len(names) > 1 else None
 
 
@@ -219,7 +236,8 @@ def _as_region(written: str, gold: str, strong: bool) -> Reading | None:
     wanted = region_of(gold)
     if wanted is None or wanted.letter is not None and not wanted.sure and " or " not in f" {written} ":
         return _as_listed_roots(written, gold) if strong and wanted is None else None
-    given = region_of(formula_at_end(written) or written)
+    formula = _FORMULA_AT_END.search(written)
+    given = region_of(formula_at_end(written) or (formula[1] if formula else written))
     if given is None and not wanted.pieces and _NO_SOLUTION.search(written):
         given = wanted
     if (
@@ -303,7 +321,8 @@ def normal_words(text: str) -> str:
     pieces = _INTERVAL.split(text)
     pieces[::2] = [_ARTICLE.sub(" ", piece) for piece in pieces[::2]]
     pieces[1::2] = ["".join(piece.split()) for piece in pieces[1::2]]
-    return " ".join("".join(pieces).casefold().split()).rstrip(" .").lstrip()
+    words = " ".join("".join(pieces).casefold().split()).rstrip(" .").lstrip()
+    return _SAME_WORDS.get(words, words)
 
 
 def grade_text(text: str, gold: str, *, strong: bool, question: str = "") -> Reading | None:

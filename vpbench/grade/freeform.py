@@ -77,9 +77,7 @@ def _moment_of(question: Question) -> tuple[Callable[[str], list[Time] | list[Da
     return None if date is None else (dates_in, date)
 
 
-def _read_moment(
-    span: Span, moments_in: Callable[[str], list[Time] | list[Date]], gold: Time | Date
-) -> Reading | None:
+def _read_moment(span: Span, moments_in: Callable[[str], list[Time] | list[Date]], gold: Time | Date) -> Reading | None:
     """The only time, or date, that a span gives; two are two answers."""
     strong = span.kind in _STRONG
     if not strong and is_unsure(span.text) or is_denied(span.text):

@@ -17,8 +17,8 @@ from vpbench.grade.choices import read_choice
 from vpbench.grade.reading.final import final_spans
 from vpbench.grade.reading.listing import walk_through
 from vpbench.grade.reading.options import Options, by_text, options_of
-from vpbench.grade.reading.statements import is_refusal
 from vpbench.grade.reading.questions import reply_to
+from vpbench.grade.reading.statements import is_refusal
 from vpbench.grade.reading.text import readable, sentences
 from vpbench.grade.values.numbers import without_markup
 from vpbench.records import Question, Trace, Verdict
@@ -167,7 +167,8 @@ def _several(text: str, question: str, labels: str, options: Options) -> tuple[f
             answer = without_markup(span.text).strip(" \n\"'.,:;")
             if by_text(answer, options) is not None:
                 return None
-            chosen = label_set(answer, labels) or _joined(answer, labels)
+            chosen = label_set(answer, labels)
+            chosen = _joined(answer, labels) if chosen is None else chosen
             if chosen is not None:
                 return chosen, span.text
         elif asks_several:

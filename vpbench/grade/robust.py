@@ -20,8 +20,7 @@ from vpbench.grade.reading.text import readable
 from vpbench.grade.values.foreign_words import foreign_words_in_digits
 from vpbench.records import Question, Verdict
 
-
-_BANG = re.compile(r"(?<=\d)!(?=\*{0,2}(?:\s*\Z|\s+[A-Z]|\n))(?<![-+*/=^({\\]\d!)(?<![-+*/=^({\\]\d\d!)")
+_BANG = re.compile(r"(?<=\d)!(?=\*{0,2}(?:\s*\Z|\s+[A-Z]|\n))(?<![-+/=^({\\]\d!)(?<![-+/=^({\\]\d\d!)(?<![^*]\*\d!)")
 """The mark after a number that ends a sentence; a factorial stands in a formula."""
 
 

@@ -52,9 +52,11 @@ _CALLED_CORRECT = re.compile(
     r"(?:(?:correct|right|best|final|appropriate)[ \t]+(?:answer|option|choice|one)|answer)\b"
 )
 _CONCLUDED = re.compile(
-    r"(?:^|(?<=[\s,;:.(*]))(?i:so|hence|thus|therefore|leaving|leaves|(?:I|we)(?:'ll| will| would)? (?:choose|pick|select|go with))\b"
-    r"[ ,:]+(?:(?:(?!not\b|if\b)[\w'-]+[ ,]+){0,12}?(?i:only|just|option|choice|letter|answer|is|be|with|choose|pick|select|us)[ :]+)?"
-    r"(?:\*\*)?([(\[]?[A-Z][)\]]?)(?:\*\*)?(?=[.!]?\s*(?:\Z|\n)|[.!]\s)",
+    r"(?:^|(?<=[\s,;:.(*]))(?i:so|hence|thus|therefore|leaving|leaves|(?:I|we)(?:'ll| will| would)?"
+    r" (?:choose|pick|select|go with))\b"
+    r"[ ,:]+(?:(?:(?!not\b|if\b)[\w'-]+[ ,]+){0,12}?(?i:only|just|option|choice|letter|answer|is|be|with"
+    r"|choose|pick|select|us)[ :]+)?"
+    r"(?:\*\*)?([(\[]?[A-Z][)\]]?)(?:\*\*)?(?=[.!]?\**\s*(?:\Z|\n))",
     re.MULTILINE,
 )
 """A clause that concludes on a lone letter: "so C.", "leaving only (C)", "I choose option C"."""
@@ -190,7 +192,10 @@ def _announces(text: str, statement: re.Match[str]) -> bool:
 
 def _is_doubted(match: re.Match[str]) -> bool:
     """Whether a condition or a negation stands before a concluding clause."""
-    return re.search(r"\b(?:if|whether|suppose)\b[^.;:\n]*\Z", match.string[max(0, match.start() - 80) : match.start()]) is not None
+    return (
+        re.search(r"\b(?:if|whether|suppose)\b[^.;:\n]*\Z", match.string[max(0, match.start() - 80) : match.start()])
+        is not None
+    )
 
 
 def _stated(text: str) -> Iterator[re.Match[str]]:

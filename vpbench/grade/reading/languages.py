@@ -1,15 +1,15 @@
 """Replies in other languages: what leads in an answer, chooses, rejects and refuses, said in English.
 
 The rest of the reader knows English phrases only. `in_english` puts them in the place of those of the table
-`phrases.toml` ("所以选择 B" is "The answer is B"), the answer itself stays as it is written; so every rule of the reader
+`phrases.toml` ("所以选择 B" is "The answer is B"); the answer itself stays as it is written. So every rule of the reader
 holds in every language of the table, and a language is data. A script tells Chinese, Japanese and Korean; a text in
 Latin letters is taken for German, French or Spanish if it has that language's word for the answer, or several of its
-most common words and no "the".
+most common words, and no "the".
 
-Of a language of the table: before an answer stand `answer` (what the answer is called) and a `link` ("is"), or `chosen`
-before a label ("I choose"), then `fillers` ("option"). `called` ("is the right answer") stands after an answer, `right`
-("is right") and `wrong` after labels, `rejected` ("not") before one. `question` begins another question, `endings` end a
-sentence and say nothing. `hints` and `common` tell a language by pieces of words, and by words.
+In the table `answer` (what the answer is called) with a `link` ("is"), or `chosen` ("I choose") before a label, then
+`fillers` ("option"), stand before an answer. `called` ("is the right answer") stands after an answer, `right` and
+`wrong` after labels, `rejected` ("not") before them. `question` begins another question, `endings` end a sentence and
+say nothing. `hints` and `common` tell a language by pieces of words, and by words.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ def _phrases(name: str) -> re.Pattern[str]:
     fill = rf"(?:[ \t]*{_BOLD}{start}{part['fillers']}{end}[ \t]*:?)*{_BOLD}"
     exact = rf"(?:{_LABEL}|{_NUMBER})"
     words = rf"{_CLAUSE}(?!{part['therefore']})[^\s.,;:!?()\[\]]{{1,12}}(?:[ \t][^\s.,;:!?()\[\]]{{1,12}}){{0,3}}?"
+    called = rf"{_BOLD}[ \t]*{part['called']}{end}"
     wrong = rf"{_BOLD}[ \t]*{part['wrong']}{end}"
     forms = {
         "question": rf"(?<=\n)[#*\s]*{part['question']}{_BOLD}(?=:)",
@@ -72,17 +73,18 @@ def _phrases(name: str) -> re.Pattern[str]:
         "wrong": rf"(?P<denied>{_LABELS}){wrong}",
         "right": rf"(?P<label>{_LABEL}){_BOLD}[ \t]*{part['right']}{end}",
         "answer": (
-            rf"(?:\[[ \t]*{part['answer']}[ \t]*\](?:[ \t]*:)?|{start}{part['answer']}(?:{_BOLD}[ \t]*{part['link']}{end}"
-            rf"{_BOLD}:?|{_BOLD}[ \t]*[:=]|{_BOLD}(?=\n+[ \t]*\S{{1,20}}\s*\Z)|(?=[ \t]*{_BOLD}{_LABEL})))(?:[ \t]*{_BOLD}:)?"
-            rf"{fill}"
+            rf"(?:\[[ \t]*{part['answer']}[ \t]*\](?:[ \t]*:)?|"
+            rf"{start}{part['answer']}(?:{_BOLD}[ \t]*{part['link']}{end}"
+            rf"{_BOLD}:?|{_BOLD}[ \t]*[:=]|{_BOLD}(?=\n+[ \t]*\S{{1,20}}\s*\Z)|(?=[ \t]*{_BOLD}{_LABEL})))"
+            rf"(?:[ \t]*{_BOLD}:)?{fill}"
         ),
-        "called": rf"(?P<subject>{exact}){_BOLD}[ \t]*{part['called']}{end}|(?P<words>{words}){_BOLD}[ \t]*{part['called']}{end}{_CLAUSE_END}",
+        "called": rf"(?P<subject>{exact}){called}|(?P<words>{words}){called}{_CLAUSE_END}",
         "inverted": rf"{start}{part['link']}{end}[ \t]*{part['answer']}{end}{_BOLD}:?{fill}" if start else r"(?!)",
         "chosen": rf"{start}{part['chosen']}{end}{fill}(?={_LABELS}(?!{wrong}))",
         "concluded": rf"{start}{part['therefore']}{end}[ \t]*[,:]?{fill}(?={_LABEL}{_BOLD}(?:[.!\n]|\Z))",
         "rejected": rf"{start}{part['rejected']}{end}{fill}{_LABELS}",
         "or": rf"(?<=[A-J\d)\]*\"] ){part['or']}{end}(?={_BOLD}(?:{_LABEL}|{_NUMBER}))",
-        "therefore": rf"{_CLAUSE if not start else start}{part['therefore']}{end}",
+        "therefore": rf"{start or _CLAUSE}{part['therefore']}{end}",
         "because": rf"{start}{part['because']}{end}",
         "condition": rf"{start}{part['condition']}{end}",
         "ending": rf"(?<=\S){part['endings']}{_CLAUSE_END}",
@@ -101,9 +103,9 @@ def _answering(name: str) -> tuple[tuple[bool, re.Pattern[str]], ...]:
 
 
 _KEYS = (
-    "answer link chosen fillers called right wrong rejected therefore because condition unknown none_fits question "
-    "endings or"
-).split()
+    *("answer", "link", "chosen", "fillers", "called", "right", "wrong", "rejected", "therefore", "because"),
+    *("condition", "unknown", "none_fits", "question", "endings", "or"),
+)
 _SAID = {
     "question": "\nQuestion",
     "none": " none of the options ",

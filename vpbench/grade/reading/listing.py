@@ -25,12 +25,14 @@ _HEADING = re.compile(r"\W{0,4}(?:the )?(?:answer )?(?:options|choices)(?: are)?
 _TEXT_END = re.compile(r"\s+[-:]\s|\s*[.;]\s|:\s|\s+\(")
 _NOTE = re.compile(r"\W{0,3}note\b", re.IGNORECASE)
 _REJECTED = re.compile(
-    r"\b(?:incorrect|wrong|(?:not|n't)(?: be)? (?:the )?(?:correct|right|answer|best|true|possible|allowed|a match|match\w*|"
+    r"\b(?:incorrect|wrong|(?:not|n't)(?: be)? (?:the )?(?:correct|right|answer|best|true|possible|allowed|a"
+    r" match|match\w*|"
     r"fit\w*|work|apply)|ruled out|eliminated?|mismatch)",
     re.IGNORECASE,
 )
 _CONFIRMED = re.compile(
-    r"(?<!not )(?<!in)\b(?:correct|right (?:answer|one|choice)|the answer|matches|this is (?:it|true)|best (?:answer|fit|match))\b|[✓✔✅]",
+    r"(?<!not )(?<!in)\b(?:correct|right (?:answer|one|choice)|the answer|matches|this is (?:it|true)|best"
+    r" (?:answer|fit|match))\b|[✓✔✅]",
     re.IGNORECASE,
 )
 

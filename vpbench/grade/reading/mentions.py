@@ -46,10 +46,14 @@ _DENIED = re.compile(
 _LABEL_AND_TEXT = re.compile(r"(?:[(\[]\s*([A-Z])\s*[)\]]|([A-Z]))\*{0,2}[).:,\]]?\*{0,2}\s*(?:-\s+)?(\S.*)", re.DOTALL)
 _NOUN_BEFORE = re.compile(r"\b([a-z]{3,12})\s+\W?\Z", re.IGNORECASE)
 _CONTRAST = re.compile(
-    r",?\s+(?:while|whereas|compared (?:to|with)|rather than|than|unlike|as opposed to|but not|instead of|in contrast)\b",
+    r",?\s+(?:while|whereas|compared (?:to|with)|rather than|than|unlike|as opposed to|but not|instead of|in"
+    r" contrast)\b",
     re.IGNORECASE,
 )
-_COMPARED = re.compile(r"\A\W*(?:while|whereas|although|unlike|compared (?:to|with)|instead of)\b[^,]{1,120},", re.IGNORECASE)
+_CONCLUSION = re.compile(r"[,;]\s+(?:so|hence|thus|therefore|leaving)\b", re.IGNORECASE)
+_COMPARED = re.compile(
+    r"\A\W*(?:while|whereas|although|unlike|compared (?:to|with)|instead of)\b[^,]{1,120},", re.IGNORECASE
+)
 _DENIAL = re.compile(r"(?:incorrect|wrong|not|isn't|aren't)\b")
 """What every text of `_DENIED` goes on with."""
 _ASKS_DENIED = re.compile(r"\b(?:incorrect|wrong|false|untrue|not|except|error|mistake\w*)\b|n't\b", re.IGNORECASE)
@@ -107,6 +111,12 @@ def _is_text_of(rest: str, options: Options, number: int) -> bool:
     return options.texts is not None and options.keys[number] in {key(rest), key(f"({label}) {rest}")}
 
 
+def _is_other_text(text: str, options: Options, number: int) -> bool:
+    """Whether `text` as a whole is the text of another option than `number`."""
+    named = by_text(text.strip(" *"), options)
+    return named is not None and not _is_text_of(text, options, number) and options.keys[named] != options.keys[number]
+
+
 def begins_with_another(rest: str, options: Options, letter: int) -> bool:
     """Whether `rest`, which follows a letter, is or begins with the text or value of another option ("(A) no")."""
     if options.texts is None or not rest.strip() or _is_text_of(rest, options, letter):
@@ -129,7 +139,7 @@ def begins_with_another(rest: str, options: Options, letter: int) -> bool:
 
 
 def by_label_and_text(text: str, options: Options) -> int | None:
-    """The option whose label and text `text` is ("D7", "(B) red", "A. K: $40; L: $31"); SEVERAL if they are two options'.
+    """The option whose label and text `text` is ("D7", "(B) red", "A. K: $40; L: $31"); SEVERAL if they are of two.
 
     None for anything else, also for a label alone.
     """
@@ -148,6 +158,11 @@ def by_label_and_text(text: str, options: Options) -> int | None:
 
 def by_bracket(text: str, options: Options) -> int | None:
     """The option of the bracketed letters in `text`; those after "not" or "than" don't count."""
+    for match in _BRACKETED.finditer(text) if options.texts is not None and ")" in text else ():
+        number, rest = _index(match[1] or match[2], options), sentences(text[match.end() : match.end() + 300])[:1]
+        before = sentences(text[: match.start()])[-1:]
+        if number is not None and any(_is_other_text(beside, options, number) for beside in [*rest, *before]):
+            return SEVERAL
     candidates = {
         number
         for match in (_BRACKETED.finditer(text) if ")" in text or "]" in text else ())
@@ -205,6 +220,8 @@ def by_words(text: str, options: Options) -> int | None:
     kept = [match for match in matches if not _NEGATED_BEFORE.search(prose[max(0, match.start() - 40) : match.start()])]
     candidates = {by_text(match.group(), options) for match in kept}
     chosen = only({number for number in candidates if number is not None})
+    if chosen == SEVERAL and (tail := _CONCLUSION.split(text)[1:]):
+        return by_words(tail[-1], options)
     if chosen == SEVERAL and (contrast := _CONTRAST.search(text)) is not None and contrast.start() > 2:
         return by_words(text[: contrast.start()], options)
     return chosen

@@ -133,7 +133,10 @@ def by_text(text: str, options: Options) -> int | None:
 def by_moment(text: str, options: Options) -> int | None:
     """The only option that is the time, or the date, that `text` gives; None where it gives none or two."""
     given = [*times_in(text), *dates_in(text)]
-    if any(isinstance(option, Time) and option.minutes >= 780 and "m" not in _written(options) for option in options.moments):
+    if any(
+        isinstance(option, Time) and option.minutes >= 780 and "m" not in _written(options)
+        for option in options.moments
+    ):
         # Options on a 24-hour clock: 9:30 is the morning.
         given = [Time(moment.minutes, True) if isinstance(moment, Time) else moment for moment in given]
     candidates = {
@@ -195,7 +198,9 @@ def by_words_within(text: str, options: Options) -> int | None:
 
 @lru_cache(maxsize=8_192)
 def _compared_words(text: str) -> frozenset[str]:
-    words = frozenset(re.findall(r"[a-z0-9.]*[a-z0-9]", without_markup(plain_characters(text)).casefold())) - STOP - {"so"}
+    words = (
+        frozenset(re.findall(r"[a-z0-9.]*[a-z0-9]", without_markup(plain_characters(text)).casefold())) - STOP - {"so"}
+    )
     return frozenset({"equal": "same", "equals": "same", "identical": "same"}.get(word, word) for word in words)
 
 

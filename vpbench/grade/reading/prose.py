@@ -60,7 +60,8 @@ _RANGE_END = re.compile(r"\s*\S{0,12}\s*\bto\s+[*$]*", re.IGNORECASE)
 _BETWEEN = re.compile(r"\b(?:somewhere )?between [^,.]{1,60}? and (?:the |about )?\$?\d[\d,.]*", re.IGNORECASE)
 _MAY_BOUND = re.compile(r"than|not|n't", re.IGNORECASE)
 _BOUND = re.compile(
-    r"\b(?:(?:more|less|fewer|greater|larger|smaller|higher|lower|other) than|(?:can ?not|could not|must not|is not|are not|"
+    r"\b(?:(?:more|less|fewer|greater|larger|smaller|higher|lower|other) than|(?:can ?not|could not|must not"
+    r"|is not|are not|"
     r"was not|were not|not|(?:is|are|was|were|ca|could|wo)n't)(?: be)?(?: equal(?: to)?)?)"
     r"(?: exactly| about)? [*$(]{0,3}\d[\d,]*(?:\.\d+)?%?(?![\d^])",
     re.IGNORECASE,

@@ -44,7 +44,8 @@ _DENIED = re.compile(
 _REFUSAL = re.compile(
     r"\b(?:cannot|can't|can not|could not|couldn't|not possible to|unable to|impossible to|not able to)\s+"
     r"(?:be\s+)?(?:\w+\s+){0,3}?(?:determin|answer|provid|find|solve|calculat|tell|say|assist|conclu|ascertain|help)"
-    r"|\b(?:is|are)(?: not|n't) applicable\b|\bnot applicable\b|\b(?:question|term|concept|statement)s? (?:does|do)(?: not|n't) apply\b"
+    r"|\b(?:is|are)(?: not|n't) applicable\b|\bnot applicable\b|\b(?:question|term|concept|statement)s?"
+    r" (?:does|do)(?: not|n't) apply\b"
     r"|\b(?:cannot|can't|can not|could not) be (?:described|called|classified|considered|compared|said)\b"
     r"|\b(?:not enough|insufficient|no|need more|need additional|need further) (?:information|context|data|details)\b",
     re.IGNORECASE,
@@ -79,12 +80,16 @@ _OPPOSITES = [
     )
 ]
 _TOO_LITTLE = re.compile(
-    r"\b(?:not|n't|never) (?:\w+ ){0,3}enough\b|\bexceed(?:s|ing|ed)?\b|\binsufficient\b|\btoo (?:little|few|expensive)\b"
-    r"|\b(?:\$?\d[\d.,]* )?short\b|\bmore than (?:he|she|they|it|\w+) ha(?:s|ve|d)\b|\bless than (?:the )?(?:total|cost|price)\b"
+    r"\b(?:not|n't|never) (?:\w+ ){0,3}enough\b|\bexceed(?:s|ing|ed)?\b|\binsufficient\b|\btoo (?:little|few"
+    r"|expensive)\b"
+    r"|\b(?:\$?\d[\d.,]* )?short\b|\bmore than (?:he|she|they|it|\w+) ha(?:s|ve|d)\b|\bless than (?:the"
+    r" )?(?:total|cost|price)\b"
     r"|\b(?:cannot|can't|unable to) (?:afford|buy)\b",
     re.IGNORECASE,
 )
-_ENOUGH = re.compile(r"(?<!not )\b(?:ha(?:s|ve) (?:more than )?enough|is enough|can afford|left over|to spare)\b", re.IGNORECASE)
+_ENOUGH = re.compile(
+    r"(?<!not )\b(?:ha(?:s|ve) (?:more than )?enough|is enough|can afford|left over|to spare)\b", re.IGNORECASE
+)
 _VALUE = re.compile(r"\b(?:is|are|was|were) \$?(\d[\d.,]*?)%?\W*$", re.IGNORECASE)
 _EQUAL = {"equal", "same", "equals", "equally", "identical", "equivalent"}
 

@@ -17,7 +17,9 @@ HEAD_CHARACTERS = 4_000
 TAIL_CHARACTERS = 12_000
 
 _SPECIAL_TOKEN = re.compile(r"</?s>|<\|[a-zA-Z_]{1,30}\|>|<(?:pad|unk|eos|end_of_turn|0x0A)>|\[/?INST\]")
-_STRUCK_OUT = re.compile(r"~~[^~\n]{1,200}~~|<del>[^<\n]{1,200}</del>", re.IGNORECASE)
+_STRUCK_OUT = re.compile(
+    r"~~[^~\n]{1,200}~~|<del>[^<\n]{1,200}</del>|\\(?:cancel|sout|st)\{[^{}\n]{1,200}\}", re.IGNORECASE
+)
 _SENTENCE_END = re.compile(
     r"\s(?:(?<=[.!?]\"\s)(?=[A-Z])|(?<=[.!?;]\s)(?<!\b[A-Z]\.\s)(?<!Fig\.\s)(?<!fig\.\s)(?<!vs\.\s)(?<!e\.g\.\s)(?<!i\.e\.\s)\s*|(?<=\n)\n*)"
 )
@@ -85,7 +87,7 @@ def readable(response: str) -> str:
     text = without_thoughts(text)
     if "<" in text or "[" in text:
         text = _SPECIAL_TOKEN.sub("\n", text)
-    if "~~" in text or "<del" in text:
+    if "~~" in text or "<del" in text or "\\cancel" in text or "\\sout" in text:
         text = _STRUCK_OUT.sub(" ", text)
     text = in_english(text).strip()
     if len(text) > HEAD_CHARACTERS + TAIL_CHARACTERS:

@@ -1,10 +1,10 @@
 """Numbers in words of other languages: Chinese, Japanese, Korean, German, French and Spanish.
 
-Chinese, Japanese and Korean write digits and powers of ten in turn ("四十二", "两百", "이백"), with signs ("负三"), points
-("三点五") and fractions ("三分之二": two of three). Of the other languages whole numbers up to a hundred, round ones and
-simple fractions are read. The words are those of `foreign_words.toml`. In a sentence a number counts where it stands for
-itself or counts something ("三个"), not as a part of a word ("三角形"). A text alone is no number if it is an English word
-("once").
+Chinese, Japanese and Korean write digits and powers of ten in turn ("四十二", "两百", "이백"), with signs ("负三"),
+points ("三点五") and fractions ("三分之二": two of three). Of the other languages whole numbers up to a hundred, round
+ones and simple fractions are read. The words are those of `foreign_words.toml`. In a sentence a number counts where it
+stands for itself or counts something ("三个"), not as a part of a word ("三角形"). A text alone is no number if it is
+an English word ("once").
 """
 
 from __future__ import annotations

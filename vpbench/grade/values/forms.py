@@ -39,7 +39,8 @@ _SPREAD = 9973
 _BRACKETED_LIST = re.compile(r"\\?([(\[{])(.+)\\?([)\]}])", re.DOTALL)
 _SIDES = re.compile(r"\\(?:left|right)(?![A-Za-z])|\\[,;!]|\\[()\[\]](?!\[)")
 _MATRIX = re.compile(
-    r"[(\[]?\s*\\begin\{(?P<kind>[pbB]?matrix\*?|smallmatrix|array)\}(?:\s*\{[lcr| ]*\})?(?P<cells>.*)\\end\{(?P=kind)\}\s*[)\]]?",
+    r"[(\[]?\s*\\begin\{(?P<kind>[pbB]?matrix\*?|smallmatrix"
+    r"|array)\}(?:\s*\{[lcr| ]*\})?(?P<cells>.*)\\end\{(?P=kind)\}\s*[)\]]?",
     re.DOTALL,
 )
 MAX_SENTENCE_CHARACTERS = 300
@@ -104,7 +105,7 @@ def _value_or_formula(text: str, plain: str) -> Form | None:
 
 
 def _matrix(text: str) -> Form | None:
-    """A matrix, whatever brackets it stands in: its rows and columns, and the values or formulas of its cells."""
+    """A matrix, whatever brackets it stands in: its rows and columns, and its cells; a column of numbers is a tuple."""
     match = _MATRIX.fullmatch(text)
     if match is None:
         return None
@@ -112,6 +113,8 @@ def _matrix(text: str) -> Form | None:
     cells = [form_of(cell.strip()) for row in rows for cell in row]
     if any(cell is None for cell in cells) or len({len(row) for row in rows}) != 1:
         return None
+    if len(rows[0]) == 1 and all(cell is not None and cell[0] == "number" for cell in cells):
+        return "set:()", tuple(cell[1][0] for cell in cells if cell is not None)
     return f"matrix {len(rows)}x{len(rows[0])}:" + "; ".join(class_of(cell) for cell in cells if cell is not None), ()
 
 

@@ -37,13 +37,15 @@ _REWRITTEN = (
 _WORDS = (
     (
         re.compile(
-            r"\b(?:is )?(?:at least|no less than|not less than|greater than or equal to|no smaller than|more than or equal to)\b"
+            r"\b(?:is )?(?:at least|no less than|not less than|greater than or equal to|no smaller than|more"
+            r" than or equal to)\b"
         ),
         "≥",
     ),
     (
         re.compile(
-            r"\b(?:is )?(?:at most|no more than|not more than|less than or equal to|no greater than|smaller than or equal to)\b"
+            r"\b(?:is )?(?:at most|no more than|not more than|less than or equal to|no greater than|smaller"
+            r" than or equal to)\b"
         ),
         "≤",
     ),
@@ -52,7 +54,8 @@ _WORDS = (
     (re.compile(r"\b(?:is )?not equal to\b|\bis not(?= [-\d])|\bdoes not equal\b"), "≠"),
 )
 _NONE = re.compile(
-    r"(?:there (?:are|is) |it has |the equation has |has )?no (?:real )?(?:solutions?|roots?|such (?:number|value|x|real number)s?)(?: exists?)?|∅"
+    r"(?:there (?:are|is) |it has |the equation has |has )?no (?:real )?(?:solutions?|roots?|such (?:number"
+    r"|value|x|real number)s?)(?: exists?)?|∅"
     r"|(?:the )?empty set|none exists?",
     re.IGNORECASE,
 )
@@ -65,7 +68,7 @@ _LOW, _HIGH = Fraction(-(10**400)), Fraction(10**400)
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """Pieces (low, low is in it, high, high is in it) from small to large, the letter if any, whether sure to be a set."""
+    """Pieces (low, low is in it, high, high is in it) in order, the letter if any, and whether it must be a set."""
 
     pieces: tuple[tuple[Value, bool, Value, bool], ...]
     letter: str | None

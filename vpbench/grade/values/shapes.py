@@ -1,4 +1,4 @@
-"""Answers that look like formulas but are no products: letters in an order, angles, ratios, numbers in a base, both signs.
+"""Answers that look like formulas but are no products: orders of letters, angles, ratios, digits in a base, ±.
 
 "CAB" names an order or a figure and isn't "BAC"; ∠ABC is ∠CBA, for the vertex stands in the middle, and AB is a line
 like BA where a bar is over it. "2:4:6" is the ratio 1:2:3. "1101_2" is written in base 2 and isn't "1101_3". "±3" are

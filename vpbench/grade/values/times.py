@@ -1,7 +1,7 @@
 """Times of day and dates, however they are written.
 
 "4:30", "4.30 pm", "16:30", "half past four", "a quarter to five", "five o'clock", "noon" are times: equal if they are
-the same minute. Where one of two says neither a.m. nor p.m. nor an hour above 12, they are equal if the hands of a clock
+the same minute. Where one of two says neither a.m. nor p.m. nor an hour above 12, they are equal if a clock's hands
 stand alike. "2020-03-05", "March 5th, 2020", "5 March 2020", "3/5/2020" (the month first, as its slashes have it in
 English) and "5.3.2020" are dates: equal with the same day, month and, where the gold answer has one, year.
 """
@@ -14,10 +14,29 @@ from functools import lru_cache
 
 from vpbench.grade.values.numbers import without_markup
 
-_NUMBERS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen twenty"
-).split()
+_NUMBERS = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+    "twenty",
+]
 _VALUES = {word: number for number, word in enumerate(_NUMBERS)} | {
     "thirty": 30,
     "forty": 40,
@@ -42,8 +61,14 @@ _RELATIVE = (
     rf"(?P<amount>\d{{1,2}}|{_WORD})(?:[ -]minutes?)?[ -](?P<side>past|after|to|till|before)[ -]"
     rf"(?P<of>\d{{1,2}}|{_HOUR_WORD}|noon|midnight)\b(?:\s*o'?\s?clock)?{_HALF_OF_DAY.replace('<', '<r')}?"
 )
-_FULL = rf"(?P<full>\d{{1,2}}|{_HOUR_WORD})\s*(?:o'?\s?clock\b{_HALF_OF_DAY.replace('<', '<f')}?|(?=[ap]\.?\s?m\b|in the (?:morning|after|even)){_HALF_OF_DAY.replace('<', '<g')})"
-_SPOKEN = rf"(?P<said>{_HOUR_WORD})[ -](?P<minutes>thirty|forty|fifty|fifteen|(?:oh )?five|ten|twenty|(?:twenty|thirty|forty|fifty)[- ](?:five|{'|'.join(_NUMBERS[1:10])}))\b{_HALF_OF_DAY.replace('<', '<s')}?"
+_FULL = (
+    rf"(?P<full>\d{{1,2}}|{_HOUR_WORD})\s*(?:o'?\s?clock\b{_HALF_OF_DAY.replace('<', '<f')}?|(?=[ap]\.?\s?m\b|in"
+    rf" the (?:morning|after|even)){_HALF_OF_DAY.replace('<', '<g')})"
+)
+_SPOKEN = (
+    rf"(?P<said>{_HOUR_WORD})[ -](?P<minutes>thirty|forty|fifty|fifteen|(?:oh )?five|ten|twenty|(?:twenty|thirty"
+    rf"|forty|fifty)[- ](?:five|{'|'.join(_NUMBERS[1:10])}))\b{_HALF_OF_DAY.replace('<', '<s')}?"
+)
 _TIME = re.compile(
     rf"(?<![\w.:/-])(?:{_DIGITAL}|{_POINTED}|{_RELATIVE}|{_FULL}|{_SPOKEN}|{_NOON})(?![\w:])", re.IGNORECASE
 )
@@ -52,7 +77,20 @@ _LOOSE_TIME = re.compile(r"\d{1,2}:\d{1,2}")
 _ASKS_TIME = re.compile(r"\b(?:times?|clocks?|watch|o'clock|when|hands?|__:__)\b|__:__", re.IGNORECASE)
 _ASKS_RATIO = re.compile(r"\b(?:ratios?|proportions?|scales?|odds|rates?)\b", re.IGNORECASE)
 
-_MONTHS = "january february march april may june july august september october november december".split()
+_MONTHS = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+]
 _MONTH = "|".join(f"{name[:3]}(?:{name[3:]}|t)?" if name != "may" else "may" for name in _MONTHS)
 _DATE = re.compile(
     r"(?<![\w./-])(?:(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})"

@@ -1,6 +1,6 @@
 """Units: which one stands at the end of an answer, and in one way of writing.
 
-"35 cm", "35 \\text{ centimetres}", "6 kg·m/s", "9.8\\ \\frac{\\text{m}}{\\text{s}^2}", "12 square metres", "60 km per hour":
+"35 cm", "35 \\text{ centimetres}", "6 kg·m/s", "9.8\\ \\frac{\\text{m}}{\\text{s}^2}", "12 square metres":
 the unit is a product of known units with their powers, so that "m/s" and "m s^{-1}" are one. Words that are no unit
 ("35 marbles") are none. Units aren't converted: an answer in another unit than the gold answer's is another answer.
 """
@@ -31,7 +31,37 @@ _SAME = {
     **{"degree": "°", "degrees": "°", "percent": "%", "per cent": "%", "radian": "rad", "kelvin": "K", "mph": "mi/h"},
     **{"kph": "km/h", "kmh": "km/h", "kmph": "km/h", "bpm": "bpm", "gallon": "gal", "cc": "cm^3"},
 }
-_PLAIN = "in ft yd mi lb oz t min h hr d yr °C °F ° % $ € £ ¥ rad K mol cd gal Wb H ha °".split()
+_PLAIN = [
+    "in",
+    "ft",
+    "yd",
+    "mi",
+    "lb",
+    "oz",
+    "t",
+    "min",
+    "h",
+    "hr",
+    "d",
+    "yr",
+    "°C",
+    "°F",
+    "°",
+    "%",
+    "$",
+    "€",
+    "£",
+    "¥",
+    "rad",
+    "K",
+    "mol",
+    "cd",
+    "gal",
+    "Wb",
+    "H",
+    "ha",
+    "°",
+]
 
 
 def _table() -> dict[str, str]:

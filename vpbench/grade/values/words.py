@@ -11,11 +11,29 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-_UNITS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-    "seventeen eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_UNITS = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _SMALL = {word: number for number, word in enumerate(_UNITS)} | {
     word: 10 * number for number, word in enumerate(_TENS, start=2)
 }
@@ -47,6 +65,7 @@ _FRACTION = re.compile(
     re.IGNORECASE,
 )
 _HALF = re.compile(r"\A(?:half|(?:is|equals|=)\s+half\s*\.?)\Z", re.IGNORECASE)
+_HALF_OF_SCALE = re.compile(rf"\bhalf a ({_SCALE_WORD})\b", re.IGNORECASE)
 _SIGN = re.compile(
     r"(?:\b(negative|positive)|(?:\A|(?<=[=:(,]\s)|(?<=[=:(,])|(?<=\bis\s)|(?<=\bof\s)|(?<=\bequals\s)|(?<=\bto\s)|"
     r"(?<=\bbe\s)|(?<=\bor\s)|(?<=\bget\s)|(?<=\bgives\s)|(?<=\bare\s)|(?<=\band\s)|(?<=\bwas\s))(minus|plus))"
@@ -60,7 +79,9 @@ _DECIMAL_WORDS = re.compile(
     rf"\b({_ONE_WORD}|\d{{1,9}}) point ((?:{_DIGIT_WORD})(?:[ ](?:{_DIGIT_WORD})){{0,5}})\b", re.IGNORECASE
 )
 _HINT = re.compile(
-    rf"\b(?:{_ONE_WORD}|an?[ -](?:{_SCALE_WORD}|{_PART_WORD})|half|hundred|dozen|negative|minus|plus|positive)\b", re.I
+    rf"\b(?:{_ONE_WORD}|an?[ -](?:{_SCALE_WORD}|{_PART_WORD})|half|hundred|dozen|(?:{_PART_WORD})s|negative"
+    rf"|minus|plus|positive)\b",
+    re.I,
 )
 _GROUPED = re.compile(r"(?<![\d.,' ])(?<!\d )(\d{1,3})((?:[ ]\d{3})+)(?![\d'/^]|[ ]?[\d/])")
 _APOSTROPHES = re.compile(r"(?<![\d.,'])(\d{1,3})((?:'\d{3})+)(?!\d)")
@@ -80,6 +101,7 @@ def in_digits(text: str) -> str:
         text = _POINTS_AND_COMMA.sub(lambda match: match[1].replace(".", "") + "." + match[2], text)
     if _HINT.search(text) is None:
         return text
+    text = _HALF_OF_SCALE.sub(lambda match: str(_SCALES[match[1].lower()] // 2), text)
     text = _FRACTION.sub(_as_fraction, text)
     text = "1/2" if _HALF.fullmatch(text.strip(" .")) else text
     text = _WORDS.sub(_as_number, text)
@@ -110,7 +132,7 @@ def _as_fraction(match: re.Match[str]) -> str:
     top = 1 if top_word in {"a", "an"} else _SMALL.get(top_word) or (int(top_word) if top_word.isdigit() else 0)
     bottom = _DENOMINATORS[bottom_word]
     plural = bool(match["plural"]) or bottom_word == "halves"
-    # "two third-graders", "the one second": without the plural only one part; "a second" and "a third one" are ordinals.
+    # Without the plural there is only one part ("two third-graders"); "a third one" is an ordinal.
     after = match.string[match.end() : match.end() + 12]
     if top == 0 or plural != (top > 1) or re.match(r" (?:one|time|person|place|row|column|option|grade)\b", after):
         return match.group()
