@@ -116,8 +116,8 @@ def grade_labels(question: Question, response: str, gold: Collection[str]) -> Ve
             return Verdict(excerpt, None, False, reason, (read, *rules))
     label = ALPHABET[index : index + 1]
     correct = frozenset({label}) == frozenset(gold)
-    trace = (read, *rules, compared)
-    return Verdict(excerpt and excerpt[:200], f"labels:{label}", correct, "match" if correct else "different", trace)
+    layers: Trace = (read, *rules, compared)
+    return Verdict(excerpt and excerpt[:200], f"labels:{label}", correct, "match" if correct else "different", layers)
 
 
 def _is_marked(text: str) -> bool:
