@@ -16,7 +16,7 @@ from functools import lru_cache
 
 from vpbench.grade.compare import Reading, compare_open, grade_text, normal_words
 from vpbench.grade.reading.final import PLACES, Span, asked_part, final_spans, statements
-from vpbench.grade.reading.prose import ProseNumber, number_in_prose, numbers_in
+from vpbench.grade.reading.prose import ProseNumber, TwoAnswers, number_in_prose, numbers_in
 from vpbench.grade.reading.statements import is_denied, is_refusal, is_unsure
 from vpbench.grade.reading.text import main_clause, plain_characters
 from vpbench.grade.values.arithmetic import Value, canonical, close, rounded
@@ -175,7 +175,7 @@ def _grade_number(question: Question, text: str) -> Verdict:
             clause = main_clause(span.text)
             if span.kind == "first" or (is_refusal if span.kind in _STRONG else is_unsure)(clause):
                 return None
-            number = _in_blank(clause, question.text)
+            number: ProseNumber | TwoAnswers | None = _in_blank(clause, question.text)
             if number is None:
                 number = number_in_prose(clause, mentioned, scaled=scaled, asked=asked)
             if number is None and clause != span.text:

@@ -1,8 +1,8 @@
 """Replies in other languages: what leads in an answer, chooses, rejects and refuses, said in English.
 
 The rest of the reader knows English phrases only. `in_english` puts them in the place of those of the table
-`phrases.toml` ("所以选择 B" is "The answer is B"); the answer itself stays as it is written. So every rule of the
-reader holds in every language of the table, and a language is data. A script tells Chinese, Japanese and Korean; a text in
+`phrases.toml` ("所以选择 B" is "The answer is B"); the answer stays as it is written. So every rule of the reader
+holds in every language of the table, and a language is data. A script tells Chinese, Japanese and Korean; a text in
 Latin letters is taken for German, French or Spanish if it has that language's word for the answer, or several of its
 most common words, and no "the".
 

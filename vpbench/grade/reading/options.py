@@ -132,7 +132,7 @@ def by_text(text: str, options: Options) -> int | None:
 
 def by_moment(text: str, options: Options) -> int | None:
     """The only option that is the time, or the date, that `text` gives; None where it gives none or two."""
-    given = [*times_in(text), *dates_in(text)]
+    given: list[Time | Date] = [*times_in(text), *dates_in(text)]
     if any(
         isinstance(option, Time) and option.minutes >= 780 and "m" not in _written(options)
         for option in options.moments
