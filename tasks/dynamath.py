@@ -316,4 +316,4 @@ def _robust_float(question: Question, response: str) -> Verdict:
         return verdict
     correct = abs(value - gold) <= TOLERANCE
     name = f"number:{float(round(value, _CLASS_DECIMALS)) if abs(value) < 10**12 else value}"
-    return Verdict(verdict.extracted, name, correct, "match" if correct else "different")
+    return dataclasses.replace(verdict, answer_class=name, correct=correct, reason="match" if correct else "different")

@@ -183,6 +183,32 @@ def validate(task: str, data: Path | None, grading: Any) -> None:
         sys.exit(1)
 
 
+@main.command()
+@click.argument("result", type=opt.path, required=False)
+@opt.option("--task", help="Task name or ./file.py, with --response.")
+@opt.option("--id", required=True, help="The question's id.")
+@opt.option("--response", type=opt.path, help="A file with the response; - for standard input.")
+@opt.option("--index", type=click.IntRange(0), help="The candidate of RESULT; default: the first, 0.")
+@opt.data
+@opt.nano
+@opt.option(
+    "--format",
+    "style",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How it is printed.",
+)
+def explain(**options: Any) -> None:
+    """Show how a response is read, by which rules, and what it is compared with, in both gradings.
+
+    The response is a file's, or that of a candidate of RESULT, a result's folder.
+    """
+    from vpbench.commands.explain import explain as explained
+
+    click.echo(explained(**options))
+
+
 @main.group()
 def nano() -> None:
     """The miniature world: drawn questions and tiny models."""

@@ -152,19 +152,25 @@ class Candidate:
         return (self.question_id, self.index)
 
 
+Trace = tuple[tuple[str, str], ...]
+"""How an answer was read: a layer of reading and what it found, in order."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What grading says of a response.
 
     `answer_class` names the answer so that equivalent answers share the name (None: no answer, doesn't vote).
     `reason` is a short word: "match", "different", "no answer", "two answers", "empty response", "timeout",
-    "comparison failed", ...; `Reason` takes it apart.
+    "comparison failed", ...; `Reason` takes it apart. `trace` says how the answer was read, layer by layer, and
+    isn't stored.
     """
 
     extracted: str | None
     answer_class: str | None
     correct: bool
     reason: str
+    trace: Trace = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

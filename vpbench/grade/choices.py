@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 
 from vpbench.grade.reading import mentions
-from vpbench.grade.reading.final import Kind, Span, final_spans, statements
+from vpbench.grade.reading.final import PLACES, Kind, Span, final_spans, statements
 from vpbench.grade.reading.listing import LABEL, labelled_lines, option_confirmed, walk_through, without_echo
 from vpbench.grade.reading.mentions import SEVERAL
 from vpbench.grade.reading.options import Options, by_form, by_moment, by_text, by_value, by_words_within, key
@@ -27,6 +27,7 @@ from vpbench.grade.reading.statements import (
 )
 from vpbench.grade.reading.text import main_clause, sentences, words_of
 from vpbench.grade.values.numbers import trimmed, value_of, without_markup
+from vpbench.records import Trace
 
 _UNMARKED = {"conclusion", "sentence", "first"}
 _NUMBER_OF_ITEM = re.compile(r"\A\W{0,3}\d{1,2}[.)]\s+")
@@ -46,11 +47,15 @@ _NO_WORDS = {"no", "false", "否", "不是", "错"}
 
 @dataclass(frozen=True, slots=True)
 class ChoiceReading:
-    """What was read: the option's index, or none and why ("no answer", "two answers"); `text` is where from."""
+    """What was read: the option's index, or none and why ("no answer", "two answers"); `text` is where from.
+
+    `trace` says by which rules.
+    """
 
     index: int | None
     text: str | None
     reason: str
+    trace: Trace = ()
 
 
 def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
@@ -66,7 +71,9 @@ def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
         rest = f"{walk.before}\n{walk.after}".strip()
         confirmed = option_confirmed(walk, options)
         if confirmed is not None:
-            return ChoiceReading(confirmed, text[:200], "")
+            return ChoiceReading(
+                confirmed, text[:200], "", _trace("a walk through the options", "the one called right")
+            )
         if not rest:
             return ChoiceReading(None, text[:200], "two answers")
         text = rest
@@ -75,7 +82,9 @@ def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
         return ChoiceReading(None, None, "no answer")
     alone = None if marked_answer else _line_alone(text, options)
     if alone is not None:
-        return _read(alone, text)
+        if alone == SEVERAL:
+            return ChoiceReading(None, text[:200], "two answers")
+        return ChoiceReading(alone, text[:200], "", _trace("a line of its own", "its label"))
     marked = contested = False
     for span in final_spans(text, question):
         # A whole reply of several sentences that names two options may still conclude on one of them.
@@ -92,10 +101,12 @@ def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
                     break
             choice = mentions.by_bracket(_where_letters_count(text), options)
             if choice is not None and choice != SEVERAL:
-                return ChoiceReading(choice, text[:200], "")
+                return ChoiceReading(
+                    choice, text[:200], "", _trace("the first or last sentences", "its bracketed label")
+                )
         if span.kind == "stated" and _is_taken_back(text, span):
             continue
-        choice = _in_span(span, options, question)
+        choice, rule = _in_span(span, options, question)
         if choice is None and (is_unsure if span.kind == "stated" else is_refusal)(span.text):
             break
         if other is not None and (span.kind != "stated" or mentions.by_letter(span.text, options)[0] is None):
@@ -109,7 +120,7 @@ def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
             if not contested and span.kind in {"box", "tag", "stated", "whole"}:
                 break
         elif choice is not None:
-            return ChoiceReading(choice, span.text[:200], "")
+            return ChoiceReading(choice, span.text[:200], "", _trace(PLACES[span.kind], rule))
     if other is not None:
         return ChoiceReading(None, other, "not an option")
     return ChoiceReading(None, ambiguous, "two answers" if ambiguous else "no answer")
@@ -121,13 +132,6 @@ def _is_taken_back(text: str, span: Span) -> bool:
         return True
     after = text[text.rfind(span.text) + len(span.text) :]
     return any(denies_options(part) for part in sentences(after)[:4]) and "closest" in text
-
-
-def _read(choice: int, text: str) -> ChoiceReading:
-    """The reading of a choice, which may be SEVERAL."""
-    return (
-        ChoiceReading(None, text[:200], "two answers") if choice == SEVERAL else ChoiceReading(choice, text[:200], "")
-    )
 
 
 def _is_marked(text: str) -> bool:
@@ -199,61 +203,67 @@ def _yes_no(options: Options) -> tuple[int, int] | None:
     return (yes[0], no[0]) if yes and no else None
 
 
-def _in_span(span: Span, options: Options, question: str) -> int | None:
-    """The option that `span` names, None, or SEVERAL."""
+def _in_span(span: Span, options: Options, question: str) -> tuple[int | None, str]:
+    """The option that `span` names, None, or SEVERAL; and by what."""
     if span.kind == "box" and (stated := statements(span.text)):
         span = Span(stated[-1], "box")
     text = trimmed(without_markup(span.text), " \n\"'.,:;*")
     text = _IT_IS.sub("", text, count=1)
     exact = by_text(text, options)
     if exact is not None:
-        return exact
+        return exact, "its text"
     labelled = mentions.by_label_and_text(text, options)
     if labelled is not None:
-        return labelled
+        return labelled, "its label and its text"
     strong = span.kind in {"box", "tag", "stated", "whole"}
     if strong and len(text) > 1 and len(set(text)) == 1 and text.isupper():
         text = text[0]
     small = text.removesuffix(")")
     if strong and len(small) == 1 and 0 <= ord(small) - ord("a") < options.count:
-        return ord(small) - ord("a")
+        return ord(small) - ord("a"), "its label"
     letter, rest = mentions.by_letter(text, options)
     if letter is not None and (strong or span.kind == "first" or len(text) < 80):
         other = mentions.goes_on(rest, options, letter, bracketed=text[:1] in "([") or mentions.begins_with_another(
             rest, options, letter
         )
-        return SEVERAL if other else letter
+        return SEVERAL if other else letter, "its label"
     if rest is not text and (exact := by_text(rest, options)) is not None:
-        return exact
+        return exact, "its text after a label that the question doesn't have"
     bracketed = mentions.by_bracket(text, options)
     if bracketed is not None:
-        return bracketed
+        return bracketed, "its bracketed label"
     yes_no = _yes_no(options)
     if yes_no is not None:
         answer = word_polarity(text) if strong and len(text) < 30 else None
         answer = polarity(rest, question) if answer is None else answer
-        return None if answer is None else yes_no[0 if answer else 1]
+        return None if answer is None else yes_no[0 if answer else 1], "yes or no"
     return _by_content(text, options, span.kind, question)
 
 
-def _by_content(text: str, options: Options, kind: Kind, question: str) -> int | None:
+def _by_content(text: str, options: Options, kind: Kind, question: str) -> tuple[int | None, str]:
     """By time, value, formula, words or a letter standing alone; a refusal names nothing."""
     strong = kind in {"box", "tag", "stated", "whole"}
     if any(options.moments):
-        return by_moment(text, options)
+        return by_moment(text, options), "its time or date"
     value = value_of(text)
     if value is not None:
-        return by_value(value, options)
+        return by_value(value, options), "its value"
     if strong and (choice := by_form(text, options)) is not None:
-        return choice
+        return choice, "its formula"
     text = main_clause(text) if kind != "box" else text
     if is_open(text) and not strong:
-        return None
-    choice = mentions.by_words(text, options)
+        return None, ""
+    choice, rule = mentions.by_words(text, options), "its words"
     if choice is None and strong and len(text) < 120:
-        choice = by_words_within(text, options)
+        choice, rule = by_words_within(text, options), "words that only it has"
     if choice is None and kind not in {"box", "first"}:
-        choice = mentions.by_number(text, options)
+        choice, rule = mentions.by_number(text, options), "its value in the sentence"
     if choice is None and kind != "box":
-        choice = mentions.by_stems(text, options)
-    return mentions.by_bare_letter(text, options, question) if choice is None and strong else choice
+        choice, rule = mentions.by_stems(text, options), "the words that tell it from other options"
+    if choice is None and strong:
+        choice, rule = mentions.by_bare_letter(text, options, question), "its label, which stands alone"
+    return choice, rule
+
+
+def _trace(place: str, rule: str) -> Trace:
+    return ("final answer", place), ("option", rule)

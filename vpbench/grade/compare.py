@@ -61,12 +61,13 @@ _INFINITY = re.compile(r"\\infty(?![A-Za-z])|\b(?:inf|infinity)\b|\boo\b")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """An answer that was read: how it is written, its class, and what comparing it gave."""
+    """An answer that was read: how it is written, its class, what comparing it gave, and by which rule, if told."""
 
     text: str
     answer_class: str | None
     correct: bool
     reason: str
+    rule: str = ""
 
 
 def _approximation(written: str, value: Value, gold: Value) -> bool:
@@ -305,7 +306,7 @@ def _symbolic(written: str, gold: str) -> Reading | None:
         return Reading(written, None, False, COMPARISON_FAILED)
     gold_form = form_of(gold)
     name = class_of(gold_form) if gold_form else f"expr:{normal_words(gold)}"
-    return Reading(written, name, True, "match") if equal else _words(written)
+    return Reading(written, name, True, "match", "the same formula by math-verify") if equal else _words(written)
 
 
 @lru_cache(maxsize=8_192)

@@ -15,7 +15,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from vpbench.grade.compare import Reading, compare_open, grade_text, normal_words
-from vpbench.grade.reading.final import Span, asked_part, final_spans, statements
+from vpbench.grade.reading.final import PLACES, Span, asked_part, final_spans, statements
 from vpbench.grade.reading.prose import ProseNumber, TwoAnswers, number_in_prose, numbers_in
 from vpbench.grade.reading.statements import is_denied, is_refusal, is_unsure
 from vpbench.grade.reading.text import main_clause, plain_characters
@@ -138,7 +138,8 @@ def _first(text: str, read: Callable[[Span], Reading | None], question: str = ""
     for span in final_spans(text, question):
         reading = read(span)
         if reading is not None:
-            return Verdict(reading.text[:200], reading.answer_class, reading.correct, reading.reason)
+            trace = (("final answer", PLACES[span.kind]), *((("value", reading.rule),) if reading.rule else ()))
+            return Verdict(reading.text[:200], reading.answer_class, reading.correct, reading.reason, trace)
         if (is_unsure if span.kind == "stated" else is_refusal)(span.text):
             break
     return Verdict(None, None, False, "no answer")
@@ -194,7 +195,8 @@ def _grade_number(question: Question, text: str) -> Verdict:
                 return None
         value = _whole(value) if decimals is None else rounded(value, decimals)
         correct = gold is not None and bool(value == gold)
-        return Reading(written, f"number:{canonical(value)}", correct, "match" if correct else "different")
+        rule = "the whole answer" if written is span.text else "the number that its sentence gives"
+        return Reading(written, f"number:{canonical(value)}", correct, "match" if correct else "different", rule)
 
     verdict = _first(text, read, question.text)
     if verdict.reason == NO_ANSWER and passed_over:

@@ -21,7 +21,7 @@ from vpbench.grade.reading.questions import reply_to
 from vpbench.grade.reading.statements import is_refusal
 from vpbench.grade.reading.text import readable, sentences
 from vpbench.grade.values.numbers import without_markup
-from vpbench.records import Question, Verdict
+from vpbench.records import Question, Trace, Verdict
 
 ALPHABET = "ABCDEFGHIJ"
 MAX_OPTIONS_CHARACTERS = 10_000
@@ -83,6 +83,8 @@ def grade_labels(question: Question, response: str, gold: Collection[str]) -> Ve
     if not text:
         return Verdict(None, None, False, "empty response")
     text = _without_echo(text, question.text)
+    read, compared = ("reply", text), ("compared with", ", ".join(sorted(gold)))
+    rules: Trace = (("option", "called correct, or the one that says it can't be told"),)
     labels = "123456789" if all(label.isdigit() for label in gold) else ALPHABET
     choices = question.choices or listed_options(question.text) or ("",) * len(ALPHABET)
     options = options_of(choices)
@@ -91,7 +93,9 @@ def grade_labels(question: Question, response: str, gold: Collection[str]) -> Ve
         chosen, passage = several
         name = "labels:" + (",".join(sorted(chosen)) or "none")
         correct = chosen == frozenset(gold)
-        return Verdict(passage[:200], name, correct, "match" if correct else "different")
+        rules = (("final answer", "a place that gives nothing but labels"),)
+        trace = (read, *rules, compared)
+        return Verdict(passage[:200], name, correct, "match" if correct else "different", trace)
     if labels.isdigit():
         return Verdict(None, None, False, "no answer")
     text = _ALL_LABELS.sub(lambda listing: listing.group().lower().replace(".", ","), text)
@@ -105,14 +109,15 @@ def grade_labels(question: Question, response: str, gold: Collection[str]) -> Ve
     excerpt: str | None = text
     if index is None:
         reading = read_choice(text, options, question.text)
-        index, excerpt, reason = reading.index, reading.text, reading.reason
+        index, excerpt, reason, rules = reading.index, reading.text, reading.reason, reading.trace
         if index is None:
             index = _undetermined(concluding[-2:], choices)
         if index is None:
-            return Verdict(excerpt, None, False, reason)
+            return Verdict(excerpt, None, False, reason, (read, *rules))
     label = ALPHABET[index : index + 1]
     correct = frozenset({label}) == frozenset(gold)
-    return Verdict(excerpt and excerpt[:200], f"labels:{label}", correct, "match" if correct else "different")
+    layers: Trace = (read, *rules, compared)
+    return Verdict(excerpt and excerpt[:200], f"labels:{label}", correct, "match" if correct else "different", layers)
 
 
 def _is_marked(text: str) -> bool:

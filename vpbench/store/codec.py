@@ -48,5 +48,5 @@ def _column(hint: Any) -> str:
 CANDIDATES = Codec(Candidate, "question_id", "index", "policy", "steps", "withheld")
 """Drawn candidates: the row's key holds question and index, the store's key the policy; steps are never drawn, and what
 is drawn has its text."""
-VERDICTS = Codec(Verdict)
+VERDICTS = Codec(Verdict, "trace")
 SCORES = Codec(Score)

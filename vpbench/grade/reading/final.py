@@ -89,6 +89,18 @@ _GENERAL = re.compile(r"\W{0,3}(?:an?|any|every)\b.{1,200}\b(?:would|if|when)\b"
 """Says something of all things of a kind, not of the one that is asked about."""
 
 
+PLACES: dict[Kind, str] = {
+    "box": "the last box",
+    "tag": "the last answer tag",
+    "stated": "said to be the answer",
+    "whole": "a reply, or last line, that is nothing but an answer",
+    "conclusion": "a sentence that concludes",
+    "sentence": "a last sentence, or the one that takes up the question",
+    "first": "the first sentence",
+}
+"""What kinds of places are called where people read how an answer was read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """A place that may hold the final answer: its text and what kind of place it is."""

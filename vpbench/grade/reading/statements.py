@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 
+from vpbench.grade.reading.languages import leading_yes_or_no
 from vpbench.grade.reading.text import content_stems, words_of
 
 _YES = re.compile(r"\b(?:yes|yeah|yep|correct|true)\b", re.IGNORECASE)
@@ -128,14 +129,14 @@ def leading_polarity(text: str) -> bool | None:
     """True for a text that begins with yes (true), False for no (false), None otherwise."""
     match = _LEADING.match(text)
     if match is None:
-        return None
+        return leading_yes_or_no(text)
     return match.group(1).lower() in {"yes", "true"}
 
 
 def word_polarity(text: str) -> bool | None:
     """Yes or no by the words themselves, anywhere in `text`; None if there is none or both."""
     yes, no = bool(_YES.search(text)), bool(_NO.search(text))
-    return yes if yes != no else None
+    return yes if yes != no else leading_yes_or_no(text)
 
 
 def polarity(text: str, question: str) -> bool | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from vpbench.grade.reading.languages import in_english
 from vpbench.grade.reading.thoughts import without_thoughts
 
 HEAD_CHARACTERS = 4_000
@@ -24,6 +25,10 @@ _SENTENCE_END = re.compile(
 )
 _ODD_CHARACTER = re.compile(r"[^\n\x20-\x7e]")
 _TERMINAL_ESCAPE = re.compile(r"\x1b\[[0-9;?]{0,20}[ -/]?[@-~]")
+_BORDER = re.compile(
+    r"(?<=[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3])(?=[A-Za-z0-9])|(?<=[A-Za-z0-9])(?=[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3])"
+)
+"""Between a word of ours and one of a script without blanks."""
 _SUPERSCRIPT = re.compile("[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _SUPERSCRIPT_DIGITS = str.maketrans("⁻⁺⁰¹²³⁴⁵⁶⁷⁸⁹", "-+0123456789")
 _CONDITION = re.compile(
@@ -54,7 +59,9 @@ def _character_table() -> dict[int, str | None]:
     table.update(
         {ord(old): new for old, new in zip("−‐‑‒–“”‘’′　\u00a0\u2009\u202f\t", "-----\"\"'''     ", strict=True)}
     )
-    table.update({ord("—"): " - ", ord("。"): ". ", ord("、"): ", ", ord("\n"): "\n", ord("\r"): "\n"})
+    table.update({ord(old): new + " " for old, new in zip("！，？：；", "!,?:;", strict=True)})
+    table.update({ord(old): new for old, new in zip("【】〔〕「」『』《》", '[][]""""""', strict=True)})
+    table.update({ord("—"): " - ", ord("。"): ". ", ord("．"): ".", ord("、"): ", ", ord("\n"): "\n", ord("\r"): "\n"})
     fractions = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4", "⅕": "1/5", "⅙": "1/6", "⅛": "1/8"}
     table.update({ord(sign): " " + text for sign, text in fractions.items()})
     return table
@@ -65,7 +72,7 @@ def plain_characters(text: str) -> str:
     if _ODD_CHARACTER.search(text) is None:
         return text
     text = _TERMINAL_ESCAPE.sub("", text).translate(_character_table())
-    return text if text.isascii() else _SUPERSCRIPT.sub(_as_power, text)
+    return text if text.isascii() else _BORDER.sub(" ", _SUPERSCRIPT.sub(_as_power, text))
 
 
 def _as_power(match: re.Match[str]) -> str:
@@ -82,7 +89,7 @@ def readable(response: str) -> str:
         text = _SPECIAL_TOKEN.sub("\n", text)
     if "~~" in text or "<del" in text or "\\cancel" in text or "\\sout" in text:
         text = _STRUCK_OUT.sub(" ", text)
-    text = text.strip()
+    text = in_english(text).strip()
     if len(text) > HEAD_CHARACTERS + TAIL_CHARACTERS:
         text = text[:HEAD_CHARACTERS] + "\n" + text[-TAIL_CHARACTERS:]
     return text

@@ -14,6 +14,7 @@ from functools import lru_cache
 from vpbench.grade.values import expressions
 from vpbench.grade.values.arithmetic import Value, divide
 from vpbench.grade.values.expressions import NotAnExpression
+from vpbench.grade.values.foreign_words import number_in_words
 from vpbench.grade.values.units import plain_units, unit_at_end
 from vpbench.grade.values.words import in_digits, latex_groups_joined
 
@@ -93,6 +94,8 @@ def value_of(text: str) -> Value | None:
     text = in_digits(trimmed(without_markup(boxed[1] if boxed else text), ".,;: "))
     if text.casefold() in NUMBER_WORDS:
         return Fraction(NUMBER_WORDS[text.casefold()])
+    if (number := number_in_words(text)) is not None:
+        return number
     if _RANGE.fullmatch(text):
         return None
     sides = [side.strip() for side in _EQUALS.split(text)]
