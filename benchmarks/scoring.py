@@ -25,6 +25,7 @@ import transformers
 from tabulate import tabulate
 from transformers import InternVLConfig, InternVLForConditionalGeneration, InternVLVisionConfig, Qwen2Config
 
+from vpbench.models.vision import ImageFeatures
 from vpbench.scoring.head import LabelRows
 from vpbench.scoring.label_logits import StepPrompt, label_logits
 from vpbench.scoring.shared_prefix import engine_for
@@ -157,7 +158,7 @@ def full_forward(model: Any, prompt: StepPrompt, pixels: Any) -> Any:
 
 def shared(model: Any, engine: Any, prompts: list[StepPrompt], pixels: Any) -> Any:
     with torch.inference_mode():
-        features = model.get_image_features(pixels, return_dict=True).pooler_output
+        features = ImageFeatures(model.get_image_features(pixels, return_dict=True).pooler_output)
     logits = label_logits(engine, model, prompts, features, IMAGE_TOKEN, LabelRows.of(model, LABELS))
     return [steps.softmax(-1)[:, 0] for steps in logits]
 

@@ -89,7 +89,7 @@ def test_image_tokens_stand_where_the_markers_were_and_are_as_many_as_features(
     counts = [vision.token_count(number) for number in tiles]
     assert ids.count(vision.image_token_id) == sum(counts)
     features = vision.image_features(pixels)
-    assert features.flatten(0, -2).shape[0] == sum(counts)
+    assert features.rows.flatten(0, -2).shape[0] == sum(counts)
     runs = "".join("i" if id == vision.image_token_id else " " for id in ids).split()
     assert [len(run) for run in runs] == counts
     assert "<image>" in checkpoint.tokenizer.decode(ids)
@@ -113,8 +113,8 @@ def test_features_at_the_image_tokens_give_the_models_own_forward(checkpoint: Lo
     with torch.inference_mode():
         logits = checkpoint.model.get_output_embeddings()(states)
     torch.testing.assert_close(logits, whole_logits(checkpoint, ids, pixels), atol=1e-4, rtol=0)
-    rows = embed(checkpoint.model, ids, features.flatten(0, -2), vision.image_token_id)
-    assert torch.equal(rows[torch.tensor(ids) == vision.image_token_id], features.flatten(0, -2))
+    rows = embed(checkpoint.model, ids, features.rows.flatten(0, -2), vision.image_token_id)
+    assert torch.equal(rows[torch.tensor(ids) == vision.image_token_id], features.rows.flatten(0, -2))
 
 
 @pytest.mark.parametrize("make", HEADS)

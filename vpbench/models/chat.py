@@ -100,7 +100,7 @@ class Chat:
         with torch.inference_mode():
             rows = None
             if pixels is not None and checkpoint.vision is not None:
-                rows = checkpoint.vision.image_features(pixels).flatten(0, 1)
+                rows = checkpoint.vision.image_features(pixels).rows.flatten(0, -2)
             return embed(checkpoint.model, ids, rows, checkpoint.image_token_id)
 
     def stop_ids(self) -> list[int]:

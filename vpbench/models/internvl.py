@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from vpbench.models.conversation import place_images
 from vpbench.models.tiles import cut_tiles, pixel_values, tile_count
+from vpbench.models.vision import ImageFeatures
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -53,7 +54,7 @@ class InternVL:
         """See `Vision`."""
         return place_images(text, tiles_per_image, self.tokens_per_tile)
 
-    def image_features(self, pixels: Any) -> Any:
+    def image_features(self, pixels: Any) -> ImageFeatures:
         """Output of vision tower and projector, (tiles, tokens per tile, hidden size)."""
         import torch
 
@@ -62,4 +63,4 @@ class InternVL:
                 self.model.get_image_features(tiles.to(self.model.device), return_dict=True).pooler_output
                 for tiles in pixels.split(TILES_AT_ONCE)
             ]
-        return torch.cat(parts)
+        return ImageFeatures(torch.cat(parts))

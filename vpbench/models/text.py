@@ -34,22 +34,30 @@ def load_text_model(
         raise CriticError(f"{folder}: a checkpoint with a vision tower, only text-only ones can be used here")
     torch_dtype, torch_device = torch_settings(dtype, device)
     tokenizer = load_tokenizer(folder, original=False)
-    loaded = _load(folder, torch_dtype).to(torch_device) if weights else _empty_model(folder)
+    if weights:
+        from transformers import AutoModelForCausalLM
+
+        loaded = load_native_model(folder, AutoModelForCausalLM, torch_dtype).to(torch_device)
+    else:
+        loaded = _empty_model(folder)
     length = loaded.config.get_text_config().max_position_embeddings
     return LoadedCheckpoint(loaded.requires_grad_(False).eval(), tokenizer, length, system_message or "")
 
 
-def _load(folder: Path, dtype: Any) -> Any:
-    from transformers import AutoModelForCausalLM
+def load_native_model(folder: Path, cls: Any, dtype: Any, config: Any | None = None) -> Any:
+    """A folder's model by a class of transformers, `dtype` None as stored and `config` None as the folder says.
 
+    Raises `CriticError` if it can't be loaded whole.
+    """
     bars_on_terminals_only()
     files = weight_files(folder)
     for path in files:
         with open_weights(path):  # says what is wrong with a file better than transformers does
             pass
     try:
-        model, report = AutoModelForCausalLM.from_pretrained(
+        model, report = cls.from_pretrained(
             folder,
+            config=config,
             dtype=dtype or "auto",
             local_files_only=True,
             use_safetensors=all(path.suffix == ".safetensors" for path in files),
@@ -59,7 +67,7 @@ def _load(folder: Path, dtype: Any) -> Any:
         )
     except Exception as error:  # transformers raises many kinds for what a folder may lack
         raise CriticError(f"{folder}: transformers can't load the checkpoint ({error}); fetch it again") from error
-    refuse_differences(folder, report, "is this a causal language model?")
+    refuse_differences(folder, report, f"is this a checkpoint for {cls.__name__}?")
     return model
 
 

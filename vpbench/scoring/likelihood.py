@@ -17,6 +17,7 @@ from vpbench.base import Critic
 from vpbench.errors import ConfigError, CriticError
 from vpbench.models.chat import Chat, load_chat
 from vpbench.models.checkpoint import checkpoint_fingerprint, checkpoint_folder
+from vpbench.models.vision import ImageFeatures
 from vpbench.prompts import Message, PromptStyle, chain_of_thought
 from vpbench.records import EMPTY_RESPONSE, Candidate, Question, Score
 from vpbench.scoring.label_logits import Engine, StepPrompt
@@ -29,7 +30,7 @@ PROMPTS = get_args(PromptStyle)
 
 
 def read_log_probs(
-    engine: Engine, model: Any, prompts: Sequence[StepPrompt], features: Any | None, image_token_id: int
+    engine: Engine, model: Any, prompts: Sequence[StepPrompt], features: ImageFeatures | None, image_token_id: int
 ) -> list[Any]:
     """The natural log-probability of the token after each read-out, given all before it: [readouts] per prompt.
 
@@ -116,10 +117,11 @@ class LikelihoodCritic(Critic):
             raise ConfigError(f"{self.name} needs the policy's checkpoint: give its folder or hub id by --critic-model")
         return checkpoint_fingerprint(checkpoint_folder(self.model, self.checkpoint_revision))
 
-    def _prompt(self, question: Question) -> tuple[list[int], Any | None]:
+    def _prompt(self, question: Question) -> tuple[list[int], ImageFeatures | None]:
         """Token ids of the conversation up to the response, and the image features in it."""
         chat, checkpoint = self._chat, self._chat.checkpoint
-        features, tiles = None, list[int]()
+        features: ImageFeatures | None = None
+        tiles = list[int]()
         if question.images and not self.ignore_images:
             vision = chat.vision
             pixels, tiles = vision.tiles([image.open() for image in question.images], self.max_tiles)

@@ -15,6 +15,8 @@ from typing import Protocol
 from vpbench.errors import CriticError
 from vpbench.models.conversation import (
     ASSISTANT_ROLE,
+    IMAGE_MARKER,
+    LABEL_PLACEHOLDER,
     LABEL_TURN,
     SEPARATOR,
     SYSTEM_ROLE,
@@ -67,7 +69,8 @@ class ChatFormat:
 class TurnFormat:
     """One user turn per step, the question before the first, each answered by `label`; the checkpoint's own template.
 
-    `role` is what the template writes before an assistant's words and `end` what it writes behind them.
+    `role` is what the template writes before an assistant's words and `end` what it writes behind them. `first` is the
+    turn of question and first step. Images stand where the question's markers are, or in front of that turn.
     """
 
     role: str
@@ -75,6 +78,7 @@ class TurnFormat:
     label: str
     weights: Mapping[str, float]
     with_special: bool = False
+    first: str = "{question} {step}"
 
     def text(self, tokenizer: Tokenizer, system_message: str, question: str, steps: Sequence[str], images: int) -> str:
         """See `StepFormat`. Raises `CriticError` for a tokenizer without a chat template."""
@@ -83,7 +87,9 @@ class TurnFormat:
         if not isinstance(tokenizer, TransformersTokenizer) or not tokenizer.inner.chat_template:
             raise CriticError("the tokenizer has no chat template; use the tokenizer files of the checkpoint")
         turns = [{"role": "system", "content": system_message}] if system_message else []
-        for text in (f"{question} {steps[0]}", *steps[1:]):
+        marked = mark_images(question, images) == question
+        first = ("" if marked else IMAGE_MARKER * images) + self.first.format(question=question, step=steps[0])
+        for text in (first, *steps[1:]):
             turns += [{"role": "user", "content": text}, {"role": "assistant", "content": self.label}]
         try:
             return str(tokenizer.inner.apply_chat_template(turns, tokenize=False))
@@ -129,6 +135,16 @@ class MarkerFormat:
         if marker is None:
             raise CriticError(f"the tokenizer has no token {self.marker_token!r}; is this a checkpoint of that critic?")
         return tuple(position for position, id in enumerate(ids) if id == marker)
+
+
+CHAT_TEMPLATE_TURNS = TurnFormat(
+    role=ASSISTANT_ROLE,
+    end=SEPARATOR,
+    label=LABEL_PLACEHOLDER,
+    weights=LABEL_WEIGHTS,
+    first="### Question:\n{question}\n\n### Solution Process:\n{step}",
+)
+"""VisualPRM's turns in the chat template of Qwen2.5-VL and Qwen3-VL, images in front without a line's end."""
 
 
 def _before_labels(tokenizer: Tokenizer, ids: Sequence[int], role: str, turn: str) -> tuple[int, ...]:
