@@ -27,8 +27,8 @@ from transformers import (
 )
 
 from vpbench.models.decoder import why_not_by_hand
-from vpbench.scoring import shared_prefix
 from vpbench.models.vision import ImageFeatures
+from vpbench.scoring import shared_prefix
 from vpbench.scoring.head import LabelRows
 from vpbench.scoring.label_logits import StepPrompt, label_logits, plain_engine
 from vpbench.scoring.shared_prefix import SharedPrefixEngine, engine_for, shared_length

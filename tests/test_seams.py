@@ -12,11 +12,14 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
+from qwen_vl_tiny import KINDS, own_forward, write_qwen_vl
 from scoring_tiny import write_original
 
 from vpbench.errors import CriticError
 from vpbench.models.load import load_internvl, load_internvl_without_weights
 from vpbench.models.loaded import LoadedCheckpoint, embed
+from vpbench.models.qwen_vl import QwenVL
+from vpbench.models.qwen_vl_load import load_qwen_vl
 from vpbench.models.vision import Vision
 from vpbench.scoring.backend import Backend, LocalBackend
 from vpbench.scoring.head import Head, LabelRows
@@ -37,7 +40,15 @@ def internvl(language_model: str) -> Make:
     return make
 
 
-VISIONS = [internvl("qwen2"), internvl("internlm2")]
+def qwen_vl(kind: str) -> Make:
+    def make(folder: Path) -> LoadedCheckpoint:
+        write_qwen_vl(folder, kind)
+        return load_qwen_vl(str(folder), dtype="float32", device="cpu", system_message="S")
+
+    return make
+
+
+VISIONS = [internvl("qwen2"), internvl("internlm2"), *map(qwen_vl, KINDS)]
 HEADS: list[Callable[[Any, list[int]], Head]] = [LabelRows.of]
 BACKENDS: list[Callable[[LoadedCheckpoint], Backend]] = [
     lambda checkpoint: LocalBackend(checkpoint, plain_engine),
@@ -45,7 +56,7 @@ BACKENDS: list[Callable[[LoadedCheckpoint], Backend]] = [
 ]
 
 
-@pytest.fixture(scope="module", params=VISIONS, ids=["internvl-qwen2", "internvl-internlm2"])
+@pytest.fixture(scope="module", params=VISIONS, ids=["internvl-qwen2", "internvl-internlm2", *KINDS])
 def checkpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> LoadedCheckpoint:
     make: Make = request.param
     return make(tmp_path_factory.mktemp("checkpoint"))
@@ -67,6 +78,8 @@ def encode(checkpoint: LoadedCheckpoint, text: str, tiles: list[int]) -> list[in
 
 def whole_logits(checkpoint: LoadedCheckpoint, ids: list[int], pixels: Any) -> torch.Tensor:
     """Logits of every token [tokens, vocabulary] by the model's own forward, which places the features itself."""
+    if isinstance(checkpoint.vision, QwenVL):
+        return own_forward(checkpoint.model, ids, pixels)
     with torch.inference_mode():
         logits: torch.Tensor = checkpoint.model(input_ids=torch.tensor([ids]), pixel_values=pixels).logits[0]
     return logits

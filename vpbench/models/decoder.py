@@ -1,8 +1,8 @@
 """The language model run by hand: a prefix once, then the suffixes of many sequences against it.
 
-The layers of a Qwen2, Qwen3 or Llama decoder, those of Qwen2.5-VL and Qwen3-VL among them, are the same few modules, so they are called here one by one, on tokens
-packed without padding. Of the last layer the prefix needs keys and values only, and a suffix queries only where the
-output is read. Numerically this is the model's own forward up to rounding.
+The layers of a Qwen2, Qwen3 or Llama decoder, in Qwen2.5-VL and Qwen3-VL too, are the same few modules, so they are
+called here one by one, on tokens packed without padding. Of the last layer the prefix needs keys and values only, and a
+suffix queries only where the output is read. Numerically this is the model's own forward up to rounding.
 """
 
 from __future__ import annotations

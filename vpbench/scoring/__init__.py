@@ -9,11 +9,12 @@ from vpbench.scoring.likelihood import LikelihoodCritic
 from vpbench.scoring.load import load_step_scorer
 from vpbench.scoring.splitting import split_steps, splitter
 from vpbench.scoring.step_critics import ResponseCritic, StepCritic, TextStepCritic
-from vpbench.scoring.step_format import ChatFormat, MarkerFormat, StepFormat, TurnFormat
+from vpbench.scoring.step_format import CHAT_TEMPLATE_TURNS, ChatFormat, MarkerFormat, StepFormat, TurnFormat
 from vpbench.scoring.step_scorer import StepScorer, StepScores
 from vpbench.scoring.verdicts import step_verdicts, yes_probability
 
 __all__ = [
+    "CHAT_TEMPLATE_TURNS",
     "ChatFormat",
     "CheckpointCritic",
     "LikelihoodCritic",
