@@ -13,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 from qwen_vl_tiny import KINDS, own_forward, write_qwen_vl
+from safetensors.torch import save_file
 from scoring_tiny import write_original
 
 from vpbench.errors import CriticError
@@ -22,7 +23,7 @@ from vpbench.models.qwen_vl import QwenVL
 from vpbench.models.qwen_vl_load import load_qwen_vl
 from vpbench.models.vision import Vision
 from vpbench.scoring.backend import Backend, LocalBackend
-from vpbench.scoring.head import Head, LabelRows
+from vpbench.scoring.head import Head, HeadLayout, LabelRows
 from vpbench.scoring.label_logits import StepPrompt, plain_engine
 from vpbench.scoring.shared_prefix import engine_for
 from vpbench.scoring.step_format import ChatFormat
@@ -143,6 +144,67 @@ def test_a_head_gives_float32_per_label_as_the_model_does(
     assert (logits.dtype, logits.shape) == (torch.float32, (6, 3))
     torch.testing.assert_close(logits, wanted, atol=1e-5, rtol=0)
     assert head(states[:0]).shape == (0, 3)
+
+
+STORED = {
+    "two-layer": (
+        HeadLayout(("score.0", "score.2"), "softmax", (0.0, 1.0)),
+        {"score.0": (24, "H"), "score.2": (2, 24)},
+    ),
+    "token-classification": (HeadLayout(("score",), "softmax", (0.0, 1.0)), {"score": (2, "H")}),
+    "value": (HeadLayout(("v_head.summary",), "sigmoid"), {"v_head.summary": (1, "H")}),
+    "scalar": (HeadLayout(("v_head.summary",), "identity"), {"v_head.summary": (1, "H")}),
+}
+"""Each head a checkpoint may have of its own, and the shapes of its layers, H being the hidden size."""
+
+
+@pytest.mark.parametrize("kind", STORED)
+@pytest.mark.parametrize("with_bias", [True, False])
+def test_a_stored_head_gives_what_its_layers_do(
+    checkpoint: LoadedCheckpoint, kind: str, with_bias: bool, tmp_path: Path
+) -> None:
+    """Layers in bfloat16 run in float32, wherever in the folder they lie."""
+    layout, shapes = STORED[kind]
+    hidden = checkpoint.model.config.get_text_config().hidden_size
+    random = torch.Generator().manual_seed(0)
+    modules = {}
+    for name, (outputs, inputs) in shapes.items():
+        modules[name] = torch.nn.Linear(hidden if inputs == "H" else inputs, outputs, with_bias, dtype=torch.bfloat16)
+        for parameter in modules[name].parameters():
+            parameter.data = torch.randn(parameter.shape, generator=random).bfloat16()
+    save_file({"model.norm.weight": torch.ones(hidden)}, tmp_path / "model.safetensors")
+    tensors = {f"{name}.{key}": value for name, module in modules.items() for key, value in module.state_dict().items()}
+    save_file(tensors, tmp_path / "value_head.safetensors")
+    states = torch.randn(6, hidden, generator=random)
+    head: Head = layout.read(tmp_path, checkpoint.model)
+    outputs = head(states)
+    first, *rest = (module.float() for module in modules.values())
+    with torch.inference_mode():
+        wanted = first(states)
+        for module in rest:
+            wanted = module(wanted.relu())
+    assert (outputs.dtype, outputs.shape) == (torch.float32, (6, len(layout.worth)))
+    torch.testing.assert_close(outputs, wanted, atol=1e-5, rtol=1e-6)
+    links = {"softmax": wanted.softmax(-1)[:, -1], "sigmoid": wanted.sigmoid()[:, 0], "identity": wanted[:, 0]}
+    assert layout.scores(outputs) == pytest.approx(links[layout.link].tolist(), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("stored", "message"),
+    [
+        ({"v_head.summary.weight": (1, 3)}, r"hold no score\.weight, but v_head\.summary\.weight; give a checkpoint"),
+        ({}, r"hold no score\.weight, nor any other head than a language model's; give"),
+        ({"score.weight": (3, 3)}, r"score\.weight is \[3, 3\], \[2, \d+\] is expected"),
+        ({"score.weight": (2, 3)}, r"score\.weight is \[2, 3\], \[2, \d+\] is expected"),
+    ],
+)
+def test_a_head_that_does_not_fit_is_refused(
+    checkpoint: LoadedCheckpoint, stored: dict[str, tuple[int, int]], message: str, tmp_path: Path
+) -> None:
+    tensors = {name: torch.zeros(shape) for name, shape in stored.items()}
+    save_file({"lm_head.weight": torch.ones(1), **tensors}, tmp_path / "model.safetensors")
+    with pytest.raises(CriticError, match=message):
+        STORED["token-classification"][0].read(tmp_path, checkpoint.model)
 
 
 @pytest.mark.parametrize("make", BACKENDS, ids=["plain", "shared-prefix"])

@@ -6,6 +6,7 @@ or left over, and no code of the checkpoint runs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from vpbench.models.checkpoint import checkpoint_folder, read_json, weight_files
 from vpbench.models.device import torch_settings
 from vpbench.models.loaded import LoadedCheckpoint
 from vpbench.models.qwen_vl import IMAGE_PAD, VISION_END, VISION_START, PixelLimits, QwenVL
-from vpbench.models.text import load_native_model
+from vpbench.models.text import errors_only, load_native, refuse_differences
 from vpbench.models.tokenizer import TransformersTokenizer, load_tokenizer, required_id
 from vpbench.models.weights import open_weights
 
@@ -35,11 +36,13 @@ def load_qwen_vl(
     system_message: str | None = None,
     weights: bool = True,
     limits: PixelLimits | None = None,
+    head: Sequence[str] = (),
 ) -> LoadedCheckpoint:
     """Load a Qwen2.5-VL or Qwen3-VL; its vision is a `QwenVL`.
 
     `system_message` None leaves the opening to the chat template. Without `weights` the model's parameters have no
-    memory. Raises `CriticError` if the checkpoint can't be used and `ConfigError` for settings that can't.
+    memory. With the layers of a `head` of its own the checkpoint needs no language model's head. Raises
+    `CriticError` if the checkpoint can't be used and `ConfigError` for settings that can't.
     """
     folder = checkpoint_folder(model, revision, weights=weights)
     limits = limits or PixelLimits()
@@ -55,8 +58,7 @@ def load_qwen_vl(
         )
     if weights:
         torch_dtype, torch_device = torch_settings(dtype, device)
-        _untie(config, folder)
-        loaded = load_native_model(folder, _class(config), torch_dtype, config).to(torch_device)
+        loaded = _load(folder, config, torch_dtype, head).to(torch_device)
     else:
         loaded = _empty(config)
     vision = QwenVL(loaded.requires_grad_(False).eval(), _processor(folder, config), special[0], limits)
@@ -64,12 +66,6 @@ def load_qwen_vl(
     if not 0 < least <= most:
         raise ConfigError(f"{model}: images of {least} to {most} pixels; give min_pixels of at most max_pixels")
     return LoadedCheckpoint(loaded, tokenizer, text.max_position_embeddings, system_message or "", vision)
-
-
-def _class(config: Any) -> Any:
-    import transformers
-
-    return getattr(transformers, CLASSES[config.model_type])
 
 
 def _config(folder: Path) -> Any:
@@ -81,19 +77,29 @@ def _config(folder: Path) -> Any:
         raise CriticError(f"{folder}/config.json: doesn't describe a model ({error}); fetch it again") from error
 
 
-def _untie(config: Any, folder: Path) -> None:
-    """A stored head is used, whatever the configuration says of tying it to the embeddings."""
+def _load(folder: Path, config: Any, dtype: Any, head: Sequence[str]) -> Any:
+    names: set[str] = set()
     for path in weight_files(folder):
         with open_weights(path) as file:
-            if any(name.endswith("lm_head.weight") for name in file.keys()):  # noqa: SIM118  (not a mapping)
-                config.tie_word_embeddings = config.get_text_config().tie_word_embeddings = False
+            names.update(file.keys())
+    stored = any(name.endswith("lm_head.weight") for name in names)
+    if stored or head:
+        # A stored head is used whatever the configuration says; one that nobody reads may be the embeddings.
+        config.tie_word_embeddings = config.get_text_config().tie_word_embeddings = not stored
+    with errors_only():  # of the layers left unread
+        loaded, report = load_native(folder, dtype, CLASSES[config.model_type], config)
+    unread = {f"{name}.{part}" for name in head for part in ("weight", "bias")}
+    left_over = set(report["unexpected_keys"]) - unread
+    refuse_differences(folder, {**report, "unexpected_keys": left_over}, "fetch the checkpoint again")
+    return loaded
 
 
 def _empty(config: Any) -> Any:
     import torch
+    import transformers
 
     with torch.device("meta"):
-        return _class(config)(config)
+        return getattr(transformers, CLASSES[config.model_type])(config)
 
 
 def _processor(folder: Path, config: Any) -> Any:

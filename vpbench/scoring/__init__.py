@@ -5,21 +5,32 @@ These names are what a step-scoring critic is made of. Importing them loads neit
 
 from vpbench.models.checkpoint import checkpoint_fingerprint, checkpoint_folder
 from vpbench.scoring.critic import CheckpointCritic
+from vpbench.scoring.head import HeadLayout
 from vpbench.scoring.likelihood import LikelihoodCritic
 from vpbench.scoring.load import load_step_scorer
 from vpbench.scoring.splitting import split_steps, splitter
-from vpbench.scoring.step_critics import ResponseCritic, StepCritic, TextStepCritic
-from vpbench.scoring.step_format import CHAT_TEMPLATE_TURNS, ChatFormat, MarkerFormat, StepFormat, TurnFormat
+from vpbench.scoring.step_critics import ResponseCritic, RewardCritic, StepCritic, TextStepCritic
+from vpbench.scoring.step_format import (
+    CHAT_TEMPLATE_TURNS,
+    AnswerFormat,
+    ChatFormat,
+    MarkerFormat,
+    StepFormat,
+    TurnFormat,
+)
 from vpbench.scoring.step_scorer import StepScorer, StepScores
 from vpbench.scoring.verdicts import step_verdicts, yes_probability
 
 __all__ = [
     "CHAT_TEMPLATE_TURNS",
+    "AnswerFormat",
     "ChatFormat",
     "CheckpointCritic",
+    "HeadLayout",
     "LikelihoodCritic",
     "MarkerFormat",
     "ResponseCritic",
+    "RewardCritic",
     "StepCritic",
     "StepFormat",
     "StepScorer",

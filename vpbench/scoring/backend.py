@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from vpbench.errors import CriticError
 from vpbench.models.loaded import LoadedCheckpoint
-from vpbench.scoring.head import LabelRows
+from vpbench.scoring.head import Head, LabelRows
 from vpbench.scoring.label_logits import Engine, StepPrompt, label_logits
 from vpbench.scoring.step_format import StepFormat
 
@@ -38,17 +38,22 @@ class Backend(Protocol):
     ) -> list[Any]:
         """Logits of the labels for each of the different prompts, in order: float32 tensors (steps, labels) on the CPU.
 
-        They are right up to one number added to all labels of a step. Raises `CriticError` for tiles and images that
-        don't agree, and where nothing can be scored.
+        They are right up to one number added to all labels of a step. Of a checkpoint with a head of its own the labels
+        are its outputs 0, 1, ..., and these are right as they are. Raises `CriticError` for tiles and images that don't
+        agree, and where nothing can be scored.
         """
 
 
 @dataclass(frozen=True)
 class LocalBackend:
-    """A `Backend` that runs the loaded checkpoint in this process, by an engine; its images are pixels."""
+    """A `Backend` that runs the loaded checkpoint in this process, by an engine; its images are pixels.
+
+    `head` is the checkpoint's own; None: the language model's.
+    """
 
     checkpoint: LoadedCheckpoint
     engine: Engine
+    head: Head | None = None
 
     def images(self, images: Sequence[Image], max_tiles: int) -> tuple[Any | None, list[int]]:
         """Pixel values of all tiles, (tiles, 3, side, side). Raises `CriticError` for a text-only checkpoint."""
@@ -74,7 +79,7 @@ class LocalBackend:
         checkpoint, features = self.checkpoint, None
         if images is not None and prompts and checkpoint.vision is not None:
             features = checkpoint.vision.image_features(images)
-        head = LabelRows.of(checkpoint.model, label_ids)
+        head = self.head or LabelRows.of(checkpoint.model, label_ids)
         return label_logits(self.engine, checkpoint.model, prompts, features, checkpoint.image_token_id, head)
 
 

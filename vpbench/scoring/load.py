@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 from vpbench.errors import CriticError
 from vpbench.models.checkpoint import checkpoint_folder
@@ -10,8 +11,9 @@ from vpbench.models.load import load_internvl, load_internvl_without_weights
 from vpbench.models.loaded import LoadedCheckpoint
 from vpbench.models.qwen_vl import PixelLimits
 from vpbench.models.qwen_vl_load import is_qwen_vl, load_qwen_vl
-from vpbench.models.text import load_text_model
+from vpbench.models.text import load_text_decoder, load_text_model
 from vpbench.scoring.backend import LocalBackend
+from vpbench.scoring.head import HeadLayout
 from vpbench.scoring.shared_prefix import engine_for
 from vpbench.scoring.step_format import CHAT_TEMPLATE_TURNS
 from vpbench.scoring.step_scorer import StepScorer
@@ -57,12 +59,42 @@ def load_text_scorer(
     Arguments and errors are those of `load_step_scorer`; there is no system message by default.
     """
     checkpoint = load_text_model(model, revision, dtype, device, system_message, weights)
-    rows, ids = checkpoint.model.config.get_text_config().vocab_size, checkpoint.tokenizer.size
-    if ids > rows:
-        raise CriticError(f"{model}: the tokenizer has {ids} ids, the model {rows}; use the checkpoint's own tokenizer")
+    _check_ids(model, checkpoint)
     return local_scorer(checkpoint)
 
 
-def local_scorer(checkpoint: LoadedCheckpoint) -> StepScorer:
-    """A scorer that runs a loaded checkpoint by the engine made for it."""
-    return StepScorer(checkpoint, LocalBackend(checkpoint, engine_for(checkpoint.model)))
+def load_reward_scorer(
+    model: str,
+    head: HeadLayout,
+    revision: str | None = None,
+    dtype: str = "auto",
+    device: str = "auto",
+    system_message: str | None = None,
+    limits: PixelLimits | None = None,
+) -> StepScorer:
+    """Load a language model, text-only or of Qwen2.5-VL or Qwen3-VL, with a head of its own, which is run in float32.
+
+    Other arguments and errors are those of `load_text_scorer`, `limits` those of an image's pixels; a checkpoint
+    without that head is refused.
+    """
+    folder = checkpoint_folder(model, revision)
+    if is_qwen_vl(folder):
+        seeing = load_qwen_vl(str(folder), None, dtype, device, system_message, True, limits, head.layers)
+        return local_scorer(seeing, head, folder)
+    checkpoint = load_text_decoder(str(folder), head.layers, None, dtype, device, system_message)
+    _check_ids(model, checkpoint)
+    return local_scorer(checkpoint, head, folder)
+
+
+def _check_ids(model: str, checkpoint: LoadedCheckpoint) -> None:
+    rows, ids = checkpoint.model.config.get_text_config().vocab_size, checkpoint.tokenizer.size
+    if ids > rows:
+        raise CriticError(f"{model}: the tokenizer has {ids} ids, the model {rows}; use the checkpoint's own tokenizer")
+
+
+def local_scorer(
+    checkpoint: LoadedCheckpoint, head: HeadLayout | None = None, folder: Path | None = None
+) -> StepScorer:
+    """A scorer that runs a loaded checkpoint by the engine made for it, with the `head` that lies in its `folder`."""
+    stored = None if head is None or folder is None else head.read(folder, checkpoint.model)
+    return StepScorer(checkpoint, LocalBackend(checkpoint, engine_for(checkpoint.model), stored), head=head)

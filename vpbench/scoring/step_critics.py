@@ -11,7 +11,8 @@ from typing import ClassVar
 from vpbench.errors import ConfigError
 from vpbench.records import Candidate, Score
 from vpbench.scoring.critic import CheckpointCritic
-from vpbench.scoring.load import load_text_scorer
+from vpbench.scoring.head import HeadLayout
+from vpbench.scoring.load import load_reward_scorer, load_text_scorer
 from vpbench.scoring.splitting import splitter
 from vpbench.scoring.step_scorer import StepScorer, StepScores
 
@@ -55,6 +56,23 @@ class ResponseCritic(CheckpointCritic):
     def verdict(self, scores: StepScores) -> Score:
         """The response's score; its steps have none."""
         return Score(scores.mean)
+
+
+@dataclass(frozen=True)
+class RewardCritic(ResponseCritic):
+    """Scores the response by the `head` that a reward model on Qwen2.5-VL or Qwen3-VL has beside its language model."""
+
+    head: ClassVar[HeadLayout]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.backend != "transformers":
+            raise ConfigError(f"{self.name}: backend {self.backend!r} runs no head of its own; use transformers")
+
+    def _load(self, folder: str) -> StepScorer:
+        return load_reward_scorer(
+            folder, self.head, None, self.dtype, self.device, self.system_message, limits=self.limits
+        )
 
 
 @dataclass(frozen=True)

@@ -84,21 +84,36 @@ class TurnFormat:
         """See `StepFormat`. Raises `CriticError` for a tokenizer without a chat template."""
         if not steps:
             raise CriticError(NO_STEPS)
-        if not isinstance(tokenizer, TransformersTokenizer) or not tokenizer.inner.chat_template:
-            raise CriticError("the tokenizer has no chat template; use the tokenizer files of the checkpoint")
-        turns = [{"role": "system", "content": system_message}] if system_message else []
-        marked = mark_images(question, images) == question
-        first = ("" if marked else IMAGE_MARKER * images) + self.first.format(question=question, step=steps[0])
-        for text in (first, *steps[1:]):
-            turns += [{"role": "user", "content": text}, {"role": "assistant", "content": self.label}]
-        try:
-            return str(tokenizer.inner.apply_chat_template(turns, tokenize=False))
-        except Exception as error:  # templates raise whatever they like
-            raise CriticError(f"the chat template fails ({error}); use the checkpoint's own tokenizer files") from error
+        first = _in_front(question, images) + self.first.format(question=question, step=steps[0])
+        turns = [turn for text in (first, *steps[1:]) for turn in (("user", text), ("assistant", self.label))]
+        return _by_template(tokenizer, system_message, turns)
 
     def readouts(self, tokenizer: Tokenizer, ids: Sequence[int]) -> tuple[int, ...]:
         """The last token before each label, the position that predicts it."""
         return _before_labels(tokenizer, ids, self.role, self.role + self.label + self.end)
+
+
+@dataclass(frozen=True)
+class AnswerFormat:
+    """The question as the user's turn and the solution as the assistant's, read at the very last token.
+
+    For a checkpoint with a head of its own. By the checkpoint's own template; images stand where the question's markers
+    are, or in front of it.
+    """
+
+    weights: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    with_special: bool = False
+
+    def text(self, tokenizer: Tokenizer, system_message: str, question: str, steps: Sequence[str], images: int) -> str:
+        """See `StepFormat`. Raises `CriticError` for a tokenizer without a chat template."""
+        if not steps:
+            raise CriticError(NO_STEPS)
+        turns = [("user", _in_front(question, images) + question), ("assistant", "\n\n".join(steps))]
+        return _by_template(tokenizer, system_message, turns)
+
+    def readouts(self, tokenizer: Tokenizer, ids: Sequence[int]) -> tuple[int, ...]:
+        """The last token, behind the template's end of the turn."""
+        return (len(ids) - 1,)
 
 
 @dataclass(frozen=True)
@@ -145,6 +160,23 @@ CHAT_TEMPLATE_TURNS = TurnFormat(
     first="### Question:\n{question}\n\n### Solution Process:\n{step}",
 )
 """VisualPRM's turns in the chat template of Qwen2.5-VL and Qwen3-VL, images in front without a line's end."""
+
+
+def _in_front(question: str, images: int) -> str:
+    """The markers in front of a turn whose question has none. Raises `CriticError` for another number of its own."""
+    return "" if mark_images(question, images) == question else IMAGE_MARKER * images
+
+
+def _by_template(tokenizer: Tokenizer, system_message: str, turns: Sequence[tuple[str, str]]) -> str:
+    """Turns (role, text) by the checkpoint's chat template. Raises `CriticError` if it has none or it fails."""
+    if not isinstance(tokenizer, TransformersTokenizer) or not tokenizer.inner.chat_template:
+        raise CriticError("the tokenizer has no chat template; use the tokenizer files of the checkpoint")
+    opening = [("system", system_message)] if system_message else []
+    messages = [{"role": role, "content": text} for role, text in (*opening, *turns)]
+    try:
+        return str(tokenizer.inner.apply_chat_template(messages, tokenize=False))
+    except Exception as error:  # templates raise whatever they like
+        raise CriticError(f"the chat template fails ({error}); use the checkpoint's own tokenizer files") from error
 
 
 def _before_labels(tokenizer: Tokenizer, ids: Sequence[int], role: str, turn: str) -> tuple[int, ...]:

@@ -1,9 +1,9 @@
 """From a question and solutions to step scores.
 
 A step's score is the probability of the label `+` against the other labels, read where the model would say it: a
-softmax over the label tokens' logits only, in float32, weighted by each label's worth. Prompts that are equal are
-scored once, so that equal solutions have exactly equal scores. What is wrong with one solution (a forged turn, too
-long) is returned in its place; what is wrong with the question is raised.
+softmax over the label tokens' logits only, in float32, weighted by each label's worth; or what a checkpoint's own head
+says there. Prompts that are equal are scored once, so that equal solutions have exactly equal scores. What is wrong
+with one solution (a forged turn, too long) is returned in its place; what is wrong with the question is raised.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from vpbench.models.conversation import mark_images
 from vpbench.models.loaded import LoadedCheckpoint
 from vpbench.models.tokenizer import Tokenizer, required_id
 from vpbench.scoring.backend import Backend
+from vpbench.scoring.head import HeadLayout
 from vpbench.scoring.label_logits import StepPrompt
 from vpbench.scoring.step_format import ChatFormat, StepFormat
 from vpbench.scoring.typed_text import cover_typed
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StepScores:
-    """What a model says of one solution: per step the labels' logits and the weighted score."""
+    """What a model says of one solution: per step the labels' logits (a head's outputs) and the score."""
 
     prompt: StepPrompt
     logits: tuple[tuple[float, ...], ...]
@@ -44,7 +45,8 @@ class StepScores:
 class StepScorer:
     """A checkpoint that scores steps: `checkpoint` writes prompts, `backend` runs them.
 
-    `format` is how prompts are written. `released_tokenization` lets special tokens typed in a question or solution
+    `format` is how prompts are written, `head` what the outputs of a checkpoint's own head mean; None: it says labels
+    of the format. `released_tokenization` lets special tokens typed in a question or solution
     act as such, as the released scorers do; else they are read as text.
     """
 
@@ -52,6 +54,7 @@ class StepScorer:
     backend: Backend
     format: StepFormat = field(default_factory=ChatFormat)
     released_tokenization: bool = False
+    head: HeadLayout | None = None
 
     @property
     def model(self) -> Any:
@@ -122,26 +125,24 @@ class StepScorer:
         if self.released_tokenization:
             mark_images(question, len(tiles_per_image))
         weights = self.format.weights if weights is None else weights
-        label_ids = [required_id(self.tokenizer, label) for label in weights]
+        head = self.head or HeadLayout((), "softmax", tuple(weights.values()))
+        label_ids = range(len(head.worth)) if self.head else [required_id(self.tokenizer, label) for label in weights]
         written: dict[tuple[str, ...], StepPrompt | CriticError] = {}
         for steps in dict.fromkeys(map(tuple, solutions)):
             try:
                 written[steps] = self.prompt(question, steps, tiles_per_image)
             except CriticError as error:
                 written[steps] = error
-        unique = {prompt.ids: prompt for prompt in written.values() if isinstance(prompt, StepPrompt)}
+        prompts = [prompt for prompt in written.values() if isinstance(prompt, StepPrompt)]
+        unique = {(prompt.ids, prompt.readouts): prompt for prompt in prompts}
         logits = self.backend.label_logits(list(unique.values()), pixels, tiles_per_image, label_ids)
-        by_ids = dict(zip(unique, logits, strict=True))
-        worth = list(weights.values())
+        read = dict(zip(unique, logits, strict=True))
         return [
-            prompt if isinstance(prompt, CriticError) else _weigh(prompt, by_ids[prompt.ids], worth)
+            prompt if isinstance(prompt, CriticError) else _scored(prompt, read[prompt.ids, prompt.readouts], head)
             for prompt in (written[tuple(steps)] for steps in solutions)
         ]
 
 
-def _weigh(prompt: StepPrompt, logits: Any, worth: Sequence[float]) -> StepScores:
-    """Softmax over the labels, then the sum of probability times worth; `logits` is (steps, labels) in float32."""
-    import torch
-
-    scores = logits.softmax(-1) @ torch.tensor(worth, dtype=torch.float32)
-    return StepScores(prompt, tuple(map(tuple, logits.tolist())), tuple(scores.tolist()))
+def _scored(prompt: StepPrompt, outputs: Any, head: HeadLayout) -> StepScores:
+    """The scores of a prompt, `outputs` (steps, labels) in float32."""
+    return StepScores(prompt, tuple(map(tuple, outputs.tolist())), head.scores(outputs))
