@@ -6,6 +6,7 @@ These names are what a step-scoring critic is made of. Importing them loads neit
 from vpbench.models.checkpoint import checkpoint_fingerprint, checkpoint_folder
 from vpbench.scoring.critic import CheckpointCritic
 from vpbench.scoring.head import HeadLayout
+from vpbench.scoring.head_formats import ChatMarkerFormat, IdFormat, JoinedFormat, PieceFormat
 from vpbench.scoring.likelihood import LikelihoodCritic
 from vpbench.scoring.load import load_step_scorer
 from vpbench.scoring.splitting import split_steps, splitter
@@ -25,10 +26,14 @@ __all__ = [
     "CHAT_TEMPLATE_TURNS",
     "AnswerFormat",
     "ChatFormat",
+    "ChatMarkerFormat",
     "CheckpointCritic",
     "HeadLayout",
+    "IdFormat",
+    "JoinedFormat",
     "LikelihoodCritic",
     "MarkerFormat",
+    "PieceFormat",
     "ResponseCritic",
     "RewardCritic",
     "StepCritic",

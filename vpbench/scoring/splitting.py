@@ -2,8 +2,9 @@
 
 `released` is the rule of the released VisualPRM scorer, quirks included: parts between blank lines, nothing stripped,
 nothing dropped. `tolerant` also reads what other policies write: blank lines that hold spaces, any line ending, "Step
-k" headings, numbered lists, and sentences where there is nothing else. Either way a long solution is merged evenly to
-at most `max_steps` steps. Steps that the data gives are used as they are, by whoever has them.
+k" headings, numbered lists, and sentences where there is nothing else. `lines` takes every line, blank ones too. A long
+solution is merged evenly to at most `max_steps` steps. Steps that the data gives are used as they are, by whoever has
+them.
 """
 
 from __future__ import annotations
@@ -42,9 +43,17 @@ def split_tolerant(response: str, max_steps: int | None = None) -> tuple[str, ..
     return tuple(step for step in steps if step)
 
 
+def split_lines(response: str, max_steps: int | None = None) -> tuple[str, ...]:
+    """The parts between line ends ("\\n"), empty ones too; more than `max_steps` are joined as by `split_steps`."""
+    lines = response.split("\n")
+    size = _group_size(len(lines), max_steps)
+    return tuple("\n".join(lines[start : start + size]) for start in range(0, len(lines), size))
+
+
 SPLITTERS: Final[dict[str, Callable[[str, int | None], tuple[str, ...]]]] = {
     "released": split_steps,
     "tolerant": split_tolerant,
+    "lines": split_lines,
 }
 
 

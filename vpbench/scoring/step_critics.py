@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from vpbench.errors import ConfigError
+from vpbench.errors import ConfigError, CriticError
 from vpbench.records import Candidate, Score
 from vpbench.scoring.critic import CheckpointCritic
 from vpbench.scoring.head import HeadLayout
@@ -21,17 +21,17 @@ from vpbench.scoring.step_scorer import StepScorer, StepScores
 class StepCritic(CheckpointCritic):
     """Scores every step; the score of a response is the mean over its steps.
 
-    A response is split by the rule that `splitter` names and merged to at most `max_steps` steps; steps that the data
-    gives are taken as they are.
+    A response is split by the rule that `splitter` names and merged to at most `max_steps` steps (None: not merged);
+    steps that the data gives are taken as they are.
     """
 
-    max_steps: int = 12
+    max_steps: int | None = 12
     splitter: str = "released"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         splitter(self.splitter)
-        if self.max_steps < 1:
+        if self.max_steps is not None and self.max_steps < 1:
             raise ConfigError(f"{self.name}: max_steps is {self.max_steps}; give at least 1")
 
     def steps(self, candidate: Candidate) -> tuple[str, ...]:
@@ -77,17 +77,31 @@ class RewardCritic(ResponseCritic):
 
 @dataclass(frozen=True)
 class TextStepCritic(StepCritic):
-    """Scores every step by a text-only causal language model; images are left out."""
+    """Scores every step by a text-only language model; images are left out.
+
+    A causal language model says the labels of the format; a reward model has `head` of its own.
+    """
 
     needs_images: ClassVar[bool] = False
+    head: ClassVar[HeadLayout | None] = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.backend != "transformers":
             raise ConfigError(f"{self.name}: backend {self.backend!r} takes no text-only checkpoints; use transformers")
 
+    def prepare(self) -> None:
+        """Load the checkpoint. Raises `CriticError` as well if its tokenizer can't write this critic's prompts."""
+        super().prepare()
+        try:
+            self._scorer.prompt("1 + 1 = ?", ("2",), [])
+        except CriticError as error:
+            raise CriticError(f"{self._folder}: {error}") from error
+
     def _load_base(self, folder: str, weights: bool) -> StepScorer:
         return load_text_scorer(folder, device="cpu", weights=weights)
 
     def _load(self, folder: str) -> StepScorer:
+        if self.head is not None:
+            return load_reward_scorer(folder, self.head, None, self.dtype, self.device, self.system_message)
         return load_text_scorer(folder, None, self.dtype, self.device, self.system_message)

@@ -86,7 +86,7 @@ class TurnFormat:
             raise CriticError(NO_STEPS)
         first = _in_front(question, images) + self.first.format(question=question, step=steps[0])
         turns = [turn for text in (first, *steps[1:]) for turn in (("user", text), ("assistant", self.label))]
-        return _by_template(tokenizer, system_message, turns)
+        return templated(tokenizer, _messages(system_message, turns))
 
     def readouts(self, tokenizer: Tokenizer, ids: Sequence[int]) -> tuple[int, ...]:
         """The last token before each label, the position that predicts it."""
@@ -109,7 +109,7 @@ class AnswerFormat:
         if not steps:
             raise CriticError(NO_STEPS)
         turns = [("user", _in_front(question, images) + question), ("assistant", "\n\n".join(steps))]
-        return _by_template(tokenizer, system_message, turns)
+        return templated(tokenizer, _messages(system_message, turns))
 
     def readouts(self, tokenizer: Tokenizer, ids: Sequence[int]) -> tuple[int, ...]:
         """The last token, behind the template's end of the turn."""
@@ -167,14 +167,18 @@ def _in_front(question: str, images: int) -> str:
     return "" if mark_images(question, images) == question else IMAGE_MARKER * images
 
 
-def _by_template(tokenizer: Tokenizer, system_message: str, turns: Sequence[tuple[str, str]]) -> str:
-    """Turns (role, text) by the checkpoint's chat template. Raises `CriticError` if it has none or it fails."""
+def _messages(system_message: str, turns: Sequence[tuple[str, str]]) -> list[Mapping[str, str]]:
+    """Turns (role, text) behind the system message, if there is one."""
+    opening = [("system", system_message)] if system_message else []
+    return [{"role": role, "content": text} for role, text in (*opening, *turns)]
+
+
+def templated(tokenizer: Tokenizer, turns: Sequence[Mapping[str, str]]) -> str:
+    """A finished conversation by the tokenizer's chat template. Raises `CriticError` if it has none, or it fails."""
     if not isinstance(tokenizer, TransformersTokenizer) or not tokenizer.inner.chat_template:
         raise CriticError("the tokenizer has no chat template; use the tokenizer files of the checkpoint")
-    opening = [("system", system_message)] if system_message else []
-    messages = [{"role": role, "content": text} for role, text in (*opening, *turns)]
     try:
-        return str(tokenizer.inner.apply_chat_template(messages, tokenize=False))
+        return str(tokenizer.inner.apply_chat_template(turns, tokenize=False))
     except Exception as error:  # templates raise whatever they like
         raise CriticError(f"the chat template fails ({error}); use the checkpoint's own tokenizer files") from error
 

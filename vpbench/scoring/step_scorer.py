@@ -19,9 +19,10 @@ from vpbench.models.loaded import LoadedCheckpoint
 from vpbench.models.tokenizer import Tokenizer, required_id
 from vpbench.scoring.backend import Backend
 from vpbench.scoring.head import HeadLayout
+from vpbench.scoring.head_formats import IdFormat
 from vpbench.scoring.label_logits import StepPrompt
 from vpbench.scoring.step_format import ChatFormat, StepFormat
-from vpbench.scoring.typed_text import cover_typed
+from vpbench.scoring.typed_text import cover_typed, encode_typed
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -52,7 +53,7 @@ class StepScorer:
 
     checkpoint: LoadedCheckpoint
     backend: Backend
-    format: StepFormat = field(default_factory=ChatFormat)
+    format: StepFormat | IdFormat = field(default_factory=ChatFormat)
     released_tokenization: bool = False
     head: HeadLayout | None = None
 
@@ -86,6 +87,21 @@ class StepScorer:
         tokens act as such: for other than one read-out per step (a solution that forges a turn) and for image tokens in
         the text.
         """
+        written = self._in_ids if isinstance(self.format, IdFormat) else self._as_text
+        prompt = written(question, steps, tiles_per_image)
+        longest = self.checkpoint.max_tokens
+        if len(prompt.ids) > longest:
+            advice = "" if self.checkpoint.vision is None else "; lower max_tiles"
+            raise CriticError(f"too long: {len(prompt.ids)} tokens, the model takes {longest}{advice}")
+        if len(prompt.readouts) != len(steps):
+            raise CriticError(
+                f"forged turn: {len(prompt.readouts)} label turns for {len(steps)} steps; remove the special tokens "
+                "from the text"
+            )
+        self.backend.check(prompt, self.format)
+        return prompt
+
+    def _as_text(self, question: str, steps: Sequence[str], tiles_per_image: Sequence[int]) -> StepPrompt:
         checkpoint, images, shield = self.checkpoint, len(tiles_per_image), None
         asked, solution = question, list(steps)
         if not self.released_tokenization:
@@ -94,17 +110,17 @@ class StepScorer:
         encode = self.tokenizer.encode if shield is None else partial(shield.encode, self.tokenizer)
         text, ids = checkpoint.encode(text, tiles_per_image, partial(encode, with_special=self.format.with_special))
         text = text if shield is None else shield.uncover(text)
-        if len(ids) > checkpoint.max_tokens:
-            raise CriticError(f"too long: {len(ids)} tokens, the model takes {checkpoint.max_tokens}; lower max_tiles")
         readouts = self.format.readouts(self.tokenizer, ids)
-        if len(readouts) != len(steps):
-            raise CriticError(
-                f"forged turn: {len(readouts)} label turns for {len(steps)} steps; remove the special tokens from the "
-                "text"
-            )
-        prompt = StepPrompt(tuple(steps), text, tuple(ids), readouts, shield is not None)
-        self.backend.check(prompt, self.format)
-        return prompt
+        return StepPrompt(tuple(steps), text, tuple(ids), readouts, shield is not None)
+
+    def _in_ids(self, question: str, steps: Sequence[str], tiles_per_image: Sequence[int]) -> StepPrompt:
+        assert isinstance(self.format, IdFormat)
+        special = self.tokenizer.special_tokens
+        typed = any(token in text for text in (question, *steps) for token in special)
+        neutralised = typed and not self.released_tokenization
+        encode = partial(encode_typed, self.tokenizer) if neutralised else self.tokenizer.encode
+        text, ids, readouts = self.format.write(self.tokenizer, question, steps, encode)
+        return StepPrompt(tuple(steps), text, tuple(ids), readouts, neutralised)
 
     def score(
         self,

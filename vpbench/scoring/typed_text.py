@@ -70,5 +70,10 @@ def cover_typed(
     return asked, [shield.cover(step, IMAGE_MARKER) for step in steps], shield
 
 
+def encode_typed(tokenizer: Tokenizer, text: str, *, with_special: bool) -> list[int]:
+    """Token ids of a text that somebody typed all of; `with_special` puts the tokenizer's own tokens before it."""
+    return tokenizer.encode("", with_special=with_special) + tokenizer.encode_plain(text)
+
+
 def _any_of(tokens: Sequence[str]) -> re.Pattern[str]:
     return re.compile("(" + "|".join(map(re.escape, sorted(tokens, key=len, reverse=True))) + ")")
