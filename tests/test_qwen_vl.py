@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from qwen_vl_tiny import KINDS, own_forward, write_qwen_vl
 from scoring_tiny import write_original
 
 from vpbench import Candidate, ConfigError, CriticError, ImageRef, Question
+from vpbench.generate import Message, Prompt, Sampling, load_generator
 from vpbench.models import inputs
 from vpbench.models.inputs import decoder_inputs
 from vpbench.models.loaded import LoadedCheckpoint
@@ -105,7 +107,7 @@ def test_embeddings_alone_are_not_enough(checkpoint: LoadedCheckpoint) -> None:
     checkpoint.model.model.rope_deltas = None
     decoder, head = checkpoint.model.get_decoder(), checkpoint.model.get_output_embeddings()
     with torch.inference_mode():
-        embedded = checkpoint.model(inputs_embeds=whole.embeddings[None]).logits[0]
+        embedded = checkpoint.model(inputs_embeds=whole.embeddings).logits[0]
         placed = head(decoder(**dataclasses.replace(whole, deep=()).arguments()).last_hidden_state[0])
         passed = head(decoder(**whole.arguments()).last_hidden_state[0])
     assert (embedded - right)[-1].abs().max() > 1e-3
@@ -137,12 +139,13 @@ def test_prompts_that_part_before_the_image_run_alone(checkpoint: LoadedCheckpoi
         torch.testing.assert_close(logits, wanted, atol=1e-5, rtol=1e-5)
 
 
-def question(images: int = 1, text: str = "Q?") -> Question:
-    def png() -> bytes:
-        buffer = io.BytesIO()
-        picture().save(buffer, "PNG")
-        return buffer.getvalue()
+def png(width: int = 70, height: int = 150) -> bytes:
+    buffer = io.BytesIO()
+    picture(width, height).save(buffer, "PNG")
+    return buffer.getvalue()
 
+
+def question(images: int = 1, text: str = "Q?") -> Question:
     return Question("t", "q", text, tuple(ImageRef(f"{i}", load=png) for i in range(images)))
 
 
@@ -163,9 +166,8 @@ def test_critics_write_the_checkpoints_own_turns(tmp_path: Path, kind: str, name
     tokenizer, vision = made._scorer.tokenizer, made._scorer.checkpoint.vision
     patches, tiles = vision.tiles([picture(), picture()], 1)
     turns = STEPS if name != "orm" else ("\n\n".join(STEPS),)
-    pictures = "".join(f"<|vision_start|>{'<|image_pad|>' * count}<|vision_end|>" for count in tiles)
     text = "<|im_start|>system\nYou help.<|im_end|>\n<|im_start|>user\n"
-    text += f"{pictures}### Question:\nQ?\n\n### Solution Process:\n"
+    text += f"{spelt(tiles)}### Question:\nQ?\n\n### Solution Process:\n"
     plus, minus = tokenizer.token_id("+"), tokenizer.token_id("-")
     wanted = []
     for turn in turns:
@@ -175,6 +177,61 @@ def test_critics_write_the_checkpoints_own_turns(tmp_path: Path, kind: str, name
         text += "+<|im_end|>\n<|im_start|>user\n"
     assert score.value == pytest.approx(sum(wanted) / len(wanted), abs=1e-5)
     assert score.steps == (None if name == "orm" else pytest.approx(wanted, abs=1e-5))
+
+
+CHAT = "<|im_start|>system\nYou help.<|im_end|>\n<|im_start|>user\n{}Q?<|im_end|>\n<|im_start|>assistant\n"
+
+
+def spelt(tiles: Sequence[int]) -> str:
+    return "".join(f"<|vision_start|>{'<|image_pad|>' * count}<|vision_end|>" for count in tiles)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("images", [0, 2])
+def test_the_likelihood_of_a_response(tmp_path: Path, kind: str, images: int) -> None:
+    model = write_qwen_vl(tmp_path, kind)
+    made = critic("likelihood", tmp_path, prompt="question")
+    texts = ("first step", "two", "a third one")
+    scores = made.score(question(images), [Candidate("q", number, text) for number, text in enumerate(texts)])
+    checkpoint = made._chat.checkpoint
+    patches, tiles = checkpoint.vision.tiles([picture()] * images, 1)
+    start = checkpoint.tokenizer.encode(CHAT.format(spelt(tiles)))
+    for text, score in zip(texts, scores, strict=True):
+        ids = start + checkpoint.tokenizer.encode(text)
+        logprobs = own_forward(model, ids, patches).log_softmax(-1)
+        wanted = [float(logprobs[place - 1, ids[place]]) for place in range(len(start), len(ids))]
+        assert score.value == pytest.approx(math.exp(sum(wanted) / len(wanted)), abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_drawing_is_that_of_full_forwards(tmp_path: Path, kind: str) -> None:
+    """Prompts as long as one another, with images of other shapes and with none, advance together."""
+    model = write_qwen_vl(tmp_path, kind)
+    generator: Any = load_generator(str(tmp_path), {"dtype": "float32"})
+    checkpoint = generator._chat.checkpoint
+    upright, lying = (ImageRef("", load=lambda size=size: png(*size)) for size in ((70, 150), (150, 70)))
+    pads = sum(checkpoint.vision.tiles([picture()], 1)[1]) + 2
+    asked = [((upright,), "Q?"), ((lying,), "Q?"), ((), "x" * pads + "Q?")]
+    sampling = Sampling(temperature=0.0, top_p=1.0, max_tokens=6)
+    prompts = [Prompt((Message("user", text, images),), sampling, count=2) for images, text in asked]
+    drawn: list[list[str]] = [[] for _ in prompts]
+    for position, generation in generator.generate(prompts):
+        drawn[position].append(generation.text)
+    stops, lengths = set(generator._chat.stop_ids()), set()
+    rows = model.config.text_config.vocab_size
+    banned = sorted(id for id in checkpoint.tokenizer.special_ids - stops if id < rows)
+    for (images, text), texts in zip(asked, drawn, strict=True):
+        patches, tiles = checkpoint.vision.tiles([image.open() for image in images], 1)
+        ids = checkpoint.tokenizer.encode(CHAT.format(spelt(tiles) + text.removesuffix("Q?")))
+        start = len(ids)
+        lengths.add(start)
+        while len(ids) < start + 6:
+            logits = own_forward(model, ids, patches)[-1].index_fill(0, torch.tensor(banned), -torch.inf)
+            if int(logits.argmax()) in stops:
+                break
+            ids.append(int(logits.argmax()))
+        assert texts == [checkpoint.tokenizer.decode(ids[start:])] * 2
+    assert len(lengths) == 1
 
 
 def test_typed_image_tokens_are_text(tmp_path: Path) -> None:

@@ -51,9 +51,10 @@ def why_not_by_hand(config: Any) -> str | None:
 
 
 def run_prefix(decoder: Any, inputs: DecoderInputs) -> Prefix:
-    """Run a prefix. Raises `NotImplementedError` where something is added behind the last layer."""
-    hidden = inputs.embeddings
-    rotary = rotary_at(decoder, hidden, [0], [len(hidden)], inputs.positions)
+    """Run a prefix, one sequence. Raises `NotImplementedError` where something is added behind the last layer."""
+    (hidden,), (end,) = inputs.embeddings, inputs.ends
+    positions = None if inputs.positions is None else inputs.positions[:, 0]
+    rotary = rotary_at(decoder, hidden, [0], [len(hidden)], positions)
     prefix = []
     layers = list(decoder.layers)
     if len(inputs.deep) >= len(layers):
@@ -66,9 +67,9 @@ def run_prefix(decoder: Any, inputs: DecoderInputs) -> Prefix:
             query = queries(layer.self_attn, normed, rotary)
             mixed = shared_and_own(query, key, value, [len(query)], None, layer.self_attn.scaling)
             hidden = rest_of_layer(layer, hidden, mixed)
-        if number < len(inputs.deep):
-            hidden[inputs.images] += inputs.deep[number]
-    return Prefix(prefix, inputs.end)
+        if inputs.images is not None and number < len(inputs.deep):
+            hidden[inputs.images[0]] += inputs.deep[number]
+    return Prefix(prefix, end)
 
 
 def run_suffixes(
@@ -131,7 +132,7 @@ def rotary_at(
 ) -> tuple[Any, Any]:
     """Cosine and sine [T, 1, D], the sine's first half negated for `_rotate`.
 
-    Of the `positions` [3, T], or None for those from each start on.
+    Of the `positions` [T] or [3, T], or None for those from each start on.
     """
     import torch
 

@@ -18,10 +18,11 @@ from vpbench.models.vision import ImageFeatures
 
 @dataclass(frozen=True)
 class DecoderInputs:
-    """One sequence for a decoder, T tokens.
+    """B sequences of T tokens for a decoder.
 
-    `embeddings` [T, hidden size]; `positions` [3, T] along time, height and width, or None where they are 0, 1, 2, ...;
-    `deep` is what is added behind each of the first layers, [image tokens, hidden size], where `images` [T] is true.
+    `embeddings` [B, T, hidden size]; `positions` [3, B, T] along time, height and width, or None where they are 0, 1,
+    2, ...; `deep` is what is added behind each of the first layers, [image tokens, hidden size], where `images` [B, T]
+    is true.
     """
 
     embeddings: Any
@@ -30,37 +31,60 @@ class DecoderInputs:
     deep: tuple[Any, ...] = ()
 
     @property
-    def end(self) -> int:
-        """The position of the token that comes next, the same along all axes."""
-        return len(self.embeddings) if self.positions is None else int(self.positions.max()) + 1
+    def length(self) -> int:
+        """T."""
+        return int(self.embeddings.shape[1])
+
+    @property
+    def ends(self) -> list[int]:
+        """The position of the token that comes next in each sequence, the same along all axes."""
+        if self.positions is None:
+            return [self.length] * len(self.embeddings)
+        return [int(last) + 1 for last in self.positions.amax((0, 2))]
 
     def arguments(self) -> dict[str, Any]:
-        """The same as a decoder of transformers takes it, a batch of one."""
-        arguments: dict[str, Any] = {"inputs_embeds": self.embeddings[None]}
+        """The same as a decoder of transformers takes it."""
+        arguments: dict[str, Any] = {"inputs_embeds": self.embeddings}
         if self.positions is not None:
-            arguments["position_ids"] = self.positions[:, None]
+            arguments["position_ids"] = self.positions
         if self.images is not None and self.deep:
-            arguments |= {"visual_pos_masks": self.images[None], "deepstack_visual_embeds": list(self.deep)}
+            arguments |= {"visual_pos_masks": self.images, "deepstack_visual_embeds": list(self.deep)}
         return arguments
 
 
 def decoder_inputs(
     model: Any, ids: Sequence[int], features: ImageFeatures | None, image_token_id: int
 ) -> DecoderInputs:
-    """The inputs of a sequence from its start on, which holds all images or their first."""
+    """The inputs of one sequence from its start on, which holds all images or the first of them."""
     import torch
 
     if features is None:
-        return DecoderInputs(embed(model, ids, None, image_token_id))
+        return DecoderInputs(embed(model, ids, None, image_token_id)[None])
     count = ids.count(image_token_id)
-    rows = features.rows.flatten(0, -2)[:count]
-    embeddings = embed(model, ids, rows, image_token_id)
+    embeddings = embed(model, ids, features.rows.flatten(0, -2)[:count], image_token_id)[None]
     if not features.grids:
         return DecoderInputs(embeddings)
-    images = torch.tensor([token == image_token_id for token in ids], device=embeddings.device)
+    images = [token == image_token_id for token in ids]
+    positions = torch.tensor(three_axis_positions(images, features.grids), device=embeddings.device)
     deep = tuple(layer[:count].to(embeddings.dtype) for layer in features.deep)
-    positions = three_axis_positions(images.tolist(), features.grids)
-    return DecoderInputs(embeddings, torch.tensor(positions, device=embeddings.device), images, deep)
+    return DecoderInputs(embeddings, positions[:, None], torch.tensor([images], device=embeddings.device), deep)
+
+
+def joined(sequences: Sequence[DecoderInputs]) -> DecoderInputs:
+    """Sequences of equal length as one batch, in order."""
+    import torch
+
+    embeddings = torch.cat([sequence.embeddings for sequence in sequences])
+    if all(sequence.positions is None for sequence in sequences):
+        return DecoderInputs(embeddings)
+    counting = torch.arange(embeddings.shape[1], device=embeddings.device).expand(3, 1, -1)
+    nowhere = torch.zeros_like(counting[0], dtype=torch.bool)
+    return DecoderInputs(
+        embeddings,
+        torch.cat([counting if sequence.positions is None else sequence.positions for sequence in sequences], 1),
+        torch.cat([nowhere if sequence.images is None else sequence.images for sequence in sequences]),
+        tuple(map(torch.cat, zip(*(sequence.deep for sequence in sequences if sequence.deep), strict=True))),
+    )
 
 
 def three_axis_positions(images: Sequence[bool], grids: Sequence[tuple[int, int]]) -> list[list[int]]:

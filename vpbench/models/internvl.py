@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from vpbench.models.conversation import place_images
 from vpbench.models.tiles import cut_tiles, pixel_values, tile_count
@@ -23,6 +23,8 @@ TILES_AT_ONCE = 16
 @dataclass(frozen=True)
 class InternVL:
     """A `Vision`: `model` is an `InternVLForConditionalGeneration`, `image_size` a tile's side in pixels."""
+
+    image_gap: ClassVar[str] = "\n"
 
     model: Any
     image_token_id: int

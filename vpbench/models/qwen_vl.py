@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from vpbench.errors import CriticError
 from vpbench.models.conversation import IMAGE_MARKER
@@ -56,6 +56,8 @@ class QwenVL:
 
     `processor` is the checkpoint's `Qwen2VLImageProcessorPil`.
     """
+
+    image_gap: ClassVar[str] = ""
 
     model: Any
     processor: Any

@@ -35,6 +35,10 @@ class Vision(Protocol):
     def image_token_id(self) -> int:
         """Id of the token whose embedding is replaced by image features."""
 
+    @property
+    def image_gap(self) -> str:
+        """What a chat has between an image in front of a text and the text."""
+
     def tiles(self, images: Sequence[Image], max_tiles: int) -> tuple[Any | None, list[int]]:
         """Pixel values of all images' tiles, as long as there are tiles (None without images); the tiles of each."""
 
