@@ -20,4 +20,5 @@ class SkyworkVLReward(RewardCritic):
     name: ClassVar[str] = "skywork-vl-reward"
     title: ClassVar[str] = "Skywork-VL-Reward"
     format: ClassVar[StepFormat] = AnswerFormat()
+    unbounded: ClassVar[bool] = True
     head: ClassVar[HeadLayout] = HeadLayout(("v_head.summary",), "identity")

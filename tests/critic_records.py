@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from io import BytesIO
 from typing import Any, ClassVar
 from unittest.mock import patch
@@ -70,6 +70,9 @@ def tokenizer() -> Spelt:
     inner = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<|eot_id|>")
     inner.add_special_tokens({"additional_special_tokens": [*SPECIAL, *headers]})
     inner.add_tokens(list(LABELS))
+    # Behind all others, so that their ids stay.
+    inner.add_special_tokens({"additional_special_tokens": ["<extra_0>"]}, replace_extra_special_tokens=False)
+    inner.bos_token = SPECIAL[0]
     return Spelt(inner)
 
 
@@ -138,6 +141,11 @@ def log_probs(engine: Any, model: Any, prompts: Sequence[StepPrompt], features: 
     return [torch.tensor([-(token % 7) / 8 for token in range(len(prompt.readouts))]) for prompt in prompts]
 
 
+def other_log_probs(*arguments: Any) -> list[Any]:
+    """As `log_probs`, other ones for each model that is asked."""
+    return [log_prob * len(SENT) for log_prob in log_probs(*arguments)]
+
+
 @dataclass(frozen=True)
 class RecordingGenerator(Generator):
     """Gives the fixed replies in turn; the first word's log-probabilities to every second of those who ask."""
@@ -157,6 +165,8 @@ class RecordingGenerator(Generator):
 VARIANTS: dict[str, list[dict[str, Any]]] = {
     "self-consistency": [{}],
     "text-prm": [{"model": ".", "marker": "<prm>"}],
+    "implicit-prm": [{"model": ".", "reference": "."}],
+    "token-prm": [{"model": "."}, {"model": ".", "tokenization": "joined", "right_label": 0}],
     "mllm-judge": [{"model": "recording:made", "mode": mode} for mode in ("all-steps", "per-step", "response")],
 }
 """Settings that a critic is recorded with, beside those that every checkpoint takes."""
@@ -196,9 +206,16 @@ def _scorer(sees: bool) -> StepScorer:
 REPLACEMENTS: dict[str, Any] = {
     "vpbench.scoring.critic.load_step_scorer": lambda *_, **__: _scorer(sees=True),
     "vpbench.scoring.step_critics.load_text_scorer": lambda *_, **__: _scorer(sees=False),
+    "vpbench.scoring.step_critics.load_reward_scorer": lambda _, head, *__, limits=None: replace(
+        _scorer(sees=limits is not None), head=head
+    ),
     "vpbench.scoring.likelihood.load_chat": lambda *_: Chat("made", checkpoint(sees=True), None, "System."),
     "vpbench.scoring.likelihood.checkpoint_fingerprint": lambda _: "",
     "vpbench.scoring.likelihood.engine_for": lambda _: None,
     "vpbench.scoring.likelihood.read_log_probs": log_probs,
+    "vpbench.scoring.likelihood_ratio.load_chat": lambda *_: Chat("made", checkpoint(sees=True), None, "System."),
+    "vpbench.scoring.likelihood_ratio.checkpoint_fingerprint": lambda _: "",
+    "vpbench.scoring.likelihood_ratio.engine_for": lambda _: None,
+    "vpbench.scoring.likelihood_ratio.read_log_probs": other_log_probs,
 }
 """Where critics come by a model."""

@@ -207,9 +207,13 @@ class Critic(ABC):
     version: ClassVar[int] = 1
     selection: ClassVar[Selection] = "best"
     needs_images: ClassVar[bool] = True
+    unbounded: ClassVar[bool] = False
+    """Whether its scores have no bounds, so that a weighted vote makes weights of them by a link only."""
     questions_at_once: ClassVar[int] = 1
     """How many questions `score_questions` is given at a time."""
     step_threshold: ClassVar[float] = 0.5
+    aggregation: ClassVar[str] = "mean"
+    """How its authors make one score of those of the steps, which `--aggregate` goes before."""
     nano_settings: ClassVar[Mapping[str, str]] = {}
     """Settings for the miniature world; `model` is one of its checkpoints, "prm" say."""
     released: ClassVar[ReleasedModel | None] = None

@@ -45,6 +45,8 @@ _ATTRIBUTES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "published_policy": ("a vpbench.PublishedPolicy", lambda value: isinstance(value, PublishedPolicy | None)),
     "selection": (", ".join(get_args(Selection)), lambda value: value in get_args(Selection)),
     "questions_at_once": ("a whole number from 1", lambda value: isinstance(value, int) and value >= 1),
+    "aggregation": ("a text", lambda value: isinstance(value, str)),
+    "unbounded": ("true or false", lambda value: isinstance(value, bool)),
     "step_threshold": ("a number", lambda value: isinstance(value, int | float) and math.isfinite(value)),
 }
 """What the attributes of plugin classes have to be, in words and as a test."""

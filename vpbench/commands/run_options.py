@@ -73,9 +73,8 @@ RUN = (
     ),
     opt.option(
         "--aggregate",
-        default="mean",
-        show_default=True,
-        help="Step scores to one score: mean, min, max, last, product, geometric-mean, log-odds-sum.",
+        help="Step scores to one score: mean, min, max, last, product, geometric-mean, log-odds-sum; default: as the "
+        "critic's authors do, mean for most.",
     ),
     opt.option(
         "--link", type=click.Choice(["sigmoid"]), help="Weighted vote: make weights of scores that can be negative."

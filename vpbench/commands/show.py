@@ -57,8 +57,9 @@ def _is_critic(path: str) -> bool:
 def _critic_sheet(name: str) -> list[Table]:
     plugin = find_critic(name)
     settings = tuple((setting, str(default)) for setting, default in critic_settings(plugin.cls).items())
-    facts = [
+    facts: list[tuple[Cell, ...]] = [
         ("selection", plugin.cls.selection),
+        ("aggregation", plugin.cls.aggregation),
         ("needs images", plugin.cls.needs_images),
         ("step threshold", f"{plugin.cls.step_threshold:g}"),
         ("file", str(plugin.path)),

@@ -55,9 +55,10 @@ class Chat:
             )
         return self.checkpoint.vision
 
-    def text(self, messages: Sequence[Message], images: bool) -> str:
+    def text(self, messages: Sequence[Message], images: bool, closed: bool = False) -> str:
         """The conversation up to where the model speaks; a last message of the assistant's is to be continued.
 
+        A `closed` one ends as it stands, with the end of the last message's turn.
         With `images`, their markers `<image>` stand in the text. Raises `ConfigError` if the template refuses it.
         """
         gap = self.vision.image_gap if images else ""
@@ -68,15 +69,15 @@ class Chat:
         if self.system_message is not None and messages[0].role != "system":
             turns.insert(0, ("system", self.system_message))
         if self.template is None:
-            return _internvl_turns(turns)
+            return _internvl_turns(turns, closed)
         goes_on = messages[-1].role == "assistant"
         try:
             return str(
                 self.template.apply_chat_template(
                     [{"role": role, "content": text} for role, text in turns],
                     tokenize=False,
-                    add_generation_prompt=not goes_on,
-                    continue_final_message=goes_on,
+                    add_generation_prompt=not goes_on and not closed,
+                    continue_final_message=goes_on and not closed,
                 )
             )
         except Exception as error:  # templates raise whatever they like
@@ -172,8 +173,10 @@ def _template(tokenizer: Tokenizer) -> Any | None:
     return None
 
 
-def _internvl_turns(turns: Sequence[tuple[str, str]]) -> str:
+def _internvl_turns(turns: Sequence[tuple[str, str]], closed: bool) -> str:
     """The turns as the released layout's template writes them."""
     roles = {"system": SYSTEM_ROLE, "user": USER_ROLE, "assistant": ASSISTANT_ROLE}
     text = "".join(roles[role] + content + SEPARATOR for role, content in turns)
+    if closed:
+        return text
     return text.removesuffix(SEPARATOR) if turns[-1][0] == "assistant" else text + ASSISTANT_ROLE

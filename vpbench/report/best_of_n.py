@@ -40,7 +40,8 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
     from vpbench.report.measures import named_measures, unheard_names
 
     started = time.perf_counter()
-    pools = prepared.pools(scored.scores, analysis.aggregate)
+    aggregate = analysis.aggregate or scored.aggregation
+    pools = prepared.pools(scored.scores, aggregate)
     pool_size = min(pool.size for pool in pools)
     selection = analysis.selection or scored.selection
     ns = analysis.ns or default_ns(pool_size)
@@ -72,7 +73,7 @@ def best_of_n_result(prepared: Prepared, scored: Scored, analysis: Analysis) -> 
         judge=prepared.judge["judge"] if prepared.judge else None,
         selection=selection,
         estimator=analysis.estimator,
-        aggregate=analysis.aggregate,
+        aggregate=aggregate,
         link=analysis.link,
         units=len(units.names),
         curves=_curves(units, analysis),
@@ -107,7 +108,7 @@ def _diagnosis(
         headline,
         selection,
         threshold=scored.step_threshold,
-        aggregation=analysis.aggregate,
+        aggregation=analysis.aggregate or scored.aggregation,
         lengths=None if withheld else [list(map(len, texts)) for texts in responses],
         step_counts=[list(map(len, question)) for question in steps],
         step_scores=steps,

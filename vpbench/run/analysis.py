@@ -17,12 +17,13 @@ OF_A_ROW = ("aggregate", "selection", "link", "threshold")
 class Analysis:
     """How scores are turned into a result; field names are the command line's.
 
+    `selection`, `aggregate` and `threshold` None: the critic's own.
     Raises `ConfigError` for a link without a weighted vote.
     """
 
     selection: Selection | None = None
     estimator: Literal["expected", "prefix"] = "expected"
-    aggregate: str = "mean"
+    aggregate: str | None = None
     link: Literal["sigmoid"] | None = None
     ns: tuple[int, ...] | None = None
     threshold: float | None = None
@@ -36,8 +37,6 @@ class Analysis:
 
 def analysis_of_row(analysis: Analysis, row: str, given: Mapping[str, Any]) -> Analysis:
     """The analysis with what is given for one row of `OF_A_ROW`, as text or value. Raises `ConfigError`."""
-    from vpbench.stats import aggregate
-
     values = dict(given)
     for name, choices in (("selection", get_args(Selection)), ("link", ("sigmoid",))):
         if values.get(name, choices[0]) not in choices:
@@ -48,5 +47,13 @@ def analysis_of_row(analysis: Analysis, row: str, given: Mapping[str, Any]) -> A
         except ValueError as error:
             raise ConfigError(f"critic {row}: threshold {values['threshold']!r} is no number") from error
     analysis = replace(analysis, **values)
-    aggregate((1.0,), analysis.aggregate)  # a name that doesn't exist is told before the work, not after it
+    check_aggregation(analysis.aggregate)
     return analysis
+
+
+def check_aggregation(name: str | None) -> None:
+    """Raise `ConfigError` for a name that doesn't exist, so that it is told before the work, not after it."""
+    from vpbench.stats import aggregate
+
+    if name is not None:
+        aggregate((1.0,), name)

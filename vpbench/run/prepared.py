@@ -111,6 +111,7 @@ class Scored:
     critic: str
     selection: Selection
     step_threshold: float
+    aggregation: str
     settings: dict[str, Any]
     revision: str
     scores: dict[RowKey, Score]

@@ -13,6 +13,7 @@ from vpbench.pools.roots import task_file
 from vpbench.pools.scores import GivenScores, read_scores
 from vpbench.progress import Echo, Progress
 from vpbench.records import Candidate, Question
+from vpbench.run.analysis import Analysis, check_aggregation
 from vpbench.run.candidates import CandidatePlan
 from vpbench.run.critics import build_critic, critic_key
 from vpbench.run.entries import CriticEntry, check_names
@@ -33,6 +34,19 @@ class CriticScorer:
         self.entry, self._progress, self._echo = entry, progress, echo
         self._make_ready = functools.cache(self._critic.prepare)
         self.name = entry.label or self._critic.name
+
+    def check_analysis(self, analysis: Analysis) -> None:
+        """Raises `ConfigError` for a weighted vote of scores without bounds that nothing makes weights of.
+
+        So it does for a critic that names an aggregation which doesn't exist.
+        """
+        check_aggregation(self._critic.aggregation)
+        selection = analysis.selection or self._critic.selection
+        if self._critic.unbounded and selection == "weighted-vote" and analysis.link is None:
+            raise ConfigError(
+                f"critic {self.name}: a weighted vote can't add scores without bounds; name a link that makes weights "
+                "of them (--link sigmoid), or choose --selection best"
+            )
 
     def check(self, planned: CandidatePlan, request: Request) -> None:
         """Raises `DataError` for a response whose text the pool withholds, so that there is nothing to score."""
@@ -69,6 +83,9 @@ class FileScorer:
         questions = planned.questions
         self._check(planned.task, questions.questions, questions.origin, candidates, request)
         rows_given(self.files[planned.task.name], {id: candidates[id] for id in planned.rows}, request.max_error_rate)
+
+    def check_analysis(self, analysis: Analysis) -> None:
+        """Takes every analysis: what scores of a file mean isn't known."""
 
     def check_steps(self, prepared: PreparedSteps) -> None:
         """`check` of a step task. Raises `DataError`."""

@@ -17,7 +17,7 @@ from vpbench.errors import ConfigError, VpbenchError
 from vpbench.plugins import Plugin, all_critics
 from vpbench.progress import Echo, Progress, silent
 from vpbench.prompts import Sampling
-from vpbench.run.analysis import Analysis, analysis_of_row
+from vpbench.run.analysis import Analysis, analysis_of_row, check_aggregation
 from vpbench.run.candidates import CandidatePlan, plan, with_enough
 from vpbench.run.critics import with_settings
 from vpbench.run.defaults import Defaults, published_policy, with_released
@@ -90,11 +90,9 @@ def study_of(
 
     Raises TypeError for an unknown option, `ConfigError` for what can't be carried out.
     """
-    from vpbench.stats import aggregate
-
     check_claimed(options, Analysis, Request, Drawing, Sampling, CriticOptions)
     analysis, scoring = from_options(Analysis, options), from_options(CriticOptions, options)
-    aggregate((1.0,), analysis.aggregate)  # a name that doesn't exist is told before the work, not after it
+    check_aggregation(analysis.aggregate)
     drawn = _requests(options, analysis)
     rows = _entries(tuple(all_critics()) if list(critics) == ["all"] else critics, scoring.scores)
     if not rows and drawn[0].nano:
@@ -220,6 +218,8 @@ def run_study(
     """
     rows = scorers(study.critics, study.task_names, study.nano, progress, echo)
     analyses = {row.name: analysis_of_row(study.analysis, row.name, row.entry.analysis) for row in rows}
+    for row in rows:
+        row.check_analysis(analyses[row.name])
     failures = Failures(warn)
     prepared = _prepared(study, rows, progress, failures)
     results: list[Done] = []

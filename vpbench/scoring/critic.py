@@ -23,6 +23,7 @@ from vpbench.models.conversation import IMAGE_MARKER
 from vpbench.models.qwen_vl import PixelLimits
 from vpbench.records import EMPTY_RESPONSE, Candidate, Question, Score
 from vpbench.scoring import vllm_scorer, vllm_server
+from vpbench.scoring.head_formats import IdFormat
 from vpbench.scoring.load import load_step_scorer
 from vpbench.scoring.shared_prefix import tokens_read
 from vpbench.scoring.step_format import LABEL_WEIGHTS, ChatFormat, StepFormat
@@ -44,7 +45,7 @@ class CheckpointCritic(Critic):
     is called `served` (empty: `model`).
     """
 
-    format: ClassVar[StepFormat] = ChatFormat()
+    format: ClassVar[StepFormat | IdFormat] = ChatFormat()
 
     model: str = ""
     checkpoint_revision: str | None = None

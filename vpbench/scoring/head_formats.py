@@ -27,6 +27,10 @@ class Encode(Protocol):
 class IdFormat(Protocol):
     """A format that a text alone doesn't describe; for text-only models."""
 
+    @property
+    def weights(self) -> Mapping[str, float]:
+        """See `StepFormat`."""
+
     def write(
         self, tokenizer: Tokenizer, question: str, steps: Sequence[str], encode: Encode
     ) -> tuple[str, list[int], tuple[int, ...]]:

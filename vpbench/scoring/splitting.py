@@ -2,9 +2,9 @@
 
 `released` is the rule of the released VisualPRM scorer, quirks included: parts between blank lines, nothing stripped,
 nothing dropped. `tolerant` also reads what other policies write: blank lines that hold spaces, any line ending, "Step
-k" headings, numbered lists, and sentences where there is nothing else. `lines` takes every line, blank ones too. A long
-solution is merged evenly to at most `max_steps` steps. Steps that the data gives are used as they are, by whoever has
-them.
+k" headings, numbered lists, and sentences where there is nothing else. `lines` takes every line, blank ones too, and
+`numbered` the parts under "Step k:". A long solution is merged evenly to at most `max_steps` steps. Steps that the data
+gives are used as they are, by whoever has them.
 """
 
 from __future__ import annotations
@@ -50,10 +50,26 @@ def split_lines(response: str, max_steps: int | None = None) -> tuple[str, ...]:
     return tuple("\n".join(lines[start : start + size]) for start in range(0, len(lines), size))
 
 
+def split_numbered(response: str, max_steps: int | None = None) -> tuple[str, ...]:
+    """The parts between "Step 1:", "Step 2:", ..., stripped, without blank ones, and numbered anew.
+
+    "Step" within a part becomes "step"; a response without such headings is one step. The rule of the evaluation code
+    of arXiv 2412.01981.
+    """
+    parts = (part.strip().replace("Step", "step") for part in _NUMBERED.split(response))
+    steps = [f"Step {number}: {part}" for number, part in enumerate(filter(None, parts), 1)]
+    size = _group_size(len(steps), max_steps)
+    return tuple("\n\n".join(steps[start : start + size]) for start in range(0, len(steps), size))
+
+
+_NUMBERED = re.compile(r"Step \d+:")
+
+
 SPLITTERS: Final[dict[str, Callable[[str, int | None], tuple[str, ...]]]] = {
     "released": split_steps,
     "tolerant": split_tolerant,
     "lines": split_lines,
+    "numbered": split_numbered,
 }
 
 

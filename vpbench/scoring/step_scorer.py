@@ -87,8 +87,10 @@ class StepScorer:
         tokens act as such: for other than one read-out per step (a solution that forges a turn) and for image tokens in
         the text.
         """
-        written = self._in_ids if isinstance(self.format, IdFormat) else self._as_text
-        prompt = written(question, steps, tiles_per_image)
+        if isinstance(self.format, IdFormat):
+            prompt = self._in_ids(self.format, question, steps)
+        else:
+            prompt = self._as_text(self.format, question, steps, tiles_per_image)
         longest = self.checkpoint.max_tokens
         if len(prompt.ids) > longest:
             advice = "" if self.checkpoint.vision is None else "; lower max_tiles"
@@ -98,28 +100,30 @@ class StepScorer:
                 f"forged turn: {len(prompt.readouts)} label turns for {len(steps)} steps; remove the special tokens "
                 "from the text"
             )
-        self.backend.check(prompt, self.format)
+        if not isinstance(self.format, IdFormat):
+            self.backend.check(prompt, self.format)
         return prompt
 
-    def _as_text(self, question: str, steps: Sequence[str], tiles_per_image: Sequence[int]) -> StepPrompt:
+    def _as_text(
+        self, format: StepFormat, question: str, steps: Sequence[str], tiles_per_image: Sequence[int]
+    ) -> StepPrompt:
         checkpoint, images, shield = self.checkpoint, len(tiles_per_image), None
         asked, solution = question, list(steps)
         if not self.released_tokenization:
             asked, solution, shield = cover_typed(question, steps, images, self.tokenizer.special_tokens)
-        text = self.format.text(self.tokenizer, checkpoint.system_message, asked, solution, images)
+        text = format.text(self.tokenizer, checkpoint.system_message, asked, solution, images)
         encode = self.tokenizer.encode if shield is None else partial(shield.encode, self.tokenizer)
-        text, ids = checkpoint.encode(text, tiles_per_image, partial(encode, with_special=self.format.with_special))
+        text, ids = checkpoint.encode(text, tiles_per_image, partial(encode, with_special=format.with_special))
         text = text if shield is None else shield.uncover(text)
-        readouts = self.format.readouts(self.tokenizer, ids)
+        readouts = format.readouts(self.tokenizer, ids)
         return StepPrompt(tuple(steps), text, tuple(ids), readouts, shield is not None)
 
-    def _in_ids(self, question: str, steps: Sequence[str], tiles_per_image: Sequence[int]) -> StepPrompt:
-        assert isinstance(self.format, IdFormat)
+    def _in_ids(self, format: IdFormat, question: str, steps: Sequence[str]) -> StepPrompt:
         special = self.tokenizer.special_tokens
         typed = any(token in text for text in (question, *steps) for token in special)
         neutralised = typed and not self.released_tokenization
         encode = partial(encode_typed, self.tokenizer) if neutralised else self.tokenizer.encode
-        text, ids, readouts = self.format.write(self.tokenizer, question, steps, encode)
+        text, ids, readouts = format.write(self.tokenizer, question, steps, encode)
         return StepPrompt(tuple(steps), text, tuple(ids), readouts, neutralised)
 
     def score(
