@@ -12,11 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from vpbench.scoring import LikelihoodRatioCritic
+from vpbench.scoring import LogRatioCritic
 
 
 @dataclass(frozen=True)
-class ImplicitPRM(LikelihoodRatioCritic):
+class ImplicitPRM(LogRatioCritic):
     """Smallest step score of a policy against its reference."""
 
     name: ClassVar[str] = "implicit-prm"

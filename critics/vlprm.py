@@ -38,6 +38,6 @@ class VLPRM(StepCritic):
         if hashlib.sha256((self.system_message or "").encode()).hexdigest() == _AUTHORS_MESSAGE:
             return ()
         return (
-            f"{self.name}: system_message isn't its authors' (832 characters, sha256 {_AUTHORS_MESSAGE[:8]}), with which "
-            "the released checkpoints were trained",
+            f"{self.name}: the system message isn't its authors' (832 characters, sha256 {_AUTHORS_MESSAGE[:8]}), with "
+            "which the released checkpoints were trained; give that by system_message",
         )

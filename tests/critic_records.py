@@ -213,9 +213,9 @@ REPLACEMENTS: dict[str, Any] = {
     "vpbench.scoring.likelihood.checkpoint_fingerprint": lambda _: "",
     "vpbench.scoring.likelihood.engine_for": lambda _: None,
     "vpbench.scoring.likelihood.read_log_probs": log_probs,
-    "vpbench.scoring.likelihood_ratio.load_chat": lambda *_: Chat("made", checkpoint(sees=True), None, "System."),
-    "vpbench.scoring.likelihood_ratio.checkpoint_fingerprint": lambda _: "",
-    "vpbench.scoring.likelihood_ratio.engine_for": lambda _: None,
-    "vpbench.scoring.likelihood_ratio.read_log_probs": other_log_probs,
+    "vpbench.scoring.log_ratio.load_chat": lambda *_: Chat("made", checkpoint(sees=True), None, "System."),
+    "vpbench.scoring.log_ratio.checkpoint_fingerprint": lambda _: "",
+    "vpbench.scoring.log_ratio.engine_for": lambda _: None,
+    "vpbench.scoring.log_ratio.read_log_probs": other_log_probs,
 }
 """Where critics come by a model."""

@@ -21,7 +21,7 @@ from vpbench import Candidate, CriticError, Question
 from vpbench.plugins import find_critic
 from vpbench.scoring.label_logits import plain_engine
 from vpbench.scoring.likelihood import read_log_probs
-from vpbench.scoring.likelihood_ratio import MarkedPrompt
+from vpbench.scoring.log_ratio import MarkedPrompt
 from vpbench.scoring.shared_prefix import SharedPrefixEngine
 
 SCORE_TOLERANCE, SUM_TOLERANCE, ENGINE_TOLERANCE = 2e-5, 1e-3, 1e-5

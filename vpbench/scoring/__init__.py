@@ -8,8 +8,8 @@ from vpbench.scoring.critic import CheckpointCritic
 from vpbench.scoring.head import HeadLayout
 from vpbench.scoring.head_formats import ChatMarkerFormat, IdFormat, JoinedFormat, PieceFormat
 from vpbench.scoring.likelihood import LikelihoodCritic
-from vpbench.scoring.likelihood_ratio import LikelihoodRatioCritic
 from vpbench.scoring.load import load_step_scorer
+from vpbench.scoring.log_ratio import LogRatioCritic
 from vpbench.scoring.splitting import split_steps, splitter
 from vpbench.scoring.step_critics import ResponseCritic, RewardCritic, StepCritic, TextStepCritic
 from vpbench.scoring.step_format import (
@@ -33,7 +33,7 @@ __all__ = [
     "IdFormat",
     "JoinedFormat",
     "LikelihoodCritic",
-    "LikelihoodRatioCritic",
+    "LogRatioCritic",
     "MarkerFormat",
     "PieceFormat",
     "ResponseCritic",

@@ -17,6 +17,7 @@ from vpbench.base import Critic
 from vpbench.errors import ConfigError, CriticError, require
 from vpbench.labels.read import read_labelled
 from vpbench.models.checkpoint import checkpoint_folder
+from vpbench.models.qwen_vl_load import is_qwen_vl
 from vpbench.progress import Progress
 from vpbench.records import CORRECT, INCORRECT, LabelledSolution
 from vpbench.scoring.critic import CheckpointCritic
@@ -65,6 +66,8 @@ def train_critic(
     identity = None if dry_run else run_identity(critic, base, run.model, run.data, recipe, _processes())
     if identity is not None and first:
         refuse_another_run(run.output, identity, run.resume)
+    if is_qwen_vl(base):
+        raise ConfigError(f"{base}: Qwen2.5-VL and Qwen3-VL aren't trained from here; give a base of InternVL")
     scorer = critic.base_scorer(str(base), weights=not dry_run)
     if scorer.checkpoint.vision is not None and scorer.model.config.tie_word_embeddings:
         raise CriticError(f"{base}: head and embeddings are one tensor, which can't be trained; use another base")

@@ -39,7 +39,7 @@ class MarkedPrompt:
 
 
 @dataclass(frozen=True)
-class LikelihoodRatioCritic(Critic):
+class LogRatioCritic(Critic):
     """Scores a step by `coefficient` times the log of its probability under `model` over that under `reference`.
 
     Both are folders or hub ids of models that chat and share a tokenizer; `checkpoint_revision` and
