@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from qwen_vl_tiny import KINDS, own_forward, write_qwen_vl
 from scoring_tiny import write_original
+from small_runs import vpbench
 
 from vpbench import Candidate, ConfigError, CriticError, ImageRef, Question
 from vpbench.generate import Message, Prompt, Sampling, load_generator
@@ -293,6 +294,21 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
         critic("visualprm", tmp_path, resize="twice", backend="vllm")
     with pytest.raises(CriticError, match="a checkpoint with a vision tower"):
         critic("math-shepherd", tmp_path).prepare()
+    with pytest.raises(CriticError, match="by backend=transformers 'qwen2_5_vl'"):
+        critic("visualprm", tmp_path, backend="vllm-server", base_url="http://localhost:1/v1").prepare()
+    trained = vpbench(
+        "train",
+        "--critic",
+        "visualprm",
+        "--model",
+        tmp_path,
+        "--data",
+        tmp_path / "config.json",
+        "--output",
+        tmp_path / "o",
+    )
+    assert trained.exit_code == 2
+    assert "Qwen2.5-VL and Qwen3-VL aren't trained from here" in trained.output
     change(tmp_path / "preprocessor_config.json", patch_size=16)
     with pytest.raises(CriticError, match="patch_size 16, config.json 14"):
         load_qwen_vl(str(tmp_path))

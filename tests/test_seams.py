@@ -49,7 +49,7 @@ def qwen_vl(kind: str) -> Make:
     return make
 
 
-VISIONS = [internvl("qwen2"), internvl("internlm2"), *map(qwen_vl, KINDS)]
+VISIONS = [internvl("qwen2"), internvl("qwen3"), internvl("internlm2"), *map(qwen_vl, KINDS)]
 HEADS: list[Callable[[Any, list[int]], Head]] = [LabelRows.of]
 BACKENDS: list[Callable[[LoadedCheckpoint], Backend]] = [
     lambda checkpoint: LocalBackend(checkpoint, plain_engine),
@@ -57,7 +57,7 @@ BACKENDS: list[Callable[[LoadedCheckpoint], Backend]] = [
 ]
 
 
-@pytest.fixture(scope="module", params=VISIONS, ids=["internvl-qwen2", "internvl-internlm2", *KINDS])
+@pytest.fixture(scope="module", params=VISIONS, ids=["internvl-qwen2", "internvl-qwen3", "internvl-internlm2", *KINDS])
 def checkpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> LoadedCheckpoint:
     make: Make = request.param
     return make(tmp_path_factory.mktemp("checkpoint"))

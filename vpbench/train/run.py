@@ -62,12 +62,12 @@ def train_critic(
         _check_accelerator()
     first = int(os.environ.get("RANK", "0")) == 0
     base, recipe = checkpoint_folder(run.model, weights=not dry_run), _resolved(recipe)
+    if is_qwen_vl(base):
+        raise ConfigError(f"{base}: Qwen2.5-VL and Qwen3-VL aren't trained from here; give a base of InternVL")
     # A dry run has no identity: it reads no weights, and so knows no fingerprint.
     identity = None if dry_run else run_identity(critic, base, run.model, run.data, recipe, _processes())
     if identity is not None and first:
         refuse_another_run(run.output, identity, run.resume)
-    if is_qwen_vl(base):
-        raise ConfigError(f"{base}: Qwen2.5-VL and Qwen3-VL aren't trained from here; give a base of InternVL")
     scorer = critic.base_scorer(str(base), weights=not dry_run)
     if scorer.checkpoint.vision is not None and scorer.model.config.tie_word_embeddings:
         raise CriticError(f"{base}: head and embeddings are one tensor, which can't be trained; use another base")
