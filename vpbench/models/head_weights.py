@@ -21,29 +21,40 @@ Layer = tuple[Any, Any | None]
 """Weight [outputs, inputs] and bias [outputs] of a linear layer, in float32 on the CPU."""
 
 
+def require_layers(folder: Path, names: Sequence[str]) -> None:
+    """Raise `CriticError` where the weights of a folder lack one of the layers called `names`; nothing is loaded."""
+    stored: set[str] = set()
+    for path in _files(folder):
+        with open_weights(path) as file:
+            stored |= set(file.keys())
+    missing = [f"{name}.weight" for name in names if f"{name}.weight" not in stored]
+    if missing:
+        others = sorted(name for name in stored if not name.startswith(BODY))
+        raise CriticError(
+            f"{folder}: the weights hold no {', '.join(missing)}"
+            + (f", but {', '.join(others[:5])}" if others else ", nor any other head than a language model's")
+            + "; give a checkpoint of the kind that this critic is for, with all of its weight files"
+        )
+
+
 def read_layers(folder: Path, names: Sequence[str], inputs: int, outputs: int) -> tuple[Layer, ...]:
     """The layers called `names`, in order, from `inputs` features to `outputs`; a layer may have no bias.
 
     Raises `CriticError` where the folder lacks one of them, or has one of another shape.
     """
+    require_layers(folder, names)
     wanted = {f"{name}.{part}" for name in names for part in ("weight", "bias")}
     tensors: dict[str, Any] = {}
-    others: set[str] = set()
-    for path in sorted({*weight_files(folder), *folder.glob(SAFETENSORS)}):
+    for path in _files(folder):
         with open_weights(path) as file:
-            stored = set(file.keys())
-            others |= {name for name in stored - wanted if not name.startswith(BODY)}
-            tensors |= {name: file.get_tensor(name).float() for name in stored & wanted}
-    missing = [f"{name}.weight" for name in names if f"{name}.weight" not in tensors]
-    if missing:
-        raise CriticError(
-            f"{folder}: the weights hold no {', '.join(missing)}"
-            + (f", but {', '.join(sorted(others)[:5])}" if others else ", nor any other head than a language model's")
-            + "; give a checkpoint of the kind that this critic is for, with all of its weight files"
-        )
+            tensors |= {name: file.get_tensor(name).float() for name in wanted & set(file.keys())}
     layers = tuple((tensors[f"{name}.weight"], tensors.get(f"{name}.bias")) for name in names)
     _check_shapes(folder, names, layers, inputs, outputs)
     return layers
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted({*weight_files(folder), *folder.glob(SAFETENSORS)})
 
 
 def _check_shapes(folder: Path, names: Sequence[str], layers: Sequence[Layer], inputs: int, outputs: int) -> None:

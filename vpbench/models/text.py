@@ -14,6 +14,7 @@ from typing import Any
 from vpbench.errors import CriticError
 from vpbench.models.checkpoint import bars_on_terminals_only, checkpoint_folder, read_json, weight_files
 from vpbench.models.device import torch_settings
+from vpbench.models.head_weights import require_layers
 from vpbench.models.loaded import LoadedCheckpoint
 from vpbench.models.tokenizer import load_tokenizer
 from vpbench.models.weights import open_weights
@@ -50,6 +51,7 @@ def load_text_decoder(
 ) -> LoadedCheckpoint:
     """As `load_text_model`, but without a head: layers called `head` and a language model's head are left unread."""
     folder = _text_folder(model, revision, weights=True)
+    require_layers(folder, head)  # before gigabytes are loaded in vain
     torch_dtype, torch_device = torch_settings(dtype, device)
     with errors_only():  # of the layers left unread
         loaded, report = load_native(folder, torch_dtype, "AutoModel")

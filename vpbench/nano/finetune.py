@@ -18,7 +18,7 @@ from vpbench.generate import Sampling
 from vpbench.labels.label import label_task
 from vpbench.labels.labelling import Labelling
 from vpbench.nano.conversations import nano_tasks
-from vpbench.nano.datasets import write_questions
+from vpbench.nano.datasets import draw_questions, write_questions
 from vpbench.nano.solutions import MAX_TOKENS
 from vpbench.plugins import all_critics
 from vpbench.progress import Progress
@@ -53,8 +53,8 @@ def write_label_questions(folder: Path, seed: int = LABEL_SEED, per_kind: int = 
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         written = Path(scratch) / "written"
-        for task in nano_tasks().values():
-            write_questions(written / task.name, task, seed, per_kind)
+        for kind, task in nano_tasks().items():
+            write_questions(written / task.name, task, draw_questions(kind, seed, per_kind))
         written.rename(folder)
 
 

@@ -105,8 +105,10 @@ class LogRatioCritic(Critic):
         return [_outcome(written.get(steps), scores) for steps in solutions]
 
     def prepare(self) -> None:
-        """Load both models."""
-        self._chats  # noqa: B018
+        """Load both models. Raises `CriticError` as well for two that read a conversation as different tokens."""
+        drawn = self._written(Question("", "", "1 + 1 = ?"), ("2",), ([], []))
+        if isinstance(drawn, CriticError):
+            raise drawn
 
     def revision(self) -> str:
         """Fingerprints of both checkpoints' files."""
