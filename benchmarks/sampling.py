@@ -17,6 +17,7 @@ from transformers import DynamicCache, Qwen2Config, Qwen2ForCausalLM
 
 from vpbench.generate import Sampling
 from vpbench.generate.decoding import SampleRow, Vocabulary, draw_rows
+from vpbench.models.inputs import DecoderInputs
 
 TOKENS = 32
 CELLS = [
@@ -75,8 +76,8 @@ def in_two_parts(model: Any, prompt: Any, count: int) -> Any:
     nothing = torch.empty(0, dtype=torch.long)
     rows = [SampleRow(0, 0, number) for number in range(count)]
     with torch.inference_mode():
-        embeddings = model.get_input_embeddings()(prompt)
-    drawn, _ = draw_rows(model, embeddings, rows, Sampling(), TOKENS, Vocabulary(nothing, nothing))
+        inputs = DecoderInputs(model.get_input_embeddings()(prompt))
+    drawn, _ = draw_rows(model, inputs, rows, Sampling(), TOKENS, Vocabulary(nothing, nothing))
     return torch.tensor([row.ids for row in drawn])
 
 

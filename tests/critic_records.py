@@ -32,6 +32,7 @@ from vpbench.settings import ADDED_LATER
 
 SPECIAL = ("<|im_start|>", "<|im_end|>", "<img>", "</img>", "<IMG_CONTEXT>", "<prm>")
 LABELS = (" ки", " +", " -", "Yes", "No")
+CHATML = "{% for turn in messages %}<|im_start|>{{ turn['role'] }}\n{{ turn['content'] }}<|im_end|>\n{% endfor %}"
 TEMPLATE = (
     "{% for turn in messages %}<|start_header_id|>{{ turn['role'] }}<|end_header_id|>\n\n{{ turn['content'] }}"
     "<|eot_id|>{% endfor %}"
@@ -72,7 +73,6 @@ def tokenizer() -> Spelt:
     # Behind all others, so that their ids stay.
     inner.add_special_tokens({"additional_special_tokens": ["<extra_0>"]}, replace_extra_special_tokens=False)
     inner.bos_token = SPECIAL[0]
-    inner.chat_template = TEMPLATE
     return Spelt(inner)
 
 
@@ -85,6 +85,7 @@ class Seeing(InternVL):
 
 def checkpoint(sees: bool) -> LoadedCheckpoint:
     made = tokenizer()
+    made.inner.chat_template = CHATML if sees else TEMPLATE
     vision = Seeing(None, made.token_id("<IMG_CONTEXT>") or 0, 28, 2) if sees else None
     return LoadedCheckpoint(None, made, 100_000, "System." if sees else "", vision)
 
@@ -187,9 +188,9 @@ def record(cls: type[Any]) -> dict[str, Any]:
     steps = []
     if hasattr(critics[0], "splitter"):
         steps = [splitter(critics[0].splitter)(response, critics[0].max_steps) for response in RESPONSES]
-    # One that came later and is off by default is as if it weren't there: it doesn't enter the key of scores either.
-    later = {field.name for field in fields(cls) if field.metadata == ADDED_LATER}
-    settings = {name: value for name, value in critic_settings(cls).items() if value is not False or name not in later}
+    # One that came later is at its default as if it weren't there: it doesn't enter the key of scores either.
+    later = {field.name: field.default for field in fields(cls) if field.metadata == ADDED_LATER}
+    settings = {name: value for name, value in critic_settings(cls).items() if (name, value) not in later.items()}
     return {"prompts": list(SENT), "scores": scores, "steps": steps, "settings": settings}
 
 
@@ -205,7 +206,9 @@ def _scorer(sees: bool) -> StepScorer:
 REPLACEMENTS: dict[str, Any] = {
     "vpbench.scoring.critic.load_step_scorer": lambda *_, **__: _scorer(sees=True),
     "vpbench.scoring.step_critics.load_text_scorer": lambda *_, **__: _scorer(sees=False),
-    "vpbench.scoring.step_critics.load_reward_scorer": lambda _, head, *__: replace(_scorer(sees=False), head=head),
+    "vpbench.scoring.step_critics.load_reward_scorer": lambda _, head, *__, limits=None: replace(
+        _scorer(sees=limits is not None), head=head
+    ),
     "vpbench.scoring.likelihood.load_chat": lambda *_: Chat("made", checkpoint(sees=True), None, "System."),
     "vpbench.scoring.likelihood.checkpoint_fingerprint": lambda _: "",
     "vpbench.scoring.likelihood.engine_for": lambda _: None,

@@ -20,12 +20,14 @@ from transformers import (
     Qwen2Config,
     Qwen2ForCausalLM,
     Qwen2Tokenizer,
+    Qwen3Config,
 )
 
 SPECIAL = ("<|im_start|>", "<|im_end|>", "<img>", "</img>", "<IMG_CONTEXT>")
 RENAMED = ("\u2603", "\u2604")
 SIDE, PATCH, TOKENS_PER_TILE = 56, 14, 4
 HEADS, KV_HEADS, HIDDEN = 6, 2, 24
+HEAD_DIM = HIDDEN // HEADS
 BYTES = [*range(33, 127), *range(161, 173), *range(174, 256)]
 TEMPLATE = (
     "{% for m in messages %}[{{ m['role'] }}]{{ m['content'] }}{% if not loop.last %} | {% endif %}{% endfor %}"
@@ -104,7 +106,8 @@ def native_model(kind: str, vocabulary: int, large_vision: bool = False) -> Inte
         "tie_word_embeddings": False,
         "rope_parameters": {"rope_type": "default", "rope_theta": 50000.0},
     }
-    text = Qwen2Config(**shared) if kind == "qwen2" else LlamaConfig(**shared)
+    configs = {"qwen2": Qwen2Config, "qwen3": Qwen3Config, "internlm2": LlamaConfig}
+    text = configs[kind](**shared, **({"head_dim": HEAD_DIM} if kind == "qwen3" else {}))
     config = InternVLConfig(
         vision_config=vision,
         text_config=text,
@@ -153,6 +156,7 @@ def original_config(kind: str, vocabulary: int, large_vision: bool = False) -> d
             "num_hidden_layers": 2,
             "num_attention_heads": HEADS,
             "num_key_value_heads": KV_HEADS,
+            "head_dim": HEAD_DIM,
             "rms_norm_eps": 1e-5,
             "max_position_embeddings": 4096,
             "hidden_act": "silu",
@@ -196,7 +200,7 @@ def _original_name(name: str, kind: str) -> str:
         ("model.multi_modal_projector.linear_1", "mlp1.1"),
         ("model.multi_modal_projector.linear_2", "mlp1.3"),
     ]
-    if kind == "qwen2":
+    if kind != "internlm2":
         renamings += [("model.language_model.", "language_model.model."), ("lm_head", "language_model.lm_head")]
     elif "language_model" in name or "lm_head" in name:
         renamings += [
@@ -220,7 +224,7 @@ def write_original(
 ) -> InternVLForConditionalGeneration:
     """A whole checkpoint folder in the released layout, in `parts` weight files. Returns the same model, native."""
     folder.mkdir(parents=True, exist_ok=True)
-    vocabulary = (write_bpe if kind == "qwen2" else write_sentencepiece)(folder, extra)
+    vocabulary = (write_sentencepiece if kind == "internlm2" else write_bpe)(folder, extra)
     model = native_model(kind, vocabulary, large_vision)
     folder.joinpath("config.json").write_text(json.dumps(original_config(kind, vocabulary, large_vision)))
     weights = {name: tensor.contiguous() for name, tensor in original_weights(model, kind).items()}

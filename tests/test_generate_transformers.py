@@ -21,6 +21,7 @@ from vpbench.errors import ConfigError
 from vpbench.generate import Generation, Message, Prompt, Sampling, load_generator
 from vpbench.generate.decoders import OwnForward, SharedPrefix, decoder_for
 from vpbench.generate.decoding import SampleRow, Vocabulary, draw_rows
+from vpbench.models.inputs import DecoderInputs
 from vpbench.models.tiles import pixel_values
 from vpbench.records import ImageRef
 
@@ -142,7 +143,7 @@ def test_text_models_are_asked_blind_and_only_if_that_is_wanted(tmp_path: Path, 
     assert blind.text == generator._chat.checkpoint.tokenizer.decode([id for id in expected if id != 257])
     ((asked,),) = answers(seeing, Prompt((Message("user", "how many"),), GREEDY))
     assert asked.text == blind.text
-    assert isinstance(decoder_for(model, torch.zeros(1, 2, 24)), decoder)
+    assert isinstance(decoder_for(model, DecoderInputs(torch.zeros(1, 2, 24))), decoder)
 
 
 @pytest.mark.parametrize("kind", ["qwen2", "mistral"])
@@ -151,7 +152,7 @@ def test_decoders_give_the_logits_of_plain_forwards_however_rows_split_and_go(tm
     draw = torch.Generator().manual_seed(3)
     prompts = torch.randint(0, 256, (3, 5), generator=draw)
     with torch.inference_mode():
-        decoder = decoder_for(model, model.get_input_embeddings()(prompts))
+        decoder = decoder_for(model, DecoderInputs(model.get_input_embeddings()(prompts)))
         said, kept = prompts, torch.tensor([0, 0, 0, 0, 1, 2, 2])
         torch.testing.assert_close(decoder.first, model(prompts).logits[:, -1], atol=1e-4, rtol=0)
         for position in range(70):
@@ -231,9 +232,9 @@ def test_draws_follow_the_nucleus_of_the_model_s_own_distribution(temperature: f
             expected[found] = expected.get(found, 0) + p * q
     vocabulary = Vocabulary(torch.tensor([stop]), torch.tensor([banned]))
     with torch.inference_mode():
-        embeddings = model.get_input_embeddings()(torch.tensor([prompt]))
+        inputs = DecoderInputs(model.get_input_embeddings()(torch.tensor([prompt])))
     rows = [SampleRow(0, 11, number) for number in range(6000)]
-    drawn, _ = draw_rows(model, embeddings, rows, Sampling(temperature, top_p, 2), 2, vocabulary)
+    drawn, _ = draw_rows(model, inputs, rows, Sampling(temperature, top_p, 2), 2, vocabulary)
     counts = collections.Counter(each.ids for each in drawn)
     assert counts.keys() <= expected.keys()
     for ids, p in expected.items():
@@ -296,8 +297,8 @@ def test_settings_that_can_t_be_are_named(tmp_path: Path, settings: dict[str, st
 
 
 def test_other_kinds_of_models_are_sent_to_other_backends(tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text(json.dumps({"model_type": "qwen2_5_vl", "vision_config": {}}))
-    with pytest.raises(ConfigError, match="'qwen2_5_vl' aren't drawn from by the transformers backend; use vllm:"):
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "llava", "vision_config": {}}))
+    with pytest.raises(ConfigError, match="'llava' aren't drawn from by the transformers backend; use vllm:"):
         load_generator(str(tmp_path), {}).prepare()
     with pytest.raises(ConfigError, match="no such folder"):
         load_generator("/nowhere/model", {}).prepare()

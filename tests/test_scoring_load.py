@@ -17,7 +17,7 @@ from vpbench.errors import ConfigError, CriticError
 from vpbench.scoring import load_step_scorer
 from vpbench.scoring.step_scorer import StepScorer
 
-KINDS = ("qwen2", "internlm2")
+KINDS = ("qwen2", "qwen3", "internlm2")
 
 
 def load(folder: Path, **settings: Any) -> StepScorer:
@@ -47,7 +47,7 @@ def test_configuration_values_are_taken_over(tmp_path: Path, kind: str) -> None:
     scorer = load(tmp_path)
     config, raw = scorer.model.config, original_config(kind, 0)
     text, vision = config.text_config, config.vision_config
-    assert text.model_type == {"qwen2": "qwen2", "internlm2": "llama"}[kind]
+    assert text.model_type == {"internlm2": "llama"}.get(kind, kind)
     assert text.rms_norm_eps == raw["llm_config"]["rms_norm_eps"]
     assert text.rope_parameters["rope_theta"] == raw["llm_config"]["rope_theta"]
     assert vision.layer_norm_eps == raw["vision_config"]["layer_norm_eps"]
@@ -126,7 +126,7 @@ def _set(*keys: str, value: Any) -> Callable[[dict[str, Any]], None]:
         (_set("vision_config", "qkv_bias", value=None), "no value for qkv_bias"),
         (
             _set("llm_config", "model_type", value="phi3"),
-            "llm_config.model_type is 'phi3', only 'qwen2' or 'internlm2'",
+            "llm_config.model_type is 'phi3', only 'qwen2' or 'qwen3' or 'internlm2'",
         ),
         (_set("llm_config", "tie_word_embeddings", value=True), "tie_word_embeddings is True"),
         (_set("llm_config", "use_sliding_window", value=True), "use_sliding_window is True"),

@@ -27,6 +27,7 @@ from transformers import (
 )
 
 from vpbench.models.decoder import why_not_by_hand
+from vpbench.models.vision import ImageFeatures
 from vpbench.scoring import shared_prefix
 from vpbench.scoring.head import LabelRows
 from vpbench.scoring.label_logits import StepPrompt, label_logits, plain_engine
@@ -122,7 +123,7 @@ def image_features(model: Any, tiles: int) -> Any:
     if not tiles:
         return None
     with torch.inference_mode():
-        return model.get_image_features(pixels(tiles).to(model.dtype), return_dict=True).pooler_output
+        return ImageFeatures(model.get_image_features(pixels(tiles).to(model.dtype), return_dict=True).pooler_output)
 
 
 def run(engine: Any, model: Any, prompts: Sequence[StepPrompt], tiles: int = 2) -> list[Any]:

@@ -12,12 +12,15 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
+from qwen_vl_tiny import KINDS, own_forward, write_qwen_vl
 from safetensors.torch import save_file
 from scoring_tiny import write_original
 
 from vpbench.errors import CriticError
 from vpbench.models.load import load_internvl, load_internvl_without_weights
 from vpbench.models.loaded import LoadedCheckpoint, embed
+from vpbench.models.qwen_vl import QwenVL
+from vpbench.models.qwen_vl_load import load_qwen_vl
 from vpbench.models.vision import Vision
 from vpbench.scoring.backend import Backend, LocalBackend
 from vpbench.scoring.head import Head, HeadLayout, LabelRows
@@ -38,7 +41,15 @@ def internvl(language_model: str) -> Make:
     return make
 
 
-VISIONS = [internvl("qwen2"), internvl("internlm2")]
+def qwen_vl(kind: str) -> Make:
+    def make(folder: Path) -> LoadedCheckpoint:
+        write_qwen_vl(folder, kind)
+        return load_qwen_vl(str(folder), dtype="float32", device="cpu", system_message="S")
+
+    return make
+
+
+VISIONS = [internvl("qwen2"), internvl("qwen3"), internvl("internlm2"), *map(qwen_vl, KINDS)]
 HEADS: list[Callable[[Any, list[int]], Head]] = [LabelRows.of]
 BACKENDS: list[Callable[[LoadedCheckpoint], Backend]] = [
     lambda checkpoint: LocalBackend(checkpoint, plain_engine),
@@ -46,7 +57,7 @@ BACKENDS: list[Callable[[LoadedCheckpoint], Backend]] = [
 ]
 
 
-@pytest.fixture(scope="module", params=VISIONS, ids=["internvl-qwen2", "internvl-internlm2"])
+@pytest.fixture(scope="module", params=VISIONS, ids=["internvl-qwen2", "internvl-qwen3", "internvl-internlm2", *KINDS])
 def checkpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> LoadedCheckpoint:
     make: Make = request.param
     return make(tmp_path_factory.mktemp("checkpoint"))
@@ -68,6 +79,8 @@ def encode(checkpoint: LoadedCheckpoint, text: str, tiles: list[int]) -> list[in
 
 def whole_logits(checkpoint: LoadedCheckpoint, ids: list[int], pixels: Any) -> torch.Tensor:
     """Logits of every token [tokens, vocabulary] by the model's own forward, which places the features itself."""
+    if isinstance(checkpoint.vision, QwenVL):
+        return own_forward(checkpoint.model, ids, pixels)
     with torch.inference_mode():
         logits: torch.Tensor = checkpoint.model(input_ids=torch.tensor([ids]), pixel_values=pixels).logits[0]
     return logits
@@ -90,7 +103,7 @@ def test_image_tokens_stand_where_the_markers_were_and_are_as_many_as_features(
     counts = [vision.token_count(number) for number in tiles]
     assert ids.count(vision.image_token_id) == sum(counts)
     features = vision.image_features(pixels)
-    assert features.flatten(0, -2).shape[0] == sum(counts)
+    assert features.rows.flatten(0, -2).shape[0] == sum(counts)
     runs = "".join("i" if id == vision.image_token_id else " " for id in ids).split()
     assert [len(run) for run in runs] == counts
     assert "<image>" in checkpoint.tokenizer.decode(ids)
@@ -114,8 +127,8 @@ def test_features_at_the_image_tokens_give_the_models_own_forward(checkpoint: Lo
     with torch.inference_mode():
         logits = checkpoint.model.get_output_embeddings()(states)
     torch.testing.assert_close(logits, whole_logits(checkpoint, ids, pixels), atol=1e-4, rtol=0)
-    rows = embed(checkpoint.model, ids, features.flatten(0, -2), vision.image_token_id)
-    assert torch.equal(rows[torch.tensor(ids) == vision.image_token_id], features.flatten(0, -2))
+    rows = embed(checkpoint.model, ids, features.rows.flatten(0, -2), vision.image_token_id)
+    assert torch.equal(rows[torch.tensor(ids) == vision.image_token_id], features.rows.flatten(0, -2))
 
 
 @pytest.mark.parametrize("make", HEADS)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from vpbench.models.decoder import keys_and_values, queries, rest_of_layer, rotary_at, why_not_by_hand
+from vpbench.models.inputs import DecoderInputs
 
 ROOM_TOKENS = 64
 """How many tokens a buffer grows by."""
@@ -32,27 +33,25 @@ class Decoder(Protocol):
         """Append one token id to each row; the logits of the next ones, (rows, vocabulary)."""
 
 
-def decoder_for(model: Any, embeddings: Any) -> Decoder:
-    """Run the prompts, (prompts, tokens, hidden size)."""
+def decoder_for(model: Any, prompts: DecoderInputs) -> Decoder:
+    """Run the prompts, a batch of them."""
     by_hand = why_not_by_hand(model.config.get_text_config()) is None
-    return SharedPrefix(model, embeddings) if by_hand else OwnForward(model, embeddings)
+    return SharedPrefix(model, prompts) if by_hand else OwnForward(model, prompts.embeddings)
 
 
-def _prefill(model: Any, embeddings: Any) -> tuple[Any, Any]:
-    """The cache of transformers and the logits after the last token, (prompts, vocabulary)."""
+def _empty_cache(model: Any) -> Any:
     from transformers import DynamicCache
 
-    cache = DynamicCache(config=model.config.get_text_config())
-    output = model(inputs_embeds=embeddings, past_key_values=cache, use_cache=True, logits_to_keep=1)
-    return cache, output.logits[:, -1]
+    return DynamicCache(config=model.config.get_text_config())
 
 
 class OwnForward:
-    """The model's own forward."""
+    """The model's own forward, of embeddings [prompts, tokens, hidden size]."""
 
     def __init__(self, model: Any, embeddings: Any) -> None:
-        self._model, self.started = model, False
-        self._cache, self.first = _prefill(model, embeddings)
+        self._model, self.started, self._cache = model, False, _empty_cache(model)
+        output = model(inputs_embeds=embeddings, past_key_values=self._cache, use_cache=True, logits_to_keep=1)
+        self.first = output.logits[:, -1]
 
     def step(self, tokens: Any) -> Any:
         """See `Decoder`."""
@@ -69,15 +68,17 @@ class OwnForward:
 class SharedPrefix:
     """Rows [R] over prompts [B] of P tokens; K key/value heads of G query heads each, D features of a head."""
 
-    def __init__(self, model: Any, embeddings: Any) -> None:
+    def __init__(self, model: Any, prompts: DecoderInputs) -> None:
         import torch
 
-        self._model, self._decoder, self.started = model, model.get_decoder(), False
-        cache, self.first = _prefill(model, embeddings)
+        self._model, self._decoder, self.started, cache = model, model.get_decoder(), False, _empty_cache(model)
+        output = self._decoder(**prompts.arguments(), past_key_values=cache, use_cache=True)
+        self.first = model.lm_head(output.last_hidden_state[:, -1])
         self._prefix = [(layer.keys, layer.values) for layer in cache.layers]
         self._suffix: list[tuple[Any, Any]] = []
-        self._length, self._past = 0, embeddings.shape[1]
-        self._of_prompt = torch.arange(len(embeddings), device=embeddings.device)
+        self._length, device = 0, prompts.embeddings.device
+        self._ends = torch.tensor(prompts.ends, device=device)
+        self._of_prompt = torch.arange(len(self._ends), device=device)
 
     def step(self, tokens: Any) -> Any:
         """See `Decoder`."""
@@ -86,7 +87,7 @@ class SharedPrefix:
         if not self._suffix or self._length == self._suffix[0][1].shape[2]:
             self._suffix = self._buffers(torch.arange(len(tokens), device=tokens.device))
         hidden = self._model.get_input_embeddings()(tokens)
-        rotary = rotary_at(self._decoder, hidden, [self._past + self._length], [1])
+        rotary = rotary_at(self._decoder, hidden, (), (), self._ends[self._of_prompt] + self._length)
         self._length += 1
         for layer, prefix, suffix in zip(self._decoder.layers, self._prefix, self._suffix, strict=True):
             attention, normed = layer.self_attn, layer.input_layernorm(hidden)
@@ -132,6 +133,7 @@ class SharedPrefix:
         used, prompt, counts = torch.unique(of_prompt, return_inverse=True, return_counts=True)
         if len(used) < len(self._prefix[0][0]):
             self._prefix = [(key[used], value[used]) for key, value in self._prefix]
+            self._ends = self._ends[used]
         columns = int(counts.max())
         order = prompt.argsort(stable=True)
         column = torch.arange(len(order), device=order.device) - (counts.cumsum(0) - counts)[prompt[order]]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vpbench.generate.decoders import Decoder, decoder_for
+from vpbench.models.inputs import DecoderInputs
 from vpbench.prompts import Sampling
 
 TOP_TOKENS = 1024
@@ -50,7 +51,7 @@ class Vocabulary:
 
 def draw_rows(
     model: Any,
-    embeddings: Any,
+    prompts: DecoderInputs,
     rows: Sequence[SampleRow],
     sampling: Sampling,
     max_tokens: int,
@@ -58,13 +59,13 @@ def draw_rows(
 ) -> tuple[list[TokenSample], Any]:
     """Every row drawn, in order, and the prompts' first-token log-probabilities, (prompts, vocabulary) in float32.
 
-    `embeddings` is (prompts, tokens, hidden size). A row ends at a stop token or after `max_tokens` tokens.
+    `prompts` are equally long. A row ends at a stop token or after `max_tokens` tokens.
     """
     import torch
 
     with torch.inference_mode():
-        nodes = torch.tensor([row.prompt for row in rows], device=embeddings.device)
-        decoder = decoder_for(model, embeddings)
+        nodes = torch.tensor([row.prompt for row in rows], device=prompts.embeddings.device)
+        decoder = decoder_for(model, prompts)
         logits = first = decoder.first.float()
         running, uniforms = torch.arange(len(rows)), _Uniforms(rows)
         drawn: list[list[int]] = [[] for _ in rows]

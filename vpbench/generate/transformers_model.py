@@ -17,7 +17,10 @@ from vpbench.generate.decoding import SampleRow, TokenSample, Vocabulary, draw_r
 from vpbench.generate.generator import FIRST_TOKENS, Generator
 from vpbench.models.chat import Chat, load_chat
 from vpbench.models.checkpoint import checkpoint_fingerprint, checkpoint_folder
+from vpbench.models.inputs import DecoderInputs, joined
+from vpbench.models.qwen_vl import PixelLimits
 from vpbench.prompts import Generation, Prompt
+from vpbench.settings import ADDED_LATER
 
 WINDOW_SAMPLES, WINDOW_PROMPTS = 4096, 128
 PREFILL_TOKENS = 16_384
@@ -27,18 +30,19 @@ CACHE_SHARE_GPU = 0.6
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    """A prompt with its input embeddings (tokens, hidden size)."""
+    """A prompt with what the decoder runs of it."""
 
     position: int
     prompt: Prompt
-    embeddings: Any
+    inputs: DecoderInputs
 
 
 @dataclass(frozen=True)
 class TransformersModel(Generator):
     """A checkpoint folder or hub id, run by transformers.
 
-    An image becomes at most `max_tiles` tiles and a thumbnail. `system_message` None takes the checkpoint's own.
+    An image becomes at most `max_tiles` tiles and a thumbnail (InternVL), or is resized to between `min_pixels` and
+    `max_pixels` (Qwen2.5-VL and Qwen3-VL; None: the checkpoint's). `system_message` None takes the checkpoint's own.
     `ignore_images` asks without the images. `batch_rows` is the largest number of samples drawn at a time.
     """
 
@@ -50,6 +54,8 @@ class TransformersModel(Generator):
     max_tiles: int = 12
     system_message: str | None = None
     ignore_images: bool = False
+    min_pixels: int | None = field(default=None, metadata=ADDED_LATER)
+    max_pixels: int | None = field(default=None, metadata=ADDED_LATER)
     device: str = field(default="auto", compare=False)
     batch_rows: int = field(default=1024, compare=False)
 
@@ -86,28 +92,28 @@ class TransformersModel(Generator):
 
     def _window(self, positions: range, prompts: Sequence[Prompt]) -> Iterator[tuple[int, Generation]]:
         alike: dict[Any, list[_Ready]] = {}
-        embeddings: dict[int, Any] = {}
+        inputs: dict[int, DecoderInputs] = {}
         for position in positions:
             prompt = prompts[position]
             try:
-                if id(prompt.messages) not in embeddings:
-                    embeddings[id(prompt.messages)] = self._embed(prompt)
-                ready = _Ready(position, prompt, embeddings[id(prompt.messages)])
+                if id(prompt.messages) not in inputs:
+                    inputs[id(prompt.messages)] = self._inputs(prompt)
+                ready = _Ready(position, prompt, inputs[id(prompt.messages)])
             except (DataError, CriticError) as error:
                 yield from ((position, Generation("", error=str(error))) for _ in range(prompt.count))
                 continue
-            alike.setdefault((len(ready.embeddings), prompt.sampling), []).append(ready)
+            alike.setdefault((ready.inputs.length, prompt.sampling), []).append(ready)
         for (length, sampling), group in alike.items():
             longest = min(sampling.max_tokens, self._chat.checkpoint.max_tokens - length)
             for batch in self._batches(group, length, longest):
                 yield from self._draw(batch, longest)
 
-    def _embed(self, prompt: Prompt) -> Any:
+    def _inputs(self, prompt: Prompt) -> DecoderInputs:
         images = [image for message in prompt.messages for image in message.images]
         if self.ignore_images or not images:
-            return self._chat.embed(prompt.messages, None, ())
+            return self._chat.inputs(prompt.messages, None, ())
         pixels, tiles = self._chat.vision.tiles([image.open() for image in images], self.max_tiles)
-        return self._chat.embed(prompt.messages, pixels, tiles)
+        return self._chat.inputs(prompt.messages, pixels, tiles)
 
     def _batches(self, group: Sequence[_Ready], length: int, longest: int) -> Iterator[list[tuple[_Ready, int]]]:
         """The samples of equally long prompts, (prompt, number), cut so that each batch fits into memory."""
@@ -116,7 +122,7 @@ class TransformersModel(Generator):
         prompts = 0
         for ready in group:
             for number in range(ready.prompt.count):
-                new = not batch or batch[-1][0].embeddings is not ready.embeddings
+                new = not batch or batch[-1][0].inputs is not ready.inputs
                 if len(batch) == rows or (batch and new and (prompts + 1) * length > PREFILL_TOKENS):
                     yield batch
                     batch, prompts, new = [], 0, True
@@ -126,17 +132,15 @@ class TransformersModel(Generator):
             yield batch
 
     def _draw(self, batch: Sequence[tuple[_Ready, int]], longest: int) -> Iterator[tuple[int, Generation]]:
-        import torch
-
-        prompts = {id(ready.embeddings): ready.embeddings for ready, _ in batch}
+        prompts = {id(ready.inputs): ready.inputs for ready, _ in batch}
         prompt_index = {key: index for index, key in enumerate(prompts)}
-        rows = [SampleRow(prompt_index[id(ready.embeddings)], ready.prompt.seed, number) for ready, number in batch]
-        embeddings = torch.stack(list(prompts.values()))
+        rows = [SampleRow(prompt_index[id(ready.inputs)], ready.prompt.seed, number) for ready, number in batch]
+        together = joined(list(prompts.values()))
         sampling = batch[0][0].prompt.sampling
-        drawn, first = draw_rows(self._chat.checkpoint.model, embeddings, rows, sampling, longest, self._vocabulary)
-        self._usage["prompt_tokens"] += embeddings.shape[0] * embeddings.shape[1]
+        drawn, first = draw_rows(self._chat.checkpoint.model, together, rows, sampling, longest, self._vocabulary)
+        self._usage["prompt_tokens"] += len(prompts) * together.length
         logprobs = {
-            ready.position: self._first_tokens(first[prompt_index[id(ready.embeddings)]])
+            ready.position: self._first_tokens(first[prompt_index[id(ready.inputs)]])
             for ready in {ready.position: ready for ready, _ in batch}.values()
             if ready.prompt.first_token_logprobs
         }
@@ -173,7 +177,8 @@ class TransformersModel(Generator):
 
     @cached_property
     def _chat(self) -> Chat:
-        return load_chat(self.model, self.checkpoint_revision, self.dtype, self.device, self.system_message)
+        limits = PixelLimits(self.min_pixels, self.max_pixels)
+        return load_chat(self.model, self.checkpoint_revision, self.dtype, self.device, self.system_message, limits)
 
     @cached_property
     def _usage(self) -> Counter[str]:

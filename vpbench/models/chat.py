@@ -21,9 +21,13 @@ from vpbench.models.conversation import (
     USER_ROLE,
     mark_images,
 )
+from vpbench.models.decoder import why_not_by_hand
+from vpbench.models.inputs import DecoderInputs, decoder_inputs
 from vpbench.models.internvl_config import NATIVE, ORIGINAL
 from vpbench.models.load import load_internvl
-from vpbench.models.loaded import LoadedCheckpoint, embed
+from vpbench.models.loaded import LoadedCheckpoint
+from vpbench.models.qwen_vl import PixelLimits
+from vpbench.models.qwen_vl_load import is_qwen_vl, load_qwen_vl
 from vpbench.models.text import load_text_model
 from vpbench.models.tokenizer import Tokenizer, TransformersTokenizer
 from vpbench.models.vision import Vision
@@ -57,8 +61,10 @@ class Chat:
         A `closed` one ends as it stands, with the end of the last message's turn.
         With `images`, their markers `<image>` stand in the text. Raises `ConfigError` if the template refuses it.
         """
+        gap = self.vision.image_gap if images else ""
         turns = [
-            (str(message.role), mark_images(message.text, len(message.images) if images else 0)) for message in messages
+            (str(message.role), mark_images(message.text, len(message.images) if images else 0, gap))
+            for message in messages
         ]
         if self.system_message is not None and messages[0].role != "system":
             turns.insert(0, ("system", self.system_message))
@@ -85,8 +91,8 @@ class Chat:
         tokenize = partial(self.checkpoint.tokenizer.encode, with_special=self.template is None)
         return self.checkpoint.encode(self.text(messages, bool(tiles_per_image)), tiles_per_image, tokenize)[1]
 
-    def embed(self, messages: Sequence[Message], pixels: Any | None, tiles_per_image: Sequence[int]) -> Any:
-        """Input embeddings (tokens, hidden size) of a conversation; `pixels` are the tiles of all its images.
+    def inputs(self, messages: Sequence[Message], pixels: Any | None, tiles_per_image: Sequence[int]) -> DecoderInputs:
+        """What the decoder runs of a conversation, one sequence; `pixels` are the tiles of all its images.
 
         Raises `CriticError` if it holds image tokens of its own, `DataError` if it leaves no room to answer.
         """
@@ -99,10 +105,10 @@ class Chat:
                 f"prompt too long: {len(ids)} tokens, the model takes {checkpoint.max_tokens}; lower max_tiles"
             )
         with torch.inference_mode():
-            rows = None
+            features = None
             if pixels is not None and checkpoint.vision is not None:
-                rows = checkpoint.vision.image_features(pixels).flatten(0, 1)
-            return embed(checkpoint.model, ids, rows, checkpoint.image_token_id)
+                features = checkpoint.vision.image_features(pixels)
+            return decoder_inputs(checkpoint.model, ids, features, checkpoint.image_token_id)
 
     def stop_ids(self) -> list[int]:
         """The ids that end an answer: the configuration's, the tokenizer's, and the end of a turn."""
@@ -120,23 +126,38 @@ def ending_ids(configured: int | list[int] | None, others: set[int | None]) -> l
     return sorted(id for id in {*ends, *others} if id is not None)
 
 
-def load_chat(model: str, revision: str | None, dtype: str, device: str, system_message: str | None) -> Chat:
-    """Load a checkpoint to chat with. Raises `ConfigError`."""
+def load_chat(
+    model: str,
+    revision: str | None,
+    dtype: str,
+    device: str,
+    system_message: str | None,
+    limits: PixelLimits | None = None,
+) -> Chat:
+    """Load a checkpoint to chat with; `limits` of an image's pixels are Qwen's. Raises `ConfigError`."""
     try:
         folder = checkpoint_folder(model, revision)
         config = read_json(folder / "config.json")
         kind = config.get("model_type")
+        if limits not in (None, PixelLimits()) and not is_qwen_vl(folder):
+            raise ConfigError(f"{model}: only Qwen2.5-VL and Qwen3-VL take min_pixels and max_pixels")
         if kind in (ORIGINAL, NATIVE):
             checkpoint = load_internvl(str(folder), None, dtype, device, system_message)
             template = _template(checkpoint.tokenizer) if kind == NATIVE else None
             opening = checkpoint.system_message if template is None else system_message
             return Chat(model, checkpoint, template, opening)
-        if "vision_config" in config:
+        if is_qwen_vl(folder):
+            checkpoint = load_qwen_vl(str(folder), None, dtype, device, system_message, limits=limits)
+            trouble = why_not_by_hand(checkpoint.model.config.get_text_config())
+            if trouble is not None:
+                raise ConfigError(f"{model}: {trouble} isn't drawn from by the transformers backend; use vllm:{model}")
+        elif "vision_config" in config:
             raise ConfigError(
                 f"{model}: models of type {kind!r} aren't drawn from by the transformers backend; use vllm:{model}, or "
                 "an OpenAI-compatible server with openai:MODEL"
             )
-        checkpoint = load_text_model(str(folder), None, dtype, device)
+        else:
+            checkpoint = load_text_model(str(folder), None, dtype, device)
     except CriticError as error:
         raise ConfigError(str(error)) from error
     template = _template(checkpoint.tokenizer)

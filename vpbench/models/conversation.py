@@ -27,8 +27,8 @@ IMAGE_START, IMAGE_CONTEXT, IMAGE_END = "<img>", "<IMG_CONTEXT>", "</img>"
 SPECIAL_TOKENS = ("<|im_start|>", END_OF_TURN, IMAGE_START, IMAGE_CONTEXT, IMAGE_END)
 
 
-def mark_images(question: str, images: int) -> str:
-    """The question with one `<image>` marker per image: its own, or else one line each put in front.
+def mark_images(question: str, images: int, gap: str = "\n") -> str:
+    """The question with one `<image>` marker per image: its own, or else put in front, each with `gap` behind it.
 
     Without images the question stays as it is. Raises `CriticError` where it has some markers but another number.
     """
@@ -36,7 +36,7 @@ def mark_images(question: str, images: int) -> str:
         return question
     markers = question.count(IMAGE_MARKER)
     if not markers:
-        return f"{IMAGE_MARKER}\n" * images + question
+        return f"{IMAGE_MARKER}{gap}" * images + question
     if markers != images:
         raise CriticError(
             f"the question holds {markers} markers {IMAGE_MARKER} but has {images} images; give one marker per image, "

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from vpbench.models.conversation import place_images
 from vpbench.models.tiles import cut_tiles, pixel_values, tile_count
+from vpbench.models.vision import ImageFeatures
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -22,6 +23,8 @@ TILES_AT_ONCE = 16
 @dataclass(frozen=True)
 class InternVL:
     """A `Vision`: `model` is an `InternVLForConditionalGeneration`, `image_size` a tile's side in pixels."""
+
+    image_gap: ClassVar[str] = "\n"
 
     model: Any
     image_token_id: int
@@ -53,7 +56,7 @@ class InternVL:
         """See `Vision`."""
         return place_images(text, tiles_per_image, self.tokens_per_tile)
 
-    def image_features(self, pixels: Any) -> Any:
+    def image_features(self, pixels: Any) -> ImageFeatures:
         """Output of vision tower and projector, (tiles, tokens per tile, hidden size)."""
         import torch
 
@@ -62,4 +65,4 @@ class InternVL:
                 self.model.get_image_features(tiles.to(self.model.device), return_dict=True).pooler_output
                 for tiles in pixels.split(TILES_AT_ONCE)
             ]
-        return torch.cat(parts)
+        return ImageFeatures(torch.cat(parts))

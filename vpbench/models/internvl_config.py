@@ -47,7 +47,7 @@ SHARED_TEXT_SETTINGS = (
 )
 """Settings that the released layout and transformers call by one name."""
 
-LANGUAGE_MODELS = ("qwen2", "internlm2")
+LANGUAGE_MODELS = ("qwen2", "qwen3", "internlm2")
 NORMS = ("layer_norm", "rms_norm")
 NATIVE_QK_NORM_EPS = 1e-6
 
@@ -118,7 +118,7 @@ def _vision_config(raw: Mapping[str, Any], path: Path) -> Any:
 
 
 def _text_config(raw: Mapping[str, Any], path: Path) -> Any:
-    from transformers import LlamaConfig, Qwen2Config
+    from transformers import LlamaConfig, Qwen2Config, Qwen3Config
 
     kind = _value(raw, "model_type", path)
     _require(path, "llm_config.model_type", kind, LANGUAGE_MODELS)
@@ -135,6 +135,9 @@ def _text_config(raw: Mapping[str, Any], path: Path) -> Any:
     shared["rope_parameters"] = {"rope_type": "default", "rope_theta": float(_value(raw, "rope_theta", path))}
     if kind == "qwen2":
         return Qwen2Config(**shared)
+    if kind == "qwen3":
+        _require(path, "llm_config.attention_bias", raw.get("attention_bias", False), (False,))
+        return Qwen3Config(**shared, head_dim=_value(raw, "head_dim", path), attention_bias=False)
     _require(path, "llm_config.bias", raw.get("bias", True), (False,))
     return LlamaConfig(**shared, attention_bias=False, mlp_bias=False)
 

@@ -77,8 +77,8 @@ def _loaded(folder: Path, make: MakeModel, system_message: str | None) -> Loaded
     layout = raw.get("model_type")
     if layout not in (ORIGINAL, NATIVE):
         raise CriticError(
-            f"{folder}/config.json: model_type is {layout!r}, only {ORIGINAL!r} and {NATIVE!r} can be scored with; "
-            "give an InternVL checkpoint"
+            f"{folder}/config.json: model_type is {layout!r}, only {ORIGINAL!r} and {NATIVE!r} can be scored with, "
+            "and by backend=transformers 'qwen2_5_vl' and 'qwen3_vl'; give a checkpoint of InternVL or of one of these"
         )
     _check_normalisation(folder)
     tokenizer = load_tokenizer(folder, original=layout == ORIGINAL)

@@ -36,7 +36,7 @@ def load_text_model(
     torch_dtype, torch_device = torch_settings(dtype, device)
     if not weights:
         return _loaded(folder, _empty_model(folder), system_message)
-    loaded, report = _load(folder, torch_dtype, "AutoModelForCausalLM")
+    loaded, report = load_native(folder, torch_dtype, "AutoModelForCausalLM")
     refuse_differences(folder, report, "is this a causal language model?")
     return _loaded(folder, loaded.to(torch_device), system_message)
 
@@ -53,8 +53,8 @@ def load_text_decoder(
     folder = _text_folder(model, revision, weights=True)
     require_layers(folder, head)  # before gigabytes are loaded in vain
     torch_dtype, torch_device = torch_settings(dtype, device)
-    with _errors_only():  # of the layers left unread
-        loaded, report = _load(folder, torch_dtype, "AutoModel")
+    with errors_only():  # of the layers left unread
+        loaded, report = load_native(folder, torch_dtype, "AutoModel")
     unread = {f"{name}.{part}" for name in (*head, "lm_head") for part in ("weight", "bias")}
     left_over = {name for name in report["unexpected_keys"] if name not in unread}
     refuse_differences(folder, {**report, "unexpected_keys": left_over}, "is this a reward model of that kind?")
@@ -74,8 +74,11 @@ def _loaded(folder: Path, model: Any, system_message: str | None) -> LoadedCheck
     return LoadedCheckpoint(model.requires_grad_(False).eval(), tokenizer, length, system_message or "")
 
 
-def _load(folder: Path, dtype: Any, kind: str) -> tuple[Any, Mapping[str, Any]]:
-    """A model by the class of transformers called `kind`, and the report of what was missing and left over."""
+def load_native(folder: Path, dtype: Any, kind: str, config: Any | None = None) -> tuple[Any, Mapping[str, Any]]:
+    """A model by the class of transformers called `kind`, and the report of what was missing and left over.
+
+    `dtype` None keeps the stored one, `config` None is the folder's. Raises `CriticError` if it can't be loaded.
+    """
     import transformers
 
     bars_on_terminals_only()
@@ -86,6 +89,7 @@ def _load(folder: Path, dtype: Any, kind: str) -> tuple[Any, Mapping[str, Any]]:
     try:
         model, report = getattr(transformers, kind).from_pretrained(
             folder,
+            config=config,
             dtype=dtype or "auto",
             local_files_only=True,
             use_safetensors=all(path.suffix == ".safetensors" for path in files),
@@ -99,7 +103,7 @@ def _load(folder: Path, dtype: Any, kind: str) -> tuple[Any, Mapping[str, Any]]:
 
 
 @contextmanager
-def _errors_only() -> Iterator[None]:
+def errors_only() -> Iterator[None]:
     """Within, transformers logs errors alone."""
     from transformers.utils import logging
 

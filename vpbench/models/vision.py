@@ -7,10 +7,25 @@ many small ones; whoever writes a prompt needs their number only, whoever runs t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+
+@dataclass(frozen=True)
+class ImageFeatures:
+    """What the images of a prompt are to the language model.
+
+    `rows` [..., hidden size] stand at the image tokens in turn. `deep` [image tokens, hidden size] are added there
+    behind each of the first layers. `grids` are the rows and columns of each image's tokens, where positions go by
+    them.
+    """
+
+    rows: Any
+    deep: tuple[Any, ...] = ()
+    grids: tuple[tuple[int, int], ...] = ()
 
 
 class Vision(Protocol):
@@ -20,8 +35,12 @@ class Vision(Protocol):
     def image_token_id(self) -> int:
         """Id of the token whose embedding is replaced by image features."""
 
+    @property
+    def image_gap(self) -> str:
+        """What a chat has between an image in front of a text and the text."""
+
     def tiles(self, images: Sequence[Image], max_tiles: int) -> tuple[Any | None, list[int]]:
-        """Pixel values of all images' tiles, first dimension the tiles (None without images); the tiles of each."""
+        """Pixel values of all images' tiles, as long as there are tiles (None without images); the tiles of each."""
 
     def tile_count(self, width: int, height: int, max_tiles: int) -> int:
         """How many tiles `tiles` makes of an image of this size in pixels."""
@@ -32,5 +51,5 @@ class Vision(Protocol):
     def place_images(self, text: str, tiles_per_image: Sequence[int]) -> str:
         """The text with the first `len(tiles_per_image)` markers `<image>` replaced by image tokens."""
 
-    def image_features(self, pixels: Any) -> Any:
-        """What stands at the image tokens: (tiles, tokens per tile, hidden size)."""
+    def image_features(self, pixels: Any) -> ImageFeatures:
+        """What the tiles that `tiles` gives are to the language model."""

@@ -26,6 +26,8 @@ PATIENCE_S = 3.0
 """How long the hub may take to answer."""
 TILE_TOKENS = 256
 """What a model of this kind reads a tile as: (448 / 14)^2 patches, four of them a token."""
+PIXELS_OF_TOKEN = 28 * 28
+"""The pixels that a model with limits of pixels reads as one token (Qwen2.5-VL; Qwen3-VL takes more)."""
 ROOM_TOKENS = 13 * TILE_TOKENS + 1024
 """A prompt of twelve tiles, their thumbnail and a long question, for which there has to be room beside a response."""
 GIGABYTE = 10**9

@@ -18,7 +18,7 @@ from vpbench.models.checkpoint import NotFetched
 from vpbench.plugins import Plugin
 from vpbench.progress import no_bar
 from vpbench.records import Candidate, Question
-from vpbench.run.at_hand import TILE_TOKENS, data_in_cache
+from vpbench.run.at_hand import PIXELS_OF_TOKEN, TILE_TOKENS, data_in_cache
 from vpbench.run.candidates import CandidatePlan, plan_drawing, rows_key
 from vpbench.run.models import Models
 from vpbench.run.pipeline import prepare_steps
@@ -78,8 +78,9 @@ class Load:
     def prompt(self, model: Critic | Generator) -> float:
         """The tokens of a question for this model, at most."""
         sees = getattr(model, "needs_images", True) and not getattr(model, "ignore_images", False)
-        tiles = getattr(model, "max_tiles", MAX_TILES) + 1
-        return self.characters / CHARACTERS + sees * self.images * tiles * TILE_TOKENS
+        tiles, pixels = getattr(model, "max_tiles", MAX_TILES) + 1, getattr(model, "max_pixels", None)
+        image = tiles * TILE_TOKENS if pixels is None else pixels / PIXELS_OF_TOKEN
+        return self.characters / CHARACTERS + sees * self.images * image
 
 
 def task_plan(asked: Asked, study: Study, files: Sequence[Scorer], models: Models) -> TaskPlan:

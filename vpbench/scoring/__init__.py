@@ -11,12 +11,21 @@ from vpbench.scoring.likelihood import LikelihoodCritic
 from vpbench.scoring.load import load_step_scorer
 from vpbench.scoring.log_ratio import LogRatioCritic
 from vpbench.scoring.splitting import split_steps, splitter
-from vpbench.scoring.step_critics import ResponseCritic, StepCritic, TextStepCritic
-from vpbench.scoring.step_format import ChatFormat, MarkerFormat, StepFormat, TurnFormat
+from vpbench.scoring.step_critics import ResponseCritic, RewardCritic, StepCritic, TextStepCritic
+from vpbench.scoring.step_format import (
+    CHAT_TEMPLATE_TURNS,
+    AnswerFormat,
+    ChatFormat,
+    MarkerFormat,
+    StepFormat,
+    TurnFormat,
+)
 from vpbench.scoring.step_scorer import StepScorer, StepScores
 from vpbench.scoring.verdicts import step_verdicts, yes_probability
 
 __all__ = [
+    "CHAT_TEMPLATE_TURNS",
+    "AnswerFormat",
     "ChatFormat",
     "ChatMarkerFormat",
     "CheckpointCritic",
@@ -28,6 +37,7 @@ __all__ = [
     "MarkerFormat",
     "PieceFormat",
     "ResponseCritic",
+    "RewardCritic",
     "StepCritic",
     "StepFormat",
     "StepScorer",

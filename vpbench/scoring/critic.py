@@ -20,6 +20,7 @@ from vpbench.endpoint.keys import API_KEY_ENV, check_address, read_key
 from vpbench.errors import ConfigError, CriticError
 from vpbench.models.checkpoint import checkpoint_fingerprint, checkpoint_folder
 from vpbench.models.conversation import IMAGE_MARKER
+from vpbench.models.qwen_vl import PixelLimits
 from vpbench.records import EMPTY_RESPONSE, Candidate, Question, Score
 from vpbench.scoring import vllm_scorer, vllm_server
 from vpbench.scoring.head_formats import IdFormat
@@ -36,10 +37,12 @@ class CheckpointCritic(Critic):
     """A critic with a scoring checkpoint.
 
     `model` is a folder or hub id, `checkpoint_revision` a commit on the hub. An image becomes at most `max_tiles` tiles
-    and a thumbnail. `system_message` None takes the checkpoint's own. Special tokens typed in a question or a response
-    are read as text, unless `released_tokenization`. Images are upright, unless `released_images`, which leaves the
-    orientation of photographs as the released scorer does. `backend` is what runs the checkpoint; "vllm-server" is one
-    that runs already, at `base_url`, where the checkpoint is called `served` (empty: `model`).
+    and a thumbnail (InternVL), or is resized to between `min_pixels` and `max_pixels` (Qwen2.5-VL and Qwen3-VL; None:
+    the checkpoint's), `resize=twice` by `qwen_vl_utils` before that. `system_message` None takes the checkpoint's own.
+    Special tokens typed in a question or a response are read as text, unless `released_tokenization`. Images are
+    upright, unless `released_images`, which leaves the orientation of photographs as the released scorer does.
+    `backend` is what runs the checkpoint; "vllm-server" is one that runs already, at `base_url`, where the checkpoint
+    is called `served` (empty: `model`).
     """
 
     format: ClassVar[StepFormat | IdFormat] = ChatFormat()
@@ -52,6 +55,9 @@ class CheckpointCritic(Critic):
     system_message: str | None = None
     released_tokenization: bool = False
     released_images: bool = field(default=False, metadata=ADDED_LATER)
+    min_pixels: int | None = field(default=None, metadata=ADDED_LATER)
+    max_pixels: int | None = field(default=None, metadata=ADDED_LATER)
+    resize: str = field(default="once", metadata=ADDED_LATER)
     backend: str = "transformers"
     base_url: str = ""
     served: str = ""
@@ -63,7 +69,16 @@ class CheckpointCritic(Critic):
             raise ConfigError(f"{self.name}: backend {self.backend!r} is unknown; give one of {', '.join(BACKENDS)}")
         if (self.backend == "vllm-server") != bool(self.base_url):
             raise ConfigError(f"{self.name}: base_url and backend=vllm-server go together; give both or neither")
+        if self.resize not in ("once", "twice"):
+            raise ConfigError(f"{self.name}: resize is {self.resize!r}; give once or twice")
+        if self.backend != "transformers" and self.limits != PixelLimits():
+            raise ConfigError(f"{self.name}: min_pixels, max_pixels and resize go with backend=transformers only")
         check_address(self.base_url, read_key(API_KEY_ENV))
+
+    @property
+    def limits(self) -> PixelLimits:
+        """To how many pixels an image is resized."""
+        return PixelLimits(self.min_pixels, self.max_pixels, self.resize == "twice")
 
     @abstractmethod
     def steps(self, candidate: Candidate) -> tuple[str, ...]:
@@ -136,15 +151,19 @@ class CheckpointCritic(Critic):
 
     @cached_property
     def _scorer(self) -> StepScorer:
-        loaded = self._load(str(self._folder))
-        return dataclasses.replace(loaded, format=self.format, released_tokenization=self.released_tokenization)
+        loaded = self._in_format(self._load(str(self._folder)))
+        return dataclasses.replace(loaded, released_tokenization=self.released_tokenization)
 
     def base_scorer(self, folder: str, weights: bool = True) -> StepScorer:
         """A checkpoint to train this critic from, on the CPU: it writes prompts as this critic does.
 
         Without `weights` the model's parameters have no memory. Raises `CriticError` as loading does.
         """
-        return dataclasses.replace(self._load_base(folder, weights), format=self.format)
+        return self._in_format(self._load_base(folder, weights))
+
+    def _in_format(self, loaded: StepScorer) -> StepScorer:
+        """A critic without a format of its own writes VisualPRM's turns as its kind of checkpoint does."""
+        return loaded if self.format == ChatFormat() else dataclasses.replace(loaded, format=self.format)
 
     def _load_base(self, folder: str, weights: bool) -> StepScorer:
         return load_step_scorer(folder, device="cpu", weights=weights)
@@ -154,7 +173,7 @@ class CheckpointCritic(Critic):
 
 
 def _with_transformers(critic: CheckpointCritic, folder: str) -> StepScorer:
-    return load_step_scorer(folder, None, critic.dtype, critic.device, critic.system_message)
+    return load_step_scorer(folder, None, critic.dtype, critic.device, critic.system_message, limits=critic.limits)
 
 
 def _with_vllm(critic: CheckpointCritic, folder: str) -> StepScorer:

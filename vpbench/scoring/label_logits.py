@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from vpbench.models.loaded import embed
+from vpbench.models.inputs import decoder_inputs
+from vpbench.models.vision import ImageFeatures
 from vpbench.scoring.head import Head
 
 
@@ -34,32 +35,36 @@ class Engine(Protocol):
     """Runs the language model of a `PreTrainedModel` with a decoder and a head."""
 
     def __call__(
-        self, model: Any, prompts: Sequence[StepPrompt], features: Any | None, image_token_id: int
+        self, model: Any, prompts: Sequence[StepPrompt], features: ImageFeatures | None, image_token_id: int
     ) -> Iterator[tuple[int, Any]]:
         """For each prompt, in any order, its index and the normalised last layer [readouts, hidden size] there.
 
-        `features` are the image features (tiles, tokens per tile, hidden size) that all prompts share, put where
-        `image_token_id` stands, or None for text alone.
+        `features` are those of the images that all prompts share, put where `image_token_id` stands, or None for text
+        alone.
         """
 
 
 def plain_engine(
-    model: Any, prompts: Sequence[StepPrompt], features: Any | None, image_token_id: int
+    model: Any, prompts: Sequence[StepPrompt], features: ImageFeatures | None, image_token_id: int
 ) -> Iterator[tuple[int, Any]]:
     """The reference `Engine`: image and prompt run through the model's own forward, one prompt at a time."""
     import torch
 
-    rows = None if features is None else features.flatten(0, 1)
     for index, prompt in enumerate(prompts):
         with torch.inference_mode():
-            embeddings = embed(model, prompt.ids, rows, image_token_id)
-            output = model.base_model(inputs_embeds=embeddings[None], use_cache=False).last_hidden_state
+            inputs = decoder_inputs(model, prompt.ids, features, image_token_id)
+            output = model.get_decoder()(**inputs.arguments(), use_cache=False).last_hidden_state
             states = output[0, list(prompt.readouts)]
         yield index, states
 
 
 def label_logits(
-    engine: Engine, model: Any, prompts: Sequence[StepPrompt], features: Any | None, image_token_id: int, head: Head
+    engine: Engine,
+    model: Any,
+    prompts: Sequence[StepPrompt],
+    features: ImageFeatures | None,
+    image_token_id: int,
+    head: Head,
 ) -> list[Any]:
     """What the head makes of each prompt, in order: float32 tensors on the CPU of shape (readouts, labels)."""
     import torch

@@ -17,10 +17,13 @@ from vpbench.base import Critic
 from vpbench.errors import ConfigError, CriticError
 from vpbench.models.chat import Chat, load_chat
 from vpbench.models.checkpoint import checkpoint_fingerprint, checkpoint_folder
+from vpbench.models.qwen_vl import PixelLimits
+from vpbench.models.vision import ImageFeatures
 from vpbench.prompts import Message, PromptStyle, chain_of_thought
 from vpbench.records import EMPTY_RESPONSE, Candidate, Question, Score
 from vpbench.scoring.label_logits import Engine, StepPrompt
 from vpbench.scoring.shared_prefix import engine_for
+from vpbench.settings import ADDED_LATER
 
 LOGITS_AT_ONCE = 2**24
 """Numbers the head may give at once: 64 MiB in float32."""
@@ -29,7 +32,7 @@ PROMPTS = get_args(PromptStyle)
 
 
 def read_log_probs(
-    engine: Engine, model: Any, prompts: Sequence[StepPrompt], features: Any | None, image_token_id: int
+    engine: Engine, model: Any, prompts: Sequence[StepPrompt], features: ImageFeatures | None, image_token_id: int
 ) -> list[Any]:
     """The natural log-probability of the token after each read-out, given all before it: [readouts] per prompt.
 
@@ -59,8 +62,9 @@ class LikelihoodCritic(Critic):
     `model` is the policy's folder or hub id, `checkpoint_revision` a commit on the hub. The score is the geometric mean
     of the tokens' probabilities, that is the exponential of their mean log-probability, which orders responses as that
     does and can be summed in a weighted vote; `per_token` false: the sum of the log-probabilities. `prompt` is how the
-    policy is asked, as for sampling. An image becomes at most `max_tiles` tiles and a thumbnail; `ignore_images` asks
-    without them, as a text-only policy has to be. `system_message` None takes the checkpoint's own.
+    policy is asked, as for sampling. An image becomes at most `max_tiles` tiles and a thumbnail (InternVL), or is
+    resized to between `min_pixels` and `max_pixels` (Qwen2.5-VL and Qwen3-VL; None: the checkpoint's); `ignore_images`
+    asks without them, as a text-only policy has to be. `system_message` None takes the checkpoint's own.
     """
 
     model: str = ""
@@ -72,6 +76,8 @@ class LikelihoodCritic(Critic):
     dtype: str = "auto"
     device: str = field(default="auto", compare=False)
     system_message: str | None = None
+    min_pixels: int | None = field(default=None, metadata=ADDED_LATER)
+    max_pixels: int | None = field(default=None, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
         if self.max_tiles < 1:
@@ -116,10 +122,11 @@ class LikelihoodCritic(Critic):
             raise ConfigError(f"{self.name} needs the policy's checkpoint: give its folder or hub id by --critic-model")
         return checkpoint_fingerprint(checkpoint_folder(self.model, self.checkpoint_revision))
 
-    def _prompt(self, question: Question) -> tuple[list[int], Any | None]:
+    def _prompt(self, question: Question) -> tuple[list[int], ImageFeatures | None]:
         """Token ids of the conversation up to the response, and the image features in it."""
         chat, checkpoint = self._chat, self._chat.checkpoint
-        features, tiles = None, list[int]()
+        features: ImageFeatures | None = None
+        tiles = list[int]()
         if question.images and not self.ignore_images:
             vision = chat.vision
             pixels, tiles = vision.tiles([image.open() for image in question.images], self.max_tiles)
@@ -133,7 +140,8 @@ class LikelihoodCritic(Critic):
     @cached_property
     def _chat(self) -> Chat:
         self.revision()
-        return load_chat(self.model, self.checkpoint_revision, self.dtype, self.device, self.system_message)
+        limits = PixelLimits(self.min_pixels, self.max_pixels)
+        return load_chat(self.model, self.checkpoint_revision, self.dtype, self.device, self.system_message, limits)
 
     @cached_property
     def _engine(self) -> Engine:

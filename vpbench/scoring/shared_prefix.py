@@ -12,8 +12,10 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from vpbench.models.decoder import KeysAndValues, run_prefix, run_suffixes, why_not_by_hand
+from vpbench.models.decoder import Prefix, run_prefix, run_suffixes, why_not_by_hand
+from vpbench.models.inputs import decoder_inputs
 from vpbench.models.loaded import embed
+from vpbench.models.vision import ImageFeatures
 from vpbench.scoring.label_logits import Engine, StepPrompt, plain_engine
 
 CPU_MICRO_BATCH_TOKENS = 2048
@@ -40,7 +42,7 @@ class SharedPrefixEngine:
         self._agrees: bool | None = None
 
     def __call__(
-        self, model: Any, prompts: Sequence[StepPrompt], features: Any | None, image_token_id: int
+        self, model: Any, prompts: Sequence[StepPrompt], features: ImageFeatures | None, image_token_id: int
     ) -> Iterator[tuple[int, Any]]:
         """See `Engine`. Warns once, and is the plain engine from then on, if the two don't agree."""
         if not prompts:
@@ -50,7 +52,9 @@ class SharedPrefixEngine:
         run = self._run if self._agrees else plain_engine
         yield from run(model, prompts, features, image_token_id)
 
-    def _check(self, model: Any, prompts: Sequence[StepPrompt], features: Any | None, image_token_id: int) -> bool:
+    def _check(
+        self, model: Any, prompts: Sequence[StepPrompt], features: ImageFeatures | None, image_token_id: int
+    ) -> bool:
         """Whether the shortest and the longest prompt give the plain engine's output up to rounding; warns if not."""
         import torch
 
@@ -80,18 +84,19 @@ class SharedPrefixEngine:
         return False
 
     def _run(
-        self, model: Any, prompts: Sequence[StepPrompt], features: Any | None, image_token_id: int
+        self, model: Any, prompts: Sequence[StepPrompt], features: ImageFeatures | None, image_token_id: int
     ) -> Iterator[tuple[int, Any]]:
         import torch
 
         shared = shared_length(prompts)
-        if not shared:
+        rows = None if features is None else features.rows.flatten(0, -2)
+        used = prompts[0].ids[:shared].count(image_token_id)
+        rest = None if rows is None or used == len(rows) else rows[used:]
+        # Suffixes are given positions that count up, which those of an image on three axes don't.
+        if not shared or (features is not None and features.grids and rest is not None):
             yield from plain_engine(model, prompts, features, image_token_id)
             return
-        rows = None if features is None else features.flatten(0, 1)
-        used = prompts[0].ids[:shared].count(image_token_id)
-        prefix = _prefix(model, prompts[0].ids[:shared], None if rows is None else rows[:used], image_token_id)
-        rest = None if rows is None or used == len(rows) else rows[used:]
+        prefix = _prefix(model, prompts[0].ids[:shared], features, image_token_id)
         owed = sorted(range(len(prompts)), key=lambda index: prompts[index].readouts[-1])
         while owed:
             lengths = [prompts[index].readouts[-1] + 1 - shared for index in owed]
@@ -148,15 +153,15 @@ def _fitting(lengths: Sequence[int], tokens: int) -> int:
     return max(count, 1)
 
 
-def _prefix(model: Any, ids: Sequence[int], rows: Any | None, image_token_id: int) -> KeysAndValues:
+def _prefix(model: Any, ids: Sequence[int], features: ImageFeatures | None, image_token_id: int) -> Prefix:
     import torch
 
     with torch.inference_mode():
-        return run_prefix(model.get_decoder(), embed(model, ids, rows, image_token_id))
+        return run_prefix(model.get_decoder(), decoder_inputs(model, ids, features, image_token_id))
 
 
 def _suffixes(
-    model: Any, prompts: Sequence[StepPrompt], shared: int, prefix: KeysAndValues, rows: Any | None, image_token_id: int
+    model: Any, prompts: Sequence[StepPrompt], shared: int, prefix: Prefix, rows: Any | None, image_token_id: int
 ) -> tuple[Any, ...]:
     """The last layer at the read-outs of each prompt."""
     import torch

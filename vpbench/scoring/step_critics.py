@@ -59,6 +59,23 @@ class ResponseCritic(CheckpointCritic):
 
 
 @dataclass(frozen=True)
+class RewardCritic(ResponseCritic):
+    """Scores the response by the `head` that a reward model on Qwen2.5-VL or Qwen3-VL has beside its language model."""
+
+    head: ClassVar[HeadLayout]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.backend != "transformers":
+            raise ConfigError(f"{self.name}: backend {self.backend!r} runs no head of its own; use transformers")
+
+    def _load(self, folder: str) -> StepScorer:
+        return load_reward_scorer(
+            folder, self.head, None, self.dtype, self.device, self.system_message, limits=self.limits
+        )
+
+
+@dataclass(frozen=True)
 class TextStepCritic(StepCritic):
     """Scores every step by a text-only language model; images are left out.
 

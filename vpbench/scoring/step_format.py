@@ -15,6 +15,8 @@ from typing import Protocol
 from vpbench.errors import CriticError
 from vpbench.models.conversation import (
     ASSISTANT_ROLE,
+    IMAGE_MARKER,
+    LABEL_PLACEHOLDER,
     LABEL_TURN,
     SEPARATOR,
     SYSTEM_ROLE,
@@ -67,7 +69,8 @@ class ChatFormat:
 class TurnFormat:
     """One user turn per step, the question before the first, each answered by `label`; the checkpoint's own template.
 
-    `role` is what the template writes before an assistant's words and `end` what it writes behind them.
+    `role` is what the template writes before an assistant's words and `end` what it writes behind them. `first` is the
+    turn of question and first step. Images stand where the question's markers are, or in front of that turn.
     """
 
     role: str
@@ -75,19 +78,42 @@ class TurnFormat:
     label: str
     weights: Mapping[str, float]
     with_special: bool = False
+    first: str = "{question} {step}"
 
     def text(self, tokenizer: Tokenizer, system_message: str, question: str, steps: Sequence[str], images: int) -> str:
         """See `StepFormat`. Raises `CriticError` for a tokenizer without a chat template."""
         if not steps:
             raise CriticError(NO_STEPS)
-        turns = [{"role": "system", "content": system_message}] if system_message else []
-        for text in (f"{question} {steps[0]}", *steps[1:]):
-            turns += [{"role": "user", "content": text}, {"role": "assistant", "content": self.label}]
-        return templated(tokenizer, turns)
+        first = _in_front(question, images) + self.first.format(question=question, step=steps[0])
+        turns = [turn for text in (first, *steps[1:]) for turn in (("user", text), ("assistant", self.label))]
+        return templated(tokenizer, _messages(system_message, turns))
 
     def readouts(self, tokenizer: Tokenizer, ids: Sequence[int]) -> tuple[int, ...]:
         """The last token before each label, the position that predicts it."""
         return _before_labels(tokenizer, ids, self.role, self.role + self.label + self.end)
+
+
+@dataclass(frozen=True)
+class AnswerFormat:
+    """The question as the user's turn and the solution as the assistant's, read at the very last token.
+
+    For a checkpoint with a head of its own. By the checkpoint's own template; images stand where the question's markers
+    are, or in front of it.
+    """
+
+    weights: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    with_special: bool = False
+
+    def text(self, tokenizer: Tokenizer, system_message: str, question: str, steps: Sequence[str], images: int) -> str:
+        """See `StepFormat`. Raises `CriticError` for a tokenizer without a chat template."""
+        if not steps:
+            raise CriticError(NO_STEPS)
+        turns = [("user", _in_front(question, images) + question), ("assistant", "\n\n".join(steps))]
+        return templated(tokenizer, _messages(system_message, turns))
+
+    def readouts(self, tokenizer: Tokenizer, ids: Sequence[int]) -> tuple[int, ...]:
+        """The last token, behind the template's end of the turn."""
+        return (len(ids) - 1,)
 
 
 @dataclass(frozen=True)
@@ -124,6 +150,27 @@ class MarkerFormat:
         if marker is None:
             raise CriticError(f"the tokenizer has no token {self.marker_token!r}; is this a checkpoint of that critic?")
         return tuple(position for position, id in enumerate(ids) if id == marker)
+
+
+CHAT_TEMPLATE_TURNS = TurnFormat(
+    role=ASSISTANT_ROLE,
+    end=SEPARATOR,
+    label=LABEL_PLACEHOLDER,
+    weights=LABEL_WEIGHTS,
+    first="### Question:\n{question}\n\n### Solution Process:\n{step}",
+)
+"""VisualPRM's turns in the chat template of Qwen2.5-VL and Qwen3-VL, images in front without a line's end."""
+
+
+def _in_front(question: str, images: int) -> str:
+    """The markers in front of a turn whose question has none. Raises `CriticError` for another number of its own."""
+    return "" if mark_images(question, images) == question else IMAGE_MARKER * images
+
+
+def _messages(system_message: str, turns: Sequence[tuple[str, str]]) -> list[Mapping[str, str]]:
+    """Turns (role, text) behind the system message, if there is one."""
+    opening = [("system", system_message)] if system_message else []
+    return [{"role": role, "content": text} for role, text in (*opening, *turns)]
 
 
 def templated(tokenizer: Tokenizer, turns: Sequence[Mapping[str, str]]) -> str:

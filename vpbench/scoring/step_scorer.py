@@ -75,10 +75,10 @@ class StepScorer:
         return self.backend.images(images, max_tiles)
 
     def image_features(self, pixels: Any) -> Any:
-        """Output of vision tower and projector, (tiles, tokens per tile, hidden size); `CriticError` without them."""
+        """Output of vision tower and projector [..., hidden size]; `CriticError` without them."""
         if self.checkpoint.vision is None:
             raise CriticError("a text-only checkpoint sees no images")
-        return self.checkpoint.vision.image_features(pixels)
+        return self.checkpoint.vision.image_features(pixels).rows
 
     def prompt(self, question: str, steps: Sequence[str], tiles_per_image: Sequence[int]) -> StepPrompt:
         """The tokenised prompt of one solution; a question without image markers gets them in front.

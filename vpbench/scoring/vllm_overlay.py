@@ -73,7 +73,12 @@ def _write_weights(overlay: Path, folder: Path, head: Any) -> None:
 
 def _original_config(raw: Mapping[str, Any], text: dict[str, Any], max_tiles: int) -> dict[str, Any]:
     """The released `config.json` as vLLM's model reads it; `text` are the language model's values checked on load."""
-    text["architectures"] = [VLLM_LANGUAGE_MODELS[raw["llm_config"]["model_type"]]]
+    kind = raw["llm_config"]["model_type"]
+    if kind not in VLLM_LANGUAGE_MODELS:
+        raise CriticError(
+            f"vLLM scores with {', '.join(VLLM_LANGUAGE_MODELS)}, not {kind}; use the backend transformers"
+        )
+    text["architectures"] = [VLLM_LANGUAGE_MODELS[kind]]
     vision = {"initializer_factor": 1.0, "num_channels": 3, "norm_type": "rms_norm", **raw["vision_config"]}
     kept = {name: value for name, value in raw.items() if name not in ("auto_map", "llm_config")}
     return {

@@ -17,6 +17,7 @@ from vpbench.base import Critic
 from vpbench.errors import ConfigError, CriticError, require
 from vpbench.labels.read import read_labelled
 from vpbench.models.checkpoint import checkpoint_folder
+from vpbench.models.qwen_vl_load import is_qwen_vl
 from vpbench.progress import Progress
 from vpbench.records import CORRECT, INCORRECT, LabelledSolution
 from vpbench.scoring.critic import CheckpointCritic
@@ -61,6 +62,8 @@ def train_critic(
         _check_accelerator()
     first = int(os.environ.get("RANK", "0")) == 0
     base, recipe = checkpoint_folder(run.model, weights=not dry_run), _resolved(recipe)
+    if is_qwen_vl(base):
+        raise ConfigError(f"{base}: Qwen2.5-VL and Qwen3-VL aren't trained from here; give a base of InternVL")
     # A dry run has no identity: it reads no weights, and so knows no fingerprint.
     identity = None if dry_run else run_identity(critic, base, run.model, run.data, recipe, _processes())
     if identity is not None and first:
