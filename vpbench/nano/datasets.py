@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,27 +32,32 @@ class Labelled:
     labels: Sequence[bool]
 
 
-def draw_questions(kind: str, seed: int, count: int) -> list[tuple[int, Drawn]]:
+Kinds = Mapping[str, Callable[[random.Random], list[Drawn]]]
+"""How questions of each kind are drawn, a group at once."""
+
+
+def draw_questions(kind: str, seed: int, count: int, kinds: Kinds = KINDS) -> list[tuple[int, Drawn]]:
     """At least `count` questions of one kind in whole groups, each with its group's number, which starts at 1."""
     rng = random.Random(f"{kind} {seed}")
     drawn: list[tuple[int, Drawn]] = []
     number = 0
     while len(drawn) < count:
         number += 1
-        drawn += [(number, member) for member in KINDS[kind](rng)]
+        drawn += [(number, member) for member in kinds[kind](rng)]
     return drawn
 
 
-def questions_by_id(seed: int, count: int) -> dict[tuple[str, str], Drawn]:
+def questions_by_id(seed: int, count: int, kinds: Kinds = KINDS) -> dict[tuple[str, str], Drawn]:
     """What `write_questions` writes for every task, by task and question id."""
     return {
         (task.name, as_question(task, drawn, number).id): drawn
         for kind, task in nano_tasks().items()
-        for number, drawn in draw_questions(kind, seed, count)
+        if kind in kinds
+        for number, drawn in draw_questions(kind, seed, count, kinds)
     }
 
 
-def write_questions(folder: Path, task: Task, seed: int, count: int) -> None:
+def write_questions(folder: Path, task: Task, seed: int, count: int, kinds: Kinds = KINDS) -> None:
     """Write `count` (or a few more, to complete a group) questions of the task's kind, one file per split."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -60,7 +65,7 @@ def write_questions(folder: Path, task: Task, seed: int, count: int) -> None:
     from vpbench.data.table import SPLIT
 
     splits: dict[str, list[dict[str, Any]]] = {}
-    for number, drawn in draw_questions(str(task.nano_kind), seed, count):
+    for number, drawn in draw_questions(str(task.nano_kind), seed, count, kinds):
         row = row_of(task, drawn, number)
         split = row.pop(SPLIT, task.source.split)
         image = {"bytes": drawn.picture.png(), "path": f"{number}{drawn.part}.png"}

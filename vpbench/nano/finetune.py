@@ -18,7 +18,8 @@ from vpbench.generate import Sampling
 from vpbench.labels.label import label_task
 from vpbench.labels.labelling import Labelling
 from vpbench.nano.conversations import nano_tasks
-from vpbench.nano.datasets import write_questions
+from vpbench.nano.datasets import Kinds, write_questions
+from vpbench.nano.families import KINDS
 from vpbench.nano.solutions import MAX_TOKENS
 from vpbench.plugins import all_critics
 from vpbench.progress import Progress
@@ -46,7 +47,9 @@ def critic_class(model: str) -> type[Critic]:
     return next(cls for cls in classes if cls.nano_settings.get("model") == model)
 
 
-def write_label_questions(folder: Path, seed: int = LABEL_SEED, per_kind: int = QUESTIONS_PER_KIND) -> None:
+def write_label_questions(
+    folder: Path, seed: int = LABEL_SEED, per_kind: int = QUESTIONS_PER_KIND, kinds: Kinds = KINDS
+) -> None:
     """Questions to be labelled, a data folder for each task, all of them or none; nothing if `folder` is there."""
     if folder.exists():
         return
@@ -54,7 +57,7 @@ def write_label_questions(folder: Path, seed: int = LABEL_SEED, per_kind: int = 
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         written = Path(scratch) / "written"
         for task in nano_tasks().values():
-            write_questions(written / task.name, task, seed, per_kind)
+            write_questions(written / task.name, task, seed, per_kind, kinds)
         written.rename(folder)
 
 
