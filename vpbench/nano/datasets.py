@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from vpbench.base import StepTask, Task
 from vpbench.errors import Boundary
@@ -32,28 +32,33 @@ class Labelled:
     labels: Sequence[bool]
 
 
+Member = TypeVar("Member")
 Kinds = Mapping[str, Callable[[random.Random], list[Drawn]]]
 """How questions of each kind are drawn, a group at once."""
 
 
 def draw_questions(kind: str, seed: int, count: int, kinds: Kinds = KINDS) -> list[tuple[int, Drawn]]:
     """At least `count` questions of one kind in whole groups, each with its group's number, which starts at 1."""
-    rng = random.Random(f"{kind} {seed}")
-    drawn: list[tuple[int, Drawn]] = []
+    return draw_groups(kinds[kind], f"{kind} {seed}", count)
+
+
+def draw_groups(draw: Callable[[random.Random], list[Member]], seed: str, count: int) -> list[tuple[int, Member]]:
+    """At least `count` members of whole groups, each with its group's number, which starts at 1."""
+    rng = random.Random(seed)
+    members: list[tuple[int, Member]] = []
     number = 0
-    while len(drawn) < count:
+    while len(members) < count:
         number += 1
-        drawn += [(number, member) for member in kinds[kind](rng)]
-    return drawn
+        members += [(number, member) for member in draw(rng)]
+    return members
 
 
-def questions_by_id(seed: int, count: int, kinds: Kinds = KINDS) -> dict[tuple[str, str], Drawn]:
+def questions_by_id(seed: int, count: int) -> dict[tuple[str, str], Drawn]:
     """What `write_questions` writes for every task, by task and question id."""
     return {
         (task.name, as_question(task, drawn, number).id): drawn
         for kind, task in nano_tasks().items()
-        if kind in kinds
-        for number, drawn in draw_questions(kind, seed, count, kinds)
+        for number, drawn in draw_questions(kind, seed, count)
     }
 
 

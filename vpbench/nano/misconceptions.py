@@ -11,7 +11,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from math import gcd
 from typing import TypeVar
 
-from vpbench.nano.datasets import Kinds
+from vpbench.nano.conversations import as_question, nano_tasks
+from vpbench.nano.datasets import Kinds, draw_groups
 from vpbench.nano.pictures import CELLS, COLOURS, Picture
 from vpbench.nano.readings import CODE, CODE_COLOURS, SIGNS, Chain, Combinations, Reading, combinations, digits
 from vpbench.records import LETTERS, Drawn
@@ -269,23 +270,41 @@ def draw_read(rng: random.Random, count: int, shares: Mapping[str, int] | None =
     return [rng.choice(rng.choice(group)) for group in members]
 
 
-def right(met: Collection[Twin] = ()) -> Kinds:
-    """The kinds with the right solutions alone; groups of questions with a member whose twin is among `met` are left
-    out."""
-
-    def drawing(draw: Callable[[random.Random], list[Combinations]]) -> Callable[[random.Random], list[Drawn]]:
-        def attempt(rng: random.Random) -> list[Drawn] | None:
-            members = [read[0] for read in draw(rng)]
-            return None if any(twin(member) in met for member in members) else members
-
-        return lambda rng: _until(lambda: attempt(rng))
-
-    return {kind: drawing(draw) for kind, draw in KINDS.items()}
-
-
 Twin = tuple[str, tuple[str, ...] | None, tuple[str, ...]]
 
 
 def twin(drawn: Drawn) -> Twin:
     """What two questions share whose solutions are the same: text, options, steps."""
     return drawn.text, drawn.options, drawn.steps
+
+
+def kinds_without(met: Collection[Twin]) -> Mapping[str, Callable[[random.Random], list[Combinations]]]:
+    """The kinds, without groups of questions of which one is among `met`."""
+
+    def drawing(draw: Callable[[random.Random], list[Combinations]]) -> Callable[[random.Random], list[Combinations]]:
+        def attempt(rng: random.Random) -> list[Combinations] | None:
+            group = draw(rng)
+            return None if any(twin(read[0]) in met for read in group) else group
+
+        return lambda rng: _until(lambda: attempt(rng))
+
+    return {kind: drawing(draw) for kind, draw in KINDS.items()}
+
+
+def right(met: Collection[Twin] = ()) -> Kinds:
+    """The same with the right solutions alone."""
+
+    def drawing(draw: Callable[[random.Random], list[Combinations]]) -> Callable[[random.Random], list[Drawn]]:
+        return lambda rng: [read[0] for read in draw(rng)]
+
+    return {kind: drawing(draw) for kind, draw in kinds_without(met).items()}
+
+
+def read_by_id(seed: int, count: int, met: Collection[Twin] = ()) -> dict[tuple[str, str], Combinations]:
+    """What `write_questions` writes of `right(met)` for every task, by task and question id, with all readings."""
+    kinds = kinds_without(met)
+    return {
+        (task.name, as_question(task, read[0], number).id): read
+        for kind, task in nano_tasks().items()
+        for number, read in draw_groups(kinds[kind], f"{kind} {seed}", count)
+    }

@@ -31,13 +31,15 @@ LABELLED_SEED, TEST_SEED = 20_000, 30_000
 
 @dataclass(frozen=True)
 class Amounts:
-    """Updates of the policy, questions of each kind to label, and each critic's rate and epochs."""
+    """Updates of the policy, questions of each kind to label, each critic's rate and epochs, and
+    questions of each kind to measure on."""
 
     describing: int = 800
     solving: int = 1400
     labelled: int = 500
     prm: tuple[float, int] = (1e-3, 5)
     orm: tuple[float, int] = (1e-3, 10)
+    questions: int = 40
 
 
 def train_policy(folder: Path, seed: int, amounts: Amounts, log: Log) -> None:
