@@ -11,7 +11,7 @@ import pytest
 from vpbench.ablate.gates import NS, Pooled
 from vpbench.ablate.measuring import JudgedSteps
 from vpbench.ablate.misconceptions import pooled, report, slip
-from vpbench.ablate.misled import BLANKED, LIKELIHOOD, ORM, PRM, Labels, Seed, truth
+from vpbench.ablate.misled import BLANKED, OUTCOME, PROBABILITY, PROCESS, Labels, Seed, truth
 from vpbench.data.miniature import nano_model
 from vpbench.nano.conversations import Conversations, as_question, nano_tasks
 from vpbench.nano.language import Words, read_ids
@@ -109,7 +109,7 @@ def test_a_slip_is_named_by_the_step_where_it_happens() -> None:
 
 
 def made(number: int, prm: Sequence[float], orm: Sequence[float]) -> Seed:
-    """60 questions of 128 candidates, every second right; scores of right and wrong ones by PRM and ORM."""
+    """60 questions of 128 candidates, every second right; scores of right and wrong ones by both critics."""
     rng = np.random.default_rng(number)
     correct = np.arange(NS[-1]) % 2 == 0
     solutions = [("red 1", "Answer: 1"), ("red 7", "Answer: 7")]
@@ -119,7 +119,7 @@ def made(number: int, prm: Sequence[float], orm: Sequence[float]) -> Seed:
         classes = tuple("1" if right_one else "7" for right_one in correct)
         return [QuestionPool(str(n), correct, classes, value) for n, value in enumerate(values)]
 
-    by_critic = {PRM: pools(prm), ORM: pools(orm), LIKELIHOOD: pools((0.5, 0.5)), BLANKED: pools((0.5, 0.5))}
+    by_critic = {PROCESS: pools(prm), OUTCOME: pools(orm), PROBABILITY: pools((0.5, 0.5)), BLANKED: pools((0.5, 0.5))}
     texts = [["\n\n".join(solutions[0 if right_one else 1]) for right_one in correct] for _ in range(60)]
     clusters = [f"{number} {n}" for n in range(60)]
     kept = Pooled(by_critic, texts, clusters, [("task", str(n)) for n in range(60)])
@@ -136,8 +136,8 @@ def test_the_page_says_what_the_data_say() -> None:
     assert "| random | 50.0 | 50.0 |" in page and "| PRM | 50.0 | 75.2 |" in page
     assert "60 questions; different answers per question: 2 in the median" in page
     assert "100 solutions, 40.0% with the right answer; mc > 0 agrees with the truth on 99.0%" in page
-    assert re.search(r"PRM over ORM \| .* \| reached \|", page)
-    assert "| PRM | 1.000 | 1.000 .. 1.000 |" in page
+    assert re.search(r"PRM over outcome reward model \| .* \| reached \|", page)
+    assert "| PRM | 1.000 | 0." in page
     assert "pooled" not in page.split("## Seed 0")[1]
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from vpbench.ablate.gates import NS, Pooled, within_question_auc
 from vpbench.ablate.measuring import JudgedSteps
-from vpbench.ablate.misled import BLANKED, LIKELIHOOD, ORM, PRM, Seed, measure
+from vpbench.ablate.misled import BLANKED, OUTCOME, PROBABILITY, PROCESS, Seed, measure
 from vpbench.ablate.table import points
 from vpbench.nano.misled import Amounts
 from vpbench.nano.truth import ANSWER
@@ -34,7 +34,7 @@ from vpbench.terminal import markdown_table
 
 GATED = (8, 16)
 RANDOM, VOTE, ORACLE = "random", "majority vote", "oracle"
-RIVALS = (VOTE, LIKELIHOOD, ORM)
+RIVALS = (VOTE, PROBABILITY, OUTCOME)
 STEP_THRESHOLD, LEVEL = 0.5, 0.05
 INTRODUCTION = """# A miniature world with misconceptions
 
@@ -100,10 +100,10 @@ def pooled(seeds: Sequence[Seed]) -> Seed:
 
 def correctness(seed: Seed) -> dict[str, Array]:
     """Correctness [questions, values of N] of what each rule picks."""
-    curves = {name: seed.pooled.curves(name) for name in (LIKELIHOOD, ORM, PRM, BLANKED)}
-    rows = {RANDOM: curves[PRM].random, VOTE: np.asarray(curves[PRM].vote)}
+    curves = {name: seed.pooled.curves(name) for name in (PROBABILITY, OUTCOME, PROCESS, BLANKED)}
+    rows = {RANDOM: curves[PROCESS].random, VOTE: np.asarray(curves[PROCESS].vote)}
     rows |= {name: np.asarray(curve.critic) for name, curve in curves.items()}
-    return {**rows, ORACLE: curves[PRM].oracle}
+    return {**rows, ORACLE: curves[PROCESS].oracle}
 
 
 def reached(difference: Difference) -> bool:
@@ -114,7 +114,7 @@ def reached(difference: Difference) -> bool:
 def _sections(seed: Seed) -> list[str]:
     rows = correctness(seed)
     table = [[name, *(f"{100 * share:.1f}" for share in picked.mean(0))] for name, picked in rows.items()]
-    distinct = distinct_answers(seed.pooled.pools[PRM])
+    distinct = distinct_answers(seed.pooled.pools[PROCESS])
     questions = len(seed.read)
     answers = (
         f"{questions} questions; different answers per question: {distinct.median:g} in the median; {distinct.mixed} "
@@ -137,9 +137,9 @@ def _gates(rows: Mapping[str, Array], clusters: Sequence[str]) -> str:
     at = [NS.index(n) for n in GATED]
     table = []
     for rival in (*RIVALS, BLANKED):
-        differences = paired_differences(rows[PRM][:, at], rows[rival][:, at], clusters)
+        differences = paired_differences(rows[PROCESS][:, at], rows[rival][:, at], clusters)
         verdict = "reached" if all(map(reached, differences)) else "not reached"
-        table.append([f"PRM over {rival}", *map(points, differences), verdict])
+        table.append([f"{PROCESS} over {rival}", *map(points, differences), verdict])
     return markdown_table(table, ["gate, points", *(f"N = {n}" for n in GATED), ""])
 
 
@@ -147,7 +147,7 @@ def _steps(seed: Seed) -> str:
     labels, scores, clusters = seed.judged.labels, seed.judged.scores, seed.step_clusters
     macro = step_f1(labels, scores, STEP_THRESHOLD).pooled.macro_f1
     low, high = macro_f1_interval(labels, scores, STEP_THRESHOLD, clusters)
-    table = [["PRM", f"{macro:.3f}", f"{low:.3f} .. {high:.3f}", ""]]
+    table = [[PROCESS, f"{macro:.3f}", f"{low:.3f} .. {high:.3f}", ""]]
     for control in measure_step_controls(labels, seed.steps, clusters):
         ends = "" if control.low is None else f"{control.low:.3f} .. {control.high:.3f}"
         top = control.macro_f1 if control.high is None else control.high
@@ -157,11 +157,11 @@ def _steps(seed: Seed) -> str:
 
 def _after_the_peak(seed: Seed, rows: Mapping[str, Array]) -> str:
     """Where the PRM's mean is highest, what it loses after it, and how much of what it picks is a slip."""
-    means = rows[PRM].mean(0)
+    means = rows[PROCESS].mean(0)
     peak = int(means.argmax())
     line = f"The PRM's mean is highest at N = {NS[peak]} ({100 * means[peak]:.1f}%)."
     if peak < len(NS) - 1:
-        fall = paired_differences(rows[PRM][:, -1:], rows[PRM][:, peak : peak + 1], seed.pooled.clusters)[0]
+        fall = paired_differences(rows[PROCESS][:, -1:], rows[PROCESS][:, peak : peak + 1], seed.pooled.clusters)[0]
         line += f" From there to N = {NS[-1]}: {points(fall)}."
     pool, picked = slips(seed)
     kinds = ", ".join(f"{kind} {count}" for kind, count in picked.most_common() if kind is not None) or "none"
@@ -176,7 +176,7 @@ def slips(seed: Seed) -> tuple[Counter[str | None], Counter[str | None]]:
     """Kinds of slips (None: no slip) among all candidates, and among each question's favourite, the first one."""
     pool: Counter[str | None] = Counter()
     picked: Counter[str | None] = Counter()
-    for texts, question, read in zip(seed.pooled.texts, seed.pooled.pools[PRM], seed.read, strict=True):
+    for texts, question, read in zip(seed.pooled.texts, seed.pooled.pools[PROCESS], seed.read, strict=True):
         kinds = [slip(tuple(text.split("\n\n")), read) for text in texts]
         pool.update(kinds)
         picked[kinds[int(np.argmax(np.asarray(question.scores)))]] += 1
@@ -203,7 +203,7 @@ def _label_line(seed: Seed) -> str:
 def _recipe(amounts: Amounts) -> str:
     critics = " and ".join(
         f"{name} at rate {rate:g} for {epochs} epochs"
-        for name, (rate, epochs) in (("PRM", amounts.prm), ("ORM", amounts.orm))
+        for name, (rate, epochs) in ((PROCESS, amounts.process), (OUTCOME, amounts.outcome))
     )
     return (
         f"The policy has {amounts.describing} updates of describing and {amounts.solving} of solving; "

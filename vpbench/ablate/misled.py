@@ -16,14 +16,13 @@ from pathlib import Path
 
 import numpy as np
 
-from vpbench.ablate.gates import NS, Pooled
+from vpbench.ablate.gates import MODELS, NS, Pooled, default_critics
 from vpbench.ablate.measuring import Candidates, JudgedSteps
 from vpbench.generate import Sampling
 from vpbench.labels.read import read_labelled
 from vpbench.nano import misled
 from vpbench.nano.conversations import nano_tasks
 from vpbench.nano.datasets import Kinds, write_questions
-from vpbench.nano.finetune import critic_class
 from vpbench.nano.misconceptions import read_by_id, right, twin
 from vpbench.nano.pictures import SIDE, to_png
 from vpbench.nano.readings import Combinations
@@ -40,7 +39,8 @@ from vpbench.run.prepared import Prepared
 from vpbench.run.request import Request
 from vpbench.scoring.splitting import split_steps
 
-PRM, ORM, LIKELIHOOD, BLANKED = "PRM", "ORM", "likelihood of policy and base", "PRM, pictures blanked"
+PROCESS, OUTCOME = "PRM", "outcome reward model"
+PROBABILITY, BLANKED = "probability under policy and base", "PRM, pictures blanked"
 PAPER = 242
 """The gray of an empty picture, a paper's in the middle."""
 JUDGED, MAX_STEPS = 4, 12
@@ -80,25 +80,32 @@ def truth(drawn: Drawn, steps: Sequence[str]) -> list[bool]:
 
 def measure(folder: Path, number: int, amounts: misled.Amounts, log: Log) -> Seed:
     """Train a seed's models into `folder` and measure them; what is there from an earlier call is used again."""
-    policy, trained = folder / "policy", {}
+    policy = folder / "policy"
+    trained: dict[str, str] = {}
     misled.train_policy(policy, number, amounts, log)
     files = misled.label(folder, policy, number, amounts, log)
-    for name in ("prm", "orm"):
-        critic_folder = folder / "training" / name
-        trained[name] = misled.train_critic(critic_folder, name, policy, files, amounts, number, log)
+    for model in MODELS[:2]:
+        critic_folder = folder / "training" / model
+        trained[model] = str(misled.train_critic(critic_folder, model, policy, files, amounts, number, log))
     labelled = read_by_id(number + misled.LABELLED_SEED, amounts.labelled)
     met = {twin(read[0]) for read in labelled.values()}
     seed = number + misled.TEST_SEED
     read = read_by_id(seed, amounts.questions, met)
     log(f"drawing candidates of {len(read)} questions")
     candidates = _candidates(folder, policy, seed, amounts.questions, right(met))
-    prm, orm = (build_critics([critic_class(name).name], {"model": str(trained[name])})[0] for name in trained)
-    likelihood = build_critics(["likelihood"], {"model": str(policy), "prompt": "question"})[0]
-    scores = {PRM: candidates.scores(prm), ORM: candidates.scores(orm), LIKELIHOOD: candidates.scores(likelihood)}
-    scores[BLANKED] = Candidates([_blanked(prepared) for prepared in candidates.tasks]).scores(prm)
+    settings = [
+        *({"model": checkpoint} for checkpoint in trained.values()),
+        {"model": str(policy), "prompt": "question"},
+    ]
+    critics = [
+        build_critics([name], its_settings)[0] for name, its_settings in zip(default_critics(), settings, strict=True)
+    ]
+    names = (PROCESS, OUTCOME, PROBABILITY)
+    scores = {name: candidates.scores(critic) for name, critic in zip(names, critics, strict=True)}
+    scores[BLANKED] = Candidates([_blanked(prepared) for prepared in candidates.tasks]).scores(critics[0])
     pools = {name: candidates.pools(scored) for name, scored in scores.items()}
     clusters = [f"{number} {name}" for name in candidates.clusters]
-    steps, judged = _judged(candidates, scores[PRM], read)
+    steps, judged = _judged(candidates, scores[PROCESS], read)
     return Seed(
         number,
         _labels(files, labelled),
@@ -159,6 +166,6 @@ def _labels(files: Sequence[Path], labelled: Mapping[tuple[str, str], Combinatio
         len(solutions),
         sum(solution.labels[-1] == CORRECT for solution in solutions) / len(solutions),
         (counts[True, True] + counts[False, False]) / counts.total(),
-        counts[True, False] / correct,
-        counts[False, True] / incorrect,
+        counts[True, False] / max(1, correct),
+        counts[False, True] / max(1, incorrect),
     )

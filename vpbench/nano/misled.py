@@ -37,8 +37,8 @@ class Amounts:
     describing: int = 800
     solving: int = 1400
     labelled: int = 500
-    prm: tuple[float, int] = (1e-3, 5)
-    orm: tuple[float, int] = (1e-3, 10)
+    process: tuple[float, int] = (1e-3, 5)
+    outcome: tuple[float, int] = (1e-3, 10)
     questions: int = 40
 
 
@@ -71,7 +71,7 @@ def train_critic(
     folder: Path, model: str, policy: Path, files: list[Path], amounts: Amounts, seed: int, log: Log
 ) -> Path:
     """Tune the policy into the critic `model`, "prm" or "orm", unless that was done; its checkpoint folder."""
-    rate, epochs = amounts.prm if model == "prm" else amounts.orm
+    rate, epochs = amounts.process if model == "prm" else amounts.outcome
     if not (folder / "training.json").exists():
         critic = finetune.critic_class(model)
         finetune.tune(critic, policy, files, folder, bar, log, learning_rate=rate, epochs=epochs, seed=seed)
