@@ -93,13 +93,9 @@ def measure(folder: Path, number: int, amounts: misled.Amounts, log: Log) -> See
     read = read_by_id(seed, amounts.questions, met)
     log(f"drawing candidates of {len(read)} questions")
     candidates = _candidates(folder, policy, seed, amounts.questions, right(met))
-    settings = [
-        *({"model": checkpoint} for checkpoint in trained.values()),
-        {"model": str(policy), "prompt": "question"},
-    ]
-    critics = [
-        build_critics([name], its_settings)[0] for name, its_settings in zip(default_critics(), settings, strict=True)
-    ]
+    settings = [{"model": checkpoint} for checkpoint in trained.values()]
+    settings.append({"model": str(policy), "prompt": "question"})
+    critics = [build_critics([name], given)[0] for name, given in zip(default_critics(), settings, strict=True)]
     names = (PROCESS, OUTCOME, PROBABILITY)
     scores = {name: candidates.scores(critic) for name, critic in zip(names, critics, strict=True)}
     scores[BLANKED] = Candidates([_blanked(prepared) for prepared in candidates.tasks]).scores(critics[0])

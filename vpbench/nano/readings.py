@@ -24,7 +24,7 @@ def ring(values: Sequence[Value]) -> dict[Value, Value]:
 
     Of a pair both would be read alike, and the policy, which becomes the critic, had no use for telling them apart.
     """
-    return dict(zip(values, [*values[1:], *values[:1]], strict=True))
+    return {value: values[(number + 1) % len(values)] for number, value in enumerate(values)}
 
 
 DIGITS = ring((1, 7, 2, 5, 6, 9))
@@ -74,18 +74,18 @@ def combinations(
     answers = [answer for _, answer in chains]
     if len(chains) < len(values) or len(chains) == 1 or answers[0] in answers[1:]:
         return None
-    options = None
+    options: tuple[str, ...] | None = None
     if question.options is not None:
-        listed = list(dict.fromkeys(answers))
+        listed: list[str] = list(dict.fromkeys(answers))
         if len(listed) > len(LETTERS) or any(len(answer) > 1 for answer in listed):
             return None
-        others = [digit for digit in map(str, range(10)) if digit not in listed]
+        others: list[str] = [digit for digit in map(str, range(10)) if digit not in listed]
         options = tuple(rng.sample([*listed, *rng.sample(others, len(LETTERS) - len(listed))], len(LETTERS)))
-    picture, drawn = draw(), []
+    picture, drawn = draw(), list[Drawn]()
     for read, (steps, answer) in zip(values, chains, strict=True):
-        chosen = () if options is None else (f"{answer}({LETTERS[options.index(answer)]})",)
-        solved = replace(question, picture=picture, facts=describe(read), options=options)
-        drawn.append(replace(solved, steps=(*steps, *chosen), answer=answer))
+        written = steps if options is None else (*steps, f"{answer}({LETTERS[options.index(answer)]})")
+        facts = describe(read)
+        drawn.append(replace(question, picture=picture, facts=facts, steps=written, answer=answer, options=options))
     return tuple(drawn)
 
 
