@@ -70,7 +70,7 @@ def combinations(
     options, these are the answers that the readings lead to, filled up to four.
     """
     values = list(itertools.product(*(reading.both for reading in readings)))
-    chains = [chain for chain in map(solve, values) if chain is not None]
+    chains: list[Chain] = [chain for chain in map(solve, values) if chain is not None]
     answers = [answer for _, answer in chains]
     if len(chains) < len(values) or len(chains) == 1 or answers[0] in answers[1:]:
         return None
