@@ -81,12 +81,16 @@ def combinations(
             return None
         others: list[str] = [digit for digit in map(str, range(10)) if digit not in listed]
         options = tuple(rng.sample([*listed, *rng.sample(others, len(LETTERS) - len(listed))], len(LETTERS)))
-    picture, drawn = draw(), list[Drawn]()
-    for read, (steps, answer) in zip(values, chains, strict=True):
-        written = steps if options is None else (*steps, f"{answer}({LETTERS[options.index(answer)]})")
-        facts = describe(read)
-        drawn.append(replace(question, picture=picture, facts=facts, steps=written, answer=answer, options=options))
-    return tuple(drawn)
+    asked = replace(question, picture=draw(), options=options)
+    solved = zip(values, chains, strict=True)
+    return tuple(_solved(asked, describe(read), chain) for read, chain in solved)
+
+
+def _solved(question: Drawn, facts: tuple[str, ...], chain: Chain) -> Drawn:
+    """The question with a solution; where it has options, one more step says under what letter the answer stands."""
+    steps, answer = chain
+    solved = replace(question, facts=facts, steps=steps, answer=answer)
+    return solved if solved.options is None else replace(solved, steps=(*steps, f"{answer}({solved.letter})"))
 
 
 def digits(rng: random.Random, count: int, misread: int) -> list[Reading[int]]:
