@@ -42,7 +42,7 @@ def test_fine_tuning_is_drawn_again_as_it_was(monkeypatch):
         words=talk.words, answered=talk.answered, asked=lambda question: asked.append(question) or talk.asked(question)
     )
     monkeypatch.setattr(tuning, "features", lambda native, pixels: torch.zeros(len(pixels), 1))
-    batches = tuning.batches(None, spy, SMALL.seed + FINE_TUNING_SEED + 1, EQUAL, False)
+    batches = tuning.batches(None, spy, SMALL.seed + FINE_TUNING_SEED + 1, SMALL.rounds[1])
     list(itertools.islice(batches, SMALL.rounds[1].steps))
     again = list(itertools.islice(learned_from(SMALL), len(asked)))
     assert len(asked) == 2 * tuning.BATCH * tuning.BUFFER

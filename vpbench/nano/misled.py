@@ -35,10 +35,10 @@ class Amounts:
     questions of each kind to measure on."""
 
     describing: int = 800
-    solving: int = 1400
+    solving: int = 1600
     labelled: int = 500
-    process: tuple[float, int] = (1e-3, 5)
-    outcome: tuple[float, int] = (1e-3, 10)
+    process: tuple[float, int] = (1e-3, 8)
+    outcome: tuple[float, int] = (1e-3, 16)
     questions: int = 40
 
 
