@@ -1,13 +1,17 @@
 """The world of misconceptions: pictures show what is right, readings are even, gates can fail, figures are data."""
 
+import os
 import random
 import re
+import shutil
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from vpbench.ablate import gates, misconceptions, misled
 from vpbench.ablate.gates import NS, Pooled
 from vpbench.ablate.measuring import JudgedSteps
 from vpbench.ablate.misconceptions import pooled, report, slip
@@ -154,3 +158,19 @@ def test_seeds_are_pooled_by_question() -> None:
     assert len(both.read) == len(set(both.pooled.clusters)) == 120
     page = report(seeds, Amounts()).split("## All seeds")[1]
     assert "120 questions" in page and "| PRM | 50.0 | 50.0 |" in page
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("VPBENCH_SLOW" not in os.environ, reason="a minute of training; set VPBENCH_SLOW=1 to run it")
+def test_a_seed_goes_from_its_policy_to_the_page_and_the_same_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (gates, misled, misconceptions):
+        monkeypatch.setattr(module, "NS", (1, 2, 4, 8, 16))
+    shutil.copytree(nano_model("policy"), tmp_path / "seed-7" / "policy")
+    amounts = Amounts(labelled=2, process=(1e-3, 1), outcome=(1e-3, 1), questions=1)
+    said: list[str] = []
+    page = misconceptions.misconceptions(tmp_path, [7], said.append, amounts)
+    first = page.read_text()
+    assert "## Seed 7" in first and first.count("reached |") >= 8
+    assert misconceptions.misconceptions(tmp_path, [7], said.append, amounts).read_text() == first
