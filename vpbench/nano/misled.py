@@ -31,11 +31,11 @@ LABELLED_SEED, TEST_SEED = 20_000, 30_000
 
 @dataclass(frozen=True)
 class Amounts:
-    """Updates of the policy, questions of each kind to label, each critic's rate and epochs, and
-    questions of each kind to measure on.
+    """Updates of the policy, questions of each kind to label, each critic's rate and epochs, and questions of each kind
+    to measure on.
 
-    The defaults are a guess from a pilot of three kinds, whose critics still gained by more labelled questions; about
-    three quarters of an hour of one core for a seed.
+    The defaults are a guess from a pilot of three kinds, in which more passes over its 800 questions of each kind no
+    longer helped; they take about three quarters of an hour of one core for a seed.
     """
 
     describing: int = 800
