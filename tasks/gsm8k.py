@@ -40,6 +40,7 @@ class GSM8K(Task):
         split="test",
         rows=1319,
         licence="MIT",
+        shown_publicly=("texts",),
         columns=("question", "answer"),
     )
 

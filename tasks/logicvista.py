@@ -44,6 +44,7 @@ class LogicVista(Task):
         split="test",
         rows=447,
         licence="Apache-2.0 (questions and answers); the images are from test vendors' pages",
+        shown_publicly=("texts",),
         columns=("id", "question", "answer", "skill", "broad_capability"),
         image_columns=("image",),
     )

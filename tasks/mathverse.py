@@ -96,6 +96,7 @@ class MathVerse(Task):
         split="testmini",
         rows=788,
         licence="MIT",
+        shown_publicly=("texts", "pictures"),
         columns=("problem_index", "problem_version", "question_for_eval", "answer", "question_type", "metadata"),
         config="testmini",
         image_columns=("image",),

@@ -59,6 +59,7 @@ class MathVision(Task):
         split="test",
         rows=3040,
         licence="MIT",
+        shown_publicly=("texts", "pictures"),
         columns=("id", "question", "options", "answer", "level", "subject"),
         image_columns=("decoded_image",),
     )

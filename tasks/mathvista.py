@@ -52,6 +52,7 @@ class MathVista(Task):
         split="testmini",
         rows=1000,
         licence="CC BY-SA 4.0; for testing only, no training",
+        shown_publicly=("texts",),
         columns=(
             "pid",
             "question",

@@ -82,6 +82,7 @@ class MMMU(Task):
         split="validation",
         rows=900,
         licence="Apache-2.0",
+        shown_publicly=("texts",),
         columns=("id", "question", "options", "answer", "question_type", "subfield", "topic_difficulty", "img_type"),
         config="+".join(sorted(_DISCIPLINES)),
         image_columns=tuple(f"image_{number}" for number in range(1, 8)),

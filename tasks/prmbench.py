@@ -40,6 +40,7 @@ class PRMBench(StepTask):
         split="train",
         rows=6216,
         licence="Apache-2.0",
+        shown_publicly=("texts",),
         columns=("idx", "classification", "modified_question", "modified_process", "error_steps"),
     )
 

@@ -38,6 +38,7 @@ class ProcessBench(StepTask):
         split="gsm8k+math+olympiadbench+omnimath",
         rows=3400,
         licence="Apache-2.0",
+        shown_publicly=("texts",),
         columns=("id", "generator", "problem", "steps", "final_answer_correct", "label"),
     )
 

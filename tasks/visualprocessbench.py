@@ -36,6 +36,7 @@ class VisualProcessBench(StepTask):
         split="test",
         rows=2866,
         licence="MIT",
+        shown_publicly=("texts",),
         columns=("image", "question", "answer", "response", "policy_model", "data_source"),
         image_columns=("image",),
     )

@@ -19,7 +19,7 @@ from vpbench.ablate.misled import BLANKED, OUTCOME, PROBABILITY, PROCESS, Labels
 from vpbench.data.miniature import nano_model
 from vpbench.nano.conversations import Conversations, as_question, nano_tasks
 from vpbench.nano.language import Words, read_ids
-from vpbench.nano.misconceptions import KINDS, draw_read, read_by_id, right, twin
+from vpbench.nano.misconceptions import KINDS, draw_read, draw_right, read_by_id, twin
 from vpbench.nano.misled import Amounts
 from vpbench.nano.pictures import CELLS, COLOURS, CONTENTS
 from vpbench.nano.readings import CODE, DIGITS, Combinations
@@ -90,8 +90,8 @@ def test_no_twin_of_a_labelled_question_is_measured_on() -> None:
     assert any(twin(combinations[0]) in labelled for combinations in read_by_id(2, 60).values())
     unmet = read_by_id(2, 60, labelled)
     assert not any(twin(combinations[0]) in labelled for combinations in unmet.values())
-    drawn = right(labelled)["shown"](random.Random("shown 2"))
-    assert drawn[0].steps == unmet[nano_tasks()["shown"].name, "1"][0].steps
+    (number, drawn), *_ = draw_right("shown", 2, 60, labelled)
+    assert number == 1 and drawn.steps == unmet[nano_tasks()["shown"].name, "1"][0].steps
 
 
 def test_what_follows_a_wrong_reading_is_wrong() -> None:
@@ -126,7 +126,7 @@ def made(number: int, prm: Sequence[float], orm: Sequence[float]) -> Seed:
     by_critic = {PROCESS: pools(prm), OUTCOME: pools(orm), PROBABILITY: pools((0.5, 0.5)), BLANKED: pools((0.5, 0.5))}
     texts = [["\n\n".join(solutions[0 if right_one else 1]) for right_one in correct] for _ in range(60)]
     clusters = [f"{number} {n}" for n in range(60)]
-    kept = Pooled(by_critic, texts, clusters, [("task", str(n)) for n in range(60)])
+    kept = Pooled(by_critic, texts, clusters)
     labels = [[CORRECT if n % 2 else INCORRECT] * 2 for n in range(60)]
     judged = JudgedSteps(labels, [[prm[0 if row[0] == CORRECT else 1]] * 2 for row in labels])
     quality = Labels(100, 0.4, 0.99, 0.01, 0.02)

@@ -24,7 +24,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         for name, size in (("QUESTIONS", 1), ("CANDIDATES", 3), ("SOLUTIONS", 30)):
             patch.setattr(build, name, size)
-        build.write_data(folder, nano_model("policy"))
+        build.write_data(folder, nano_model("policy"), build.draw_shipped(()))
     return folder
 
 

@@ -41,7 +41,7 @@ def test_reference_solutions_compute_right_and_read_what_the_picture_holds(kind)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_task_reads_its_rows_back_and_grades_the_reference_solution_right(kind, tmp_path):
     task = nano_tasks()[kind]
-    write_questions(tmp_path, task, seed=3, count=24)
+    write_questions(tmp_path, task, draw_questions(kind, 3, 24))
     read = load_questions(task, tmp_path)
     drawn = [question for _, question in draw_questions(kind, 3, 24)]
     assert len(read.questions) == len(drawn) >= 24

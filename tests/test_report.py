@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from small_runs import write_edited
 
 from vpbench.cli import main
-from vpbench.report.plots import best_of_n_plot, critics_plot
+from vpbench.report.plots import best_of_n_plot
 from vpbench.report.stored import read_result
 from vpbench.site.leaderboard import build_leaderboard
 from vpbench.store import write_atomic
@@ -109,35 +109,35 @@ def test_the_page_shows_every_result_and_escapes_what_data_says(runs: dict[str, 
     }
     write_edited(copy, result)
     hostile = read_result(copy).result
-    assert critics_plot([(HOSTILE, hostile)])["png"] and best_of_n_plot(hostile)["svg"]
+    assert best_of_n_plot(hostile)["png"] and best_of_n_plot(hostile)["svg"]
     page, count = build_leaderboard(tmp_path / "runs", tmp_path / "site")
     html = page.read_text()
     assert count == len(runs)
-    assert html.count("<tr>") > count
-    assert html.count("by category") + html.count("by source") == count
-    assert "<script" not in html
-    assert "&lt;script&gt;alert(1)" in html
-    assert "default-src 'none'" in html
-    for source in re.findall(r'src="([^"]+)"', html):
-        assert (page.parent / source).is_file()
+    pages = {page: html, **{file: file.read_text() for file in (page.parent / "results").glob("*.html")}}
+    assert len(pages) == 1 + count
+    assert html.count("<tr") > count and "&lt;script&gt;alert(1)" in html
+    for file, text in pages.items():
+        assert text.count("<script") == 1 and "default-src 'none'" in text
+        if file != page:
+            assert (">By category<" in text) + (">By source<" in text) == 1
+        for source in re.findall(r'(?:src|href)="((?!https:)[^"#]+)', text):
+            assert (file.parent / source).is_file(), source
 
 
-def test_results_that_can_be_compared_share_a_picture_and_tell_their_settings(
+def test_results_that_can_be_compared_share_a_chart_and_tell_their_settings(
     runs: dict[str, Path], tmp_path: Path
 ) -> None:
     for name in ("prm", "last", "part"):
         copy = tmp_path / "runs" / "results" / name
         copy.mkdir(parents=True)
-        for file in ("result.json", "curve.svg"):
-            (copy / file).write_bytes((runs[name] / file).read_bytes())
+        (copy / "result.json").write_bytes((runs[name] / "result.json").read_bytes())
     page, _ = build_leaderboard(tmp_path / "runs", tmp_path / "site")
-    shared, alone = re.findall(r'src="([^"]+)"', page.read_text())
-    assert (page.parent / alone).read_bytes() == (runs["part"] / "curve.svg").read_bytes()
-    picture = (page.parent / shared).read_text()
+    charts = re.findall('<figure class="chart">.*?</figure>', page.read_text(), re.S)
+    shared, gains, alone, _ = charts
     for aggregate in ("mean", "last"):
-        assert f"visualprm (aggregate {aggregate})" in page.read_text()
-        assert f"<!-- visualprm (aggregate {aggregate}), best -->" in picture
-    assert picture != (runs["prm"] / "curve.svg").read_text()
+        for chart in (shared, gains):
+            assert f"<title>visualprm (aggregate {aggregate})</title>" in chart
+    assert alone.count('<g class="line s') == 1
 
 
 def test_a_result_of_an_unknown_version_is_named(runs: dict[str, Path], tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from vpbench.report.compare import Comparison
 from vpbench.report.result import BestOfNResult, StepResult
 from vpbench.report.stored import StoredResult, read_result
 from vpbench.report.units import units_table
-from vpbench.stats import Difference, holm, paired_differences
+from vpbench.stats import Difference, paired_differences
 from vpbench.store import table_bytes
 
 POOLED, HELD_OUT = "macro-F1 pooled", "macro-F1 held out"
@@ -278,9 +278,8 @@ def test_a_smaller_loss_than_the_smallest_is_no_regression(results: dict[str, St
             vpbench.compare(before, after, smallest_loss=loss_allowed)
 
 
-def comparison(stored: StoredResult, differences: list[Difference]) -> Comparison:
-    p_holm = holm([difference.p_value for difference in differences])
-    return Comparison(stored, stored, tuple(map(str, range(len(differences)))), tuple(differences), p_holm)
+def comparison(stored: StoredResult, differences: list[Difference], alike: tuple[int, ...] = ()) -> Comparison:
+    return Comparison(stored, stored, tuple(map(str, range(len(differences)))), tuple(differences), alike)
 
 
 def test_the_smallest_loss_shown_is_2_8_standard_errors(results: dict[str, StoredResult]) -> None:
@@ -291,6 +290,7 @@ def test_the_smallest_loss_shown_is_2_8_standard_errors(results: dict[str, Store
     of_two = comparison(results["mean"], [single, none])
     assert of_two.detectable == (pytest.approx((2.2414 + 0.8416) * 0.004, rel=1e-4), None)
     assert "smallest loss that these questions show in 4 of 5 cases: 1.23 points (0)" in of_two.verdict()
+    assert comparison(results["mean"], [single, none], alike=(1,)).detectable == (pytest.approx(0.0112, rel=1e-3), None)
     assert "differ in no question" in comparison(results["mean"], [none]).verdict()
     assert list(of_two.frame().detectable.isna()) == [False, True]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from html import escape
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from site_pages import first_panels, panels, ranked
 
 import vpbench
 from vpbench.cli import main
@@ -79,12 +81,6 @@ def page_of(folder: Path, *results: Any) -> str:
     return build_leaderboard(folder / "runs", folder / "site")[0].read_text()
 
 
-def ranked(page: str) -> list[list[str]]:
-    """The critics in every table of ranks, controls left out."""
-    tables = [table for table in re.findall("<table>.*?</table>", page, re.DOTALL) if 'class="control"' in table]
-    return [re.findall(r"<tr>\n<td>([^<\n]*?) *(?:<span.*)?</td>", table) for table in tables]
-
-
 APART: dict[str, Change] = {
     "another estimator": lambda result: replace(result, estimator="prefix"),
     "another grading": lambda result: replace(result, grading="official"),
@@ -146,15 +142,18 @@ def test_the_rank_is_by_the_first_of_the_n(curves: BestOfNResult, tmp_path: Path
 
     page = page_of(tmp_path, with_values("late", 0.9, 1.0), with_values("early", 0.95, 0.95))
     assert ranked(page) == [["early", "late"]]
-    assert "Ranked at N = 64" in page and "N = 64 and 128" in page
+    assert "Ranked at N = 64" in page
+    at_128 = next(panel for panel in panels(page) if panel.n == 128)
+    assert not at_128.chosen and [row.name for row in at_128.lines] == ["late", "early"]
 
 
 def test_multiplicity_is_counted(curves: BestOfNResult, tmp_path: Path) -> None:
     """Two gains at each of two N; a vote's gain over the vote isn't one."""
     page = page_of(tmp_path, of_critic(curves, "one"), of_critic(curves, "two", selection="vote"))
     assert by_chance(100) == pytest.approx(5)
-    assert "shows 6 gains" in page and "about 0.3 of their intervals would exclude 0 by chance" in page
-    assert page.count("0 by construction") == 2
+    assert "ranks by 6 gains" in page and "about 0.3 of their intervals would exclude 0 by chance" in page
+    (panel,) = first_panels(page)
+    assert ["0 by construction" in row.cells["over_vote"] for row in panel.lines] == [False, True]
     assert f"p {escape(p_value(curves.gains['over_random'][-1].p_holm))}" in page
 
 
@@ -168,12 +167,13 @@ def test_notes_failed_rows_and_diagnosis_are_on_the_page_and_marked(curves: Best
         "failing, best: diagnosis: a diagnosis",
         f"failing, best: rows without an answer: 703 of {rows} (empty response 700, no answer 3)",
         f"failing, best: rows without a score: 52 of {rows} (too long)",
-        f'failing <span class="tag">rows without an answer: 703 of {rows}</span> '
+        f'failing</a> <span class="tag">rows without an answer: 703 of {rows}</span> '
         f'<span class="tag">rows without a score: 52 of {rows}</span>',
     ):
         assert text in page, text
-    (picture,) = re.findall(r'src="([^"]+)"', page)
-    assert f"failing, best (52 of {rows} rows without a score)" in (tmp_path / "site" / picture).read_text()
+    alone = (tmp_path / "site" / "results" / "0.html").read_text()
+    for text in ("a note", "a diagnosis", f"rows without a score: 52 of {rows} (too long)"):
+        assert f"<li>{text}</li>" in alone
 
 
 def test_what_all_say_is_said_once(curves: BestOfNResult, tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_steps_are_ranked_at_held_out_thresholds_beside_their_controls(steps: St
     page = page_of(tmp_path, of_critic(steps, "a"), of_critic(steps, "b", step_f1=worse_fixed))
     assert ranked(page) == [["b", "a"]]
     for name in ("always correct", "coin at the label share", "position and length", "bag of words"):
-        assert f"<td>{name} <small>control</small></td>" in page
+        assert f'<th scope="row">{name} <small>control</small></th>' in page
     unfitted = replace(worse_fixed, held_out_threshold=None)
     page = page_of(tmp_path / "unfitted", of_critic(steps, "a"), of_critic(steps, "b", step_f1=unfitted))
     assert ranked(page) == [["a", "b"]] and "fixed threshold, as not all" in page
@@ -213,15 +213,25 @@ def test_a_damaged_result_is_named_and_the_others_stand(curves: BestOfNResult, t
     assert str(tmp_path) not in page
 
 
-def test_no_picture_is_copied(curves: BestOfNResult, tmp_path: Path) -> None:
+def test_nothing_is_copied_from_a_result_s_folder(curves: BestOfNResult, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("<svg><script>root:x:0</script></svg>")
     folder = tmp_path / "runs" / "results" / "0"
-    page = page_of(tmp_path, curves)
-    (folder / "curve.svg").symlink_to(secret)
+    page_of(tmp_path, curves)
+    for name in ("curve.svg", "rows.parquet", "page.html"):
+        (folder / name).symlink_to(secret)
     build_leaderboard(tmp_path / "runs", tmp_path / "site")
-    (picture,) = re.findall(r'src="([^"]+)"', page)
-    assert "root:x" not in (tmp_path / "site" / picture).read_text()
+    files = [file for file in (tmp_path / "site").rglob("*") if file.is_file()]
+    assert len(files) > 3 and not [file for file in files if "root:x" in file.read_text()]
+
+
+def test_a_page_of_a_result_that_is_gone_goes_too_and_nothing_else(curves: BestOfNResult, tmp_path: Path) -> None:
+    page_of(tmp_path, curves, of_critic(curves, "other"))
+    shutil.rmtree(tmp_path / "runs" / "results" / "1")
+    mine = tmp_path / "site" / "results" / "mine.html"
+    mine.write_text("<p>not a page of the leaderboard</p>")
+    build_leaderboard(tmp_path / "runs", tmp_path / "site")
+    assert sorted(file.name for file in mine.parent.iterdir()) == ["0.html", "0.json", "mine.html"]
 
 
 def test_controls_and_paths_stay_off_the_page(curves: BestOfNResult, tmp_path: Path) -> None:
@@ -237,9 +247,9 @@ def test_controls_and_paths_stay_off_the_page(curves: BestOfNResult, tmp_path: P
     first, second = with_model("/home/me/a/model", "1" * 16), with_model("/home/me/b/model", "2" * 16)
     page = page_of(tmp_path, first, second, hostile, of_critic(curves, "visualprm", judge="/home/me/judge"))
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202e]", page)
-    assert "<script" not in page and "default-src 'none'" in page
+    assert page.count("<script") == 1 and "default-src 'none'" in page
     assert "read from pool.jsonl" in page
-    everything = page + "".join(file.read_text() for file in (tmp_path / "site" / "plots").iterdir())
+    everything = page + "".join(file.read_text() for file in (tmp_path / "site" / "results").iterdir())
     assert "/home/me" not in everything
     assert "visualprm (model model) [11111111]" in page and "visualprm (model model) [22222222]" in page
 

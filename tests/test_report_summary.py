@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 import vpbench
 from vpbench.cli import main
-from vpbench.report.plots import best_of_n_plot, critics_plot, step_plot
+from vpbench.report.plots import best_of_n_plot, step_plot
 from vpbench.report.result import BestOfNResult, StepResult
 from vpbench.report.stored import read_result
 from vpbench.report.summary import summary
@@ -139,16 +139,15 @@ def test_pictures_name_the_critic_and_say_which_rows_failed(curves: BestOfNResul
 def test_names_in_any_script_are_drawn_or_escaped_without_a_warning(curves: BestOfNResult, steps: StepResult) -> None:
     name = "模型 モデル 한국어 модель 😀\U000f0000"
     named = replace(curves, label=name, policy=name, metric="точность")
-    for image in (best_of_n_plot(named), critics_plot([(name, named)]), step_plot(replace(steps, label=name))):
+    for image in (best_of_n_plot(named), step_plot(replace(steps, label=name))):
         assert "модель" in image["svg"].decode() and r"\U000f0000" in image["svg"].decode()
 
 
 def test_the_vote_is_drawn_beside_a_critic_that_votes(run: Run) -> None:
     voting = run("mathvista", "self-consistency", 12)
-    for image in (best_of_n_plot(voting), critics_plot([("self-consistency", voting)])):
-        picture = image["svg"].decode()
-        assert {"majority vote", "self-consistency, vote"} <= set(comments(image["svg"]))
-        assert re.search("stroke-dasharray[^>]*stroke: #1f5fa8|stroke: #1f5fa8[^>]*stroke-dasharray", picture)
+    picture = best_of_n_plot(voting)["svg"]
+    assert {"majority vote", "self-consistency, vote"} <= set(comments(picture))
+    assert re.search("stroke-dasharray[^>]*stroke: #1f5fa8|stroke: #1f5fa8[^>]*stroke-dasharray", picture.decode())
 
 
 def test_a_picture_holds_a_name_of_any_length(curves: BestOfNResult) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from site_pages import panels
 from test_report_compare import changed, planted
 
 import vpbench
@@ -54,33 +55,27 @@ def site(folder: Path, results: Sequence[StoredResult]) -> str:
     return build_leaderboard(folder / "runs", folder / "site")[0].read_text()
 
 
-def rows_of(table: str) -> dict[str, list[str]]:
-    """By first cell the texts of a table's other cells."""
-    rows = [re.findall("<t[dh][^>]*>(.*?)</t[dh]>", row, re.DOTALL) for row in re.findall("<tr.*?</tr>", table, re.S)]
-    plain = [[" ".join(re.sub("<[^>]*>", "", cell).split()) for cell in row] for row in rows]
-    return {row[0]: row[1:] for row in plain}
-
-
 def test_the_page_begins_with_the_overview(results: list[StoredResult], tmp_path: Path) -> None:
     page = site(tmp_path, results)
     whole = overview(results)
-    at_8, at_16 = re.findall('<table class="overview">.*?</table>', page, re.DOTALL)
-    assert page.index(at_8) < page.index("Task by task") < page.index("Ranked at")
-    for table, n in ((at_8, 8), (at_16, 16)):
-        rows = rows_of(table)
-        assert rows["critic"][:4] == ["mean", "alike", "over random", "over vote"]
-        assert [header.split()[0] for header in rows["critic"][4:]] == list(TASKS)
-        means = {row.name: mean for row in whole.rows for mean in row.means if mean.n == n}
-        assert list(rows)[1:4] == sorted(means, key=lambda name: -means[name].value)
-        for name, mean in means.items():
-            value, letters, _, over_vote, *tasks = rows[name]
-            assert value == f"{100 * mean.value:.1f} {100 * mean.low:.1f}–{100 * mean.high:.1f}"
-            assert letters == mean.letters and len(tasks) == 3 and "missing" not in tasks
-            assert ("0 by construction" in over_vote) == (name == "self-consistency")
-        assert list(rows)[4:] == ["majority vote", "random pick", "oracle (pass@N)"]
+    means = [panel for panel in panels(page) if panel.ranking == "mean-1"]
+    assert [(panel.n, panel.chosen) for panel in means] == [(1, False), (8, True), (16, False)]
+    assert page.index('id="mean-1"') < page.index("Task by task") < page.index("Ranked at")
+    assert not [row for row in means[0].lines if row.cells["alike"] or " p " in row.cells["over_random"]]
+    for panel in means[1:]:
+        assert list(panel.headers.values())[:5] == ["critic", "mean", "alike", "over random", "over vote"]
+        assert [header.split()[0] for header in list(panel.headers.values())[5 : 5 + len(TASKS)]] == list(TASKS)
+        by_name = {row.name: mean for row in whole.rows for mean in row.means if mean.n == panel.n}
+        assert [row.name for row in panel.lines] == sorted(by_name, key=lambda name: -by_name[name].value)
+        for row in panel.lines:
+            mean, cells = by_name[row.name], row.cells
+            assert cells["mean"] == f"{100 * mean.value:.1f} {100 * mean.low:.1f}–{100 * mean.high:.1f}"
+            assert cells["alike"] == mean.letters and "missing" not in [cells[f"task_{k}"] for k in range(len(TASKS))]
+            assert ("0 by construction" in cells["over_vote"]) == (row.name == "self-consistency")
+        assert [row.name for row in panel.controls] == ["majority vote", "random pick", "oracle (pass@N)"]
     (pairs,) = re.findall(r"<details><summary>Differences between critics: \d of 6 told apart.*?</details>", page, re.S)
-    assert len(rows_of(pairs)) == 1 + 3 and "prm − base" in pairs.replace("base − prm", "prm − base")
-    assert not re.search("<script|<style| style=| on[a-z]+=", page) and "default-src 'none'" in page
+    assert pairs.count("<tr>") == 1 + 3 and "prm − base" in pairs.replace("base − prm", "prm − base")
+    assert not re.search("<script>|<style| style=| on[a-z]+=", page) and "default-src 'none'" in page
     for anchor in re.findall('href="#([^"]+)"', page):
         assert page.count(f'id="{anchor}"') == 1
 
@@ -90,10 +85,13 @@ def test_best_stands_only_where_a_critic_is_told_apart(results: list[StoredResul
     for number, stored in enumerate(results):
         level = {"prm": 0.9, "base": 0.4, "self-consistency": 0.4}[stored.result.row]
         noise = np.random.default_rng(number).normal(0, 0.02, stored.units.values["critic"].shape)
-        planted(tmp_path / "runs" / "results" / str(number), stored, level + noise)
+        # of one candidate all pick the same
+        values = np.where(np.array(stored.units.ns) == 1, stored.units.values["critic"], level + noise)
+        planted(tmp_path / "runs" / "results" / str(number), stored, values)
     page = build_leaderboard(tmp_path / "runs", tmp_path / "site")[0].read_text()
-    assert re.findall(r'<td>(.*?) <span class="tag">best</span>', page) == ["prm", "prm"]
-    assert "4 of 6 told apart" in page and page.count('<span class="tag">told apart</span>') == 4
+    best = [(panel.n, row.name) for panel in panels(page) for row in panel.lines if row.header.endswith(" best")]
+    assert best == [(8, "prm"), (16, "prm")]
+    assert "4 of 6 told apart" in page and page.count(">told apart</span>") == 4
     assert "p &lt;0.0001" in page and "p 0.0000" not in page
 
 
@@ -144,9 +142,9 @@ def test_a_critic_that_lacks_a_task_has_no_mean_and_the_page_says_why(
 ) -> None:
     page = site(tmp_path, [s for s in results if (s.result.row, s.result.task) != ("base", "mmmu")])
     assert "<li>base has no mean: mmmu: no result</li>" in page
-    (rows, _) = map(rows_of, re.findall('<table class="overview">.*?</table>', page, re.DOTALL))
-    assert rows["base"][0] == "no mean" and rows["base"][-1] == "missing"
-    assert list(rows).index("base") == 3
+    for panel in [panel for panel in panels(page) if panel.ranking == "mean-1"]:
+        assert panel.lines[-1].name == "base"
+        assert (panel.lines[-1].cells["mean"], panel.lines[-1].cells["task_2"]) == ("no mean", "missing")
 
 
 def test_a_damaged_file_of_units_is_named_and_the_page_stands(
@@ -157,12 +155,12 @@ def test_a_damaged_file_of_units_is_named_and_the_page_stands(
     page = build_leaderboard(tmp_path / "runs", tmp_path / "site")[0].read_text()
     assert "In no mean of tasks" in page and "<li>0: units.parquet: missing or damaged" in page
     assert str(tmp_path) not in page and "in no mean: 0: " in capsys.readouterr().err
-    assert page.count('<table class="overview">') == 2 and "has no mean" in page
+    assert len([panel for panel in panels(page) if panel.ranking == "mean-1"]) == 3 and "has no mean" in page
 
 
 def test_published_figures_are_in_no_overview(results: list[StoredResult], tmp_path: Path) -> None:
     page = site(tmp_path, results)
-    top = page[: page.index("Task by task")]
+    top = page[page.index('id="mean-1"') : page.index("Task by task")]
     published = {reference.critic for task in TASKS for reference in references(all_tasks()[task].cls)}
     published -= {stored.result.row for stored in results}
     assert published and not [critic for critic in published if f">{critic}<" in top]
@@ -178,10 +176,11 @@ def test_names_do_nothing_on_the_page_and_folders_stay_off_it(results: list[Stor
     ]
     hostile = [changed(s, task=odd) if s.result.task == "dynamath" else s for s in hostile]
     page = site(tmp_path, hostile)
-    assert page.count('<table class="overview">') == 2 and page.count("&lt;script&gt;alert(1)") > 10
-    assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202e]", page)
-    assert "/home/me" not in page and "<script" not in page and "onerror=alert(1)>" not in page
-    assert {source.split("/")[0] for source in re.findall('(?:src|href)="([^"#]+)"', page)} == {
-        "leaderboard.css",
-        "plots",
-    }
+    assert "mean-1" in {panel.ranking for panel in panels(page)} and page.count("&lt;script&gt;alert(1)") > 10
+    pages = [page, *(file.read_text() for file in (tmp_path / "site" / "results").glob("*.html"))]
+    assert len(pages) == 1 + len(hostile)
+    for text in pages:
+        assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202e]", text)
+        assert "/home/me" not in text and text.count("<script") == 1 and "onerror=alert(1)>" not in text
+    addresses = {source.split("/")[0] for source in re.findall('(?:src|href)="([^"#]+)"', page)}
+    assert addresses <= {"assets", "index.html", "results", "https:"}

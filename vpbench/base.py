@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from vpbench.measures import Measure
 from vpbench.prompts import chain_of_thought
@@ -41,7 +41,8 @@ class Source:
     `split` may name several, joined by "+" ("a+b"), and so may `config`; a folder may hold the files of each
     configuration in a folder of its name. `revision` is the pinned commit on the hub (None: not known here, the commit
     found at load is recorded instead). `rows` is the number of the split's rows that are the task's, checked at load;
-    `columns` are those the task reads.
+    `columns` are those the task reads. `shown_publicly` is what the licence is known to allow on a public page, with
+    the source named: questions ("texts"), and their pictures.
     """
 
     hub_id: str
@@ -52,6 +53,7 @@ class Source:
     config: str = "default"
     revision: str | None = None
     image_columns: tuple[str, ...] = ()
+    shown_publicly: tuple[Literal["texts", "pictures"], ...] = ()
 
     @property
     def configs(self) -> tuple[str, ...]:

@@ -293,14 +293,30 @@ def check(baseline: Path, result: Path, smallest_loss: float, style: Any) -> Non
 @main.command()
 @opt.output
 @opt.option(
-    "--site", type=opt.path, default=Path("leaderboard"), show_default=True, help="Folder the page is written to."
+    "--site", type=opt.path, default=Path("leaderboard"), show_default=True, help="Folder the pages are written to."
+)
+@opt.option(
+    "--public",
+    is_flag=True,
+    help="Leave out images and questions of data sets whose licence doesn't let everybody show them.",
 )
 @opt.style
-def leaderboard(output: Path, site: Path, style: Any) -> None:
-    """Write the leaderboard page over all results."""
+def leaderboard(output: Path, site: Path, public: bool, style: Any) -> None:
+    """Write the leaderboard's pages: an overview of all results, and a page for each."""
     from vpbench.commands.leaderboard import show_leaderboard
 
-    show_leaderboard(output, site, style)
+    show_leaderboard(output, site, style, public)
+
+
+@main.command()
+@click.argument("runs", type=opt.path, default=Path("runs"))
+@opt.option("--port", type=click.IntRange(0, 65535), default=7575, show_default=True, help="0: any that is free.")
+@opt.option("--no-browser", is_flag=True, help="Open no browser; only say where the pages are.")
+def view(runs: Path, port: int, no_browser: bool) -> None:
+    """Look at the results in RUNS (default: runs), also while a run goes on: pages on this machine, read-only."""
+    from vpbench.commands.view import view_runs
+
+    view_runs(runs, port, not no_browser)
 
 
 @main.command()

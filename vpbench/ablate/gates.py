@@ -3,25 +3,20 @@
 On the shipped questions, which have seeds of their own and no part in any choice: does the first critic, the gated one,
 tell a question's right solutions from its wrong ones (response AUC within questions, over distinct solutions), does it
 tell right steps from wrong ones (pooled macro-F1 at 0.5, against the truth); then, over all tasks together, what it
-gains in Best-of-N against every control and every rival. All of it once more without the questions whose equal the
-models have met. Scores come through the pipeline that real runs use. Accuracy is by question here, also where a
-benchmark's own metric is by group; groups are resampled whole.
+gains in Best-of-N against every control and every rival. Scores come through the pipeline that real runs use. Accuracy
+is by question here, also where a benchmark's own metric is by group; groups are resampled whole.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import compress
 from pathlib import Path
 
 import numpy as np
 
 from vpbench.ablate.measuring import JudgedSteps, graded_candidates, judged_steps
-from vpbench.ablate.overlap import met
 from vpbench.ablate.table import points
-from vpbench.nano.recipe import WorldRecipe
 from vpbench.plugins import all_critics
 from vpbench.records import Selection
 from vpbench.run.critics import build_critics
@@ -38,26 +33,15 @@ MODELS = ("prm", "orm", "policy")
 
 @dataclass(frozen=True)
 class Pooled:
-    """All tasks' questions as pools, by critic; their candidates' texts; `clusters` names each question's group.
-
-    `names` are (task, id) of each question.
-    """
+    """All tasks' questions as pools, by critic; their candidates' texts; `clusters` names each question's group."""
 
     pools: Mapping[str, Sequence[QuestionPool]]
     texts: Sequence[Sequence[str]]
     clusters: Sequence[str]
-    names: Sequence[tuple[str, str]]
 
     def curves(self, critic: str, selection: Selection = "best") -> Curves:
         """Correctness of each question for every N of `NS`."""
         return curves(self.pools[critic], selection, "expected", NS)
-
-    def without(self, questions: Collection[tuple[str, str]]) -> Pooled:
-        """The same without some questions."""
-        kept = [name not in questions for name in self.names]
-        pools = {critic: list(compress(question_pools, kept)) for critic, question_pools in self.pools.items()}
-        texts, clusters = list(compress(self.texts, kept)), list(compress(self.clusters, kept))
-        return Pooled(pools, texts, clusters, list(compress(self.names, kept)))
 
 
 def gates(critics: Sequence[str], output: Path, echo: Callable[[str], None]) -> None:
@@ -68,15 +52,8 @@ def gates(critics: Sequence[str], output: Path, echo: Callable[[str], None]) -> 
     """
     gated, *rivals = critics or default_critics()
     pooled = score_all([gated, *rivals], output)
-    questions_met, solutions_met = met(WorldRecipe())
     judged = judged_steps(build_critics([gated], {}, nano=True)[0], Request(nano=True, output=output))
-    echo(f"{report(pooled, gated, rivals)}\n{step_figures(judged)}\n")
-    unmet = [not solution_met for solution_met in solutions_met]
-    judged_unmet = JudgedSteps(list(compress(judged.labels, unmet)), list(compress(judged.scores, unmet)))
-    counts = ", ".join(f"{count} of {task}" for task, count in Counter(task for task, _ in questions_met).items())
-    left_out = f"{len(questions_met)} questions ({counts}) and {sum(solutions_met)} labelled solutions"
-    echo(f"Without {left_out} that were met:\n")
-    echo(f"{report(pooled.without(questions_met), gated, rivals)}\n{step_figures(judged_unmet)}")
+    echo(f"{report(pooled, gated, rivals)}\n{step_figures(judged)}")
 
 
 def default_critics() -> list[str]:
@@ -90,7 +67,7 @@ def score_all(critics: Sequence[str], output: Path) -> Pooled:
     candidates = graded_candidates(Request(nano=True, output=output))
     scorers = build_critics(critics, {}, nano=True)
     pools = {critic.name: candidates.pools(candidates.scores(critic)) for critic in scorers}
-    return Pooled(pools, candidates.texts, candidates.clusters, candidates.names)
+    return Pooled(pools, candidates.texts, candidates.clusters)
 
 
 def within_question_auc(pools: Sequence[QuestionPool], texts: Sequence[Sequence[str]]) -> tuple[float, int]:

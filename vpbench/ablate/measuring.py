@@ -32,11 +32,6 @@ class Candidates:
         return [[row.candidate.response for row in rows] for prepared in self.tasks for rows in prepared.rows.values()]
 
     @property
-    def names(self) -> list[tuple[str, str]]:
-        """Task and id of each question."""
-        return [(prepared.task.name, id) for prepared in self.tasks for id in prepared.rows]
-
-    @property
     def clusters(self) -> list[str]:
         """The name of each question's group, or of the question where it has none."""
         return [

@@ -82,7 +82,6 @@ def pooled(seeds: Sequence[Seed]) -> Seed:
         pools,
         [texts for seed in seeds for texts in seed.pooled.texts],
         [cluster for seed in seeds for cluster in seed.pooled.clusters],
-        [name for seed in seeds for name in seed.pooled.names],
     )
     judged = JudgedSteps(
         [labels for seed in seeds for labels in seed.judged.labels],

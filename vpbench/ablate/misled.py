@@ -8,7 +8,7 @@ is wrong, however well it is reckoned.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from operator import and_
@@ -22,8 +22,8 @@ from vpbench.generate import Sampling
 from vpbench.labels.read import read_labelled
 from vpbench.nano import misled
 from vpbench.nano.conversations import nano_tasks
-from vpbench.nano.datasets import Kinds, write_questions
-from vpbench.nano.misconceptions import read_by_id, right, twin
+from vpbench.nano.datasets import write_questions
+from vpbench.nano.misconceptions import Twin, draw_right, read_by_id, twin
 from vpbench.nano.pictures import SIDE, to_png
 from vpbench.nano.readings import Combinations
 from vpbench.nano.solutions import MAX_TOKENS
@@ -92,7 +92,7 @@ def measure(folder: Path, number: int, amounts: misled.Amounts, log: Log) -> See
     seed = number + misled.TEST_SEED
     read = read_by_id(seed, amounts.questions, met)
     log(f"drawing candidates of {len(read)} questions")
-    candidates = _candidates(folder, policy, seed, amounts.questions, right(met))
+    candidates = _candidates(folder, policy, seed, amounts.questions, met)
     settings = [{"model": checkpoint} for checkpoint in trained.values()]
     settings.append({"model": str(policy), "prompt": "question"})
     critics = [build_critics([name], given)[0] for name, given in zip(default_critics(), settings, strict=True)]
@@ -101,26 +101,27 @@ def measure(folder: Path, number: int, amounts: misled.Amounts, log: Log) -> See
     scores[BLANKED] = Candidates([_blanked(prepared) for prepared in candidates.tasks]).scores(critics[0])
     pools = {name: candidates.pools(scored) for name, scored in scores.items()}
     clusters = [f"{number} {name}" for name in candidates.clusters]
+    asked = [(prepared.task.name, id) for prepared in candidates.tasks for id in prepared.rows]
     steps, judged = _judged(candidates, scores[PROCESS], read)
     return Seed(
         number,
         _labels(files, labelled),
-        Pooled(pools, candidates.texts, clusters, candidates.names),
-        [frozenset(drawn.solution for drawn in read[name]) for name in candidates.names],
+        Pooled(pools, candidates.texts, clusters),
+        [frozenset(drawn.solution for drawn in read[name]) for name in asked],
         judged,
         steps,
         [cluster for cluster in clusters for _ in range(JUDGED)],
     )
 
 
-def _candidates(folder: Path, policy: Path, seed: int, count: int, kinds: Kinds) -> Candidates:
+def _candidates(folder: Path, policy: Path, seed: int, count: int, met: Collection[Twin]) -> Candidates:
     """Graded candidates (temperature 1) of new questions, drawn as any policy's are."""
     sampling = Sampling(temperature=1.0, top_p=1.0, max_tokens=MAX_TOKENS)
     drawing = Drawing(str(policy), {}, max(NS), sampling, seed=seed, prompt="question")
     tasks = []
-    for task in nano_tasks().values():
+    for kind, task in nano_tasks().items():
         data = folder / "test" / task.name
-        write_questions(data, task, seed, count, kinds)
+        write_questions(data, task, draw_right(kind, seed, count, met))
         tasks.append(prepare(all_tasks()[task.name], Request(data=data, drawing=drawing, output=folder), bar))
     return Candidates(tasks)
 

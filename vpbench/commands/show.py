@@ -85,6 +85,10 @@ def _task_sheet(name: str) -> list[Table]:
         ("revision", source.revision or "not pinned; the commit found at load is recorded"),
         ("rows", source.rows),
         ("licence", source.licence),
+        (
+            "shown on public pages",
+            " and ".join(source.shown_publicly) or "nothing: the licence isn't known to allow it",
+        ),
         ("metric", metric),
         ("version", plugin.cls.version),
         ("file", str(plugin.path)),

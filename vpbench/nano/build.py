@@ -1,28 +1,54 @@
 """Rebuild what the miniature world ships from nothing: `vpbench nano build`.
 
-Models by the recipe, then questions and labelled solutions from seeds of their own, then 128 candidates per question,
-drawn from the policy by the sample stage as any policy's are. One thread, as sums in another order are other sums.
+Models by the recipe, then questions and labelled solutions from seeds of their own, none a twin of one that the models
+learned from, then 128 candidates per question, drawn from the policy by the sample stage as any policy's are. One
+thread, as sums in another order are other sums.
 """
 
 from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vpbench.base import StepTask, Task
 from vpbench.data.miniature import POOL
 from vpbench.errors import ConfigError
 from vpbench.nano.conversations import Conversations, nano_tasks
-from vpbench.nano.datasets import Labelled, write_questions, write_solutions
+from vpbench.nano.datasets import (
+    Content,
+    Labelled,
+    content,
+    draw_questions,
+    draw_untaken,
+    write_questions,
+    write_solutions,
+)
+from vpbench.nano.families import KINDS
 from vpbench.nano.language import Words, read_ids
 from vpbench.plugins import all_tasks
 from vpbench.pools.write import export_pool
+from vpbench.records import Drawn
 
 QUESTIONS, CANDIDATES, SOLUTIONS = 64, 128, 420
 QUESTION_SEED, SOLUTION_SEED, CANDIDATE_SEED = 9101, 9102, 9103
+
+
+@dataclass(frozen=True)
+class ShippedQuestions:
+    """Questions by kind, each with its group's number, and those of the labelled solutions."""
+
+    asked: Mapping[str, Sequence[tuple[int, Drawn]]]
+    solved: Sequence[Drawn]
+
+
+def draw_shipped(learned: Iterable[Content]) -> ShippedQuestions:
+    """The questions that ship: none has a content in `learned`, no two have the same."""
+    taken = set(learned)
+    asked = {kind: draw_questions(kind, QUESTION_SEED, QUESTIONS, taken) for kind in KINDS}
+    return ShippedQuestions(asked, draw_untaken(SOLUTION_SEED, SOLUTIONS, taken))
 
 
 def build(folder: Path, echo: Callable[[str], None]) -> None:
@@ -36,6 +62,7 @@ def build(folder: Path, echo: Callable[[str], None]) -> None:
         )
     import torch
 
+    from vpbench.nano.learned import learned_from
     from vpbench.nano.recipe import WorldRecipe, build_models
 
     torch.set_num_threads(1)
@@ -44,20 +71,21 @@ def build(folder: Path, echo: Callable[[str], None]) -> None:
     def log(text: str) -> None:
         echo(f"{time.perf_counter() - started:6.0f} s  {text}")
 
-    build_models(folder / "models", folder / "scratch", WorldRecipe(), log)
-    write_data(folder / "data", folder / "models" / "policy")
+    recipe = WorldRecipe()
+    build_models(folder / "models", folder / "scratch", recipe, log)
+    write_data(folder / "data", folder / "models" / "policy", draw_shipped(map(content, learned_from(recipe))))
     log(f"written to {folder}")
 
 
-def write_data(data: Path, policy: Path) -> None:
+def write_data(data: Path, policy: Path, questions: ShippedQuestions) -> None:
     """Questions, labelled solutions and candidates, from the policy in its checkpoint folder."""
     for plugin in all_tasks().values():
         task = plugin.cls()
         if task.nano_kind and isinstance(task, Task):
-            write_questions(data / task.name, task, QUESTION_SEED, QUESTIONS)
+            write_questions(data / task.name, task, questions.asked[task.nano_kind])
             write_pool(data / task.name, task, policy)
         elif task.nano_kind and isinstance(task, StepTask):
-            write_solutions(data / task.name, task, labelled_solutions(policy), "nano-policy")
+            write_solutions(data / task.name, task, labelled_solutions(policy, questions.solved), "nano-policy")
 
 
 def write_pool(folder: Path, task: Task, policy: Path) -> None:
@@ -74,13 +102,13 @@ def write_pool(folder: Path, task: Task, policy: Path) -> None:
     export_pool(folder / POOL, plan.task.name, plan.prompts, candidates)
 
 
-def labelled_solutions(policy: Path) -> list[Labelled]:
-    """One sampled solution (temperature 1) to each of fresh questions, with the truth about each step."""
+def labelled_solutions(policy: Path, questions: Sequence[Drawn]) -> list[Labelled]:
+    """One sampled solution (temperature 1) to each question, with the truth about each step."""
     from vpbench.nano.solutions import sample
     from vpbench.nano.truth import step_labels
 
     talk = Conversations(Words(read_ids(policy)), nano_tasks())
-    sampled = sample(policy, talk, SOLUTION_SEED, SOLUTIONS, 1, 1.0)
+    sampled = sample(policy, talk, questions, SOLUTION_SEED, 1, 1.0)
     return [
         Labelled(question, talk.text(question), talk.tasks[question.kind].name, steps, step_labels(question, steps))
         for question, steps in ((sampled.drawn[number], steps) for number, steps in sampled.steps)

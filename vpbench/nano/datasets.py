@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from vpbench.base import StepTask, Task
 from vpbench.errors import Boundary
 from vpbench.nano.conversations import as_question, nano_tasks, row_of
-from vpbench.nano.families import KINDS
+from vpbench.nano.families import KINDS, draw_mixed
 from vpbench.records import CORRECT, INCORRECT, Drawn
+
+Content = tuple[object, ...]
 
 
 @dataclass(frozen=True)
@@ -32,29 +34,43 @@ class Labelled:
     labels: Sequence[bool]
 
 
-Member = TypeVar("Member")
-Kinds = Mapping[str, Callable[[random.Random], list[Drawn]]]
-"""How questions of each kind are drawn, a group at once."""
+def content(drawn: Drawn) -> Content:
+    """All of a question but fonts, tints and other details of its picture: twins have the same."""
+    return drawn.kind, drawn.text, drawn.options, tuple(drawn.picture.content), tuple(drawn.picture.key)
 
 
-def draw_questions(kind: str, seed: int, count: int, kinds: Kinds = KINDS) -> list[tuple[int, Drawn]]:
-    """At least `count` questions of one kind in whole groups, each with its group's number, which starts at 1."""
-    return draw_groups(kinds[kind], f"{kind} {seed}", count)
+def draw_questions(kind: str, seed: int, count: int, taken: set[Content] | None = None) -> list[tuple[int, Drawn]]:
+    """At least `count` questions of one kind in whole groups, each with its group's number, which starts at 1.
 
-
-def draw_groups(draw: Callable[[random.Random], list[Member]], seed: str, count: int) -> list[tuple[int, Member]]:
-    """At least `count` members of whole groups, each with its group's number, which starts at 1."""
-    rng = random.Random(seed)
-    members: list[tuple[int, Member]] = []
+    With `taken`, a group with a question of a content in it is drawn anew; contents of the others are added to it.
+    """
+    rng = random.Random(f"{kind} {seed}")
+    drawn: list[tuple[int, Drawn]] = []
     number = 0
-    while len(members) < count:
+    while len(drawn) < count:
+        group = KINDS[kind](rng)
+        if taken is not None:
+            contents = {content(member) for member in group}
+            if contents & taken:
+                continue
+            taken |= contents
         number += 1
-        members += [(number, member) for member in draw(rng)]
-    return members
+        drawn += [(number, member) for member in group]
+    return drawn
+
+
+def draw_untaken(seed: int, count: int, taken: set[Content]) -> list[Drawn]:
+    """`draw_mixed`, but what has a content in `taken` is drawn anew, as often as it takes; contents are added to it."""
+    drawn, anew = draw_mixed(random.Random(seed), count), random.Random(f"anew {seed}")
+    for number, question in enumerate(drawn):
+        while content(drawn[number]) in taken:
+            (drawn[number],) = draw_mixed(anew, 1, {question.kind: 1})
+        taken.add(content(drawn[number]))
+    return drawn
 
 
 def questions_by_id(seed: int, count: int) -> dict[tuple[str, str], Drawn]:
-    """What `write_questions` writes for every task, by task and question id."""
+    """`draw_questions` of every kind, by task and question id."""
     return {
         (task.name, as_question(task, drawn, number).id): drawn
         for kind, task in nano_tasks().items()
@@ -62,15 +78,15 @@ def questions_by_id(seed: int, count: int) -> dict[tuple[str, str], Drawn]:
     }
 
 
-def write_questions(folder: Path, task: Task, seed: int, count: int, kinds: Kinds = KINDS) -> None:
-    """Write `count` (or a few more, to complete a group) questions of the task's kind, one file per split."""
+def write_questions(folder: Path, task: Task, questions: Sequence[tuple[int, Drawn]]) -> None:
+    """Write questions of the task's kind, each with its group's number, one file per split."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     from vpbench.data.table import SPLIT
 
     splits: dict[str, list[dict[str, Any]]] = {}
-    for number, drawn in draw_questions(str(task.nano_kind), seed, count, kinds):
+    for number, drawn in questions:
         row = row_of(task, drawn, number)
         split = row.pop(SPLIT, task.source.split)
         image = {"bytes": drawn.picture.png(), "path": f"{number}{drawn.part}.png"}

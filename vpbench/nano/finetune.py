@@ -18,11 +18,11 @@ from vpbench.generate import Sampling
 from vpbench.labels.label import label_task
 from vpbench.labels.labelling import Labelling
 from vpbench.nano.conversations import nano_tasks
-from vpbench.nano.datasets import Kinds, write_questions
-from vpbench.nano.families import KINDS
+from vpbench.nano.datasets import draw_questions, write_questions
 from vpbench.nano.solutions import MAX_TOKENS
 from vpbench.plugins import all_critics
 from vpbench.progress import Progress
+from vpbench.records import Drawn
 from vpbench.run.models import Models
 from vpbench.run.policy import Drawing, plan_sample
 from vpbench.train.recipe import Recipe
@@ -47,8 +47,12 @@ def critic_class(model: str) -> type[Critic]:
     return next(cls for cls in classes if cls.nano_settings.get("model") == model)
 
 
+DrawQuestions = Callable[[str, int, int], list[tuple[int, Drawn]]]
+"""From kind, seed and count, as `draw_questions`."""
+
+
 def write_label_questions(
-    folder: Path, seed: int = LABEL_SEED, per_kind: int = QUESTIONS_PER_KIND, kinds: Kinds = KINDS
+    folder: Path, seed: int = LABEL_SEED, per_kind: int = QUESTIONS_PER_KIND, draw: DrawQuestions = draw_questions
 ) -> None:
     """Questions to be labelled, a data folder for each task, all of them or none; nothing if `folder` is there."""
     if folder.exists():
@@ -56,8 +60,8 @@ def write_label_questions(
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         written = Path(scratch) / "written"
-        for task in nano_tasks().values():
-            write_questions(written / task.name, task, seed, per_kind, kinds)
+        for kind, task in nano_tasks().items():
+            write_questions(written / task.name, task, draw(kind, seed, per_kind))
         written.rename(folder)
 
 

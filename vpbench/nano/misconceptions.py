@@ -12,7 +12,6 @@ from math import gcd
 from typing import TypeVar
 
 from vpbench.nano.conversations import as_question, nano_tasks
-from vpbench.nano.datasets import Kinds, draw_groups
 from vpbench.nano.pictures import CELLS, COLOURS, Picture
 from vpbench.nano.readings import CODE, CODE_COLOURS, SIGNS, Chain, Combinations, Reading, combinations, digits
 from vpbench.records import LETTERS, Drawn
@@ -278,33 +277,31 @@ def twin(drawn: Drawn) -> Twin:
     return drawn.text, drawn.options, drawn.steps
 
 
-def kinds_without(met: Collection[Twin]) -> Mapping[str, Callable[[random.Random], list[Combinations]]]:
-    """The kinds, without groups of questions of which one is among `met`."""
+def draw_combinations(kind: str, seed: int, count: int, met: Collection[Twin] = ()) -> list[tuple[int, Combinations]]:
+    """At least `count` questions of one kind in whole groups, each with its group's number, which starts at 1.
 
-    def drawing(draw: Callable[[random.Random], list[Combinations]]) -> Callable[[random.Random], list[Combinations]]:
-        def attempt(rng: random.Random) -> list[Combinations] | None:
-            group = draw(rng)
-            return None if any(twin(read[0]) in met for read in group) else group
+    A group with a question whose twin is among `met` is drawn anew.
+    """
+    rng = random.Random(f"{kind} {seed}")
+    drawn: list[tuple[int, Combinations]] = []
+    number = 0
+    while len(drawn) < count:
+        group = KINDS[kind](rng)
+        if not any(twin(read[0]) in met for read in group):
+            number += 1
+            drawn += [(number, read) for read in group]
+    return drawn
 
-        return lambda rng: _until(lambda: attempt(rng))
 
-    return {kind: drawing(draw) for kind, draw in KINDS.items()}
-
-
-def right(met: Collection[Twin] = ()) -> Kinds:
+def draw_right(kind: str, seed: int, count: int, met: Collection[Twin] = ()) -> list[tuple[int, Drawn]]:
     """The same with the right solutions alone."""
-
-    def drawing(draw: Callable[[random.Random], list[Combinations]]) -> Callable[[random.Random], list[Drawn]]:
-        return lambda rng: [read[0] for read in draw(rng)]
-
-    return {kind: drawing(draw) for kind, draw in kinds_without(met).items()}
+    return [(number, read[0]) for number, read in draw_combinations(kind, seed, count, met)]
 
 
 def read_by_id(seed: int, count: int, met: Collection[Twin] = ()) -> dict[tuple[str, str], Combinations]:
-    """What `write_questions` writes of `right(met)` for every task, by task and question id, with all readings."""
-    kinds = kinds_without(met)
+    """The same of every task, by task and question id."""
     return {
         (task.name, as_question(task, read[0], number).id): read
         for kind, task in nano_tasks().items()
-        for number, read in draw_groups(kinds[kind], f"{kind} {seed}", count)
+        for number, read in draw_combinations(kind, seed, count, met)
     }

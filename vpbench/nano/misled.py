@@ -17,7 +17,7 @@ from vpbench.nano import finetune, tuning
 from vpbench.nano.architecture import POLICY_LAYERS
 from vpbench.nano.conversations import Conversations, nano_tasks
 from vpbench.nano.language import Words, read_ids
-from vpbench.nano.misconceptions import KINDS, draw_read, right
+from vpbench.nano.misconceptions import KINDS, draw_read, draw_right
 from vpbench.nano.recipe import save_model
 from vpbench.nano.tuning import Log, Round
 from vpbench.progress import bar
@@ -67,7 +67,7 @@ def train_policy(folder: Path, seed: int, amounts: Amounts, log: Log) -> None:
 def label(folder: Path, policy: Path, seed: int, amounts: Amounts, log: Log) -> list[Path]:
     """Label the policy's solutions; the files, one for each task."""
     questions = folder / "questions"
-    finetune.write_label_questions(questions, seed + LABELLED_SEED, amounts.labelled, right())
+    finetune.write_label_questions(questions, seed + LABELLED_SEED, amounts.labelled, draw_right)
     return finetune.label(questions, policy, LABELLING, folder, bar, log)
 
 

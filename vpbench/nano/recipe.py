@@ -142,13 +142,17 @@ def reference_solutions(policy: Path, talk: Conversations, recipe: WorldRecipe, 
     seed = recipe.seed
     solved = solutions.joined(
         [
-            solutions.sample(policy, talk, seed + SAMPLED_SEED, recipe.questions, 2, 1.0),
-            solutions.sample(policy, talk, seed + HOT_SEED, recipe.hot_questions, 2, 1.4),
+            _sampled(policy, talk, seed + SAMPLED_SEED, recipe.questions, 1.0),
+            _sampled(policy, talk, seed + HOT_SEED, recipe.hot_questions, 1.4),
             solutions.slipped(seed + SLIPS_SEED, recipe.slips),
         ]
     )
     log(f"{len(solved.steps)} solutions to learn judging from")
     return solved
+
+
+def _sampled(policy: Path, talk: Conversations, seed: int, questions: int, temperature: float) -> Solutions:
+    return solutions.sample(policy, talk, draw_mixed(random.Random(seed), questions), seed, 2, temperature)
 
 
 def with_reference_labels(talk: Conversations, solved: Solutions, *, whole: bool) -> list[Judged]:

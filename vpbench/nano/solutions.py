@@ -29,12 +29,13 @@ class Solutions:
     steps: Sequence[tuple[int, tuple[str, ...]]]
 
 
-def sample(policy: Path, talk: Conversations, seed: int, questions: int, samples: int, temperature: float) -> Solutions:
-    """Distinct solutions among `samples` to each of `questions` fresh questions, from the policy in a folder."""
-    drawn = draw_mixed(random.Random(seed), questions)
+def sample(
+    policy: Path, talk: Conversations, drawn: Sequence[Drawn], seed: int, samples: int, temperature: float
+) -> Solutions:
+    """Distinct solutions among `samples` to each of the questions `drawn`, from the policy in a folder."""
     sampling = Sampling(temperature=temperature, top_p=1.0, max_tokens=MAX_TOKENS)
     texts = [talk.text(question) for question in drawn]
-    order = sorted(range(questions), key=lambda number: len(talk.words.encode(texts[number])))
+    order = sorted(range(len(drawn)), key=lambda number: len(talk.words.encode(texts[number])))
     prompts = [
         Prompt((Message("user", texts[number], (_image(drawn[number]),)),), sampling, samples, seed + number)
         for number in order

@@ -44,7 +44,7 @@ def batches(
     """
     rng = random.Random(seed)
     while True:
-        drawn = stage.draw(rng, BATCH * BUFFER, stage.shares)
+        drawn = (stage.draw or draw_mixed)(rng, BATCH * BUFFER, stage.shares)
         asked = [talk.shown() if stage.describe else talk.asked(question) for question in drawn]
         answers = [
             rng.sample(question.facts, len(question.facts)) if stage.describe else question.solution
@@ -105,14 +105,14 @@ def new_language_model(vocabulary: int, seed: int) -> LanguageModel:
 class Round:
     """`steps` batches with kinds of questions in the given shares, at a rate that falls as if `planned` were made.
 
-    With `describe` the pictures are described, else the questions answered; `draw` draws both.
+    With `describe` the pictures are described, else the questions answered; `draw` draws both (None: `draw_mixed`).
     """
 
     steps: int
     planned: int
     shares: Mapping[str, int]
     describe: bool = False
-    draw: Draw = draw_mixed
+    draw: Draw | None = None
 
 
 def fine_tune(

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vpbench.errors import ConfigError
@@ -21,7 +21,6 @@ from vpbench.stats import (
     Difference,
     alike_by_construction,
     few_units_note,
-    holm,
     outcome_above_process,
     paired_differences,
 )
@@ -37,7 +36,7 @@ class Comparison(Differences):
     second: StoredResult
     labels: tuple[str, ...]
     differences: tuple[Difference, ...]
-    p_holm: tuple[float, ...]
+    alike: tuple[int, ...]
     smallest_loss: float = 0.0
     notes: tuple[str, ...] = ()
 
@@ -80,9 +79,8 @@ def compare(first: Path | StoredResult, second: Path | StoredResult, smallest_lo
         differences = {f"N = {n}": difference for n, difference in by_n.items()}
     else:
         raise ConfigError(f"can't compare: only one of {one.folder} and {two.folder} has curves")
-    p_holm = holm([difference.p_value for difference in differences.values()], alike)
-    notes = tuple(_outcome_above_process(one.result, two.result, by_n, p_holm))
-    return Comparison(one, two, tuple(differences), tuple(differences.values()), p_holm, smallest_loss, notes)
+    compared = Comparison(one, two, tuple(differences), tuple(differences.values()), tuple(alike), smallest_loss)
+    return replace(compared, notes=tuple(_outcome_above_process(one.result, two.result, by_n, compared.p_holm)))
 
 
 def _curve_differences(one: StoredResult, two: StoredResult) -> tuple[dict[int, Difference], list[int]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vpbench.report.tables import Figure, PValue, Table, grid
 from vpbench.report.units import ROUNDING
-from vpbench.stats import Difference
+from vpbench.stats import Difference, holm
 from vpbench.terminal import printable
 
 if TYPE_CHECKING:
@@ -21,13 +21,19 @@ POWER = 0.8
 class Differences:
     """Differences second minus first, fractions of 1, one per label, corrected together.
 
-    A loss smaller than `smallest_loss` is no regression.
+    Those at the positions `alike` are 0 by construction and no tests. A loss smaller than `smallest_loss` is no
+    regression.
     """
 
     labels: tuple[str, ...]
     differences: tuple[Difference, ...]
-    p_holm: tuple[float, ...]
+    alike: tuple[int, ...]
     smallest_loss: float
+
+    @property
+    def p_holm(self) -> tuple[float, ...]:
+        """The p-values after Holm's correction over all that are tests."""
+        return holm([difference.p_value for difference in self.differences], self.alike)
 
     @property
     def significant_losses(self) -> tuple[str, ...]:
@@ -48,11 +54,12 @@ class Differences:
         """By label the true loss that `check` would find in 4 of 5 cases; None where no question differs.
 
         Standard errors, of which the interval is 2 x 1.96 wide, times the normal quantiles of the level, after Holm's
-        first step over all labels, and of the power: 1.96 + 0.84 for one label. Source: Cohen 1988, section 2.4.
+        first step over all tests, and of the power: 1.96 + 0.84 for one test. Source: Cohen 1988, section 2.4.
         """
         normal = NormalDist()
         width = 2 * normal.inv_cdf(1 - LEVEL / 2)
-        deviations = normal.inv_cdf(1 - LEVEL / 2 / len(self.p_holm)) + normal.inv_cdf(POWER)
+        tests = max(1, len(self.differences) - len(self.alike))
+        deviations = normal.inv_cdf(1 - LEVEL / 2 / tests) + normal.inv_cdf(POWER)
         return tuple(
             deviations * (difference.high - difference.low) / width if difference.high > difference.low else None
             for difference in self.differences

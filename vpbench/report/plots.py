@@ -21,7 +21,6 @@ _STYLE: dict[str, tuple[str, Any, str]] = {
 """Colour, line and label. The vote is drawn last and broken: a critic that votes lies under it and stays visible."""
 LABEL_CHARACTERS = 200
 """Of a name from a file, as much as a picture has room for."""
-_COLOURS = ("#b3261e", "#2e7d32", "#7b3fa0", "#d9822b", "#00838f", "#ad1457", "#5d4037", "#827717")
 
 
 @with_fonts
@@ -44,30 +43,6 @@ def best_of_n_plot(result: BestOfNResult) -> dict[str, bytes]:
             axes.fill_between(_ns(curve), low, high, color=colour, alpha=0.13, linewidth=0)
     _gain_band(below, result, _STYLE["critic"][0])
     _finish(figure, axes, below, result, f"{result.row} on {_name(result)}", result.ns)
-    return image_bytes(figure, 130, "svg", "png")
-
-
-@with_fonts
-def critics_plot(results: Sequence[tuple[str, BestOfNResult]]) -> dict[str, bytes]:
-    """Several critics on the same candidates and grading: a line each, its 95% interval at the largest N, controls.
-
-    Each result comes with its name for the legend. Below are the gains as in `best_of_n_plot`.
-    """
-    figure, axes, below = _panels()
-    shared = max((result for _, result in results), key=lambda result: len(result.ns))
-    for number, (name, result) in enumerate(results):
-        curve = result.curves["critic"]
-        colour = _COLOURS[number % len(_COLOURS)]
-        axes.plot(_ns(curve), _percent(curve), color=colour, label=_label(name, result), marker="o", markersize=3)
-        ends = [_percent(curve, end)[-1] for end in ("low", "high")]
-        axes.plot([_ns(curve)[-1] * 1.03 ** (number + 1)] * 2, ends, color=colour, alpha=0.6, linewidth=2)
-        _gain_band(below, result, colour)
-    for control in ("oracle", "random", "vote"):
-        colour, line, label = _STYLE[control]
-        if curve := shared.curves[control]:
-            axes.plot(_ns(curve), _percent(curve), linestyle=line, color=colour, label=label, linewidth=1.2)
-    ns = sorted({n for _, result in results for n in result.ns})
-    _finish(figure, axes, below, shared, _name(shared), ns)
     return image_bytes(figure, 130, "svg", "png")
 
 

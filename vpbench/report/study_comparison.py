@@ -20,7 +20,7 @@ from vpbench.report.result import BestOfNResult
 from vpbench.report.stored import StoredResult, read_result
 from vpbench.report.tables import Table
 from vpbench.report.units import aligned
-from vpbench.stats import Difference, Stratum, holm, mean_differences
+from vpbench.stats import Difference, Stratum, mean_differences
 
 Key = tuple[str, str]
 """A cell: the row's name, the task."""
@@ -36,7 +36,7 @@ class StudyComparison(Differences):
     cells: tuple[Comparison, ...]
     labels: tuple[str, ...]
     differences: tuple[Difference, ...]
-    p_holm: tuple[float, ...]
+    alike: tuple[int, ...]
     smallest_loss: float = 0.0
     lost: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
@@ -83,11 +83,10 @@ def compare_runs(first: Path, second: Path, smallest_loss: float = 0.0) -> Compa
         of_row = {task: cell for (name, task), cell in cells.items() if name == row}
         prefix = f"{row}, " if len({name for name, _ in keys}) > 1 else ""
         differences |= {prefix + label: difference for label, difference in _of_row(of_row, ns).items()}
-    alike = [k for k, d in enumerate(differences.values()) if d.low == d.high]
-    p_holm = holm([difference.p_value for difference in differences.values()], alike)
+    alike = tuple(k for k, d in enumerate(differences.values()) if d.low == d.high)
     lost, added = (tuple(f"{row} on {task}" for row, task in side if (row, task) not in cells) for side in (one, two))
     return StudyComparison(
-        tuple(cells.values()), tuple(differences), tuple(differences.values()), p_holm, smallest_loss, lost, added
+        tuple(cells.values()), tuple(differences), tuple(differences.values()), alike, smallest_loss, lost, added
     )
 
 

@@ -1,16 +1,19 @@
 """The texts behind results: questions, gold answers and responses, once per pool and set of questions.
 
 Results of several critics, aggregations or gradings share them, so they lie beside the results and not in each. A
-result names their folder in its provenance, relative to the run's, so that a run can be moved.
+result names their folder in its provenance, relative to the run's, so that a run can be moved. What pages show beside
+the texts, categories and pictures, is in a file of its own, which runs of earlier versions don't have.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vpbench.records import Candidate, Question
+from vpbench.report.pictures import keep_pictures
 from vpbench.report.stored import StoredResult, read_table
 from vpbench.run.prepared import Common
 from vpbench.store import folder_name, table_bytes, write_atomic
@@ -22,6 +25,7 @@ _FILES = {
     "questions.parquet": ("question_id", "question", "choices", "gold"),
     "candidates.parquet": ("question_id", "index", "response", "step_texts"),
 }
+_DETAILS = ("details.parquet", ("question_id", "categories", "pictures", "missing"))
 
 
 def texts_folder(prepared: Common) -> str:
@@ -31,15 +35,17 @@ def texts_folder(prepared: Common) -> str:
 
 
 def write_texts(prepared: Common) -> None:
-    """Write the texts under the run's folder, where they aren't there yet."""
+    """Write the texts under the run's folder, and the pictures, where they aren't there yet."""
     folder = prepared.request.output / texts_folder(prepared)
-    if all((folder / name).is_file() for name in _FILES):
+    if all((folder / name).is_file() for name in (*_FILES, _DETAILS[0])):
         return
     folder.mkdir(parents=True, exist_ok=True)
     candidates = [candidate for candidates in prepared.candidates.values() for candidate in candidates]
-    tables = (_question_table(prepared.questions.values()), _candidate_table(candidates))
+    questions = prepared.questions.values()
+    tables = (_question_table(questions), _candidate_table(candidates))
     for name, table in zip(_FILES, tables, strict=True):
         write_atomic(folder / name, table_bytes(table))
+    write_atomic(folder / _DETAILS[0], table_bytes(_detail_table(questions, prepared.request.output)))
 
 
 def stored_texts(stored: StoredResult) -> Path | None:
@@ -61,8 +67,24 @@ def has_responses(stored: StoredResult) -> bool:
 
 def read_texts(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The frames of questions and candidates. Raises `ConfigError` for a missing or damaged file."""
-    questions, candidates = (read_table(folder / name, columns).to_pandas() for name, columns in _FILES.items())
+    questions, candidates = (table.to_pandas() for table in text_tables(folder))
     return questions, candidates
+
+
+def text_tables(folder: Path) -> tuple[Any, Any]:
+    """The Arrow tables of questions and candidates. Raises as `read_texts` does."""
+    questions, candidates = (read_table(folder / name, columns) for name, columns in _FILES.items())
+    return questions, candidates
+
+
+def read_details(folder: Path) -> Any:
+    """The Arrow table of every question's `categories` (JSON) and `pictures`; None for a run of an earlier version.
+
+    `pictures` names files of `vpbench.report.pictures`, "" where one is missing; `missing` then says why. Raises
+    `ConfigError` for a damaged file.
+    """
+    name, columns = _DETAILS
+    return read_table(folder / name, columns) if (folder / name).is_file() else None
 
 
 def _question_table(questions: Collection[Question]) -> Any:
@@ -79,6 +101,23 @@ def _question_table(questions: Collection[Question]) -> Any:
     )
 
 
+def _detail_table(questions: Collection[Question], output: Path) -> Any:
+    import pyarrow as pa
+
+    pictures = [keep_pictures(question.images, output) for question in questions]
+    categories = [json.dumps(dict(question.categories), default=str) for question in questions]
+    return pa.table(
+        {
+            "question_id": pa.array([question.id for question in questions], pa.string()),
+            "categories": pa.array(categories, pa.string()),
+            "pictures": pa.array([[picture.name for picture in kept] for kept in pictures], pa.list_(pa.string())),
+            "missing": pa.array(
+                [[_clean(picture.missing) for picture in kept] for kept in pictures], pa.list_(pa.string())
+            ),
+        }
+    )
+
+
 def _candidate_table(candidates: Collection[Candidate]) -> Any:
     import pyarrow as pa
 
@@ -90,6 +129,7 @@ def _candidate_table(candidates: Collection[Candidate]) -> Any:
             "index": pa.array([candidate.index for candidate in candidates], pa.int64()),
             "response": pa.array(responses, pa.string()),
             "step_texts": pa.array(steps, pa.list_(pa.string())),
+            "error": pa.array([candidate.error for candidate in candidates], pa.string()),
         }
     )
 

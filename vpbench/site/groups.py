@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from vpbench.report.kinds import gains_over_vote, measured_on
 from vpbench.report.result import BestOfNResult, StepResult
 from vpbench.report.summary import distinct_line, failed_rows
+from vpbench.site.addresses import slug
 from vpbench.stats.bootstrap import LEVEL
 
 
@@ -22,6 +23,16 @@ class Entry:
     name: str
     folder: str
     result: BestOfNResult | StepResult
+
+    @property
+    def slug(self) -> str:
+        """What the result's page is called."""
+        return slug(self.folder)
+
+    @property
+    def href(self) -> str:
+        """The address of the result's page, from the overview."""
+        return f"results/{self.slug}.html"
 
     @property
     def ns(self) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from vpbench.errors import VpbenchError
 from vpbench.report.overview import Overview, overview
-from vpbench.report.overview_cells import row_names
+from vpbench.report.overview_cells import row_names, usual_ns
 from vpbench.report.overview_record import Mean, Pair, Row
 from vpbench.report.overview_tables import notes_of
 from vpbench.report.result import BestOfNResult, StepResult
@@ -20,20 +20,33 @@ from vpbench.report.stored import StoredResult
 
 @dataclass(frozen=True, slots=True)
 class Standings:
-    """An overview as the page shows it. `first` is a result that stands for what all have in common.
+    """An overview as the page shows it: tests at its few N, and `every` with values at each N that all results have.
+
+    The more N are tested, the less any test can tell; whoever chooses one of many N would be none the wiser. `first` is
+    a result that stands for what all have in common.
 
     `others` are tasks that are left out, as too few critics have a result there.
     """
 
     overview: Overview
+    every: Overview
     first: BestOfNResult | StepResult
     others: tuple[str, ...]
 
+    def at(self, n: int) -> Overview:
+        """The overview that has N: that of the tests where it does."""
+        return self.overview if n in self.overview.ns else self.every
+
     def ranked(self, n: int) -> list[tuple[Row, Mean | None]]:
         """The rows that have a figure, the highest mean at N on top, those without one last."""
-        shown = [row for row in self.overview.rows if any(cell.points for cell in row.cells)]
+        shown = [row for row in self.at(n).rows if any(cell.points for cell in row.cells)]
         pairs = [(row, next((mean for mean in row.means if mean.n == n), None)) for row in shown]
         return sorted(pairs, key=lambda pair: 1.0 if pair[1] is None else -pair[1].value)
+
+    @property
+    def chosen(self) -> int:
+        """The N that papers compare critics at, or the next smaller power of two."""
+        return self.overview.ns[0]
 
     @property
     def pairs(self) -> list[tuple[Pair, ...]]:
@@ -74,13 +87,22 @@ def standings_of(results: Sequence[StoredResult]) -> tuple[list[Standings], list
         others = tuple(sorted({stored.result.task for stored in members} - tasks))
         try:
             whole = overview(block)
+            every = overview(block, _every_n(block))
         except VpbenchError as error:
             failures.append(str(error))
             continue
         # of one candidate all critics pick the same
         if whole.ns != (1,):
-            standings.append(Standings(whole, block[0].result, others))
+            standings.append(Standings(whole, every, block[0].result, others))
     return standings, failures
+
+
+def _every_n(results: Sequence[StoredResult]) -> tuple[int, ...]:
+    """The N of the page's switch: all those of every result that has the usual ones, which no other N may cost."""
+    curves = [stored.result.ns for stored in results if isinstance(stored.result, BestOfNResult)]
+    usual = usual_ns(curves)
+    whole = [set(ns) for ns in curves if set(usual) <= set(ns)]
+    return tuple(sorted(set.intersection(*whole))) if whole else usual
 
 
 def _readable(results: Sequence[StoredResult], failures: list[str]) -> list[StoredResult]:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from vpbench.report.kinds import selects_by_vote
 from vpbench.report.result import BestOfNResult, StepResult
 from vpbench.report.tables import Cell, Figure, Table
+from vpbench.site.board import Board, Section
 from vpbench.site.groups import Entry, Group
-from vpbench.site.leaderboard import Board, Section
 
 _CONTROLS = {"vote": "majority vote", "random": "random pick", "first": "first candidate", "oracle": "oracle (pass@N)"}
 

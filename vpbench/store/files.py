@@ -13,10 +13,11 @@ from pathlib import Path
 _NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP}
 
 
-def write_atomic(path: Path, data: bytes) -> None:
+def write_atomic(path: Path, data: bytes, durable: bool = True) -> None:
     """Write a file so that it is either the old or the new one, never half of it, and stays after a power cut.
 
-    Raises `OSError` naming `path`; the old file is there still.
+    Without `durable` a power cut may take it: for thousands of files that can be made again or told to be torn, since
+    the disk's word costs more than all the rest. Raises `OSError` naming `path`; the old file is there still.
     """
     # Random, since processes of two machines that share a disk can have the same number.
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
@@ -24,10 +25,12 @@ def write_atomic(path: Path, data: bytes) -> None:
         with writing(path):
             with temporary.open("xb") as file:
                 file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
             temporary.replace(path)
-            _sync_folder(path.parent)
+            if durable:
+                _sync_folder(path.parent)
     except OSError as error:
         if str(error.filename) == str(temporary):
             error.filename, error.filename2 = str(path), None

@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 from vpbench.errors import ConfigError
-from vpbench.records import Score
+from vpbench.records import Score, Selection
 from vpbench.report.result import BestOfNResult
 from vpbench.report.stored import StoredResult
 from vpbench.report.texts import read_texts, stored_texts
 from vpbench.run.prepared import candidate_value
 from vpbench.stats import prefix_picks
 from vpbench.stats.weighted_vote import vote_pool, vote_weights, winners
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 _COLUMNS = ("question_id", "index", "steps")
 
@@ -99,29 +95,33 @@ def samples_of(stored: StoredResult, result: BestOfNResult) -> Iterator[Sample]:
 
 
 def _pick(rows: Sequence[Mapping[str, Any]], result: BestOfNResult) -> Pick:
-    """The candidate with the highest score; of a vote the first with the winning answer, or the first if none has one.
-
-    Ties go to the earliest. It is picked out of the whole pool, or of its first N where N is estimated by prefixes.
-    """
-    import numpy as np
-
+    """What is picked out of the whole pool, or of its first N where N is estimated by prefixes."""
     rows = rows[: result.ns[-1]] if result.estimator == "prefix" else rows
     values = [candidate_value(Score(row["value"], _steps(row)), result.aggregate) for row in rows]
-    scores = np.array([np.nan if value is None else value for value in values])
-    chosen = int(prefix_picks(scores)[-1]) if result.selection == "best" else _voted(rows, scores, result)
+    answers = [row["answer_class"] for row in rows]
+    chosen = picked(values, answers, result.selection, result.link)
     row = rows[chosen]
     return Pick(row["index"], values[chosen], row["extracted"], row["correct"], row["reason"])
 
 
-def _steps(row: Mapping[str, Any]) -> tuple[float, ...] | None:
-    return None if row["steps"] is None else tuple(row["steps"])
+def picked(
+    values: Sequence[float | None],
+    classes: Sequence[str | None],
+    selection: Selection,
+    link: Literal["sigmoid"] | None = None,
+) -> int:
+    """The position of the candidate with the highest score; of a vote the first with the winning answer.
 
-
-def _voted(rows: Sequence[Mapping[str, Any]], scores: NDArray[np.float64], result: BestOfNResult) -> int:
+    Ties go to the earliest, and so does a choice among candidates none of which has a score, or an answer.
+    """
     import numpy as np
 
-    weights = np.ones(len(rows)) if result.selection == "vote" else vote_weights([scores], result.link)[0]
-    pool = vote_pool(weights, [row["answer_class"] for row in rows], [row["correct"] for row in rows])
+    scores = np.array([np.nan if value is None else value for value in values])
+    if selection == "best":
+        return int(prefix_picks(scores)[-1])
+    weights = np.ones(len(scores)) if selection == "vote" else vote_weights([scores], link)[0]
+    # what the answers are worth has no part in which of them wins
+    pool = vote_pool(weights, classes, [False] * len(classes))
     if not len(pool.worths):
         return 0
     voting = pool.class_of >= 0
@@ -129,3 +129,7 @@ def _voted(rows: Sequence[Mapping[str, Any]], scores: NDArray[np.float64], resul
     # classes are numbered as they appear, so the first of equal sums is the earliest answer
     winner = int(np.argmax(winners(sums, pool.tolerance)))
     return int(np.argmax(pool.class_of == winner))
+
+
+def _steps(row: Mapping[str, Any]) -> tuple[float, ...] | None:
+    return None if row["steps"] is None else tuple(row["steps"])
