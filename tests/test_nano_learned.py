@@ -46,7 +46,7 @@ def test_fine_tuning_is_drawn_again_as_it_was(monkeypatch):
     monkeypatch.setattr(tuning, "features", lambda native, pixels: torch.zeros(len(pixels), 1))
     spy = SimpleNamespace(words=talk.words, answered=talk.answered, asked=talk.asked, shown=talk.shown)
     for number, stage in enumerate(SMALL.rounds):
-        batches = tuning.batches(None, spy, SMALL.seed + FINE_TUNING_SEED + number, EQUAL, stage.describe)
+        batches = tuning.batches(None, spy, SMALL.seed + FINE_TUNING_SEED + number, stage)
         list(itertools.islice(batches, stage.steps))
     again = list(itertools.islice(learned_from(SMALL), len(drawn)))
     assert len(drawn) == 2 * 2 * tuning.BATCH * tuning.BUFFER

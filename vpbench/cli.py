@@ -258,6 +258,22 @@ def ablate_gates(critics: tuple[str, ...], output: Path) -> None:
     gates(critics, output, click.echo)
 
 
+@ablate.command(name="misconceptions")
+@opt.option("--seed", type=int, multiple=True, default=(0, 1, 2), show_default=True, help="A whole world; repeatable.")
+@opt.option(
+    "--output",
+    type=opt.path,
+    default=Path("runs/misconceptions"),
+    show_default=True,
+    help="Folder for page and models.",
+)
+def ablate_misconceptions(seed: tuple[int, ...], output: Path) -> None:
+    """Critics of a policy that reads wrong as often as right, from nothing, and the page on what they are worth."""
+    from vpbench.ablate.misconceptions import misconceptions
+
+    click.echo(f"written to     {misconceptions(output, seed, click.echo)}")
+
+
 @main.command()
 @click.argument("folder", type=opt.path)
 def conformance(folder: Path) -> None:

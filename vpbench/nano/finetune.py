@@ -22,6 +22,7 @@ from vpbench.nano.datasets import draw_questions, write_questions
 from vpbench.nano.solutions import MAX_TOKENS
 from vpbench.plugins import all_critics
 from vpbench.progress import Progress
+from vpbench.records import Drawn
 from vpbench.run.models import Models
 from vpbench.run.policy import Drawing, plan_sample
 from vpbench.train.recipe import Recipe
@@ -46,7 +47,13 @@ def critic_class(model: str) -> type[Critic]:
     return next(cls for cls in classes if cls.nano_settings.get("model") == model)
 
 
-def write_label_questions(folder: Path, seed: int = LABEL_SEED, per_kind: int = QUESTIONS_PER_KIND) -> None:
+DrawQuestions = Callable[[str, int, int], list[tuple[int, Drawn]]]
+"""From kind, seed and count, as `draw_questions`."""
+
+
+def write_label_questions(
+    folder: Path, seed: int = LABEL_SEED, per_kind: int = QUESTIONS_PER_KIND, draw: DrawQuestions = draw_questions
+) -> None:
     """Questions to be labelled, a data folder for each task, all of them or none; nothing if `folder` is there."""
     if folder.exists():
         return
@@ -54,7 +61,7 @@ def write_label_questions(folder: Path, seed: int = LABEL_SEED, per_kind: int = 
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         written = Path(scratch) / "written"
         for kind, task in nano_tasks().items():
-            write_questions(written / task.name, task, draw_questions(kind, seed, per_kind))
+            write_questions(written / task.name, task, draw(kind, seed, per_kind))
         written.rename(folder)
 
 

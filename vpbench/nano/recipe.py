@@ -84,7 +84,7 @@ def train_policies(folder: Path, recipe: WorldRecipe, log: Log) -> None:
     seed = recipe.seed + FINE_TUNING_SEED
     policy = tuning.fine_tune(strong, native, talk, seed, recipe.rounds, recipe.policy_steps, log)
     for name, model in (("policy", policy), ("strong-policy", strong)):
-        _save(folder / name, native, model, POLICY_LAYERS, talk)
+        save_model(folder / name, native, model, POLICY_LAYERS, talk)
 
 
 def train_critics(folder: Path, scratch: Path, recipe: WorldRecipe, log: Log) -> None:
@@ -134,7 +134,7 @@ def _pretrain(folder: Path, recipe: WorldRecipe, log: Log) -> None:
             comparing.gather(critic, talk, probed)
         data = batches(sequences, visual, seed + 1)
         verification.train(critic, talk, data, recipe.pretraining_sequences, DECAY, log)
-        _save(folder / f"pretrained-{name}", native, critic, CRITIC_LAYERS, talk)
+        save_model(folder / f"pretrained-{name}", native, critic, CRITIC_LAYERS, talk)
 
 
 def reference_solutions(policy: Path, talk: Conversations, recipe: WorldRecipe, log: Log) -> Solutions:
@@ -179,7 +179,8 @@ def _words(folder: Path) -> Words:
     return Words(read_ids(folder))
 
 
-def _save(folder: Path, native: Any, model: LanguageModel, layers: int, talk: Conversations) -> None:
+def save_model(folder: Path, native: Any, model: LanguageModel, layers: int, talk: Conversations) -> None:
+    """Write a checkpoint folder: the native model's vision, the language model and the tokenizer."""
     seen: Mapping[str, Any] = {
         name: tensor for name, tensor in native.state_dict().items() if "vision_tower" in name or "projector" in name
     }

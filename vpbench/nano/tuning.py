@@ -23,6 +23,7 @@ from vpbench.nano.families import draw_mixed
 from vpbench.nano.lean import LanguageModel
 from vpbench.nano.optimiser import FlatAdamW
 from vpbench.nano.vision import cosine, features
+from vpbench.records import Drawn
 
 Log = Callable[[str], None]
 
@@ -30,19 +31,24 @@ BATCH, BUFFER = 64, 16
 RATE, WARM_UP_STEPS = 1e-3, 60
 
 
+Draw = Callable[[random.Random, int, Mapping[str, int]], list[Drawn]]
+"""Draws so many questions of kinds in the given shares."""
+
+
 def batches(
-    native: Any, talk: Conversations, seed: int, shares: Mapping[str, int], describe: bool
+    native: Any, talk: Conversations, seed: int, stage: Round
 ) -> Iterator[tuple[list[list[int]], list[int], Any]]:
     """Endless batches of fresh questions: token ids, where each response starts, visual tokens (batch, 16, 160).
 
-    With `describe` nothing is asked, and the response says what the picture holds, in any order.
+    Where the round describes nothing is asked, and the response says what the picture holds, in any order.
     """
     rng = random.Random(seed)
     while True:
-        drawn = draw_mixed(rng, BATCH * BUFFER, shares)
-        asked = [talk.shown() if describe else talk.asked(question) for question in drawn]
+        drawn = (stage.draw or draw_mixed)(rng, BATCH * BUFFER, stage.shares)
+        asked = [talk.shown() if stage.describe else talk.asked(question) for question in drawn]
         answers = [
-            rng.sample(question.facts, len(question.facts)) if describe else question.solution for question in drawn
+            rng.sample(question.facts, len(question.facts)) if stage.describe else question.solution
+            for question in drawn
         ]
         whole = [prompt + talk.answered(steps) for prompt, steps in zip(asked, answers, strict=True)]
         visual = features(native, [question.picture.pixels for question in drawn])
@@ -99,13 +105,14 @@ def new_language_model(vocabulary: int, seed: int) -> LanguageModel:
 class Round:
     """`steps` batches with kinds of questions in the given shares, at a rate that falls as if `planned` were made.
 
-    With `describe` the pictures are described, else the questions answered.
+    With `describe` the pictures are described, else the questions answered; `draw` draws both (None: `draw_mixed`).
     """
 
     steps: int
     planned: int
     shares: Mapping[str, int]
     describe: bool = False
+    draw: Draw | None = None
 
 
 def fine_tune(
@@ -118,7 +125,7 @@ def fine_tune(
     for number, stage in enumerate(rounds):
         optimiser, data = (
             FlatAdamW(model.parameters()),
-            batches(native, talk, seed + number, stage.shares, stage.describe),
+            batches(native, talk, seed + number, stage),
         )
         for step in range(stage.steps):
             if number == len(rounds) - 1 and step == early:
