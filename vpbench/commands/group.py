@@ -35,7 +35,7 @@ _PREFIX = "VPBENCH_"
 _INPUTS = {"study", "pool", "data", "eval_data"}
 """Options of one file each; of others the last counts, as scripts that add to a command expect."""
 
-_OF_TESTS = {"SHARED", "REQUIRE_SHARED", "SLOW", "REAL"}
+_OF_TESTS = {"SHARED", "REQUIRE_SHARED", "REQUIRE_BROWSER", "SLOW", "REAL"}
 """Variables, without the prefix, that the tests read."""
 
 

@@ -71,9 +71,7 @@ def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
         rest = f"{walk.before}\n{walk.after}".strip()
         confirmed = option_confirmed(walk, options)
         if confirmed is not None:
-            return ChoiceReading(
-                confirmed, text[:200], "", _trace("a walk through the options", "the one called right")
-            )
+            return _chosen(confirmed, text, "a walk through the options", "the one called right")
         if not rest:
             return ChoiceReading(None, text[:200], "two answers")
         text = rest
@@ -82,9 +80,7 @@ def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
         return ChoiceReading(None, None, "no answer")
     alone = None if marked_answer else _line_alone(text, options)
     if alone is not None:
-        if alone == SEVERAL:
-            return ChoiceReading(None, text[:200], "two answers")
-        return ChoiceReading(alone, text[:200], "", _trace("a line of its own", "its label"))
+        return _chosen(alone, text, "a line of its own", "its label")
     marked = contested = False
     for span in final_spans(text, question):
         # A whole reply of several sentences that names two options may still conclude on one of them.
@@ -101,9 +97,7 @@ def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
                     break
             choice = mentions.by_bracket(_where_letters_count(text), options)
             if choice is not None and choice != SEVERAL:
-                return ChoiceReading(
-                    choice, text[:200], "", _trace("the first or last sentences", "its bracketed label")
-                )
+                return _chosen(choice, text, "the first or last sentences", "its bracketed label")
         if span.kind == "stated" and _is_taken_back(text, span):
             continue
         choice, rule = _in_span(span, options, question)
@@ -120,7 +114,7 @@ def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
             if not contested and span.kind in {"box", "tag", "stated", "whole"}:
                 break
         elif choice is not None:
-            return ChoiceReading(choice, span.text[:200], "", _trace(PLACES[span.kind], rule))
+            return _chosen(choice, span.text, PLACES[span.kind], rule)
     if other is not None:
         return ChoiceReading(None, other, "not an option")
     return ChoiceReading(None, ambiguous, "two answers" if ambiguous else "no answer")
@@ -265,5 +259,8 @@ def _by_content(text: str, options: Options, kind: Kind, question: str) -> tuple
     return choice, rule
 
 
-def _trace(place: str, rule: str) -> Trace:
-    return ("final answer", place), ("option", rule)
+def _chosen(choice: int, text: str, place: str, rule: str) -> ChoiceReading:
+    """The reading of a choice, which may be SEVERAL."""
+    if choice == SEVERAL:
+        return ChoiceReading(None, text[:200], "two answers")
+    return ChoiceReading(choice, text[:200], "", (("final answer", place), ("option", rule)))
