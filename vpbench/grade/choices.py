@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 
 from vpbench.grade.reading import mentions
-from vpbench.grade.reading.final import PLACES, Kind, Span, final_spans, statements
+from vpbench.grade.reading.final import PLACES, Kind, Span, final_spans, is_marked, statements
 from vpbench.grade.reading.listing import LABEL, labelled_lines, option_confirmed, walk_through, without_echo
 from vpbench.grade.reading.mentions import SEVERAL
 from vpbench.grade.reading.options import Options, by_form, by_moment, by_text, by_value, by_words_within, key
@@ -65,7 +65,7 @@ def read_choice(text: str, options: Options, question: str) -> ChoiceReading:
     if labelled_lines(text) is not None:
         return ChoiceReading(None, text[:200], "two answers")
     text = without_echo(text, options)
-    marked_answer = _is_marked(text)
+    marked_answer = is_marked(text)
     walk = None if marked_answer or "\n" not in text else walk_through(text, options)
     if walk is not None:
         rest = f"{walk.before}\n{walk.after}".strip()
@@ -126,11 +126,6 @@ def _is_taken_back(text: str, span: Span) -> bool:
         return True
     after = text[text.rfind(span.text) + len(span.text) :]
     return any(denies_options(part) for part in sentences(after)[:4]) and "closest" in text
-
-
-def _is_marked(text: str) -> bool:
-    """Whether an answer is marked as such."""
-    return any(span.kind in {"box", "tag", "stated"} for span in final_spans(text))
 
 
 def _only_asks(text: str, question: str) -> bool:

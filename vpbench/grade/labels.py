@@ -14,7 +14,7 @@ from collections.abc import Collection, Sequence
 from functools import lru_cache
 
 from vpbench.grade.choices import read_choice
-from vpbench.grade.reading.final import final_spans
+from vpbench.grade.reading.final import final_spans, is_marked
 from vpbench.grade.reading.listing import walk_through
 from vpbench.grade.reading.options import Options, by_text, options_of
 from vpbench.grade.reading.questions import reply_to
@@ -99,7 +99,7 @@ def grade_labels(question: Question, response: str, gold: Collection[str]) -> Ve
     if labels.isdigit():
         return Verdict(None, None, False, "no answer")
     text = _ALL_LABELS.sub(lambda listing: listing.group().lower().replace(".", ","), text)
-    marked = _is_marked(text)
+    marked = is_marked(text)
     index = None if marked else _called_correct(text)
     walk = None if marked else walk_through(text, options)
     # What the items of a list say is no statement about the whole question.
@@ -118,11 +118,6 @@ def grade_labels(question: Question, response: str, gold: Collection[str]) -> Ve
     correct = frozenset({label}) == frozenset(gold)
     layers: Trace = (read, *rules, compared)
     return Verdict(excerpt and excerpt[:200], f"labels:{label}", correct, "match" if correct else "different", layers)
-
-
-def _is_marked(text: str) -> bool:
-    """Whether an answer is marked as such."""
-    return any(span.kind in {"box", "tag", "stated"} for span in final_spans(text))
 
 
 def _called_correct(text: str) -> int | None:

@@ -272,15 +272,27 @@ def _marked(text: str) -> tuple[Span, ...]:
     return tuple(span for _, span in sorted(spans, key=lambda pair: -pair[0]))
 
 
+def is_marked(text: str) -> bool:
+    """Whether an answer is marked as such. `text` is `readable` already."""
+    text, tagged = _in_tag(text)
+    return tagged or bool(_marked(text))
+
+
+def _in_tag(text: str) -> tuple[str, bool]:
+    """What the last tag of an answer holds, or `text`; and whether that is a short answer and no more."""
+    tags = list(_TAG.finditer(text)) if "<" in text else []
+    if not tags:
+        return text, False
+    content = text[tags[-1].end() : tags[-1].end() + 4_000].partition("</")[0].strip()
+    plain = not _BOX.search(content) and not _STATED.search(content)
+    return content or text, plain and 0 < len(content) <= SHORT_REPLY_CHARACTERS
+
+
 def final_spans(text: str, question: str = "") -> Iterator[Span]:
     """The places to look at, strongest first. `text` is `readable` already; `question` finds what restates it."""
-    tags = list(_TAG.finditer(text)) if "<" in text else []
-    if tags:
-        content = text[tags[-1].end() : tags[-1].end() + 4_000].partition("</")[0].strip()
-        text = content or text
-        plain = not _BOX.search(content) and not _STATED.search(content)
-        if plain and 0 < len(content) <= SHORT_REPLY_CHARACTERS:
-            yield Span(content, "tag")
+    text, tagged = _in_tag(text)
+    if tagged:
+        yield Span(text, "tag")
     marked = _marked(text)
     if len(text) <= SHORT_REPLY_CHARACTERS and not marked:
         yield Span(text, "whole")

@@ -8,6 +8,7 @@ unit, and an answer in another unit is a different number. Anything else gives N
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from fractions import Fraction
 from functools import lru_cache
 
@@ -113,8 +114,7 @@ def _value_of_side(text: str) -> Value | None:
     text = _REPEATING.sub(_repeated, text)
     text = _SCIENTIFIC.sub(lambda m: f"({m.group(1)}*10^({m.group(2) or m.group(3)}))", text)
     text = plain_units(_MINUTES.sub(_with_minutes, text))
-    before_unit = unit_at_end(text) if _LETTER_OR_SIGN.search(text) else None
-    for candidate in dict.fromkeys((without_unit(text), text, before_unit[0] if before_unit else text)):
+    for candidate in _with_and_without_unit(text):
         plain = plain_number(candidate)
         if plain is not None:
             return plain
@@ -127,6 +127,17 @@ def _value_of_side(text: str) -> Value | None:
         except (NotAnExpression, ArithmeticError):
             continue
     return None
+
+
+def _with_and_without_unit(text: str) -> Iterator[str]:
+    """What may be the number in `text`, the likeliest first; a unit in signs is looked for last, as that takes long."""
+    plain = without_unit(text)
+    yield plain
+    if text != plain:
+        yield text
+    before_unit = unit_at_end(text) if _LETTER_OR_SIGN.search(text) else None
+    if before_unit is not None and before_unit[0] not in {plain, text}:
+        yield before_unit[0]
 
 
 def _repeated(match: re.Match[str]) -> str:

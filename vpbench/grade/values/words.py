@@ -91,6 +91,7 @@ _DECIMAL_BRACES = re.compile(r"(?<=\d)\{,\}(?!\d{3}(?!\d))(?=\d)")
 _POINTS_AND_COMMA = re.compile(r"(?<![\d.,(\[{])(\d{1,3}(?:\.\d{3})+),(\d{1,9})(?![\d,]|\.\d)")
 _LATEX_GROUPED = re.compile(r"\d(?:\\[,!;:]|~|\{,\}|,\s*\\!)")
 _MAY_BE_GROUPED = re.compile(r"\d(?:[ ']\d{3}|\.\d{3}.*,)")
+_DECIMAL_COMMA = re.compile(r"(?<![\d.,(\[{])(?:(\d{1,9}),(\d{1,2}|\d{4,9})|(0),(\d{1,9}))(?![\d]|[,.]\d)")
 _WORD = re.compile(r"[A-Za-z]{3}")
 _THOUSAND = re.compile(r"(?<![\w.,])(\$?)(\d{1,6}(?:,\d{3})*(?:\.\d{1,4})?)[kK](?![\w°²])")
 
@@ -127,7 +128,7 @@ def thousands_written_k(text: str) -> str:
 
 def decimal_commas(text: str) -> str:
     """`text` with the comma of "3,5" as a decimal point; "1,234" and lists of numbers are left."""
-    return re.sub(r"(?<![\d.,(\[{])(?:(\d{1,9}),(\d{1,2}|\d{4,9})|(0),(\d{1,9}))(?![\d]|[,.]\d)", _with_point, text)
+    return _DECIMAL_COMMA.sub(_with_point, text) if "," in text else text
 
 
 def _with_point(match: re.Match[str]) -> str:
