@@ -264,6 +264,22 @@ def test_the_page_never_scrolls_sideways(width: int, theme: str, site: Path, hos
         assert not wider_than_the_window(page)
 
 
+MOVED = """async () => {
+  let moved = 0;
+  const add = (list) => list.getEntries().forEach((shift) => { moved += shift.value; });
+  new PerformanceObserver(add).observe({ type: "layout-shift", buffered: true });
+  await new Promise((done) => setTimeout(done, 100));
+  return moved;
+}"""
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_nothing_moves_while_a_question_comes_in(width: int, site: Path, look: Look) -> None:
+    page = look(site, viewport={"width": width, "height": 900})
+    where(page)
+    assert page.evaluate(MOVED) < 0.005
+
+
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("task", ["mathvista", "visualprocessbench"])
 def test_nothing_keeps_people_from_using_the_page(

@@ -6,6 +6,7 @@
   let catalogue = [];
   let shown = null; // what of the chosen result is loaded
   let turn = 0; // the latest of the views that are being loaded
+  let wasOpened = false; // whether the list of questions was ever filled: it opens then, not before, so that nothing moves
 
   function change(changes, replace = false) {
     const address = State.address({ ...State.read(), ...changes });
@@ -98,6 +99,8 @@
     chooseBeside(state);
     List.showFilters(shown, state, change);
     List.show(shown, state);
+    if (!wasOpened) byId("q-drawer").open = !matchMedia("(max-width: 56rem)").matches;
+    wasOpened = true;
     if (shown.position < 0) {
       byId("q-where").textContent = "No question";
       step();
@@ -175,7 +178,6 @@
     document.addEventListener("keydown", onKey);
     addEventListener("hashchange", update);
     addEventListener("popstate", update);
-    if (matchMedia("(max-width: 56rem)").matches) byId("q-drawer").open = false;
   }
 
   async function start() {
