@@ -254,9 +254,18 @@ def test_a_judge_is_asked_without_what_its_server_refuses(tmp_path: Path) -> Non
 
 
 RUNS = {
-    "draw": ["--critic", "self-consistency", "--policy", "openai:m", "--policy-args", "{}"],
+    "draw": ["--critic", "self-consistency", "--policy", "openai:m", "--policy-args", "{},concurrency=4"],
     "score": ["--critic", "mllm-judge", "--critic-model", "openai:m", "--critic-args", "model_args={}"],
-    "judge": ["--critic", "self-consistency", "--grading", "official", "--judge", "openai:m", "--judge-args", "{}"],
+    "judge": [
+        "--critic",
+        "self-consistency",
+        "--grading",
+        "official",
+        "--judge",
+        "openai:m",
+        "--judge-args",
+        "{},concurrency=4",
+    ],
 }
 
 
@@ -268,7 +277,7 @@ def test_a_server_that_refuses_everything_is_soon_left_alone(stage: str, tmp_pat
         done = CliRunner().invoke(main, command)
     assert done.exit_code == 2
     assert "every request is refused by the endpoint (400): no such deployment" in done.output
-    assert len(server.bodies) < 25  # the 16 that run at once, second tries of two, and the plain one
+    assert len(server.bodies) < 25  # those at once (4, else 16), second tries of two, the plain one
 
 
 @pytest.mark.parametrize("pictures", [(), (ImageRef("grey", load=lambda: png(Image.new("RGB", (2, 2)))),)])
