@@ -13,30 +13,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from vpbench.grade.values.numbers import without_markup
+from vpbench.grade.values.words import BELOW_TWENTY
 
-_NUMBERS = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-    "twenty",
-]
+_NUMBERS = [*BELOW_TWENTY, "twenty"]
 _VALUES = {word: number for number, word in enumerate(_NUMBERS)} | {
     "thirty": 30,
     "forty": 40,

@@ -12,7 +12,7 @@ import re
 from fractions import Fraction
 from functools import lru_cache
 
-_UNITS = [
+BELOW_TWENTY = [
     "zero",
     "one",
     "two",
@@ -35,7 +35,7 @@ _UNITS = [
     "nineteen",
 ]
 _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
-_SMALL = {word: number for number, word in enumerate(_UNITS)} | {
+_SMALL = {word: number for number, word in enumerate(BELOW_TWENTY)} | {
     word: 10 * number for number, word in enumerate(_TENS, start=2)
 }
 _SCALES = {"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12}
@@ -75,7 +75,7 @@ _SIGN = re.compile(
     re.IGNORECASE,
 )
 _SIGNED_WORD = re.compile(rf"(?<![\w-])-({_ONE_WORD})\b", re.IGNORECASE)
-_DIGIT_WORD = "|".join(_UNITS[:10])
+_DIGIT_WORD = "|".join(BELOW_TWENTY[:10])
 _DECIMAL_WORDS = re.compile(
     rf"\b({_ONE_WORD}|\d{{1,9}}) point ((?:{_DIGIT_WORD})(?:[ ](?:{_DIGIT_WORD})){{0,5}})\b", re.IGNORECASE
 )
